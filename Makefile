@@ -1,0 +1,44 @@
+# Two doors: `make run` sets up and runs the site, `make test` sets up and passes the tests.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench models library clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(STAMP): requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and $(PYTHON) was not found. Install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version`."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv and ensurepip modules are missing. On Debian and Ubuntu: sudo apt-get install python3.11-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --quiet -r requirements.txt
+	@touch $@
+
+models: $(STAMP) ## Get the models' weights
+	@$(MANAGE) fetch_models
+
+library: models ## Create the database and import the starter library
+	@$(MANAGE) setup_library
+
+setup: library ## Everything `manage.py match PHOTO` needs
+
+test: models ## Set up and run the tests
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP) ## Style, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+bench: setup ## Measure import, match, start-up and memory
+	$(BIN)/python -m benchmarks
+
+clean: ## Delete the virtual environment; data under var/ stays
+	rm -rf $(VENV)

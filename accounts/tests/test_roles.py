@@ -1,0 +1,95 @@
+"""The application's database role: rows, no DDL, and an audit log it can only add to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+
+from accounts.models import AuditEntry, User
+
+pytestmark = pytest.mark.django_db
+
+
+@contextmanager
+def as_application(*, refused: str | None = None):
+    """Act as the application's role; `refused` is what the server must answer then."""
+    role = connection.ops.quote_name(settings.DATABASE_APP_ROLE)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {role}")
+        if refused is None:
+            yield cursor
+        else:
+            with pytest.raises(ProgrammingError, match=refused), transaction.atomic():
+                yield cursor
+        cursor.execute("RESET ROLE")
+
+
+def test_the_role_is_no_superuser_and_owns_nothing():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s",
+            [settings.DATABASE_APP_ROLE],
+        )
+        assert cursor.fetchone() == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE intruder (id int)",
+        "DROP TABLE accounts_user",
+        "ALTER TABLE accounts_user ADD COLUMN more int",
+        "CREATE INDEX ON accounts_user (email)",
+    ],
+)
+def test_the_application_has_no_ddl(statement):
+    with as_application(refused="permission denied for schema|must be owner") as cursor:
+        cursor.execute(statement)
+
+
+def test_the_application_reads_and_writes_rows():
+    with as_application():
+        user = User.objects.create_user("ada", password="a long enough password")
+        user.email = "ada@example.org"
+        user.save()
+        assert User.objects.get().email == "ada@example.org"
+        user.delete()
+
+
+def test_the_application_adds_to_the_audit_log():
+    with as_application():
+        AuditEntry.objects.create(actor_id=7, action="clip.removed", subject="clip 3")
+    assert AuditEntry.objects.get().actor_id == 7
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM accounts_auditentry",
+        "UPDATE accounts_auditentry SET action = 'nothing happened'",
+        "DELETE FROM accounts_auditentry",
+        "TRUNCATE accounts_auditentry",
+    ],
+)
+def test_the_application_cannot_touch_what_was_audited(statement):
+    with as_application(refused="permission denied for table") as cursor:
+        cursor.execute(statement)
+
+
+def test_an_entry_outlives_its_actor():
+    user = User.objects.create_user("ada")
+    AuditEntry.objects.create(actor_id=user.pk, action="logged.in", subject="ada")
+    user.delete()
+    assert AuditEntry.objects.count() == 1
+
+
+def test_an_entry_says_what_was_done():
+    with pytest.raises(IntegrityError, match="accounts_audit_says_what"), transaction.atomic():
+        AuditEntry.objects.create(action="", subject="x")
+
+
+def test_the_user_model_is_ours():
+    assert settings.AUTH_USER_MODEL == "accounts.User"

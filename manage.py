@@ -1,0 +1,32 @@
+#!/usr/bin/env python
+"""Django's command line, with the services of the program's own where none are configured."""
+
+import contextlib
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+from soundscape_site.embedded.commands import services_for
+from soundscape_site.embedded.errors import ServicesError
+from soundscape_site.embedded.locations import var_directory
+from soundscape_site.embedded.services import use_services
+
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+
+
+def main() -> None:
+    """Run one command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soundscape_site.settings.local")
+    services = services_for(sys.argv, os.environ)
+    try:
+        with use_services(var_directory(), services) if services else contextlib.nullcontext():
+            execute_from_command_line(sys.argv)
+    except ServicesError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

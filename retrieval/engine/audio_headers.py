@@ -1,0 +1,241 @@
+"""What a recording's file says about itself, read before any decoder touches it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO
+
+from retrieval.engine.errors import AudioDecodeError
+
+MAX_TAG_BYTES = 16_000_000
+
+_SNIFFED_BYTES = 64
+_MAX_PADDING_BYTES = 4_096
+_EBML = b"\x1a\x45\xdf\xa3"
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_W64 = b"riff\x2e\x91\xcf\x11"
+_STILL_PICTURE_BRANDS = frozenset({b"heic", b"heix", b"mif1", b"avif", b"avis", b"msf1"})
+_UNKNOWN_AU_LENGTH = 0xFFFFFFFF
+
+
+class Container(StrEnum):
+    """The file formats a recording may come in."""
+
+    WAV = "wav"
+    RF64 = "rf64"
+    W64 = "w64"
+    AIFF = "aiff"
+    AU = "au"
+    CAF = "caf"
+    FLAC = "flac"
+    OGG = "ogg"
+    MP3 = "mp3"
+    ADTS = "aac"
+    MP4 = "mp4"
+    WEBM = "webm"
+    MATROSKA = "matroska"
+    ASF = "asf"
+
+
+def identify(file: BinaryIO) -> Container:
+    """Tell a recording's format from its first bytes; names and claims don't count.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Open for reading in binary mode. Its position is changed.
+
+    Returns
+    -------
+    Container
+        One of the formats that are accepted.
+
+    Raises
+    ------
+    AudioDecodeError
+        ``unsupported_media_type`` for anything else, such as text, playlists,
+        archives and pictures; ``audio_metadata_too_large`` for a tag beyond
+        ``MAX_TAG_BYTES``.
+    """
+    file.seek(0)
+    head = file.read(_SNIFFED_BYTES)
+    container = _by_signature(head)
+    if container is None:
+        container = _mpeg_audio(_behind_tags(file, head))
+    if container is None:
+        msg = f"not a recording in a known format (it begins with {head[:12]!r})"
+        raise AudioDecodeError(msg, code="unsupported_media_type")
+    return container
+
+
+def _by_signature(head: bytes) -> Container | None:
+    chunked = {
+        (b"RIFF", b"WAVE"): Container.WAV,
+        (b"RF64", b"WAVE"): Container.RF64,
+        (b"FORM", b"AIFF"): Container.AIFF,
+        (b"FORM", b"AIFC"): Container.AIFF,
+    }
+    plain = {
+        _W64: Container.W64,
+        b".snd": Container.AU,
+        b"caff": Container.CAF,
+        b"fLaC": Container.FLAC,
+        b"OggS": Container.OGG,
+        _ASF: Container.ASF,
+        _EBML: Container.WEBM if b"webm" in head else Container.MATROSKA,
+    }
+    if head[4:8] == b"ftyp" and head[8:12] not in _STILL_PICTURE_BRANDS:
+        return Container.MP4
+    by_prefix = (kind for prefix, kind in plain.items() if head.startswith(prefix))
+    return chunked.get((head[:4], head[8:12])) or next(by_prefix, None)
+
+
+def _behind_tags(file: BinaryIO, head: bytes) -> bytes:
+    """Read on behind ID3 tags and the zeros that some writers leave after them."""
+    position = 0
+    while head[:3] == b"ID3" and len(head) >= 10:
+        b6, b7, b8, b9 = head[6:10]  # seven bits each
+        length = 10 + (b6 << 21 | b7 << 14 | b8 << 7 | b9)
+        position += length
+        if position > MAX_TAG_BYTES:
+            msg = f"the recording's tags take {position} bytes, at most {MAX_TAG_BYTES} are read"
+            raise AudioDecodeError(msg, code="audio_metadata_too_large")
+        file.seek(position)
+        head = file.read(_MAX_PADDING_BYTES)
+    return head.lstrip(b"\x00") if position else head
+
+
+def _mpeg_audio(head: bytes) -> Container | None:
+    """Tell MPEG layers II and III and AAC by the fields of their first frame header."""
+    if head.startswith(b"fLaC"):
+        return Container.FLAC
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[1] >> 3 & 0b11, head[1] >> 1 & 0b11
+    if head[1] & 0xF6 == 0xF0:
+        return Container.ADTS
+    rate_known = head[2] >> 2 & 0b11 != 0b11 and head[2] >> 4 != 0b1111
+    return Container.MP3 if version != 0b01 and layer in {0b01, 0b10} and rate_known else None
+
+
+def counts_its_frames(file: BinaryIO) -> bool:
+    """Tell whether an MP3 states its length (a Xing, Info or VBRI header).
+
+    Without it libsndfile guesses the length from the first frame's bit rate, and
+    reads no further than its guess.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        An MP3. Its position is changed.
+
+    Returns
+    -------
+    bool
+        True where the first frame carries such a header.
+    """
+    file.seek(0)
+    first_frame = _behind_tags(file, file.read(_MAX_PADDING_BYTES))[:256]
+    return any(marker in first_frame for marker in (b"Xing", b"Info", b"VBRI"))
+
+
+def check_complete(file: BinaryIO, container: Container) -> None:
+    """Refuse a file that is shorter than its own structure says, or oddly built.
+
+    Uncompressed formats are judged by the length of their data, Ogg by its pages;
+    for the others the decoder counts the samples.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Open for reading in binary mode. Its position is changed.
+    container : Container
+        As :func:`identify` tells it.
+
+    Raises
+    ------
+    AudioDecodeError
+        ``audio_truncated``; ``audio_bad_format`` for a header without channels or
+        sample rate; ``audio_unsupported_stream`` for an Ogg file that holds several
+        streams, of which decoders would play the first and drop the rest.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if container in {Container.WAV, Container.AIFF}:
+        _check_chunks(file, size, container)
+    elif container is Container.OGG:
+        _check_ogg(file, size)
+    elif container in {Container.AU, Container.W64, Container.RF64}:
+        _check_reaches(size, _stated_end(file, container))
+
+
+def _check_reaches(size: int, end: int) -> None:
+    if end > size:
+        msg = f"the recording breaks off: {size} of {end} bytes are there"
+        raise AudioDecodeError(msg, code="audio_truncated")
+
+
+def _stated_end(file: BinaryIO, container: Container) -> int:
+    file.seek(0)
+    head = file.read(28).ljust(28, b"\x00")
+    if container is Container.W64:
+        return int(struct.unpack_from("<Q", head, 16)[0])
+    if container is Container.RF64:  # the size stands in its ds64 chunk
+        return int(struct.unpack_from("<Q", head, 20)[0]) + 8
+    offset, length = struct.unpack_from(">II", head, 4)
+    return 0 if length == _UNKNOWN_AU_LENGTH else int(offset + length)
+
+
+def _check_chunks(file: BinaryIO, size: int, container: Container) -> None:
+    """Walk the chunks of a WAV or AIFF file up to its samples."""
+    order, samples = ("<", b"data") if container is Container.WAV else (">", b"SSND")
+    position = 12
+    while position + 8 <= size:
+        file.seek(position)
+        kind, length = struct.unpack(order + "4sI", file.read(8))
+        if kind == b"fmt ":
+            _check_wave_format(file.read(8).ljust(8, b"\x00"))
+        if kind == samples:
+            _check_reaches(size, position + 8 + length)
+            return
+        position += 8 + length + length % 2
+
+
+def _check_wave_format(fields: bytes) -> None:
+    channels, sample_rate_hz = struct.unpack("<2xHI", fields)
+    if channels == 0 or not 0 < sample_rate_hz < 2**31:
+        msg = f"the header states {channels} channels at {sample_rate_hz} Hz"
+        raise AudioDecodeError(msg, code="audio_bad_format")
+
+
+@dataclass(frozen=True, slots=True)
+class _OggPage:
+    begins_stream: bool
+    end: int
+
+
+def _check_ogg(file: BinaryIO, size: int) -> None:
+    streams = end = 0
+    for page in _ogg_pages(file):
+        streams += page.begins_stream
+        end = page.end
+        if streams > 1:
+            msg = "the Ogg file holds several streams; one is accepted"
+            raise AudioDecodeError(msg, code="audio_unsupported_stream")
+    _check_reaches(size, end)
+
+
+def _ogg_pages(file: BinaryIO) -> Iterator[_OggPage]:
+    """Yield the pages of an Ogg file (RFC 3533) until something else follows."""
+    position = 0
+    while True:
+        file.seek(position)
+        head = file.read(27 + 255)
+        if len(head) < 27 or not head.startswith(b"OggS"):
+            return
+        segments = head[26]
+        position += 27 + segments + sum(head[27 : 27 + segments])
+        yield _OggPage(begins_stream=bool(head[5] & 0x02), end=position)

@@ -1,0 +1,227 @@
+"""The library as one memory-mapped matrix that only ever grows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.engine.errors import EngineError, SpaceMismatchError
+from retrieval.engine.ranking import ExactRanker
+
+_HEADER = "header.json"
+_ROWS = "rows.f32"
+_BIASES = "biases.f64"
+_CLIP_IDS = "clip-ids.i64"
+
+
+class IndexDamagedError(EngineError):
+    """An index folder that does not hold what its header says."""
+
+    code = "index_damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One clip on its way into the index: id, ``b`` and bias of the matcher."""
+
+    clip_id: int
+    row: NDArray[np.float32]
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    columns: int
+    count: int
+    snapshot: int
+    row_limit: float
+    row_sum: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryIndex:
+    """A library at one snapshot, opened for reading.
+
+    Attributes
+    ----------
+    snapshot : int
+        State of the library up to which the rows are complete.
+    rows : float32 [shape=(n, columns)]
+        Memory-mapped, read-only.
+    biases : float64 [shape=(n,)]
+        The matcher's constant of each clip.
+    clip_ids : int64 [shape=(n,)]
+        In the order in which the clips came.
+    row_limit : float
+        Largest absolute entry of `rows`.
+    row_sum : float64 [shape=(columns,)]
+        Sum of all rows.
+    """
+
+    snapshot: int
+    rows: NDArray[np.float32]
+    biases: NDArray[np.float64]
+    clip_ids: NDArray[np.int64]
+    row_limit: float
+    row_sum: NDArray[np.float64]
+
+    def ranker(self, *, without: Iterable[int] = ()) -> ExactRanker:
+        """Return a ranker over all clips but those that have left the library."""
+        return ExactRanker(
+            rows=self.rows,
+            biases=self.biases,
+            clip_ids=self.clip_ids,
+            row_limit=self.row_limit,
+            excluded=self._positions(without),
+        )
+
+    def mean_row(self, *, without: Iterable[int] = ()) -> NDArray[np.float64]:
+        """Return the mean row, shape (columns,), of the clips still in the library."""
+        gone = self._positions(without)
+        left = self.rows.shape[0] - gone.size
+        if left == 0:
+            raise EngineError("the library is empty: it has no mean", code="library_empty")
+        mean: NDArray[np.float64] = (
+            self.row_sum - self.rows[gone].astype(np.float64).sum(axis=0)
+        ) / left
+        return mean
+
+    def _positions(self, clip_ids: Iterable[int]) -> NDArray[np.int64]:
+        wanted = np.fromiter(clip_ids, dtype=np.int64)
+        return np.flatnonzero(np.isin(self.clip_ids, wanted)).astype(np.int64)
+
+
+class IndexFolder:
+    """The index's files: rows are appended, the header is replaced last.
+
+    A reader maps as many rows as the header counts, so it never sees a part of
+    an append; what a killed writer left beyond the header is overwritten. One
+    writer at a time is the caller's duty.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made by the first append.
+    columns : int
+        Length of a row.
+    """
+
+    def __init__(self, path: Path, *, columns: int) -> None:
+        self.path = path
+        self.columns = columns
+
+    @property
+    def snapshot(self) -> int:
+        """The library's state that the index holds; 0 before the first append."""
+        return self._read_header().snapshot
+
+    def open(self) -> LibraryIndex:
+        """Map the index for reading.
+
+        Raises
+        ------
+        IndexDamagedError
+            If the files are shorter than the header says.
+        """
+        header = self._read_header()
+        return LibraryIndex(
+            snapshot=header.snapshot,
+            rows=self._map(_ROWS, np.dtype("<f4"), (header.count, self.columns)),
+            biases=self._map(_BIASES, np.dtype("<f8"), (header.count,)),
+            clip_ids=self._map(_CLIP_IDS, np.dtype("<i8"), (header.count,)),
+            row_limit=header.row_limit,
+            row_sum=np.array(header.row_sum, dtype=np.float64),
+        )
+
+    def append(self, rows: Iterable[IndexRow], *, snapshot: int) -> int:
+        """Append clips and publish the snapshot that they complete.
+
+        Returns
+        -------
+        int
+            How many clips were appended.
+
+        Raises
+        ------
+        SpaceMismatchError
+            If a row has another length; nothing is published.
+        EngineError
+            If a row is not finite; nothing is published.
+        """
+        header = self._read_header()
+        row_sum = np.array(header.row_sum, dtype=np.float64)
+        count, limit = header.count, header.row_limit
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (
+            self._at(_ROWS, count * self.columns * 4) as row_file,
+            self._at(_BIASES, count * 8) as bias_file,
+            self._at(_CLIP_IDS, count * 8) as id_file,
+        ):
+            for entry in rows:
+                row = self._checked(entry)
+                row_file.write(row.tobytes())
+                bias_file.write(np.float64(entry.bias).astype("<f8").tobytes())
+                id_file.write(np.int64(entry.clip_id).astype("<i8").tobytes())
+                row_sum += row
+                limit = max(limit, float(np.abs(row).max()))
+                count += 1
+        self._write_header(_Header(self.columns, count, snapshot, limit, row_sum.tolist()))
+        return count - header.count
+
+    def _checked(self, entry: IndexRow) -> NDArray[np.float32]:
+        row = np.ascontiguousarray(entry.row, dtype="<f4")
+        if row.shape != (self.columns,):
+            raise SpaceMismatchError(
+                f"clip {entry.clip_id}: row {row.shape}, the index has {self.columns} columns"
+            )
+        if not (np.isfinite(row).all() and np.isfinite(entry.bias)):
+            raise EngineError(f"clip {entry.clip_id}: its row is not finite", code="model_error")
+        return row
+
+    def _read_header(self) -> _Header:
+        try:
+            raw = json.loads((self.path / _HEADER).read_text())
+        except FileNotFoundError:
+            return _Header(self.columns, 0, 0, 0.0, [0.0] * self.columns)
+        header = _Header(**raw)
+        if header.columns != self.columns:
+            raise SpaceMismatchError(
+                f"{self.path} has {header.columns} columns, the matcher {self.columns}"
+            )
+        return header
+
+    def _write_header(self, header: _Header) -> None:
+        draft = self.path / f".{_HEADER}.{os.getpid()}"
+        fields = {name: getattr(header, name) for name in _Header.__dataclass_fields__}
+        draft.write_text(json.dumps(fields))
+        draft.replace(self.path / _HEADER)
+
+    def _at(self, name: str, offset: int) -> BinaryIO:
+        """Open a file for writing at an offset, dropping whatever lies beyond."""
+        path = self.path / name
+        path.touch()
+        stream = path.open("r+b")
+        if stream.seek(0, os.SEEK_END) < offset:
+            stream.close()
+            raise IndexDamagedError(f"{path} is shorter than its header says; delete {self.path}")
+        stream.truncate(offset)
+        stream.seek(offset)
+        return stream
+
+    def _map(self, name: str, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> np.ndarray:
+        if 0 in shape:
+            return np.zeros(shape, dtype=dtype)
+        path = self.path / name
+        try:
+            return np.memmap(path, dtype=dtype, mode="r", shape=shape)
+        except (OSError, ValueError) as error:
+            raise IndexDamagedError(
+                f"{path} does not hold {shape} values ({error}); delete {self.path}"
+            ) from error

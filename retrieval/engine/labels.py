@@ -1,0 +1,170 @@
+"""Class vocabularies: what the positions of a model's output mean."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+
+from retrieval.engine.errors import EngineError
+
+COLUMNS = ("index", "key", "name")
+
+
+class VocabularyError(EngineError):
+    """A vocabulary that is malformed, or asked for something it does not hold."""
+
+    code = "invalid_vocabulary"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLabel:
+    """One class of a vocabulary.
+
+    Attributes
+    ----------
+    index : int
+        Position in the models' output, from 0.
+    key : str
+        Stable identifier of the class: ImageNet's WordNet id, e.g. ``n01440764``.
+    name : str
+        What people call it, e.g. ``tench``. Not unique: ImageNet knows a crane
+        with feathers and one with a hook.
+    """
+
+    index: int
+    key: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The classes of a space, in model order.
+
+    Parameters
+    ----------
+    name : str
+        Stable identifier, e.g. ``imagenet``.
+    labels : tuple of ClassLabel
+        At least one class; the index of each is its position, no key comes
+        twice, nothing is blank.
+
+    Raises
+    ------
+    VocabularyError
+        If the labels break one of these rules (code ``invalid_vocabulary``).
+    """
+
+    name: str
+    labels: tuple[ClassLabel, ...]
+
+    def __post_init__(self) -> None:
+        if not self.labels:
+            raise VocabularyError(f"vocabulary {self.name!r} has no classes")
+        seen: dict[str, int] = {}
+        for position, label in enumerate(self.labels):
+            if label.index != position:
+                raise VocabularyError(
+                    f"vocabulary {self.name!r}: class {label.key!r} has index {label.index}"
+                    f" but stands at position {position}"
+                )
+            if not label.key.strip() or not label.name.strip():
+                raise VocabularyError(
+                    f"vocabulary {self.name!r}: class {position} has a blank key or name"
+                )
+            if label.key in seen:
+                raise VocabularyError(
+                    f"vocabulary {self.name!r}: key {label.key!r} stands at"
+                    f" {seen[label.key]} and at {position}"
+                )
+            seen[label.key] = position
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[ClassLabel]:
+        return iter(self.labels)
+
+    def __getitem__(self, index: int) -> ClassLabel:
+        """Return the class at a position of the models' output, 0 <= index < len.
+
+        Raises
+        ------
+        VocabularyError
+            If the vocabulary has no such position (code ``unknown_class``).
+        """
+        if not 0 <= index < len(self.labels):
+            raise VocabularyError(
+                f"vocabulary {self.name!r} has classes 0 to {len(self) - 1}, not {index}",
+                code="unknown_class",
+            )
+        return self.labels[index]
+
+    def by_key(self, key: str) -> ClassLabel:
+        """Return the class with a key.
+
+        Raises
+        ------
+        VocabularyError
+            If the vocabulary has no such key (code ``unknown_class``).
+        """
+        position = self._positions.get(key)
+        if position is None:
+            raise VocabularyError(
+                f"vocabulary {self.name!r} has no class {key!r}", code="unknown_class"
+            )
+        return self.labels[position]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {label.key: label.index for label in self.labels}
+
+
+@cache
+def load_vocabulary(name: str) -> Vocabulary:
+    """Return one of the project's own vocabularies, read once per process.
+
+    Parameters
+    ----------
+    name : str
+        The file's name in ``vocabulary/`` without ``.csv``.
+
+    Raises
+    ------
+    VocabularyError
+        If there is no such vocabulary (code ``unknown_vocabulary``) or its
+        file breaks the rules (code ``invalid_vocabulary``).
+    """
+    folder = resources.files("retrieval.engine") / "vocabulary"
+    known = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".csv")}
+    file = known.get(f"{name}.csv")
+    if file is None:
+        raise VocabularyError(
+            f"no vocabulary {name!r}; there are {sorted(known)}", code="unknown_vocabulary"
+        )
+    return parse_vocabulary(name, io.StringIO(file.read_text(encoding="utf-8")))
+
+
+def parse_vocabulary(name: str, lines: Iterable[str]) -> Vocabulary:
+    """Read a vocabulary from CSV lines with the header ``index,key,name``.
+
+    Raises
+    ------
+    VocabularyError
+        If a column is missing, an index is no number or the labels break the
+        rules of `Vocabulary`.
+    """
+    rows = csv.DictReader(lines, strict=True)
+    if tuple(rows.fieldnames or ()) != COLUMNS:
+        raise VocabularyError(
+            f"vocabulary {name!r} needs the columns {COLUMNS}, has {rows.fieldnames}"
+        )
+    labels = []
+    for row in rows:
+        if None in row or None in row.values() or not row["index"].isdecimal():
+            raise VocabularyError(f"vocabulary {name!r}: line {rows.line_num} is no class: {row}")
+        labels.append(ClassLabel(index=int(row["index"]), key=row["key"], name=row["name"]))
+    return Vocabulary(name=name, labels=tuple(labels))

@@ -1,0 +1,64 @@
+"""What goes into a model and what comes out of it, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from retrieval.engine.errors import EngineError, ModelOutputError
+
+
+class ModelInputError(EngineError):
+    """An array that is not what the model takes: a fault of the caller, not of a photo."""
+
+    code = "model_input"
+
+
+def check_input(values: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
+    """Raise unless a batch has the dtype and, after its first axis, the shape asked for.
+
+    Raises
+    ------
+    ModelInputError
+        With the dtype and shape found, or the first item that is not finite.
+    """
+    if values.dtype != np.dtype(dtype) or values.shape[1:] != shape or values.ndim == 0:
+        raise ModelInputError(
+            f"expected {np.dtype(dtype).name} of shape (n, {', '.join(map(str, shape))}),"
+            f" got {values.dtype.name} of shape {values.shape}"
+        )
+    finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    if not finite.all():
+        raise ModelInputError(f"item {int(finite.argmin())} holds values that are not finite")
+
+
+def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
+    """Return the softmax over the last axis, computed in float64.
+
+    Parameters
+    ----------
+    logits : array_like [shape=(..., classes)]
+        A model's raw outputs.
+    classes : int
+        How many classes the model's vocabulary has.
+
+    Returns
+    -------
+    float64 array [shape=(..., classes)]
+        Probabilities within [0, 1]; each row sums to 1.
+
+    Raises
+    ------
+    ModelOutputError
+        If the last axis has another length, or a value is not finite.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    if values.ndim == 0 or values.shape[-1] != classes:
+        raise ModelOutputError(f"expected {classes} classes, the model gave shape {values.shape}")
+    if not np.isfinite(values).all():
+        where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(values))[0])
+        raise ModelOutputError(f"the model gave {values[where]} at {where}")
+    # The largest logit is taken off first, so that exp() cannot overflow.
+    weights = np.exp(values - values.max(axis=-1, keepdims=True, initial=-np.inf))
+    probabilities: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
+    return probabilities

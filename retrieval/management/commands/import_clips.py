@@ -1,0 +1,91 @@
+"""`manage.py import_clips MANIFEST.csv|FOLDER [--json]`."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import EngineError
+from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.spaces import objects
+from retrieval.management.progress import ImportProgress
+from retrieval.manifest import ManifestError, count_entries, read_entries
+from retrieval.scratch import scratch_folder
+from retrieval.services.importing import ClipImporter, ImportReport
+
+
+class Command(BaseCommand):
+    """Import recordings into the library."""
+
+    help = (
+        "Import the recordings of a manifest (CSV) or of a folder. Files already in the library "
+        "are recognised by content; an interrupted import goes on where it stopped."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument("source", type=Path, help="a manifest.csv, or a folder of recordings")
+        parser.add_argument("--json", action="store_true", help="print a report as one JSON object")
+
+    def handle(self, *, source: Path, json: bool, **options: Any) -> None:
+        """Run the import and report."""
+        started = time.monotonic()
+        try:
+            report = self._import(source.resolve(), quiet=json)
+        except (ManifestError, EngineError) as error:
+            raise CommandError(str(error)) from error
+        seconds = time.monotonic() - started
+        if json:
+            self.stdout.write(_as_json(report, seconds))
+        else:
+            self._print(report, seconds)
+
+    def _import(self, source: Path, *, quiet: bool) -> ImportReport:
+        total = count_entries(source)
+        with (
+            ImportProgress(total=total, quiet=quiet) as progress,
+            scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
+            DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
+        ):
+            pool.warm()  # children start while the model is loaded here
+            registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
+            importer = ClipImporter(
+                source=str(source),
+                pool=pool,
+                classifier=registry.audio_classifier(),
+                space=objects(),
+                scratch=scratch,
+                batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
+                on_progress=progress.show,
+            )
+            return importer.run(read_entries(source))
+
+    def _print(self, report: ImportReport, seconds: float) -> None:
+        rate = report.audio_seconds / seconds
+        self.stdout.write(
+            f"{report.imported} imported, {report.duplicates} already there, "
+            f"{len(report.failed)} failed; {report.audio_seconds:.0f} s of sound in "
+            f"{seconds:.1f} s ({rate:.0f} times real time)."
+        )
+        for path, problem in report.failed:
+            self.stderr.write(f"  {path}: {problem.detail} [{problem.code}]")
+
+
+def _as_json(report: ImportReport, seconds: float) -> str:
+    return json.dumps(
+        {
+            "imported": report.imported,
+            "duplicates": report.duplicates,
+            "failed": [{"path": path, "code": problem.code} for path, problem in report.failed],
+            "audio_seconds": round(report.audio_seconds, 3),
+            "seconds": round(seconds, 3),
+            "realtime_factor": round(report.audio_seconds / seconds, 2),
+        }
+    )

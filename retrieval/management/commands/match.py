@@ -1,0 +1,76 @@
+"""`manage.py match PHOTO... [--top K] [--json]`."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import DecodeError, EngineError
+from retrieval.engine.matchers import matcher_named
+from retrieval.engine.registry import ModelRegistry
+from retrieval.management.match_report import PhotoReport, as_json, as_table
+from retrieval.services.indexing import open_library
+from retrieval.services.matching import profile_photo, search
+
+
+class Command(BaseCommand):
+    """Find the recordings that fit photos best."""
+
+    help = "Print the recordings that fit each photo best, and why."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument("photos", nargs="+", metavar="PHOTO", help="an image file")
+        parser.add_argument("--top", type=int, default=5, help="how many recordings (default 5)")
+        parser.add_argument("--json", action="store_true", help="print one JSON object a photo")
+
+    def handle(self, *, photos: list[str], top: int, json: bool, **options: Any) -> None:
+        """Match photo by photo; one bad photo costs only itself."""
+        if top < 1:
+            raise CommandError(f"--top must be at least 1, got {top}.")
+        try:
+            failed = self._match_all(photos, top, as_json_lines=json)
+        except EngineError as error:
+            raise CommandError(f"{error.detail} [{error.code}]") from error
+        if failed:
+            raise CommandError(f"{failed} of {len(photos)} photos could not be matched.")
+
+    def _match_all(self, photos: list[str], top: int, *, as_json_lines: bool) -> int:
+        failed = 0
+        matcher = matcher_named(settings.SOUNDSCAPE_MATCHER)
+        with DecodingPool(processes=1) as pool:
+            pool.warm()
+            registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
+            classifier = registry.image_classifier()
+            library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
+            for photo in photos:
+                try:
+                    decoded = pool.decode_photo(Path(photo))
+                except DecodeError as error:
+                    failed += 1
+                    self._report_failure(photo, error, as_json_lines=as_json_lines)
+                    continue
+                scene = profile_photo(decoded.pixels, classifier=classifier, matcher=matcher)
+                report = PhotoReport(
+                    photo=photo,
+                    matcher=matcher,
+                    scene=scene,
+                    result=search(scene, matcher=matcher, library=library, top=top),
+                )
+                if as_json_lines:
+                    self.stdout.write(json.dumps(as_json(report), ensure_ascii=False))
+                else:
+                    self.stdout.write(as_table(report))
+        return failed
+
+    def _report_failure(self, photo: str, error: DecodeError, *, as_json_lines: bool) -> None:
+        if as_json_lines:
+            problem = {"code": error.code, "detail": error.detail}
+            self.stdout.write(json.dumps({"photo": photo, "error": problem}))
+        self.stderr.write(f"{photo}: {error.detail} [{error.code}]")

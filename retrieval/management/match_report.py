@@ -1,0 +1,149 @@
+"""What `match` prints: a table with bars for people, an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from retrieval.engine.distributions import Distribution
+from retrieval.engine.matchers import Matcher
+from retrieval.licences import LICENCES, credit_line
+from retrieval.services.matching import FoundClip, SearchResult
+
+_CLASSES_SHOWN = 5
+_REASONS_SHOWN = 3
+_BAR_CELLS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoReport:
+    """One photo's result, with all that made it."""
+
+    photo: str
+    matcher: Matcher
+    scene: Mapping[str, Distribution]
+    result: SearchResult
+
+
+def as_json(report: PhotoReport) -> dict[str, Any]:
+    """Return the report as plain data."""
+    space = report.matcher.spaces[0]
+    return {
+        "photo": report.photo,
+        "classes": [
+            {"wnid": space.vocabulary[index].key, "label": space.vocabulary[index].name, "p": p}
+            for index, p in report.scene[space.name].largest(_CLASSES_SHOWN)
+        ],
+        "matches": [_match_as_json(found) for found in report.result.found],
+        "models": {
+            space.name: {"image": space.image_model, "audio": space.audio_model}
+            for space in report.matcher.spaces
+        },
+        "matcher": {"name": report.matcher.name, "version": report.matcher.version},
+        "snapshot": report.result.snapshot,
+        "library_size": report.result.library_size,
+    }
+
+
+def _match_as_json(found: FoundClip) -> dict[str, Any]:
+    clip = found.clip
+    explanation = found.explanations[0]
+    return {
+        "rank": found.rank,
+        "clip": clip.path,
+        "title": clip.title,
+        "divergence_nats": found.divergences_nats[explanation.space],
+        "score": found.score,
+        "license": clip.license,
+        "credit": credit_line(
+            title=clip.title,
+            author=clip.author,
+            license_code=clip.license,
+            source_url=clip.source_url,
+        ),
+        "why": {
+            "nats_better_than_average": explanation.total_nats,
+            "classes": [
+                {
+                    "wnid": term.label.key,
+                    "label": term.label.name,
+                    "p": term.scene_share,
+                    "q": term.clip_share,
+                    "nats": term.advantage_nats,
+                }
+                for term in explanation.terms
+            ],
+            "rest_nats": explanation.rest_nats,
+        },
+    }
+
+
+def as_table(report: PhotoReport) -> str:
+    """Return the report as text for a terminal of its width."""
+    console = Console()
+    with console.capture() as capture:
+        console.print(
+            Group(
+                Text(f"\n{report.photo}", style="bold"),
+                _classes(report),
+                _matches(report),
+                Text(_provenance(report), style="dim"),
+            )
+        )
+    return capture.get()
+
+
+def _classes(report: PhotoReport) -> Table:
+    space = report.matcher.spaces[0]
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for index, p in report.scene[space.name].largest(_CLASSES_SHOWN):
+        table.add_row("  ", space.vocabulary[index].name, _bar(p), f"{p:6.1%}")
+    return table
+
+
+def _matches(report: PhotoReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "recording", "divergence"):
+        table.add_column(heading, justify="right" if heading == "divergence" else "left")
+    table.add_column("licence")
+    table.add_column("why: nats better than the average recording", overflow="fold")
+    for found in report.result.found:
+        explanation = found.explanations[0]
+        reasons = ", ".join(
+            f"{term.label.name} {term.advantage_nats:+.2f}"
+            for term in explanation.terms[:_REASONS_SHOWN]
+        )
+        table.add_row(
+            str(found.rank),
+            Text(found.clip.title),
+            f"{found.divergences_nats[explanation.space]:.3f} nats",
+            LICENCES[found.clip.license].name,
+            Text(f"{explanation.total_nats:+.2f} ({reasons})"),
+        )
+        table.add_row("", Text(_credit(found), style="dim"), "", "", "")
+    return table
+
+
+def _credit(found: FoundClip) -> str:
+    clip = found.clip
+    return ", ".join(part for part in (clip.author or "author unknown", clip.source_url) if part)
+
+
+def _provenance(report: PhotoReport) -> str:
+    result, matcher = report.result, report.matcher
+    models = ", ".join(f"{space.image_model} x {space.audio_model}" for space in matcher.spaces)
+    return (
+        f"matcher {matcher.name} v{matcher.version}, {models}, library snapshot "
+        f"{result.snapshot} ({result.library_size} clips), searched in {result.search_seconds * 1000:.1f} ms"
+    )
+
+
+def _bar(share: float) -> Text:
+    eighths = round(share * _BAR_CELLS * 8)
+    partial = " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    return Text("█" * (eighths // 8) + partial, style="cyan")

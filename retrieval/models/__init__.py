@@ -1,0 +1,23 @@
+"""What the database keeps: recordings, photos, their profiles, and the matches between them."""
+
+from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
+from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
+from retrieval.models.library import Library, Space
+from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Clip",
+    "ClipProfile",
+    "ClipWindow",
+    "ImportItem",
+    "Job",
+    "JobState",
+    "Library",
+    "Match",
+    "MatchDivergence",
+    "MatchRun",
+    "Scene",
+    "SceneProfile",
+    "Space",
+]

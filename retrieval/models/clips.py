@@ -1,0 +1,186 @@
+"""Recordings: where they come from, how they sound, what they are profiles of."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, IntegerField, Q
+from django.db.models.functions import Now
+
+from retrieval.licences import LICENCES
+from retrieval.models.jobs import Job, JobState
+from retrieval.models.library import Space
+from retrieval.models.vectors import DistributionField
+
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+
+
+def vector_fills_space() -> Q:
+    """Return the rule that a vector has as many values as its space has classes."""
+    return Q(classes=Func(F("distribution"), function="vector_dims", output_field=IntegerField()))
+
+
+class Clip(Job):
+    """One recording of the library, known by the content of its file."""
+
+    sha256 = models.CharField(max_length=64, editable=False)
+    path = models.CharField(max_length=1000, help_text="As in the manifest it came from.")
+    title = models.CharField(max_length=300)
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    author = models.CharField(max_length=300, blank=True, default="")
+    license = models.CharField(
+        max_length=32, choices=[(item.code, item.name) for item in LICENCES.values()]
+    )
+    license_url = models.URLField(max_length=500, blank=True, default="")
+    source_url = models.URLField(max_length=1000, blank=True, default="")
+    collection = models.CharField(max_length=100, blank=True, default="")
+
+    original = models.FileField(max_length=200)
+    preview = models.FileField(max_length=200, blank=True, default="")
+    media_type = models.CharField(max_length=64)
+    byte_size = models.BigIntegerField()
+    duration_s = models.FloatField()
+    sample_rate_hz = models.PositiveIntegerField()
+    channels = models.PositiveSmallIntegerField()
+    loudness_lufs = models.FloatField(
+        null=True, blank=True, help_text="EBU R128, integrated; empty where it is not defined."
+    )
+    true_peak_dbtp = models.FloatField()
+    peaks = models.BinaryField(help_text="One byte a bin: largest magnitude, 255 = full scale.")
+
+    added_in = models.BigIntegerField(null=True, blank=True, editable=False)
+    removed_in = models.BigIntegerField(null=True, blank=True, editable=False)
+
+    class Meta(Job.Meta):
+        constraints: ClassVar = [
+            *Job.Meta.constraints,
+            models.UniqueConstraint(fields=["sha256"], name="retrieval_clip_content_once"),
+            models.CheckConstraint(
+                condition=Q(sha256__regex=SHA256_PATTERN), name="retrieval_clip_sha256_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(license__in=list(LICENCES)), name="retrieval_clip_license_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(duration_s__gt=0, sample_rate_hz__gt=0, channels__gt=0),
+                name="retrieval_clip_has_sound",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state=JobState.DONE) & Q(added_in__isnull=False))
+                | (~Q(state=JobState.DONE) & Q(added_in__isnull=True)),
+                name="retrieval_clip_done_is_in_library",
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")),
+                name="retrieval_clip_leaves_after_coming",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["added_in", "id"], name="retrieval_clip_added"),
+            models.Index(
+                fields=["removed_in"],
+                name="retrieval_clip_removed",
+                condition=Q(removed_in__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ClipProfile(models.Model):
+    """What a recording sounds like in one space: its windows' mean, with the space's floor."""
+
+    clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="profiles")
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
+    classes = models.PositiveIntegerField()
+    model_version = models.CharField(max_length=100)
+    distribution = DistributionField()
+    added_in = models.BigIntegerField(
+        editable=False, help_text="Snapshot of the library from which it can be searched."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clip", "space", "model_version"], name="retrieval_clipprofile_once"
+            ),
+            models.CheckConstraint(
+                condition=vector_fills_space(), name="retrieval_clipprofile_fills_space"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["space", "model_version", "added_in"], name="retrieval_clipprofile_added"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clip_id} in {self.space_id} by {self.model_version}"
+
+
+class ClipWindow(models.Model):
+    """One window of a recording, as the model gave it: the parts of a profile's mean."""
+
+    profile = models.ForeignKey(ClipProfile, on_delete=models.CASCADE, related_name="windows")
+    position = models.PositiveIntegerField()
+    start_s = models.FloatField()
+    distribution = DistributionField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile", "position"], name="retrieval_clipwindow_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(start_s__gte=0), name="retrieval_clipwindow_starts_in_clip"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"window {self.position} of profile {self.profile_id}"
+
+
+class ImportItem(models.Model):
+    """What became of one file of one manifest: why it failed, or which clip it is.
+
+    A file whose size and time of change are as they were is not read again, so that an
+    interrupted import goes on where it stopped.
+    """
+
+    class Outcome(models.TextChoices):
+        IMPORTED = "imported"
+        DUPLICATE = "duplicate"
+        FAILED = "failed"
+
+    source = models.CharField(max_length=1000, help_text="The manifest or folder, absolute.")
+    path = models.CharField(max_length=1000, help_text="As the manifest has it.")
+    byte_size = models.BigIntegerField()
+    modified_ns = models.BigIntegerField()
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    code = models.CharField(max_length=64, blank=True, default="")
+    detail = models.TextField(blank=True, default="")
+    clip = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.SET_NULL)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "path"], name="retrieval_importitem_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["imported", "duplicate", "failed"]),
+                name="retrieval_importitem_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=(Q(outcome="failed") & ~Q(code=""))
+                | (~Q(outcome="failed") & Q(code="")),
+                name="retrieval_importitem_failed_has_code",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.outcome} {self.code}".rstrip()

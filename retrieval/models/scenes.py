@@ -1,0 +1,151 @@
+"""Photos, what they show, and the recordings found for them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from retrieval.models.clips import SHA256_PATTERN, Clip, vector_fills_space
+from retrieval.models.jobs import Job, JobState
+from retrieval.models.library import Space
+from retrieval.models.vectors import DistributionField
+
+INFINITY = float("inf")
+
+
+class SceneProfile(models.Model):
+    """What a photo shows in one space; scenes of the same photo share it."""
+
+    photo_sha256 = models.CharField(max_length=64)
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
+    classes = models.PositiveIntegerField()
+    model_version = models.CharField(max_length=100)
+    distribution = DistributionField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["photo_sha256", "space", "model_version"],
+                name="retrieval_sceneprofile_once",
+            ),
+            models.CheckConstraint(
+                condition=vector_fills_space(), name="retrieval_sceneprofile_fills_space"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.photo_sha256[:12]} in {self.space_id} by {self.model_version}"
+
+
+class MatchRun(models.Model):
+    """One search: a photo's content, a matcher, its models, a state of the library."""
+
+    photo_sha256 = models.CharField(max_length=64)
+    matcher = models.CharField(max_length=32)
+    matcher_version = models.PositiveIntegerField()
+    model_versions = models.JSONField(help_text="Model version by side and space.")
+    snapshot = models.BigIntegerField()
+    library_size = models.PositiveIntegerField()
+    search_seconds = models.FloatField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "photo_sha256", "matcher", "matcher_version", "model_versions", "snapshot",
+                ],
+                name="retrieval_matchrun_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.photo_sha256[:12]} by {self.matcher} v{self.matcher_version}"
+
+
+class Scene(Job):
+    """An uploaded photo. Its id cannot be guessed: whoever has it may see it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE
+    )
+    photo_sha256 = models.CharField(max_length=64, editable=False, db_index=True)
+    photo = models.FileField(max_length=200, help_text="Re-encoded, without metadata.")
+    width_px = models.PositiveIntegerField()
+    height_px = models.PositiveIntegerField()
+    run = models.ForeignKey(
+        MatchRun, null=True, blank=True, on_delete=models.PROTECT, related_name="scenes"
+    )
+
+    class Meta(Job.Meta):
+        constraints: ClassVar = [
+            *Job.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(photo_sha256__regex=SHA256_PATTERN), name="retrieval_scene_sha256_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(width_px__gt=0, height_px__gt=0), name="retrieval_scene_has_pixels"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=JobState.DONE) | Q(run__isnull=False),
+                name="retrieval_scene_done_has_run",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.state})"
+
+
+class Match(models.Model):
+    """One recording found for a photo, at its place."""
+
+    run = models.ForeignKey(MatchRun, on_delete=models.CASCADE, related_name="matches")
+    clip = models.ForeignKey(Clip, on_delete=models.PROTECT, related_name="matches")
+    rank = models.PositiveIntegerField()
+    score = models.FloatField()
+
+    class Meta:
+        verbose_name_plural = "matches"
+        ordering = ["run", "rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "rank"], name="retrieval_match_rank_once"),
+            models.UniqueConstraint(fields=["run", "clip"], name="retrieval_match_clip_once"),
+            models.CheckConstraint(condition=Q(rank__gte=1), name="retrieval_match_rank_from_1"),
+            models.CheckConstraint(
+                condition=Q(score__gt=-INFINITY, score__lt=INFINITY),
+                name="retrieval_match_score_finite",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rank}. clip {self.clip_id}"
+
+
+class MatchDivergence(models.Model):
+    """The relative entropy of a match in one of its matcher's spaces."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="divergences")
+    space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
+    divergence_nats = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["match", "space"], name="retrieval_matchdivergence_once"
+            ),
+            models.CheckConstraint(
+                # PostgreSQL sorts NaN above infinity: the upper bound keeps both out.
+                condition=Q(divergence_nats__gte=0, divergence_nats__lt=INFINITY),
+                name="retrieval_matchdivergence_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.divergence_nats:.3f} nats in {self.space_id}"

@@ -1,0 +1,1 @@
+"""Writes, and the work that leads to them."""

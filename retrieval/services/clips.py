@@ -1,0 +1,181 @@
+"""Store recordings with their profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from retrieval import media
+from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.spaces import Space
+from retrieval.licences import LICENCES
+from retrieval.manifest import ManifestEntry, RowProblem
+from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, JobState
+from retrieval.selectors.library import existing_sha256
+from retrieval.services.library import advance_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class NewClip:
+    """A recording that is ready to be stored.
+
+    `windows` are the model's distributions, float64 of shape (windows, classes).
+    """
+
+    entry: ManifestEntry
+    sha256: str
+    byte_size: int
+    facts: RecordingFacts
+    preview: Path | None
+    item: ImportItem
+    windows: NDArray[np.float64]
+    starts_s: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClips:
+    """How many were new, and how much sound they hold."""
+
+    stored: int
+    audio_seconds: float
+
+
+_METADATA = ("path", "title", "tags", "author", "license", "license_url", "source_url", "collection")
+
+
+def metadata_problem(entry: ManifestEntry) -> RowProblem | None:
+    """Return what the library cannot keep of a row, before any work is spent on its file."""
+    clip = Clip(**_metadata(entry))
+    others = [field.name for field in Clip._meta.fields if field.name not in _METADATA]
+    try:
+        clip.clean_fields(exclude=others)
+    except ValidationError as error:
+        name, messages = next(iter(error.message_dict.items()))
+        return RowProblem("metadata_invalid", f"{name}: {' '.join(messages)}")
+    return None
+
+
+def store_clips(
+    news: Sequence[NewClip], *, source: str, space: Space, model_version: str
+) -> StoredClips:
+    """Store recordings with profile and windows: all of them at once, or none.
+
+    One whose content another import stored meanwhile is recorded as a duplicate.
+    """
+    files = {new.sha256: _keep_files(new) for new in news}
+    with transaction.atomic():
+        snapshot = advance_snapshot()
+        known = existing_sha256(files)
+        fresh = [new for new in news if new.sha256 not in known]
+        clips = [_clip(new, files[new.sha256], snapshot) for new in fresh]
+        Clip.objects.bulk_create(clips)
+        _store_profiles(fresh, clips, space=space, model_version=model_version, snapshot=snapshot)
+        ids = known | {clip.sha256: clip.pk for clip in clips}
+        for new in news:
+            new.item.clip_id = ids[new.sha256]
+            if new.sha256 in known:
+                new.item.outcome = ImportItem.Outcome.DUPLICATE
+        record_items([new.item for new in news], source=source)
+    return StoredClips(len(fresh), sum(new.facts.duration_s for new in fresh))
+
+
+def record_items(items: Sequence[ImportItem], *, source: str) -> None:
+    """Remember what became of files; a newer outcome replaces the older one."""
+    for item in items:
+        item.source = source
+    ImportItem.objects.bulk_create(
+        items,
+        update_conflicts=True,
+        unique_fields=["source", "path"],
+        update_fields=["byte_size", "modified_ns", "outcome", "code", "detail", "clip"],
+    )
+
+
+def _keep_files(new: NewClip) -> tuple[str, str]:
+    suffix = new.entry.file.suffix.lower()
+    original = media.keep(
+        new.entry.file, folder="recordings", sha256=new.sha256, suffix=suffix
+    )
+    if new.preview is None:
+        return original, ""
+    preview = media.keep(
+        new.preview, folder="previews", sha256=new.sha256, suffix=new.preview.suffix
+    )
+    return original, preview
+
+
+def _clip(new: NewClip, files: tuple[str, str], snapshot: int) -> Clip:
+    facts = new.facts
+    now = timezone.now()
+    return Clip(
+        sha256=new.sha256,
+        **_metadata(new.entry),
+        original=files[0],
+        preview=files[1],
+        media_type=facts.media_type,
+        byte_size=new.byte_size,
+        duration_s=facts.duration_s,
+        sample_rate_hz=facts.sample_rate_hz,
+        channels=facts.channels,
+        loudness_lufs=facts.loudness_lufs,
+        true_peak_dbtp=facts.true_peak_dbtp,
+        peaks=facts.peaks,
+        state=JobState.DONE,
+        attempts=1,
+        started_at=now,
+        finished_at=now,
+        added_in=snapshot,
+    )
+
+
+def _metadata(entry: ManifestEntry) -> dict[str, Any]:
+    return {
+        "path": entry.path,
+        "title": entry.title,
+        "tags": list(entry.tags),
+        "author": entry.author,
+        "license": entry.license,
+        "license_url": entry.license_url or LICENCES[entry.license].url,
+        "source_url": entry.source_url,
+        "collection": entry.collection,
+    }
+
+
+def _store_profiles(
+    news: Sequence[NewClip],
+    clips: Sequence[Clip],
+    *,
+    space: Space,
+    model_version: str,
+    snapshot: int,
+) -> None:
+    profiles = [
+        ClipProfile(
+            clip=clip,
+            space_id=space.name,
+            classes=len(space),
+            model_version=model_version,
+            distribution=space.clip_profile(new.windows.mean(axis=0)).values,
+            added_in=snapshot,
+        )
+        for new, clip in zip(news, clips, strict=True)
+    ]
+    ClipProfile.objects.bulk_create(profiles)
+    ClipWindow.objects.bulk_create(
+        [
+            ClipWindow(profile=profile, position=position, start_s=start_s, distribution=window)
+            for new, profile in zip(news, profiles, strict=True)
+            for position, (start_s, window) in enumerate(
+                zip(new.starts_s, new.windows, strict=True)
+            )
+        ],
+        batch_size=200,
+    )

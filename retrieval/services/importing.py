@@ -1,0 +1,266 @@
+"""Import recordings: sift, decode, profile, store, a bounded number at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval import media
+from retrieval.decoding import DecodingPool
+from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.errors import DecodeError
+from retrieval.engine.registry import AudioClassifier
+from retrieval.engine.spaces import Space
+from retrieval.engine.windows import cut_windows, window_starts
+from retrieval.manifest import ManifestEntry, RowProblem
+from retrieval.models import ImportItem
+from retrieval.selectors.imports import finished_items
+from retrieval.selectors.library import existing_sha256
+from retrieval.services.clips import NewClip, metadata_problem, record_items, store_clips
+
+_SIFT_ENTRIES = 100
+_LOOKAHEAD_RECORDINGS = 24
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did so far."""
+
+    imported: int = 0
+    duplicates: int = 0
+    failed: list[tuple[str, RowProblem]] = field(default_factory=list)
+    audio_seconds: float = 0.0
+
+    @property
+    def settled(self) -> int:
+        """How many entries have their outcome."""
+        return self.imported + self.duplicates + len(self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A file worth decoding: not seen before, by content."""
+
+    entry: ManifestEntry
+    byte_size: int
+    modified_ns: int
+    sha256: str
+
+    def item(self, outcome: str, problem: RowProblem | None = None) -> ImportItem:
+        return ImportItem(
+            path=self.entry.path,
+            byte_size=self.byte_size,
+            modified_ns=self.modified_ns,
+            outcome=outcome,
+            code=problem.code if problem else "",
+            detail=problem.detail if problem else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    candidate: _Candidate
+    facts: RecordingFacts
+    folder: Path
+    waveform: Path
+
+
+class ClipImporter:
+    """One import of one source.
+
+    Nothing here grows with the number of entries but the list of failures. Every clip is stored
+    whole in one transaction with its profile; killed at any moment, the next run goes on.
+
+    Parameters
+    ----------
+    source : str
+        The manifest or folder, absolute: under it outcomes are remembered.
+    pool : DecodingPool
+        Child processes that decode.
+    classifier : AudioClassifier
+        The space's audio model.
+    space : Space
+        Where the profiles live.
+    scratch : Path
+        A folder of this run's own.
+    batch_windows : int
+        How many windows the model takes at once.
+    on_progress : callable
+        Called with the report after each step.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        pool: DecodingPool,
+        classifier: AudioClassifier,
+        space: Space,
+        scratch: Path,
+        batch_windows: int,
+        on_progress: Callable[[ImportReport], None],
+    ) -> None:
+        self.source = source
+        self.pool = pool
+        self.classifier = classifier
+        self.space = space
+        self.scratch = scratch
+        self.batch_windows = batch_windows
+        self.on_progress = on_progress
+        self.report = ImportReport()
+
+    def run(self, entries: Iterable[ManifestEntry]) -> ImportReport:
+        """Import every entry; one bad file costs only itself."""
+        for group in self._groups(self._decoded(self._candidates(entries))):
+            self._store(group, self._profile(group))
+            for decoded in group:
+                shutil.rmtree(decoded.folder)
+            self.on_progress(self.report)
+        self.on_progress(self.report)
+        return self.report
+
+    # --- sift: what need not be decoded ---------------------------------------------------
+
+    def _candidates(self, entries: Iterable[ManifestEntry]) -> Iterator[_Candidate]:
+        stream = iter(entries)
+        while chunk := list(islice(stream, _SIFT_ENTRIES)):
+            settled = finished_items(self.source, [entry.path for entry in chunk])
+            for entry in chunk:
+                candidate = self._candidate(entry, settled.get(entry.path))
+                if candidate is not None:
+                    yield candidate
+            self.on_progress(self.report)
+
+    def _candidate(
+        self, entry: ManifestEntry, settled: tuple[int, int] | None
+    ) -> _Candidate | None:
+        problem = entry.problem or metadata_problem(entry)
+        if problem is not None:
+            self._fail(_Candidate(entry, 0, 0, ""), problem)
+            return None
+        try:
+            stat = entry.file.stat()
+            fingerprint = (stat.st_size, stat.st_mtime_ns)
+            if fingerprint == settled:
+                self.report.duplicates += 1
+                return None
+            return _Candidate(entry, *fingerprint, media.sha256_of(entry.file))
+        except FileNotFoundError:
+            problem = RowProblem("file_missing", f"{entry.file} does not exist.")
+        except OSError as error:
+            problem = RowProblem("file_unreadable", f"{entry.file}: {error.strerror}.")
+        self._fail(_Candidate(entry, 0, 0, ""), problem)
+        return None
+
+    # --- decode: in child processes, a bounded number ahead -------------------------------
+
+    def _decoded(self, candidates: Iterator[_Candidate]) -> Iterator[_Decoded]:
+        ahead: deque[tuple[_Candidate, Path, Future[RecordingFacts]]] = deque()
+        for candidate in candidates:
+            while any(candidate.sha256 == waiting.sha256 for waiting, _, _ in ahead):
+                yield from self._finished(*ahead.popleft())
+            if existing_sha256([candidate.sha256]):
+                self._settle_duplicate(candidate)
+                continue
+            folder = self.scratch / candidate.sha256
+            folder.mkdir()
+            future = self.pool.submit_recording(
+                candidate.entry.file,
+                waveform_paths={self.classifier.sample_rate_hz: folder / "waveform.f32"},
+                preview_path=folder / "preview",
+            )
+            ahead.append((candidate, folder, future))
+            if len(ahead) >= _LOOKAHEAD_RECORDINGS:
+                yield from self._finished(*ahead.popleft())
+        while ahead:
+            yield from self._finished(*ahead.popleft())
+
+    def _finished(
+        self, candidate: _Candidate, folder: Path, future: Future[RecordingFacts]
+    ) -> Iterator[_Decoded]:
+        try:
+            yield _Decoded(candidate, future.result(), folder, folder / "waveform.f32")
+        except DecodeError as error:
+            self._fail(candidate, RowProblem(error.code, error.detail))
+            shutil.rmtree(folder)
+
+    # --- profile: batches of windows across recordings ------------------------------------
+
+    def _groups(self, decoded: Iterator[_Decoded]) -> Iterator[list[_Decoded]]:
+        """Gather recordings until they fill a batch of windows."""
+        group: list[_Decoded] = []
+        windows = 0
+        for recording in decoded:
+            group.append(recording)
+            windows += len(self._starts(recording))
+            if windows >= self.batch_windows:
+                yield group
+                group, windows = [], 0
+        if group:
+            yield group
+
+    def _starts(self, recording: _Decoded) -> NDArray[np.int64]:
+        samples = recording.waveform.stat().st_size // np.dtype(np.float32).itemsize
+        return window_starts(samples, window_samples=self.classifier.window_samples)
+
+    def _profile(self, group: list[_Decoded]) -> list[NDArray[np.float64]]:
+        """Return each recording's window distributions, shape (windows, classes)."""
+        owners, windows, outputs = [], [], []
+        for owner, recording in enumerate(group):
+            waveform = np.memmap(recording.waveform, dtype="<f4", mode="r")
+            for start in self._starts(recording):
+                owners.append(owner)
+                windows.append(
+                    cut_windows(waveform, [start], window_samples=self.classifier.window_samples)
+                )
+                if len(windows) == self.batch_windows:
+                    outputs.append(self.classifier.classify_windows(np.concatenate(windows)))
+                    windows = []
+        if windows:
+            outputs.append(self.classifier.classify_windows(np.concatenate(windows)))
+        by_window = np.concatenate(outputs)
+        owner_of = np.array(owners)
+        return [by_window[owner_of == owner] for owner in range(len(group))]
+
+    # --- store: a group is one transaction ------------------------------------------------
+
+    def _store(self, group: list[_Decoded], windows: list[NDArray[np.float64]]) -> None:
+        outcome = store_clips(
+            [
+                NewClip(
+                    entry=recording.candidate.entry,
+                    sha256=recording.candidate.sha256,
+                    byte_size=recording.candidate.byte_size,
+                    facts=recording.facts,
+                    preview=recording.facts.preview_path,
+                    item=recording.candidate.item(ImportItem.Outcome.IMPORTED),
+                    windows=by_window,
+                    starts_s=self._starts(recording) / self.classifier.sample_rate_hz,
+                )
+                for recording, by_window in zip(group, windows, strict=True)
+            ],
+            source=self.source,
+            space=self.space,
+            model_version=self.classifier.model_version,
+        )
+        self.report.imported += outcome.stored
+        self.report.duplicates += len(group) - outcome.stored
+        self.report.audio_seconds += outcome.audio_seconds
+
+    def _settle_duplicate(self, candidate: _Candidate) -> None:
+        record_items([candidate.item(ImportItem.Outcome.DUPLICATE)], source=self.source)
+        self.report.duplicates += 1
+
+    def _fail(self, candidate: _Candidate, problem: RowProblem) -> None:
+        record_items(
+            [candidate.item(ImportItem.Outcome.FAILED, problem)], source=self.source
+        )
+        self.report.failed.append((candidate.entry.path, problem))

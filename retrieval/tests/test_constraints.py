@@ -1,0 +1,269 @@
+"""One test a promise that the database keeps: each breaks it and names the constraint."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import DataError, IntegrityError, transaction
+from django.utils import timezone
+
+from retrieval.models import (
+    Clip, ClipProfile, ClipWindow, ImportItem, JobState, Library, Match, MatchDivergence, MatchRun,
+    Scene, SceneProfile, Space,
+)  # fmt: skip
+from retrieval.tests.factories import DUMMY, dummy_space_row, unsaved_clip
+
+pytestmark = pytest.mark.django_db
+
+SHA = "ab" * 32
+UNIFORM = np.full(7, 1 / 7)
+
+
+def broken(constraint):
+    return pytest.raises(IntegrityError, match=constraint)
+
+
+def save(row):
+    with transaction.atomic():
+        row.save(force_insert=True)
+    return row
+
+
+def scene(**fields):
+    values = {"photo_sha256": SHA, "photo": "p.webp", "width_px": 3, "height_px": 2}
+    return Scene(**values | fields)
+
+
+def run(**fields):
+    values = {
+        "photo_sha256": SHA, "matcher": "paper", "matcher_version": 1, "model_versions": {"a": 1},
+        "snapshot": 1, "library_size": 1, "search_seconds": 0.1,
+    }  # fmt: skip
+    return MatchRun(**values | fields)
+
+
+def profile(clip, **fields):
+    values = {
+        "clip": clip, "space_id": DUMMY.name, "classes": 7, "model_version": "m@1",
+        "distribution": UNIFORM, "added_in": 1,
+    }  # fmt: skip
+    return ClipProfile(**values | fields)
+
+
+def scene_profile(**fields):
+    values = {
+        "photo_sha256": SHA, "space_id": DUMMY.name, "classes": 7, "model_version": "m@1",
+        "distribution": UNIFORM,
+    }  # fmt: skip
+    return SceneProfile(**values | fields)
+
+
+@pytest.fixture
+def clip():
+    dummy_space_row()
+    return save(unsaved_clip(1))
+
+
+# --- jobs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"state": "lost"}, "scene_state_known"),
+        ({"attempts": 4}, "scene_attempts_bounded"),
+        ({"state": JobState.FAILED, "failure_code": "x"}, "scene_finished_has_time"),
+        ({"finished_at": timezone.now()}, "scene_finished_has_time"),
+        ({"state": JobState.FAILED, "finished_at": timezone.now()}, "scene_failed_has_code"),
+        ({"failure_code": "poison"}, "scene_failed_has_code"),
+        ({"state": JobState.PROCESSING}, "scene_processing_has_lease"),
+        ({"state": JobState.PROCESSING, "lease_owner": "w"}, "scene_processing_has_lease"),
+        ({"lease_owner": "w"}, "scene_processing_has_lease"),
+        ({"state": JobState.DONE, "finished_at": timezone.now()}, "scene_done_has_run"),
+        ({"photo_sha256": "XY"}, "scene_sha256_form"),
+        ({"width_px": 0}, "scene_has_pixels"),
+    ],
+)
+def test_a_scene_cannot_break_its_rules(fields, constraint):
+    with broken(f"retrieval_{constraint}"):
+        save(scene(**fields))
+
+
+def test_a_scene_may_go_through_all_its_states():
+    save(scene())
+    lease = {"lease_owner": "w", "lease_expires_at": timezone.now() + timedelta(minutes=1)}
+    save(scene(state=JobState.PROCESSING, attempts=3, **lease))
+    now = timezone.now()
+    save(scene(state=JobState.FAILED, finished_at=now, failure_code="poison"))
+    save(scene(state=JobState.DONE, finished_at=now, run=save(run())))
+
+
+def test_a_scene_has_an_id_that_cannot_be_guessed():
+    assert scene().id.version == 4
+    assert isinstance(scene().id, uuid.UUID)
+    assert scene().id != scene().id
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"state": "lost", "added_in": None, "finished_at": None}, "clip_state_known"),
+        ({"attempts": 4}, "clip_attempts_bounded"),
+        ({"finished_at": None}, "clip_finished_has_time"),
+        ({"failure_code": "x"}, "clip_failed_has_code"),
+        ({"lease_owner": "w"}, "clip_processing_has_lease"),
+        ({"added_in": None}, "clip_done_is_in_library"),
+        ({"removed_in": 1}, "clip_leaves_after_coming"),
+        ({"license": "mine"}, "clip_license_known"),
+        ({"sha256": SHA.upper()}, "clip_sha256_form"),
+        ({"duration_s": 0}, "clip_has_sound"),
+    ],
+)
+def test_a_clip_cannot_break_its_rules(fields, constraint):
+    with broken(f"retrieval_{constraint}"):
+        save(unsaved_clip(1, **fields))
+
+
+def test_one_clip_per_content(clip):
+    with broken("retrieval_clip_content_once"):
+        save(unsaved_clip(2, sha256=clip.sha256))
+
+
+# --- profiles --------------------------------------------------------------------------------
+
+
+def test_one_profile_per_clip_space_and_model(clip):
+    save(profile(clip))
+    save(profile(clip, model_version="m@2"))
+    with broken("retrieval_clipprofile_once"):
+        save(profile(clip))
+
+
+def test_one_profile_per_photo_space_and_model(clip):
+    save(scene_profile())
+    with broken("retrieval_sceneprofile_once"):
+        save(scene_profile())
+
+
+@pytest.mark.parametrize("make", [profile, lambda clip, **fields: scene_profile(**fields)])
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"distribution": np.full(8, 1 / 8)}, "fills_space"),
+        ({"distribution": np.full(8, 1 / 8), "classes": 8}, "space_size"),
+        ({"space_id": "objects"}, "space_size"),
+    ],
+)
+def test_a_profile_has_as_many_values_as_its_space_has_classes(clip, make, fields, constraint):
+    with broken(constraint):
+        save(make(clip, **fields))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_profile_is_finite(clip, value):
+    with pytest.raises(DataError, match="not allowed in vector"):
+        save(profile(clip, distribution=[value, *UNIFORM[1:]]))
+
+
+def test_a_profile_comes_back_bit_by_bit(clip, rng_values=np.random.default_rng(3).dirichlet):
+    values = rng_values(np.full(7, 0.1)).astype(np.float32)
+    save(profile(clip, distribution=values))
+    stored = ClipProfile.objects.get().distribution
+    assert stored.dtype == np.float32
+    assert stored.tobytes() == values.tobytes()
+
+
+def test_one_window_per_position(clip):
+    of = save(profile(clip))
+    save(ClipWindow(profile=of, position=0, start_s=0, distribution=UNIFORM))
+    with broken("retrieval_clipwindow_once"):
+        save(ClipWindow(profile=of, position=0, start_s=20, distribution=UNIFORM))
+    with broken("retrieval_clipwindow_starts_in_clip"):
+        save(ClipWindow(profile=of, position=1, start_s=-1, distribution=UNIFORM))
+
+
+def test_a_space_has_classes():
+    with broken("retrieval_space_has_classes"):
+        save(Space(name="void", classes=0))
+
+
+# --- matches ---------------------------------------------------------------------------------
+
+
+def test_one_match_per_run_and_rank_and_clip(clip):
+    of, other = save(run()), save(unsaved_clip(2))
+    save(Match(run=of, clip=clip, rank=1, score=-1))
+    with broken("retrieval_match_rank_once"):
+        save(Match(run=of, clip=other, rank=1, score=-1))
+    with broken("retrieval_match_clip_once"):
+        save(Match(run=of, clip=clip, rank=2, score=-1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"rank": 0}, "match_rank_from_1"),
+        ({"score": float("nan")}, "match_score_finite"),
+        ({"score": float("-inf")}, "match_score_finite"),
+    ],
+)
+def test_a_match_cannot_break_its_rules(clip, fields, constraint):
+    values = {"run": save(run()), "clip": clip, "rank": 1, "score": -1.0}
+    with broken(f"retrieval_{constraint}"):
+        save(Match(**values | fields))
+
+
+@pytest.mark.parametrize("divergence", [-1e-9, float("nan"), float("inf")])
+def test_a_divergence_is_finite_and_not_negative(clip, divergence):
+    match = save(Match(run=save(run()), clip=clip, rank=1, score=-1))
+    with broken("retrieval_matchdivergence_not_negative"):
+        save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=divergence))
+
+
+def test_one_divergence_per_match_and_space(clip):
+    match = save(Match(run=save(run()), clip=clip, rank=1, score=-1))
+    save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=0))
+    with broken("retrieval_matchdivergence_once"):
+        save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=1))
+
+
+def test_one_run_per_photo_matcher_models_and_snapshot():
+    save(run())
+    save(run(snapshot=2))
+    save(run(model_versions={"a": 2}))
+    with broken("retrieval_matchrun_once"):
+        save(run())
+
+
+# --- library and imports ---------------------------------------------------------------------
+
+
+def test_there_is_one_library():
+    assert Library.objects.count() == 1
+    with broken("retrieval_library_single"):
+        save(Library(id=2))
+
+
+def test_snapshots_do_not_fall_below_zero():
+    with broken("retrieval_library_snapshot_counts"), transaction.atomic():
+        Library.objects.update(snapshot=-1)
+
+
+def test_one_outcome_per_file_and_a_reason_for_failures():
+    values = {"source": "/m.csv", "path": "a.ogg", "byte_size": 1, "modified_ns": 1}
+    save(ImportItem(**values, outcome="imported"))
+    with broken("retrieval_importitem_once"):
+        save(ImportItem(**values, outcome="duplicate"))
+    with broken("retrieval_importitem_failed_has_code"):
+        save(ImportItem(**values | {"path": "b.ogg"}, outcome="failed"))
+    with broken("retrieval_importitem_outcome_known"):
+        save(ImportItem(**values | {"path": "c.ogg"}, outcome="maybe", code=""))
+
+
+def test_removing_a_clip_that_was_matched_is_refused(clip):
+    save(Match(run=save(run()), clip=clip, rank=1, score=-1))
+    with pytest.raises(Exception, match="protected foreign keys"):
+        Clip.objects.get().delete()

@@ -1,0 +1,111 @@
+"""What every environment shares. Safe as it stands: the others may only add or loosen by name."""
+
+from __future__ import annotations
+
+import os
+
+from soundscape_site.embedded.locations import locate
+from soundscape_site.settings import env
+from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
+
+DEBUG = False
+ALLOWED_HOSTS: list[str] = []
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "accounts",
+    "retrieval",
+    "labelling",
+    "soundscape_site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "soundscape_site.urls"
+WSGI_APPLICATION = "soundscape_site.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# Two roles: the application's has no DDL; `manage.py migrate` works as the owner.
+DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", "soundscape_app")
+_EMBEDDED = locate(VAR_DIR)
+
+
+def _embedded_database(role: str) -> dict[str, object]:
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "soundscape",
+        "USER": role,
+        "HOST": str(_EMBEDDED.postgres_socket_directory),
+    }
+
+
+def _database(variable: str, role: str) -> dict[str, object]:
+    url = os.environ.get(variable)
+    return env.database(url) if url else _embedded_database(role)
+
+
+DATABASES: dict[str, dict[str, object]] = {
+    "default": _database("DATABASE_URL", DATABASE_APP_ROLE),
+    "owner": (
+        env.database(os.environ.get("DATABASE_OWNER_URL", os.environ["DATABASE_URL"]))
+        if os.environ.get("DATABASE_URL")
+        else _embedded_database("soundscape_owner")
+    ),
+}
+for _database_settings in DATABASES.values():
+    _database_settings["CONN_HEALTH_CHECKS"] = True
+
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{_EMBEDDED.redis_socket}"
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
+
+from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one settings module
+from soundscape_site.settings.engine import *  # noqa: E402, F403 # slices of one settings module
+from soundscape_site.settings.logs import *  # noqa: E402, F403 # slices of one settings module

@@ -1,0 +1,25 @@
+"""Models, matching and the limits of what may be decoded."""
+
+from __future__ import annotations
+
+from soundscape_site.settings import env
+from soundscape_site.settings.paths import SHARED_DIR, VAR_DIR
+
+# Converted weights live here; sources are looked for along the search path, then downloaded.
+SOUNDSCAPE_MODELS_DIRECTORY = VAR_DIR / "models"
+SOUNDSCAPE_MODEL_SEARCH_PATH = (
+    *([env.path("SOUNDSCAPE_MODEL_DIR", VAR_DIR)] if env.text("SOUNDSCAPE_MODEL_DIR", "") else []),
+    SOUNDSCAPE_MODELS_DIRECTORY,
+    SHARED_DIR / "models",
+)
+
+SOUNDSCAPE_INDEX_DIRECTORY = VAR_DIR / "index"
+SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch"
+
+# The first library: the shared one where it lies beside the checkout, else one we synthesise.
+SOUNDSCAPE_SHARED_LIBRARY = SHARED_DIR / "library" / "library.csv"
+SOUNDSCAPE_STARTER_LIBRARY = VAR_DIR / "starter-library"
+
+SOUNDSCAPE_MATCHER = env.text("SOUNDSCAPE_MATCHER", "paper")
+SOUNDSCAPE_DECODING_PROCESSES = env.integer("SOUNDSCAPE_DECODING_PROCESSES", 2, minimum=1)
+SOUNDSCAPE_IMPORT_BATCH_WINDOWS = env.integer("SOUNDSCAPE_IMPORT_BATCH_WINDOWS", 16, minimum=1)

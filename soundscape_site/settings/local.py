@@ -1,0 +1,11 @@
+"""A laptop: embedded services, plain HTTP, a secret key made on first start."""
+
+from __future__ import annotations
+
+from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
+from soundscape_site.settings.base import VAR_DIR
+from soundscape_site.settings.secret_key import load_or_create
+
+DEBUG = False
+SECRET_KEY = load_or_create(VAR_DIR / "secret-key")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]

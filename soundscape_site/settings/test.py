@@ -1,0 +1,18 @@
+"""Tests: real PostgreSQL and Redis, cheap passwords, nothing outside reachable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
+from soundscape_site.settings.base import DATABASES, VAR_DIR
+
+SECRET_KEY = "only-for-tests-" + "x" * 40  # noqa: S105 # guards nothing
+
+# The owner creates the test database; the application's role is tested by SET ROLE.
+DATABASES = {"default": DATABASES["owner"]}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MEDIA_ROOT = Path("/nonexistent/tests-must-use-the-media-root-fixture")
+SOUNDSCAPE_INDEX_DIRECTORY = Path("/nonexistent/tests-must-use-the-index-fixture")
+SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch-tests"
