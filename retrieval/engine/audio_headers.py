@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from io import FileIO
 
 from retrieval.engine.errors import AudioDecodeError
 
@@ -41,13 +41,13 @@ class Container(StrEnum):
     ASF = "asf"
 
 
-def identify(file: BinaryIO) -> Container:
+def identify(file: FileIO) -> Container:
     """Tell a recording's format from its first bytes; names and claims don't count.
 
     Parameters
     ----------
-    file : BinaryIO
-        Open for reading in binary mode. Its position is changed.
+    file : FileIO
+        Open for reading. Its position is changed.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def _by_signature(head: bytes) -> Container | None:
     return chunked.get((head[:4], head[8:12])) or next(by_prefix, None)
 
 
-def _behind_tags(file: BinaryIO, head: bytes) -> bytes:
+def _behind_tags(file: FileIO, head: bytes) -> bytes:
     """Read on behind ID3 tags and the zeros that some writers leave after them."""
     position = 0
     while head[:3] == b"ID3" and len(head) >= 10:
@@ -122,7 +122,7 @@ def _mpeg_audio(head: bytes) -> Container | None:
     return Container.MP3 if version != 0b01 and layer in {0b01, 0b10} and rate_known else None
 
 
-def counts_its_frames(file: BinaryIO) -> bool:
+def counts_its_frames(file: FileIO) -> bool:
     """Tell whether an MP3 states its length (a Xing, Info or VBRI header).
 
     Without it libsndfile guesses the length from the first frame's bit rate, and
@@ -130,7 +130,7 @@ def counts_its_frames(file: BinaryIO) -> bool:
 
     Parameters
     ----------
-    file : BinaryIO
+    file : FileIO
         An MP3. Its position is changed.
 
     Returns
@@ -143,7 +143,7 @@ def counts_its_frames(file: BinaryIO) -> bool:
     return any(marker in first_frame for marker in (b"Xing", b"Info", b"VBRI"))
 
 
-def check_complete(file: BinaryIO, container: Container) -> None:
+def check_complete(file: FileIO, container: Container) -> None:
     """Refuse a file that is shorter than its own structure says, or oddly built.
 
     Uncompressed formats are judged by the length of their data, Ogg by its pages;
@@ -151,8 +151,8 @@ def check_complete(file: BinaryIO, container: Container) -> None:
 
     Parameters
     ----------
-    file : BinaryIO
-        Open for reading in binary mode. Its position is changed.
+    file : FileIO
+        Open for reading. Its position is changed.
     container : Container
         As :func:`identify` tells it.
 
@@ -178,7 +178,7 @@ def _check_reaches(size: int, end: int) -> None:
         raise AudioDecodeError(msg, code="audio_truncated")
 
 
-def _stated_end(file: BinaryIO, container: Container) -> int:
+def _stated_end(file: FileIO, container: Container) -> int:
     file.seek(0)
     head = file.read(28).ljust(28, b"\x00")
     if container is Container.W64:
@@ -189,7 +189,7 @@ def _stated_end(file: BinaryIO, container: Container) -> int:
     return 0 if length == _UNKNOWN_AU_LENGTH else int(offset + length)
 
 
-def _check_chunks(file: BinaryIO, size: int, container: Container) -> None:
+def _check_chunks(file: FileIO, size: int, container: Container) -> None:
     """Walk the chunks of a WAV or AIFF file up to its samples."""
     order, samples = ("<", b"data") if container is Container.WAV else (">", b"SSND")
     position = 12
@@ -217,7 +217,7 @@ class _OggPage:
     end: int
 
 
-def _check_ogg(file: BinaryIO, size: int) -> None:
+def _check_ogg(file: FileIO, size: int) -> None:
     streams = end = 0
     for page in _ogg_pages(file):
         streams += page.begins_stream
@@ -228,7 +228,7 @@ def _check_ogg(file: BinaryIO, size: int) -> None:
     _check_reaches(size, end)
 
 
-def _ogg_pages(file: BinaryIO) -> Iterator[_OggPage]:
+def _ogg_pages(file: FileIO) -> Iterator[_OggPage]:
     """Yield the pages of an Ogg file (RFC 3533) until something else follows."""
     position = 0
     while True:

@@ -158,9 +158,9 @@ def _continue(url: str, part: Path, progress: Progress) -> None:
         try:
             response = urllib.request.urlopen(request, timeout=SILENCE_S)  # noqa: S310 - as above
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
-            error.close()
             if _total_bytes(error.headers.get("Content-Range")) == have:
                 return  # all of it came before; the hash will tell
             file.truncate(0)

@@ -12,8 +12,8 @@ class PeakEnvelope:
     """Collect the largest magnitude of each stretch of a recording of unknown length.
 
     Bins begin one frame wide. Whenever there are too many, neighbours are joined,
-    so that four hours take no more memory than four seconds; what is drawn is off
-    by at most a sixteenth of a drawn bin.
+    so that four hours take no more memory than four seconds. At least 16 384 remain,
+    so that the edges of 800 drawn values are off by a twentieth of a value at most.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class PeakEnvelope:
                 return
             self._append(np.array([self._open_peak], np.float32))
         whole = len(magnitudes) // self._width * self._width
-        self._append(magnitudes[:whole].reshape(-1, self._width).max(axis=1))
+        self._append(_largest_of_each(magnitudes[:whole], self._width))
         rest = magnitudes[whole:]
         self._open_frames, self._open_peak = len(rest), rest.max(initial=0)
         while self._count > _MOST_FINE_BINS:
@@ -56,7 +56,7 @@ class PeakEnvelope:
             self._open_frames += self._width
             self._open_peak = max(self._open_peak, bins[-1])
             bins = bins[:-1]
-        self._bins = [bins.reshape(-1, 2).max(axis=1)]
+        self._bins = [_largest_of_each(bins, 2)]
         self._count = len(self._bins[0])
         self._width *= 2
 
@@ -76,10 +76,21 @@ class PeakEnvelope:
         """
         tail = [np.array([self._open_peak], np.float32)] if self._open_frames else []
         fine = np.concatenate([*self._bins, *tail])
-        edges = np.linspace(0, len(fine), count + 1)
-        starts = np.floor(edges[:-1]).astype(np.intp)
-        peaks = np.maximum.reduceat(fine, starts)
+        starts = np.arange(count) * len(fine) // count
+        peaks: NDArray[np.float32] = np.maximum.reduceat(fine, starts)
         largest = peaks.max()
         if largest == 0:
             return np.zeros(count, np.uint8)
-        return np.rint(peaks * np.float32(255) / largest).astype(np.uint8)
+        outline: NDArray[np.uint8] = np.rint(peaks / largest * 255).astype(np.uint8)
+        return outline
+
+
+def _largest_of_each(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Reduce each `width` neighbours, a power of two, to their maximum.
+
+    Halving is several times faster than NumPy's reduction over so short an axis.
+    """
+    while width > 1:
+        values = np.maximum(values[0::2], values[1::2])
+        width //= 2
+    return values

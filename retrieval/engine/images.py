@@ -93,16 +93,26 @@ def read_photo(source: Path | bytes, limits: ImageLimits) -> bytes:
     Raises
     ------
     ImageDecodeError
-        ``file_empty`` or ``file_too_large``.
+        ``file_unreadable``, ``file_empty`` or ``file_too_large``.
     """
-    size = source.stat().st_size if isinstance(source, Path) else len(source)
+    if isinstance(source, bytes):
+        _check_bytes(len(source), limits)
+        return source
+    try:
+        _check_bytes(source.stat().st_size, limits)
+        return source.read_bytes()
+    except OSError as error:
+        msg = f"the file cannot be read: {error}"
+        raise ImageDecodeError(msg, code="file_unreadable") from error
+
+
+def _check_bytes(size: int, limits: ImageLimits) -> None:
     if size == 0:
         msg = "the file is empty"
         raise ImageDecodeError(msg, code="file_empty")
     if size > limits.max_bytes:
         msg = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageDecodeError(msg, code="file_too_large")
-    return source.read_bytes() if isinstance(source, Path) else source
 
 
 def open_photo(source: Path | bytes, limits: ImageLimits) -> Image.Image:
@@ -129,9 +139,10 @@ def open_photo(source: Path | bytes, limits: ImageLimits) -> Image.Image:
     Raises
     ------
     ImageDecodeError
-        With code ``file_empty``, ``file_too_large``, ``unsupported_media_type``,
-        ``image_too_many_pixels``, ``image_bad_dimensions``, ``image_too_small``,
-        ``image_truncated``, ``image_metadata_too_large`` or ``image_decode_failed``.
+        With code ``file_unreadable``, ``file_empty``, ``file_too_large``,
+        ``unsupported_media_type``, ``image_too_many_pixels``,
+        ``image_bad_dimensions``, ``image_too_small``, ``image_truncated``,
+        ``image_metadata_too_large`` or ``image_decode_failed``.
     """
     data = read_photo(source, limits)
     media_type = sniff_media_type(data)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import BinaryIO
 
 import numpy as np
 import soxr
@@ -14,62 +15,65 @@ _STORED = np.dtype("<f4")
 
 
 class WaveformWriter:
-    """Resample a mono recording block by block into a file.
+    """Resample a mono recording block by block into an open file.
 
-    The result equals resampling the whole at once. The file is removed when the
-    work within its ``with`` block fails, so that no part of a waveform is left.
+    The result equals resampling the whole at once.
 
     Parameters
     ----------
-    path : Path
-        File to write; it is replaced.
+    file : BinaryIO
+        Open for writing.
     from_rate_hz, to_rate_hz : int
         Sample rates of what comes in and of what is written.
     """
 
-    def __init__(self, path: Path, *, from_rate_hz: int, to_rate_hz: int) -> None:
-        self._path = path
+    def __init__(self, file: BinaryIO, *, from_rate_hz: int, to_rate_hz: int) -> None:
+        self._file = file
         self._resampler = (
             soxr.ResampleStream(from_rate_hz, to_rate_hz, 1, dtype="float32", quality="HQ")
             if from_rate_hz != to_rate_hz
             else None
         )
-        self._file = path.open("wb")
 
-    def add(self, mono: NDArray[np.float32]) -> None:
+    def add(self, mono: NDArray[np.float32], *, last: bool = False) -> None:
         """Take in the next stretch.
 
         Parameters
         ----------
         mono : NDArray[np.float32], shape (frames,)
             Samples at ``from_rate_hz``.
+        last : bool
+            True once, with the final (perhaps empty) stretch.
         """
-        self._write(mono, last=False)
-
-    def _write(self, mono: NDArray[np.float32], *, last: bool) -> None:
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(mono, last)
-        self._file.write(np.ascontiguousarray(mono, _STORED))
+        self._file.write(np.ascontiguousarray(mono, _STORED).data)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self._write(np.empty(0, np.float32), last=True)
-        except BaseException:
-            kind = BaseException
-            raise
-        finally:
-            self._file.close()
-            if kind is not None:
-                self._path.unlink(missing_ok=True)
+@contextmanager
+def writing_waveform(path: Path, *, from_rate_hz: int, to_rate_hz: int) -> Iterator[WaveformWriter]:
+    """Write a waveform file, or none: a failure within the block removes it.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; one that exists is replaced.
+    from_rate_hz, to_rate_hz : int
+        Sample rates of what comes in and of what is written.
+
+    Yields
+    ------
+    WaveformWriter
+        Takes the samples in; it is closed with the block.
+    """
+    try:
+        with path.open("wb") as file:
+            writer = WaveformWriter(file, from_rate_hz=from_rate_hz, to_rate_hz=to_rate_hz)
+            yield writer
+            writer.add(np.empty(0, np.float32), last=True)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def open_waveform(path: Path) -> NDArray[np.float32]:
@@ -78,7 +82,7 @@ def open_waveform(path: Path) -> NDArray[np.float32]:
     Parameters
     ----------
     path : Path
-        Written by :class:`WaveformWriter`.
+        Written by :func:`writing_waveform`.
 
     Returns
     -------

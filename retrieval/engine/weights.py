@@ -152,7 +152,7 @@ def load_arrays(spec: WeightSpec, directory: Path) -> Arrays:
     """
     path = directory / spec.converted_name
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise WeightsError(

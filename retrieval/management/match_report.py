@@ -107,31 +107,45 @@ def _classes(report: PhotoReport) -> Table:
 
 
 def _matches(report: PhotoReport) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "recording", "divergence"):
-        table.add_column(heading, justify="right" if heading == "divergence" else "left")
-    table.add_column("licence")
-    table.add_column("why: nats better than the average recording", overflow="fold")
-    for found in report.result.found:
-        explanation = found.explanations[0]
-        reasons = ", ".join(
-            f"{term.label.name} {term.advantage_nats:+.2f}"
-            for term in explanation.terms[:_REASONS_SHOWN]
-        )
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    table.add_column(min_width=_BAR_CELLS)
+    table.add_column(justify="right", no_wrap=True)
+    found = report.result.found
+    most = max(place.explanations[0].total_nats for place in found)
+    for place in found:
+        explanation = place.explanations[0]
+        share = explanation.total_nats / most if most > 0 else 0.0
+        divergence = place.divergences_nats[explanation.space]
         table.add_row(
-            str(found.rank),
-            Text(found.clip.title),
-            f"{found.divergences_nats[explanation.space]:.3f} nats",
-            LICENCES[found.clip.license].name,
-            Text(f"{explanation.total_nats:+.2f} ({reasons})"),
+            f"{place.rank}.",
+            Text(place.clip.title, style="bold"),
+            _bar(max(0.0, share)),
+            f"{divergence:.3f} nats",
         )
-        table.add_row("", Text(_credit(found), style="dim"), "", "", "")
+        table.add_row("", _details(place), "", "")
     return table
 
 
-def _credit(found: FoundClip) -> str:
-    clip = found.clip
-    return ", ".join(part for part in (clip.author or "author unknown", clip.source_url) if part)
+def _details(place: FoundClip) -> Text:
+    """Return credit, licence and reasons of a recording, nothing cut off."""
+    clip, explanation = place.clip, place.explanations[0]
+    credit = " · ".join(
+        part
+        for part in (
+            clip.author or "author unknown", LICENCES[clip.license].name, clip.source_url,
+        )
+        if part
+    )  # fmt: skip
+    reasons = ", ".join(
+        f"{term.label.name} {term.advantage_nats:+.2f}"
+        for term in explanation.terms[:_REASONS_SHOWN]
+    )
+    return Text(
+        f"{credit}\n{explanation.total_nats:+.2f} nats against the average recording: {reasons}",
+        style="dim",
+    )
 
 
 def _provenance(report: PhotoReport) -> str:

@@ -14,6 +14,7 @@ from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
 from retrieval.models.vectors import DistributionField
 
+PREVIEW_MEDIA_TYPE = "audio/mpeg"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
@@ -88,6 +89,16 @@ class Clip(Job):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def played_name(self) -> str:
+        """Name in the storage of what browsers play."""
+        return str(self.preview.name or self.original.name)
+
+    @property
+    def played_media_type(self) -> str:
+        """Type of what browsers play."""
+        return PREVIEW_MEDIA_TYPE if self.preview else self.media_type
 
 
 class ClipProfile(models.Model):

@@ -78,6 +78,9 @@ class Scene(Job):
     )
     photo_sha256 = models.CharField(max_length=64, editable=False, db_index=True)
     photo = models.FileField(max_length=200, help_text="Re-encoded, without metadata.")
+    model_input = models.FileField(
+        max_length=200, help_text="What the image model sees: raw RGB bytes, no decoder needed."
+    )
     width_px = models.PositiveIntegerField()
     height_px = models.PositiveIntegerField()
     run = models.ForeignKey(
@@ -110,6 +113,9 @@ class Match(models.Model):
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, related_name="matches")
     rank = models.PositiveIntegerField()
     score = models.FloatField()
+    explanations = models.JSONField(
+        default=list, help_text="For each space: the largest terms, their rest and their total."
+    )
 
     class Meta:
         verbose_name_plural = "matches"

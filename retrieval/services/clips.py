@@ -37,7 +37,7 @@ class NewClip:
     preview: Path | None
     item: ImportItem
     windows: NDArray[np.float64]
-    starts_s: NDArray[np.float64]
+    starts_s: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)

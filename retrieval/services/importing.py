@@ -26,6 +26,9 @@ from retrieval.selectors.imports import finished_items
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.clips import NewClip, metadata_problem, record_items, store_clips
 
+MIN_TAIL_S = 5
+"""More than this behind the last whole window is worth a window of its own."""
+
 _SIFT_ENTRIES = 100
 _LOOKAHEAD_RECORDINGS = 24
 
@@ -116,13 +119,14 @@ class ClipImporter:
         self.batch_windows = batch_windows
         self.on_progress = on_progress
         self.report = ImportReport()
+        self._under_way: set[str] = set()
 
     def run(self, entries: Iterable[ManifestEntry]) -> ImportReport:
         """Import every entry; one bad file costs only itself."""
         for group in self._groups(self._decoded(self._candidates(entries))):
             self._store(group, self._profile(group))
             for decoded in group:
-                shutil.rmtree(decoded.folder)
+                self._clear(decoded.candidate, decoded.folder)
             self.on_progress(self.report)
         self.on_progress(self.report)
         return self.report
@@ -162,13 +166,17 @@ class ClipImporter:
 
     # --- decode: in child processes, a bounded number ahead -------------------------------
 
-    def _decoded(self, candidates: Iterator[_Candidate]) -> Iterator[_Decoded]:
+    def _decoded(self, candidates: Iterator[_Candidate]) -> Iterator[_Decoded | None]:
+        """Yield decoded recordings; None asks to store those before it first."""
         ahead: deque[tuple[_Candidate, Path, Future[RecordingFacts]]] = deque()
         for candidate in candidates:
-            while any(candidate.sha256 == waiting.sha256 for waiting, _, _ in ahead):
-                yield from self._finished(*ahead.popleft())
-            if existing_sha256([candidate.sha256]):
-                self._settle_duplicate(candidate)
+            if candidate.sha256 in self._under_way:  # the same content again: see what becomes of it
+                while ahead:
+                    yield from self._finished(*ahead.popleft())
+                yield None
+            known = existing_sha256([candidate.sha256])
+            if known:
+                self._settle_duplicate(candidate, known[candidate.sha256])
                 continue
             folder = self.scratch / candidate.sha256
             folder.mkdir()
@@ -178,6 +186,7 @@ class ClipImporter:
                 preview_path=folder / "preview",
             )
             ahead.append((candidate, folder, future))
+            self._under_way.add(candidate.sha256)
             if len(ahead) >= _LOOKAHEAD_RECORDINGS:
                 yield from self._finished(*ahead.popleft())
         while ahead:
@@ -190,26 +199,35 @@ class ClipImporter:
             yield _Decoded(candidate, future.result(), folder, folder / "waveform.f32")
         except DecodeError as error:
             self._fail(candidate, RowProblem(error.code, error.detail))
-            shutil.rmtree(folder)
+            self._clear(candidate, folder)
+
+    def _clear(self, candidate: _Candidate, folder: Path) -> None:
+        shutil.rmtree(folder)
+        self._under_way.discard(candidate.sha256)
 
     # --- profile: batches of windows across recordings ------------------------------------
 
-    def _groups(self, decoded: Iterator[_Decoded]) -> Iterator[list[_Decoded]]:
-        """Gather recordings until they fill a batch of windows."""
+    def _groups(self, decoded: Iterator[_Decoded | None]) -> Iterator[list[_Decoded]]:
+        """Gather recordings until they fill a batch of windows, or must be stored."""
         group: list[_Decoded] = []
         windows = 0
         for recording in decoded:
-            group.append(recording)
-            windows += len(self._starts(recording))
-            if windows >= self.batch_windows:
+            if recording is not None:
+                group.append(recording)
+                windows += len(self._starts(recording))
+            if group and (recording is None or windows >= self.batch_windows):
                 yield group
                 group, windows = [], 0
         if group:
             yield group
 
-    def _starts(self, recording: _Decoded) -> NDArray[np.int64]:
+    def _starts(self, recording: _Decoded) -> tuple[int, ...]:
         samples = recording.waveform.stat().st_size // np.dtype(np.float32).itemsize
-        return window_starts(samples, window_samples=self.classifier.window_samples)
+        return window_starts(
+            samples,
+            window_samples=self.classifier.window_samples,
+            min_tail_samples=MIN_TAIL_S * self.classifier.sample_rate_hz,
+        )
 
     def _profile(self, group: list[_Decoded]) -> list[NDArray[np.float64]]:
         """Return each recording's window distributions, shape (windows, classes)."""
@@ -243,7 +261,9 @@ class ClipImporter:
                     preview=recording.facts.preview_path,
                     item=recording.candidate.item(ImportItem.Outcome.IMPORTED),
                     windows=by_window,
-                    starts_s=self._starts(recording) / self.classifier.sample_rate_hz,
+                    starts_s=[
+                        start / self.classifier.sample_rate_hz for start in self._starts(recording)
+                    ],
                 )
                 for recording, by_window in zip(group, windows, strict=True)
             ],
@@ -255,8 +275,10 @@ class ClipImporter:
         self.report.duplicates += len(group) - outcome.stored
         self.report.audio_seconds += outcome.audio_seconds
 
-    def _settle_duplicate(self, candidate: _Candidate) -> None:
-        record_items([candidate.item(ImportItem.Outcome.DUPLICATE)], source=self.source)
+    def _settle_duplicate(self, candidate: _Candidate, clip_id: int) -> None:
+        item = candidate.item(ImportItem.Outcome.DUPLICATE)
+        item.clip_id = clip_id
+        record_items([item], source=self.source)
         self.report.duplicates += 1
 
     def _fail(self, candidate: _Candidate, problem: RowProblem) -> None:

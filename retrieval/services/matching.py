@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,10 @@ from retrieval.engine.distributions import Distribution
 from retrieval.engine.errors import EngineError
 from retrieval.engine.explanation import Explanation, explain
 from retrieval.engine.matchers import Matcher
-from retrieval.engine.registry import ImageClassifier
+from retrieval.engine.registry import ModelRegistry
 from retrieval.models import Clip
-from retrieval.selectors.library import clips_by_id
-from retrieval.services.indexing import SearchableLibrary
+from retrieval.selectors.library import clips_by_id, library_state
+from retrieval.services.indexing import SearchableLibrary, open_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,54 @@ class SearchResult:
     search_seconds: float
 
 
-def profile_photo(
-    pixels: NDArray[np.uint8], *, classifier: ImageClassifier, matcher: Matcher
-) -> dict[str, Distribution]:
-    """Return the photo's distribution in each of the matcher's spaces."""
-    probabilities = classifier.classify(pixels[np.newaxis])[0]
-    return {space.name: space.scene_profile(probabilities) for space in matcher.spaces}
+class SoundFinder:
+    """A process's means to find sounds: the image model and the library, both kept open.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        The recipe.
+    registry : ModelRegistry
+        Where the image model comes from when it is first needed.
+    index_directory : Path
+        Where the matcher's index lies.
+    """
+
+    def __init__(self, matcher: Matcher, *, registry: ModelRegistry, index_directory: Path) -> None:
+        self.matcher = matcher
+        self._registry = registry
+        self._index_directory = index_directory
+        self._library: SearchableLibrary | None = None
+
+    def warm(self) -> None:
+        """Load the model and the library before somebody waits for them."""
+        self._registry.warm(images=True, sounds=False)
+        self._newest_library()
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the photo that `profile` takes."""
+        return self._registry.image_classifier().input_shape
+
+    def profile(self, pixels: NDArray[np.uint8]) -> dict[str, Distribution]:
+        """Return the distribution of a photo, uint8 [side, side, 3], in each of the spaces."""
+        probabilities = self._registry.image_classifier().classify(pixels[np.newaxis])[0]
+        return {space.name: space.scene_profile(probabilities) for space in self.matcher.spaces}
+
+    def search(self, scene: Mapping[str, Distribution], *, top: int) -> SearchResult:
+        """Rank the newest library for a photo.
+
+        Raises
+        ------
+        EngineError
+            With code ``library_empty`` if there is nothing to search.
+        """
+        return search(scene, matcher=self.matcher, library=self._newest_library(), top=top)
+
+    def _newest_library(self) -> SearchableLibrary:
+        if self._library is None or self._library.snapshot != library_state().snapshot:
+            self._library = open_library(self.matcher, directory=self._index_directory)
+        return self._library
 
 
 def search(

@@ -33,7 +33,7 @@ def save(row):
 
 
 def scene(**fields):
-    values = {"photo_sha256": SHA, "photo": "p.webp", "width_px": 3, "height_px": 2}
+    values = {"photo_sha256": SHA, "photo": "p.webp", "model_input": "p.rgb", "width_px": 3, "height_px": 2}
     return Scene(**values | fields)
 
 

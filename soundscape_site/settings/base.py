@@ -84,8 +84,6 @@ DATABASES: dict[str, dict[str, object]] = {
 for _database_settings in DATABASES.values():
     _database_settings["CONN_HEALTH_CHECKS"] = True
 
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{_EMBEDDED.redis_socket}"
-
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -107,5 +105,6 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
 from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one settings module
+from soundscape_site.settings.celery import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.engine import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.logs import *  # noqa: E402, F403 # slices of one settings module

@@ -93,8 +93,7 @@ def swell(moment_s: float, *, rise_s: float, fall_s: float) -> Samples:
     """
     after_s = np.mod(clock_s() - moment_s, DURATION_S)
     before_s = DURATION_S - after_s
-    going, coming = np.exp(-0.5 * (after_s / fall_s) ** 2), np.exp(-0.5 * (before_s / rise_s) ** 2)
-    envelope: Samples = np.maximum(going, coming)
+    envelope: Samples = np.exp(-0.5 * np.minimum(after_s / fall_s, before_s / rise_s) ** 2)
     return envelope
 
 

@@ -15,8 +15,7 @@ from retrieval.engine.errors import DecodeError, EngineError
 from retrieval.engine.matchers import matcher_named
 from retrieval.engine.registry import ModelRegistry
 from retrieval.management.match_report import PhotoReport, as_json, as_table
-from retrieval.services.indexing import open_library
-from retrieval.services.matching import profile_photo, search
+from retrieval.services.matching import SoundFinder
 
 
 class Command(BaseCommand):
@@ -43,12 +42,13 @@ class Command(BaseCommand):
 
     def _match_all(self, photos: list[str], top: int, *, as_json_lines: bool) -> int:
         failed = 0
-        matcher = matcher_named(settings.SOUNDSCAPE_MATCHER)
         with DecodingPool(processes=1) as pool:
-            pool.warm()
-            registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
-            classifier = registry.image_classifier()
-            library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
+            pool.warm()  # the child starts while the model is loaded here
+            finder = SoundFinder(
+                matcher_named(settings.SOUNDSCAPE_MATCHER),
+                registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),
+                index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
+            )
             for photo in photos:
                 try:
                     decoded = pool.decode_photo(Path(photo))
@@ -56,13 +56,9 @@ class Command(BaseCommand):
                     failed += 1
                     self._report_failure(photo, error, as_json_lines=as_json_lines)
                     continue
-                scene = profile_photo(decoded.pixels, classifier=classifier, matcher=matcher)
-                report = PhotoReport(
-                    photo=photo,
-                    matcher=matcher,
-                    scene=scene,
-                    result=search(scene, matcher=matcher, library=library, top=top),
-                )
+                scene = finder.profile(decoded.pixels)
+                result = finder.search(scene, top=top)
+                report = PhotoReport(photo, finder.matcher, scene, result)
                 if as_json_lines:
                     self.stdout.write(json.dumps(as_json(report), ensure_ascii=False))
                 else:

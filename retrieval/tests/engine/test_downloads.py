@@ -202,7 +202,7 @@ def test_no_server_at_all_is_a_clear_error(target):
     with Server() as closed:
         origin = closed.origin
 
-    with pytest.raises(WeightsError, match="could not be downloaded.*refused") as caught:
+    with pytest.raises(WeightsError, match=r"could not be downloaded.*refused") as caught:
         download(origin, target, SHA256, pauses_s=())
     assert caught.value.code == "weights_unavailable"
 

@@ -1,0 +1,33 @@
+"""End with 0 if the web server of this container answers /healthz, else say why not.
+
+It asks as the TLS proxy would: by a name of the site, as if over https. Otherwise Django would
+answer with a refusal or a redirect, and a server in order would look broken.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+
+_ANSWER_WITHIN_S = 5
+_DEFAULT_PORT = 8000
+
+
+def problem(port: int, host: str) -> str | None:
+    """Return what is wrong with the server on a port of this container, if anything is."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_WITHIN_S)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": host, "X-Forwarded-Proto": "https"})
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return f"port {port}: {error}"
+    finally:
+        connection.close()
+    return None if status == http.HTTPStatus.OK else f"/healthz answered {status}"
+
+
+if __name__ == "__main__":
+    # ".example.org" stands for a domain with all its subdomains.
+    first_host = os.environ["DJANGO_ALLOWED_HOSTS"].split(",")[0].strip().removeprefix(".")
+    sys.exit(problem(int(sys.argv[1]) if sys.argv[1:] else _DEFAULT_PORT, first_host))

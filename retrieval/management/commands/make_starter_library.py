@@ -1,0 +1,90 @@
+"""`manage.py make_starter_library [DIRECTORY]`."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any, Final
+
+import soundfile
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import track
+
+from retrieval.engine.synthesis import AMBIENCES, SAMPLE_RATE_HZ, Ambience, synthesise
+from retrieval.licences import LICENCES
+from retrieval.manifest import COLUMNS
+
+MANIFEST_NAME: Final = "library.csv"
+LICENCE: Final = LICENCES["CC0-1.0"]
+
+
+class Command(BaseCommand):
+    """Synthesise recordings for a machine that has none."""
+
+    help = (
+        "Synthesise eight ambient recordings and write them with their manifest. Running it "
+        "again writes the same files. Prints the manifest's path."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument(
+            "directory",
+            nargs="?",
+            type=Path,
+            default=settings.SOUNDSCAPE_STARTER_LIBRARY,
+            help="where to write them (default: %(default)s)",
+        )
+
+    def handle(self, *, directory: Path, **options: Any) -> None:
+        """Write the library, its manifest last, so that a manifest means a whole library."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".making-", dir=directory) as unfinished:
+                for file in _write_library(Path(unfinished)):
+                    file.replace(directory / file.name)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise CommandError(f"Cannot write the library to {directory}: {error}") from error
+        self.stdout.write(str(directory / MANIFEST_NAME))
+
+
+def _write_library(folder: Path) -> list[Path]:
+    """Return the files written, the manifest last."""
+    console = Console(stderr=True)
+    recordings = [
+        _write_recording(folder, ambience)
+        for ambience in track(AMBIENCES, description="Synthesising", console=console)
+    ]
+    manifest = folder / MANIFEST_NAME
+    with manifest.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(_row(ambience) for ambience in AMBIENCES)
+    return [*recordings, manifest]
+
+
+def _write_recording(folder: Path, ambience: Ambience) -> Path:
+    file = folder / _file_name(ambience)
+    soundfile.write(file, synthesise(ambience.name), SAMPLE_RATE_HZ, subtype="PCM_16")
+    return file
+
+
+def _row(ambience: Ambience) -> dict[str, str]:
+    return {
+        "path": _file_name(ambience),
+        "title": ambience.title,
+        "tags": ";".join(ambience.tags),
+        "author": "Scenery Soundscaping",
+        "license": LICENCE.code,
+        "license_url": LICENCE.url,
+        "source_url": "",  # made here, taken from nowhere
+        "collection": "Starter library",
+    }
+
+
+def _file_name(ambience: Ambience) -> str:
+    return f"{ambience.name}.flac"

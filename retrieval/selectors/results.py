@@ -1,0 +1,215 @@
+"""What the pages show of a scene and of the recordings found for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from django.urls import reverse
+
+from retrieval.engine.distributions import Distribution
+from retrieval.engine.matchers import matcher_named
+from retrieval.licences import LICENCES
+from retrieval.models import Clip, Match, MatchRun, Scene, SceneProfile
+
+TARGET_LUFS: Final = -20.0
+MAX_TRUE_PEAK_DBTP: Final = -1.0
+DUAL_MONO_LU: Final = 3.01
+"""One channel comes out of two loudspeakers: twice the power (ITU-R BS.1770 sums channels)."""
+
+FITS_ABOVE_NATS: Final = 0.5
+"""A best match that beats the average recording by less says nothing about the photo."""
+
+FIRST_ALTERNATIVES: Final = 4
+_WAVEFORM_BINS: Final = 200
+_TOP_CLASSES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PlayableClip:
+    """A recording as a player needs it."""
+
+    id: int
+    title: str
+    author: str
+    license_name: str
+    license_url: str
+    license_free: bool
+    source_url: str
+    tags: tuple[str, ...]
+    audio_url: str
+    download_url: str
+    media_type: str
+    duration_s: float
+    gain_db: float
+    loudness_lufs: float | None
+    peaks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchView:
+    """A recording at its place."""
+
+    rank: int
+    clip: PlayableClip
+    divergence_nats: float
+    total_nats: float
+    strength: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What made a result, so that it can be made again."""
+
+    matcher: str
+    image_model: str
+    audio_model: str
+    snapshot: int
+    library_size: int
+    search_ms: float
+    matched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """All that the result page shows."""
+
+    fits: bool
+    best: MatchView
+    alternatives: tuple[MatchView, ...]
+    more_count: int
+    why: dict[str, Any]
+    top_classes: tuple[dict[str, Any], ...]
+    provenance: Provenance
+
+
+def result_of(scene: Scene) -> ResultView:
+    """Return the result of a scene that is done."""
+    run = scene.run
+    if run is None:
+        raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
+    matches = list(_matches(run)[: 1 + FIRST_ALTERNATIVES])
+    best, *alternatives = [_match_view(match) for match in matches]
+    explanation = matches[0].explanations[0]
+    return ResultView(
+        fits=best.total_nats >= FITS_ABOVE_NATS,
+        best=best,
+        alternatives=tuple(alternatives),
+        more_count=run.matches.count() - len(matches),
+        why=_why(explanation, best.divergence_nats),
+        top_classes=tuple(top_classes(run)),
+        provenance=_provenance(run),
+    )
+
+
+def more_matches(run: MatchRun) -> list[MatchView]:
+    """Return the recordings after those that the result shows first."""
+    return [_match_view(match) for match in _matches(run)[1 + FIRST_ALTERNATIVES :]]
+
+
+def top_classes(run: MatchRun) -> Iterable[dict[str, Any]]:
+    """Yield the classes that the photo shows most, in the matcher's first space."""
+    space = matcher_named(run.matcher).spaces[0]
+    profile = SceneProfile.objects.get(
+        photo_sha256=run.photo_sha256,
+        space_id=space.name,
+        model_version=run.model_versions[space.name]["image"],
+    )
+    for index, share in Distribution(profile.distribution).largest(_TOP_CLASSES):
+        yield {"label": space.vocabulary[index].name, "share": share}
+
+
+def gain_db(*, loudness_lufs: float | None, true_peak_dbtp: float, channels: int) -> float:
+    """Return the gain that brings a recording to the one loudness of all.
+
+    Its true peak stays at or below `MAX_TRUE_PEAK_DBTP`: a recording of few loud moments plays
+    more softly than the others rather than distorted.
+    """
+    headroom = MAX_TRUE_PEAK_DBTP - true_peak_dbtp
+    if loudness_lufs is None:
+        return min(0.0, headroom)
+    heard = loudness_lufs + (DUAL_MONO_LU if channels == 1 else 0.0)
+    return min(TARGET_LUFS - heard, headroom)
+
+
+def _matches(run: MatchRun) -> Any:
+    return (
+        run.matches.select_related("clip").prefetch_related("divergences").order_by("rank")
+    )
+
+
+def _match_view(match: Match) -> MatchView:
+    explanation = match.explanations[0]
+    divergences = {row.space_id: row.divergence_nats for row in match.divergences.all()}
+    return MatchView(
+        rank=match.rank,
+        clip=playable(match.clip),
+        divergence_nats=divergences[explanation["space"]],
+        total_nats=explanation["total_nats"],
+    )
+
+
+def playable(clip: Clip) -> PlayableClip:
+    """Return a recording as a player needs it."""
+    licence = LICENCES[clip.license]
+    url = reverse("retrieval:clip_audio", args=[clip.pk])
+    return PlayableClip(
+        id=clip.pk,
+        title=clip.title,
+        author=clip.author,
+        license_name=licence.name,
+        license_url=clip.license_url,
+        license_free=licence.free,
+        source_url=clip.source_url,
+        tags=tuple(clip.tags),
+        audio_url=url,
+        download_url=f"{url}?download=1",
+        media_type=clip.played_media_type,
+        duration_s=clip.duration_s,
+        gain_db=gain_db(
+            loudness_lufs=clip.loudness_lufs,
+            true_peak_dbtp=clip.true_peak_dbtp,
+            channels=clip.channels,
+        ),
+        loudness_lufs=clip.loudness_lufs,
+        peaks=_waveform(bytes(clip.peaks)),
+    )
+
+
+def _waveform(peaks: bytes) -> tuple[int, ...]:
+    """Return fewer bins, each the largest of those it stands for."""
+    bins = np.array_split(np.frombuffer(peaks, dtype=np.uint8), _WAVEFORM_BINS)
+    return tuple(int(part.max()) for part in bins if part.size)
+
+
+def _why(explanation: dict[str, Any], divergence_nats: float) -> dict[str, Any]:
+    return {
+        "terms": [
+            {
+                "label": term["label"]["name"],
+                "scene_share": term["scene_share"],
+                "clip_share": term["clip_share"],
+                "advantage_nats": term["advantage_nats"],
+            }
+            for term in explanation["terms"]
+        ],
+        "rest_nats": explanation["rest_nats"],
+        "total_nats": explanation["total_nats"],
+        "divergence_nats": divergence_nats,
+    }
+
+
+def _provenance(run: MatchRun) -> Provenance:
+    models = next(iter(run.model_versions.values()))
+    return Provenance(
+        matcher=f"{run.matcher} v{run.matcher_version}",
+        image_model=models["image"].partition("@")[0],
+        audio_model=models["audio"].partition("@")[0],
+        snapshot=run.snapshot,
+        library_size=run.library_size,
+        search_ms=run.search_seconds * 1000,
+        matched_at=run.created_at,
+    )

@@ -1,0 +1,40 @@
+"""Reads of scenes and of what was found for them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from retrieval.models import JobState, MatchRun, Scene
+
+
+def queued_count() -> int:
+    """Return how many photos wait for a worker."""
+    return Scene.objects.filter(state=JobState.QUEUED).count()
+
+
+def stored_run(
+    photo_sha256: str,
+    *,
+    matcher: str,
+    matcher_version: int,
+    model_versions: dict[str, Any],
+    snapshot: int,
+) -> MatchRun | None:
+    """Return what was found for the same photo in the same state of everything, if it was."""
+    return MatchRun.objects.filter(
+        photo_sha256=photo_sha256,
+        matcher=matcher,
+        matcher_version=matcher_version,
+        model_versions=model_versions,
+        snapshot=snapshot,
+    ).first()
+
+
+def overdue_scene_ids(*, waiting_for: timedelta = timedelta(seconds=20), limit: int = 100) -> list[UUID]:
+    """Return the scenes that waited so long that their wake-up may be lost, oldest first."""
+    overdue = Scene.objects.filter(state=JobState.QUEUED, created_at__lt=Now() - waiting_for)
+    return list(overdue.order_by("created_at").values_list("pk", flat=True)[:limit])

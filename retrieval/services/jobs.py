@@ -1,0 +1,109 @@
+"""How a job changes state: the only place where it does.
+
+A worker claims a queued row, which raises its attempt counter before any work starts, and holds it
+by a lease on the database's clock. Whatever it writes at the end is fenced by that attempt: a
+worker that lost its lease to another one writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from retrieval.models import MAX_ATTEMPTS, Job, JobState
+
+POISON: Final = "poison"
+
+TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
+    JobState.QUEUED: frozenset({JobState.PROCESSING}),
+    JobState.PROCESSING: frozenset({JobState.QUEUED, JobState.DONE, JobState.FAILED}),
+    JobState.DONE: frozenset(),
+    JobState.FAILED: frozenset(),
+}
+
+_NO_LEASE: Final = {"lease_owner": "", "lease_expires_at": None}
+
+
+class StaleClaimError(Exception):
+    """The lease was lost: another attempt owns the job now, and this one may write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt at one job."""
+
+    model: type[Job]
+    pk: Any
+    attempt: int
+
+
+def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim | None:
+    """Take a queued job, or return None if it is not to be had."""
+    taken = model._default_manager.filter(
+        pk=pk, state=JobState.QUEUED, attempts__lt=MAX_ATTEMPTS
+    ).update(
+        state=JobState.PROCESSING,
+        attempts=F("attempts") + 1,
+        lease_owner=owner,
+        lease_expires_at=Now() + lease,
+        started_at=Now(),
+    )
+    if not taken:
+        return None
+    attempt = model._default_manager.values_list("attempts", flat=True).get(pk=pk)
+    return Claim(model, pk, attempt)
+
+
+def finish(held: Claim, **fields: Any) -> None:
+    """Mark a job done together with what it found.
+
+    Raises
+    ------
+    StaleClaimError
+        If the lease was lost; the caller's transaction must not survive it.
+    """
+    _leave(held, JobState.DONE, finished_at=Now(), **fields)
+
+
+def fail(held: Claim, *, code: str, detail: str) -> None:
+    """Mark a job failed, for good, with its reason.
+
+    Raises
+    ------
+    StaleClaimError
+        If the lease was lost.
+    """
+    _leave(
+        held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail
+    )
+
+
+def release_expired(model: type[Job]) -> int:
+    """Queue again every job whose lease ran out; after the last attempt it has failed.
+
+    Returns how many jobs changed.
+    """
+    expired = model._default_manager.filter(
+        state=JobState.PROCESSING, lease_expires_at__lt=Now()
+    )
+    poisoned = expired.filter(attempts__gte=MAX_ATTEMPTS).update(
+        state=JobState.FAILED,
+        finished_at=Now(),
+        failure_code=POISON,
+        failure_detail=f"Given up after {MAX_ATTEMPTS} attempts that ended without a result.",
+        **_NO_LEASE,
+    )
+    requeued = expired.filter(attempts__lt=MAX_ATTEMPTS).update(state=JobState.QUEUED, **_NO_LEASE)
+    return poisoned + requeued
+
+
+def _leave(held: Claim, state: JobState, **fields: Any) -> None:
+    """Move a held job on, fenced by its attempt."""
+    own = Q(pk=held.pk, state=JobState.PROCESSING, attempts=held.attempt)
+    if not held.model._default_manager.filter(own).update(state=state, **_NO_LEASE, **fields):
+        raise StaleClaimError(f"{held.model.__name__} {held.pk}, attempt {held.attempt}")

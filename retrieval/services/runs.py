@@ -1,0 +1,80 @@
+"""Store what was found for a photo, once for everybody who brings the same photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+
+from retrieval.engine.distributions import Distribution
+from retrieval.engine.explanation import Explanation
+from retrieval.engine.matchers import Matcher
+from retrieval.models import Match, MatchDivergence, MatchRun, SceneProfile
+from retrieval.services.matching import SearchResult
+
+
+@transaction.atomic
+def store_run(
+    photo_sha256: str,
+    *,
+    matcher: Matcher,
+    scene: Mapping[str, Distribution],
+    result: SearchResult,
+) -> MatchRun:
+    """Store profiles, run and matches; return the run that is there if another was first."""
+    SceneProfile.objects.bulk_create(
+        [
+            SceneProfile(
+                photo_sha256=photo_sha256,
+                space_id=space.name,
+                classes=len(space),
+                model_version=space.image_model,
+                distribution=scene[space.name].values,
+            )
+            for space in matcher.spaces
+        ],
+        ignore_conflicts=True,
+    )
+    run, created = MatchRun.objects.get_or_create(
+        photo_sha256=photo_sha256,
+        matcher=matcher.name,
+        matcher_version=matcher.version,
+        model_versions=model_versions(matcher),
+        snapshot=result.snapshot,
+        defaults={"library_size": result.library_size, "search_seconds": result.search_seconds},
+    )
+    if created:
+        _store_matches(run, result)
+    return run
+
+
+def model_versions(matcher: Matcher) -> dict[str, dict[str, str]]:
+    """Return the models of each of the matcher's spaces, as runs store them."""
+    return {
+        space.name: {"image": space.image_model, "audio": space.audio_model}
+        for space in matcher.spaces
+    }
+
+
+def _store_matches(run: MatchRun, result: SearchResult) -> None:
+    matches = Match.objects.bulk_create(
+        Match(
+            run=run,
+            clip=found.clip,
+            rank=found.rank,
+            score=found.score,
+            explanations=[_as_data(explanation) for explanation in found.explanations],
+        )
+        for found in result.found
+    )
+    MatchDivergence.objects.bulk_create(
+        MatchDivergence(match=match, space_id=space, divergence_nats=nats)
+        for match, found in zip(matches, result.found, strict=True)
+        for space, nats in found.divergences_nats.items()
+    )
+
+
+def _as_data(explanation: Explanation) -> dict[str, Any]:
+    return asdict(explanation)

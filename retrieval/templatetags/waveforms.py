@@ -1,0 +1,44 @@
+"""Waveforms as SVG paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from django import template
+
+register = template.Library()
+
+WIDTH_BARS: Final = 96
+HEIGHT: Final = 100
+_LARGEST_HALF: Final = 46.0  # rounded ends reach a little further
+_LEAST_HALF: Final = 1.5  # silence is a dot, not a gap
+
+
+@register.simple_tag
+def waveform_path(peaks: Sequence[int], *, bars: int = WIDTH_BARS) -> str:
+    """Draw peaks (0 to 255) as upright bars round the middle of a `bars` x 100 box.
+
+    The loudest bar fills the height: all recordings play at one loudness, so the shape
+    matters and not the level of the file.
+    """
+    grouped = _largest_of_groups(peaks, bars)
+    top = max(grouped, default=0)
+    return "".join(_bar(index, peak / top if top else 0.0) for index, peak in enumerate(grouped))
+
+
+def _largest_of_groups(peaks: Sequence[int], bars: int) -> list[int]:
+    """Return one peak a bar; fewer peaks than bars are repeated."""
+    count = len(peaks)
+    if not count:
+        return [0] * bars
+    edges = [index * count // bars for index in range(bars + 1)]
+    return [
+        max(peaks[start : max(end, start + 1)])
+        for start, end in zip(edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def _bar(index: int, height: float) -> str:
+    half = max(_LEAST_HALF, _LARGEST_HALF * height)
+    return f"M{index}.5 {HEIGHT / 2 - half:.1f}v{2 * half:.1f}"

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from django.core.files.storage import default_storage
+
+from retrieval.decoding import DecodingPool
+from retrieval.manifest import COLUMNS, read_entries
+from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
+from retrieval.services import importing
+from retrieval.services.importing import ClipImporter
+from retrieval.tests.factories import DUMMY, dummy_space_row
+from retrieval.tests.fakes import DummyEar
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with DecodingPool(processes=2) as pool:
+        pool.warm()
+        yield pool
+
+
+def tone(path, *, hz=440.0, seconds=1.0, rate=8_000):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    t = np.arange(round(seconds * rate)) / rate
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hz * t), rate)
+
+
+def write_manifest(folder, *paths, **fields):
+    values = dict.fromkeys(COLUMNS, "") | {"license": "CC0-1.0"} | fields
+    with (folder / "library.csv").open("w", newline="") as stream:
+        rows = csv.DictWriter(stream, COLUMNS)
+        rows.writeheader()
+        rows.writerows(values | {"path": path} for path in paths)
+    return folder / "library.csv"
+
+
+@pytest.fixture
+def run(pool, tmp_path, media_root):
+    dummy_space_row()
+
+    def run_import(source, *, ear=None, on_progress=lambda report: None):
+        scratch = tmp_path / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        importer = ClipImporter(
+            source=str(source), pool=pool, classifier=ear or DummyEar(), space=DUMMY,
+            scratch=scratch, batch_windows=4, on_progress=on_progress,
+        )  # fmt: skip
+        report = importer.run(read_entries(source))
+        assert list(scratch.iterdir()) == []
+        return report
+
+    return run_import
+
+
+def failures(report):
+    return [(path, problem.code) for path, problem in report.failed]
+
+
+def test_stores_all_that_is_known_of_a_recording(run, tmp_path):
+    tone(tmp_path / "sea/a.wav", seconds=3)
+    report = run(
+        write_manifest(
+            tmp_path, "sea/a.wav", title="Waves", tags="sea; wind", author="Ada",
+            source_url="https://example.org/1", collection="Mine",
+        )
+    )  # fmt: skip
+    clip = Clip.objects.get()
+    assert (report.imported, report.duplicates, report.failed) == (1, 0, [])
+    assert report.audio_seconds == pytest.approx(3)
+    assert (clip.path, clip.title, clip.tags, clip.author) == (
+        "sea/a.wav", "Waves", ["sea", "wind"], "Ada",
+    )  # fmt: skip
+    assert clip.license_url == "https://creativecommons.org/publicdomain/zero/1.0/"
+    assert (clip.duration_s, clip.sample_rate_hz, clip.channels) == (3, 8000, 1)
+    # A sine of amplitude 0.3: R128 has -3.01 - 10.46 - 0.69 + gain at 440 Hz; about -14 LUFS.
+    assert clip.loudness_lufs == pytest.approx(-14, abs=1)
+    assert clip.true_peak_dbtp == pytest.approx(20 * np.log10(0.3), abs=0.1)
+    assert len(clip.peaks) == 800
+    assert clip.added_in == Library.objects.get().snapshot == 1
+    with default_storage.open(clip.original.name) as stream:
+        assert stream.read() == (tmp_path / "sea/a.wav").read_bytes()
+
+
+def test_profile_is_the_mean_of_the_stored_windows_with_the_floor(run, tmp_path):
+    tone(tmp_path / "a.wav", hz=300, seconds=4)
+    run(write_manifest(tmp_path, "a.wav"))
+    profile = ClipProfile.objects.get()
+    windows = list(profile.windows.order_by("position"))
+    assert (profile.space_id, profile.model_version) == ("dummy", DUMMY.audio_model)
+    assert [window.start_s for window in windows] == [0.0, 2.0]
+    mean = np.mean([window.distribution for window in windows], axis=0)
+    expected = DUMMY.clip_profile(mean.astype(np.float64)).values
+    np.testing.assert_allclose(profile.distribution, expected, atol=1e-7)
+    assert profile.distribution.argmax() == 0  # 300 Hz lies in the lowest of seven bands
+    assert profile.distribution.min() > 0
+
+
+def test_windows_of_several_recordings_share_batches(run, tmp_path):
+    for i in range(6):
+        tone(tmp_path / f"{i}.wav", hz=200 + i, seconds=1)
+    ear = DummyEar()
+    report = run(write_manifest(tmp_path, *(f"{i}.wav" for i in range(6))), ear=ear)
+    assert report.imported == 6
+    assert ear.batches == [4, 2]
+
+
+def test_one_bad_file_costs_only_itself(run, tmp_path):
+    tone(tmp_path / "good.wav")
+    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "empty.wav").touch()
+    soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 8000)
+    report = run(write_manifest(tmp_path, "text.wav", "empty.wav", "gone.wav", "silent.wav", "good.wav"))
+    assert report.imported == 1
+    assert sorted(failures(report)) == [
+        ("empty.wav", "file_empty"), ("gone.wav", "file_missing"),
+        ("silent.wav", "audio_silent"), ("text.wav", "unsupported_media_type"),
+    ]  # fmt: skip
+    stored = ImportItem.objects.get(path="silent.wav")
+    assert (stored.outcome, stored.code, stored.clip) == ("failed", "audio_silent", None)
+    assert stored.detail
+    assert Clip.objects.count() == ClipProfile.objects.count() == 1
+
+
+def test_nothing_of_a_bad_file_is_kept(run, tmp_path, media_root):
+    (tmp_path / "text.wav").write_text("no sound")
+    run(write_manifest(tmp_path, "text.wav"))
+    assert not media_root.exists() or list(media_root.rglob("*.wav")) == []
+    assert ClipWindow.objects.count() == 0
+
+
+def test_metadata_that_does_not_fit_is_refused_before_any_work(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    report = run(write_manifest(tmp_path, "a.wav", source_url="javascript:alert(1)"))
+    assert failures(report) == [("a.wav", "metadata_invalid")]
+    report = run(write_manifest(tmp_path, "a.wav", title="x" * 301))
+    assert failures(report) == [("a.wav", "metadata_invalid")]
+    assert Clip.objects.count() == 0
+
+
+def test_the_same_content_is_one_clip(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
+    tone(tmp_path / "c.wav", hz=1000)
+    report = run(write_manifest(tmp_path, "a.wav", "b.wav", "c.wav"))
+    assert (report.imported, report.duplicates) == (2, 1)
+    item = ImportItem.objects.get(path="b.wav")
+    assert (item.outcome, item.clip.path) == ("duplicate", "a.wav")
+
+
+def test_a_copy_of_a_bad_file_is_as_bad(run, tmp_path):
+    (tmp_path / "a.wav").write_text("no sound")
+    shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
+    report = run(write_manifest(tmp_path, "a.wav", "b.wav"))
+    assert [code for _, code in failures(report)] == ["unsupported_media_type"] * 2
+
+
+def test_a_second_run_reads_nothing_again(run, tmp_path, monkeypatch):
+    tone(tmp_path / "a.wav")
+    source = write_manifest(tmp_path, "a.wav")
+    run(source)
+    monkeypatch.setattr(importing.media, "sha256_of", lambda path: pytest.fail(f"read {path}"))
+    report = run(source)
+    assert (report.imported, report.duplicates, Library.objects.get().snapshot) == (0, 1, 1)
+
+
+def test_a_file_that_changed_is_a_new_recording(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    source = write_manifest(tmp_path, "a.wav")
+    run(source)
+    tone(tmp_path / "a.wav", hz=1000, seconds=2)
+    assert run(source).imported == 1
+    assert Clip.objects.count() == 2
+
+
+def test_a_failed_file_is_tried_again(run, tmp_path):
+    source = write_manifest(tmp_path, "a.wav")
+    assert failures(run(source)) == [("a.wav", "file_missing")]
+    tone(tmp_path / "a.wav")
+    assert run(source).imported == 1
+    assert ImportItem.objects.get().outcome == "imported"
+
+
+def test_an_interrupted_import_goes_on_where_it_stopped(run, tmp_path):
+    names = [f"{i}.wav" for i in range(10)]
+    for i, name in enumerate(names):
+        tone(tmp_path / name, hz=200 + 50 * i)
+    source = write_manifest(tmp_path, *names)
+
+    class PowerCut(Exception):
+        pass
+
+    def cut(report):
+        if report.imported >= 4:
+            raise PowerCut
+
+    with pytest.raises(PowerCut):
+        run(source, on_progress=cut)
+    assert Clip.objects.count() == 4
+    report = run(source)
+    assert (report.imported, report.duplicates) == (6, 4)
+    assert ClipProfile.objects.count() == 10
+
+
+def test_a_recording_browsers_cannot_play_gets_a_preview(run, tmp_path):
+    t = np.arange(16_000) / 8_000
+    soundfile.write(tmp_path / "a.aiff", 0.3 * np.sin(2 * np.pi * 440 * t), 8_000)
+    run(write_manifest(tmp_path, "a.aiff"))
+    clip = Clip.objects.get()
+    assert clip.played_media_type == "audio/mpeg"
+    with default_storage.open(clip.played_name) as stream:
+        data, rate = soundfile.read(stream)
+    spectrum = np.abs(np.fft.rfft(data))
+    assert spectrum.argmax() * rate / len(data) == pytest.approx(440, abs=2)
+
+
+def test_a_folder_is_imported_without_licence_and_never_free(run, tmp_path):
+    tone(tmp_path / "rain/on_roof.wav")
+    run(tmp_path / "rain")
+    clip = Clip.objects.get()
+    assert (clip.title, clip.license, clip.collection) == ("On roof", "unknown", "rain")
+
+
+def test_progress_is_reported_as_it_goes(run, tmp_path):
+    for i in range(9):
+        tone(tmp_path / f"{i}.wav", hz=200 + 50 * i)
+    seen = []
+    run(
+        write_manifest(tmp_path, *(f"{i}.wav" for i in range(9))),
+        on_progress=lambda report: seen.append(report.settled),
+    )
+    assert seen == sorted(seen)
+    assert {4, 8, 9} <= set(seen)

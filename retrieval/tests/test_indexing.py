@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from django.db import connection, transaction
+from scipy.special import rel_entr
+
+from retrieval.engine.matchers import Matcher, WeightedSpace
+from retrieval.engine.spaces import objects
+from retrieval.models import Clip, ClipProfile, Library
+from retrieval.services.indexing import open_library
+from retrieval.services.library import advance_snapshot
+from retrieval.tests.factories import DUMMY, DUMMY_MATCHER, dummy_space_row, unsaved_clip
+
+pytestmark = pytest.mark.django_db
+
+
+def q(seed):
+    return np.random.default_rng(seed).dirichlet(np.full(7, 0.4))
+
+
+@pytest.fixture
+def library(index_directory):
+    return lambda matcher=DUMMY_MATCHER: open_library(matcher, directory=index_directory)
+
+
+def test_an_empty_library_has_no_clips(library):
+    assert (library().size, library().snapshot) == (0, 0)
+
+
+def test_clips_are_searched_from_the_snapshot_in_which_they_came(make_clip, library):
+    first = make_clip(q(1))
+    before = library()
+    second = make_clip(q(2))
+    after = library()
+    assert (before.snapshot, before.index.clip_ids.tolist()) == (1, [first.pk])
+    assert (after.snapshot, after.index.clip_ids.tolist()) == (2, [first.pk, second.pk])
+
+
+def test_only_newcomers_are_appended(make_clip, library, django_assert_num_queries):
+    for seed in range(3):
+        make_clip(q(seed))
+    library()
+    with django_assert_num_queries(2):  # the library's state, and who has left
+        assert library().size == 3
+
+
+def test_rows_are_the_logarithms_of_the_stored_profiles(make_clip, library):
+    make_clip(q(1))
+    stored = ClipProfile.objects.get().distribution.astype(np.float64)
+    np.testing.assert_allclose(library().index.rows[0], np.log(stored / stored.sum()), rtol=1e-6)
+
+
+def test_a_removed_clip_is_not_searched_and_not_in_the_mean(make_clip, library):
+    kept, gone = make_clip(q(1)), make_clip(q(2))
+    library()
+    with transaction.atomic():
+        Clip.objects.filter(pk=gone.pk).update(removed_in=advance_snapshot())
+    opened = library()
+    assert (opened.snapshot, opened.size) == (3, 1)
+    ranked = opened.ranker.rank(np.full(7, 1 / 7), top=5)
+    assert [place.clip_id for place in ranked] == [kept.pk]
+    np.testing.assert_allclose(opened.mean_row(), opened.index.rows[0], rtol=1e-6)
+
+
+def test_a_clip_without_a_profile_of_the_matchers_model_waits_for_it(make_clip, library):
+    make_clip(q(1))
+    dummy_space_row()
+    with transaction.atomic():
+        late = unsaved_clip(50, added_in=advance_snapshot())
+        late.save()
+    assert library().size == 1
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=late, space_id="dummy", classes=7, model_version=DUMMY.audio_model,
+            distribution=q(3), added_in=advance_snapshot(),
+        )  # fmt: skip
+    assert library().index.clip_ids.tolist()[-1] == late.pk
+
+
+def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
+    both = Matcher("both", 1, (WeightedSpace(DUMMY), WeightedSpace(objects())))
+    clip = make_clip(q(1))
+    assert library(both).size == 0
+    space = objects()
+    values = space.clip_profile(np.full(1000, 0.001)).values
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id="objects", classes=1000, model_version=space.audio_model,
+            distribution=values, added_in=advance_snapshot(),
+        )  # fmt: skip
+    assert library(both).index.rows.shape == (1, 1007)
+
+
+def test_another_model_version_has_another_index(make_clip, library):
+    make_clip(q(1))
+    assert library().size == 1
+    newer = DUMMY.__class__(
+        DUMMY.name, DUMMY.vocabulary, DUMMY.image_model, "dummy-ear@2", DUMMY.floor
+    )
+    assert library(Matcher("dummy", 1, (WeightedSpace(newer),))).size == 0
+
+
+def test_another_database_never_reads_this_ones_index(make_clip, library):
+    make_clip(q(1))
+    library()
+    Library.objects.update(uuid="00000000-0000-4000-8000-000000000001", snapshot=0)
+    Clip.objects.all().delete()
+    assert library().size == 0
+
+
+def test_ranks_as_relative_entropy_does(make_clip, library):
+    clips = {make_clip(q(seed)).pk: seed for seed in range(30)}
+    p = q(99)
+    ranked = library().ranker.rank(p, top=30)
+    stored = dict(ClipProfile.objects.values_list("clip_id", "distribution"))
+    divergence = {pk: rel_entr(p, row / row.sum(dtype=np.float64)).sum() for pk, row in stored.items()}
+    assert [place.clip_id for place in ranked] == sorted(clips, key=divergence.__getitem__)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_snapshots_come_in_the_order_of_their_numbers(index_directory):
+    """A transaction that got its number first holds back those after it."""
+    Library.objects.get_or_create(id=1)
+    entered, finished = threading.Event(), threading.Event()
+    numbers = []
+
+    def second():
+        try:
+            entered.wait()
+            with transaction.atomic():
+                numbers.append(advance_snapshot())
+                finished.set()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with transaction.atomic():
+        numbers.append(advance_snapshot())
+        entered.set()
+        assert not finished.wait(0.3)
+    thread.join()
+    assert numbers == sorted(numbers)
+    assert Library.objects.get().snapshot == numbers[-1]
+
+
+def test_a_snapshot_needs_a_transaction(db):
+    with pytest.raises(transaction.TransactionManagementError, match="needs the transaction"):
+        # pytest's own transaction would count: step out of its knowledge.
+        connection.in_atomic_block, saved = False, connection.in_atomic_block
+        try:
+            advance_snapshot()
+        finally:
+            connection.in_atomic_block = saved

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.ranges import (
+    ByteRange, UnsatisfiableRangeError, parse_range, stored_file_response,
+)  # fmt: skip
+
+CONTENT = bytes(range(256)) * 1000
+SIZE = len(CONTENT)
+
+
+@pytest.fixture
+def stored(media_root):
+    return default_storage.save("sounds/x.ogg", ContentFile(CONTENT))
+
+
+def get(stored, method="get", **headers):
+    request = getattr(RequestFactory(), method)("/", headers=headers)
+    return stored_file_response(
+        request, stored, media_type="audio/ogg", etag="abc", max_age_s=60
+    )
+
+
+def body(response):
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=0-999", 0, 1000),
+        ("bytes=500-", 500, SIZE),
+        ("bytes=-500", SIZE - 500, SIZE),
+        (f"bytes=-{SIZE + 5}", 0, SIZE),
+        (f"bytes=0-{SIZE * 9}", 0, SIZE),
+        (f"bytes={SIZE - 1}-", SIZE - 1, SIZE),
+        ("bytes= 5 - 6 ", 5, 7),
+    ],
+)
+def test_a_part_is_206_and_exactly_that_part(stored, header, start, stop):
+    response = get(stored, range=header)
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+    assert response["Content-Length"] == str(stop - start)
+    assert body(response) == CONTENT[start:stop]
+
+
+@pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=999999999-", "bytes=-0"])
+def test_beyond_the_end_is_416_with_the_size(stored, header):
+    response = get(stored, range=header)
+    assert response.status_code == 416
+    assert response["Content-Range"] == f"bytes */{SIZE}"
+    assert body(response) == b""
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "bytes=5-2", "items=0-1", "bytes=-", "bytes=a-b", "bytes=0-1,5-6", "garbage",
+     f"bytes=0-{'9' * 5000}",
+     "bytes=" + ",".join(f"{i}-{i}" for i in range(100))],
+)  # fmt: skip
+def test_what_is_no_single_range_gets_everything(stored, header):
+    response = get(stored, **({} if header is None else {"range": header}))
+    assert response.status_code == 200
+    assert body(response) == CONTENT
+    assert response["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(("etag", "status"), [('"abc"', 206), ('"old"', 200), ("*", 200)])
+def test_if_range(stored, etag, status):
+    assert get(stored, **{"range": "bytes=0-9", "if-range": etag}).status_code == status
+
+
+def test_head_has_the_headers_and_no_body(stored):
+    response = get(stored, "head")
+    assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
+    assert body(response) == b""
+    part = get(stored, "head", range="bytes=0-9")
+    assert (part.status_code, part["Content-Length"], body(part)) == (206, "10", b"")
+
+
+def test_a_copy_that_is_still_good_is_304(stored):
+    response = get(stored, **{"if-none-match": '"abc"'})
+    assert response.status_code == 304
+    assert response["ETag"] == '"abc"'
+
+
+def test_type_and_caching_are_ours(stored):
+    response = get(stored)
+    assert response["Content-Type"] == "audio/ogg"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert response["Cache-Control"] == "public, max-age=60, immutable"
+
+
+@given(st.text(max_size=30), st.integers(1, 10**12))
+def test_any_header_gives_a_part_within_the_file_or_nothing(header, size):
+    try:
+        part = parse_range(header, size=size)
+    except UnsatisfiableRangeError:
+        return
+    assert part is None or 0 <= part.start < part.stop <= size
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_a_well_formed_range_is_the_one_asked_for(first, last, size):
+    header = f"bytes={first}-{last}"
+    if last < first:
+        assert parse_range(header, size=size) is None
+    elif first >= size:
+        with pytest.raises(UnsatisfiableRangeError):
+            parse_range(header, size=size)
+    else:
+        assert parse_range(header, size=size) == ByteRange(first, min(last + 1, size))

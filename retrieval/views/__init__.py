@@ -1,0 +1,1 @@
+"""Translate HTTP: nothing else happens here."""

@@ -1,0 +1,39 @@
+"""Workers and their queues. A message is only a wake-up: the database knows what is owed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from soundscape_site.embedded.locations import locate
+from soundscape_site.settings.paths import VAR_DIR
+
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{locate(VAR_DIR).redis_socket}"
+
+# Kombu has a scheme of its own for sockets.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+
+CELERY_TASK_DEFAULT_QUEUE = "inference"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120  # the child loads TensorFlow before it answers
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# Time limits stay below a quarter of this: a message comes back only after its task has ended.
+VISIBILITY_TIMEOUT_S = 1800
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_S,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "health_check_interval": 25,
+}
+# A web request waits no longer than this for a broker that is away; the sweeper makes up for it.
+CELERY_TASK_PUBLISH_RETRY = False

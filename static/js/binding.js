@@ -1,0 +1,16 @@
+// Binds a behaviour to every element that matches, once each, also to those that come later.
+
+export function whenPresent(selector, bind) {
+  const bound = new WeakSet();
+  const visit = (root) => {
+    const found = [...root.querySelectorAll(selector)];
+    if (root.matches(selector)) found.unshift(root);
+    for (const element of found) {
+      if (bound.has(element)) continue;
+      bound.add(element);
+      bind(element);
+    }
+  };
+  visit(document.documentElement);
+  document.addEventListener("htmx:load", (event) => visit(event.detail.elt));
+}

@@ -1,0 +1,70 @@
+// One source of sound with a fader. A media element streams and seeks by HTTP ranges, so that a
+// ten-minute recording starts as fast as a short one; Web Audio sets its loudness and fades it.
+
+export class Deck {
+  #pausing = 0;
+
+  constructor(notify) {
+    this.element = new Audio();
+    this.element.preload = "auto";
+    this.element.loop = true; // The net below the cross-faded loop: see sound.js.
+    this.clip = null;
+    for (const type of ["playing", "waiting", "pause", "error", "timeupdate"]) {
+      this.element.addEventListener(type, () => notify(this, type));
+    }
+  }
+
+  connect(context, output) {
+    if (this.fader) return;
+    this.fader = new GainNode(context, { gain: 0 });
+    this.loudness = new GainNode(context);
+    context.createMediaElementSource(this.element).connect(this.fader);
+    this.fader.connect(this.loudness).connect(output);
+    this.#setLoudness();
+  }
+
+  get silent() {
+    return this.element.paused;
+  }
+
+  load(clip) {
+    if (this.clip?.src === clip.src && !this.element.error) return;
+    this.clip = clip;
+    this.element.src = clip.src;
+    this.#setLoudness();
+  }
+
+  // Resolves when sound comes, rejects when the browser refuses or cannot.
+  async start(clip, atSeconds) {
+    clearTimeout(this.#pausing);
+    this.load(clip);
+    if (atSeconds !== undefined) this.element.currentTime = atSeconds;
+    await this.element.play();
+  }
+
+  fadeIn(seconds) {
+    clearTimeout(this.#pausing);
+    this.#fade(1, seconds);
+  }
+
+  fadeOut(seconds) {
+    clearTimeout(this.#pausing);
+    this.#fade(0, seconds);
+    this.#pausing = setTimeout(() => this.element.pause(), seconds * 1000 + 30);
+  }
+
+  // Straight lines: where two decks overlap their gains sum to at most 1, so a cross-fade never
+  // exceeds the louder of the two and the true peak stays below what was measured.
+  #fade(target, seconds) {
+    if (!this.fader) return;
+    const gain = this.fader.gain;
+    const now = this.fader.context.currentTime;
+    gain.cancelScheduledValues(now);
+    gain.setValueAtTime(gain.value, now);
+    gain.linearRampToValueAtTime(target, now + seconds);
+  }
+
+  #setLoudness() {
+    if (this.loudness && this.clip) this.loudness.gain.value = 10 ** (this.clip.gainDb / 20);
+  }
+}

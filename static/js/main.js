@@ -1,0 +1,17 @@
+// Every behaviour of the site. Each binds itself to the elements that carry its data attribute,
+// now and whenever htmx brings new ones.
+import "./alternatives-swap.js";
+import "./arrival.js";
+import "./autoplay.js";
+import "./backdrop.js";
+import "./glow.js";
+import "./keys.js";
+import "./media-session.js";
+import "./more.js";
+import "./player.js";
+import "./polling.js";
+import "./samples.js";
+import "./seek.js";
+import "./share.js";
+import "./upload-answers.js";
+import "./upload-zone.js";
