@@ -28,6 +28,9 @@ library: models ## Create the database and import the starter library
 
 setup: library ## Everything `manage.py match PHOTO` needs
 
+run: setup ## Set up and run the site (PORT=8000)
+	@exec $(MANAGE) serve --port $(or $(PORT),8000)
+
 test: models ## Set up and run the tests
 	$(BIN)/python -m pytest -n 2
 

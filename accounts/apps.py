@@ -6,4 +6,6 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
+    """Django's handle on the app."""
+
     name = "accounts"

@@ -8,7 +8,7 @@ usage() {
     cat >&2 <<'USAGE'
 usage: entrypoint.sh ROLE [ARGUMENT...]
 
-  web [OPTION...]         serve the site on port 8000 (options of gunicorn)
+  web [OPTION...]         serve the site (options of gunicorn)
   inference [OPTION...]   find the sounds of photos (options of celery worker)
   ingest [OPTION...]      describe recordings (options of celery worker)
   sweep                   queue again what lost its worker
@@ -17,14 +17,6 @@ usage: entrypoint.sh ROLE [ARGUMENT...]
   healthy ROLE [PORT]     say whether web, inference or ingest answers in this container
 USAGE
     exit 2
-}
-
-serve() {
-    local config=()
-    if [[ -f soundscape_site/gunicorn.py ]]; then
-        config=(--config python:soundscape_site.gunicorn)
-    fi
-    exec gunicorn "${config[@]}" --bind 0.0.0.0:8000 "$@" soundscape_site.wsgi:application
 }
 
 # One child a worker: TensorFlow is loaded in it alone and uses every core by itself.
@@ -50,7 +42,7 @@ healthy() {
 role="${1:-}"
 shift || usage
 case "$role" in
-    web) serve "$@" ;;
+    web) exec gunicorn --config python:soundscape_site.gunicorn "$@" soundscape_site.wsgi:application ;;
     inference | ingest) work "$role" "$@" ;;
     sweep | migrate) exec python manage.py "$role" "$@" ;;
     manage) exec python manage.py "$@" ;;

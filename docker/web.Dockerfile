@@ -26,7 +26,8 @@ COPY docker docker
 COPY manage.py ./
 
 ENV DJANGO_SETTINGS_MODULE=soundscape_site.settings.production \
-    SOUNDSCAPE_VAR_DIR=/var/lib/soundscape
+    SOUNDSCAPE_VAR_DIR=/var/lib/soundscape \
+    SOUNDSCAPE_BIND=0.0.0.0:8000
 
 # The root file system is read-only at run time: byte code and static files are made now. The
 # settings insist on values that nothing here uses.

@@ -6,4 +6,6 @@ from django.apps import AppConfig
 
 
 class LabellingConfig(AppConfig):
+    """Django's handle on the app."""
+
     name = "labelling"

@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class RetrievalConfig(AppConfig):
+    """Django's handle on the app."""
+
     name = "retrieval"
 
     def ready(self) -> None:

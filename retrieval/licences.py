@@ -28,16 +28,36 @@ _CC = "https://creativecommons.org"
 LICENCES: Final[dict[str, Licence]] = {
     licence.code: licence
     for licence in (
-        Licence("CC0-1.0", "CC0 1.0", f"{_CC}/publicdomain/zero/1.0/", True, False),
-        Licence("Public-Domain", "public domain", f"{_CC}/publicdomain/mark/1.0/", True, False),
-        Licence("CC-BY-3.0", "CC BY 3.0", f"{_CC}/licenses/by/3.0/", True, True),
-        Licence("CC-BY-4.0", "CC BY 4.0", f"{_CC}/licenses/by/4.0/", True, True),
-        Licence("CC-BY-SA-3.0", "CC BY-SA 3.0", f"{_CC}/licenses/by-sa/3.0/", True, True),
-        Licence("CC-BY-SA-4.0", "CC BY-SA 4.0", f"{_CC}/licenses/by-sa/4.0/", True, True),
-        Licence("CC-BY-NC-3.0", "CC BY-NC 3.0", f"{_CC}/licenses/by-nc/3.0/", False, True),
-        Licence("CC-BY-NC-4.0", "CC BY-NC 4.0", f"{_CC}/licenses/by-nc/4.0/", False, True),
-        Licence("CC-Sampling+", "CC Sampling+", f"{_CC}/licenses/sampling+/1.0/", False, True),
-        Licence(UNKNOWN, "licence unknown", "", False, True),
+        Licence("CC0-1.0", "CC0 1.0", f"{_CC}/publicdomain/zero/1.0/", free=True, credit=False),
+        Licence(
+            "Public-Domain",
+            "public domain",
+            f"{_CC}/publicdomain/mark/1.0/",
+            free=True,
+            credit=False,
+        ),
+        Licence("CC-BY-3.0", "CC BY 3.0", f"{_CC}/licenses/by/3.0/", free=True, credit=True),
+        Licence("CC-BY-4.0", "CC BY 4.0", f"{_CC}/licenses/by/4.0/", free=True, credit=True),
+        Licence(
+            "CC-BY-SA-3.0", "CC BY-SA 3.0", f"{_CC}/licenses/by-sa/3.0/", free=True, credit=True
+        ),
+        Licence(
+            "CC-BY-SA-4.0", "CC BY-SA 4.0", f"{_CC}/licenses/by-sa/4.0/", free=True, credit=True
+        ),
+        Licence(
+            "CC-BY-NC-3.0", "CC BY-NC 3.0", f"{_CC}/licenses/by-nc/3.0/", free=False, credit=True
+        ),
+        Licence(
+            "CC-BY-NC-4.0", "CC BY-NC 4.0", f"{_CC}/licenses/by-nc/4.0/", free=False, credit=True
+        ),
+        Licence(
+            "CC-Sampling+",
+            "CC Sampling+",
+            f"{_CC}/licenses/sampling+/1.0/",
+            free=False,
+            credit=True,
+        ),
+        Licence(UNKNOWN, "licence unknown", "", free=False, credit=True),
     )
 }
 

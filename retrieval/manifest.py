@@ -15,7 +15,23 @@ COLUMNS: Final = (
     "path", "title", "tags", "author", "license", "license_url", "source_url", "collection",
 )  # fmt: skip
 AUDIO_SUFFIXES: Final = frozenset(
-    ".aac .aif .aiff .au .flac .m4a .mp3 .mp4 .oga .ogg .opus .wav .webm .wma .w64".split()
+    [
+        ".aac",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".flac",
+        ".m4a",
+        ".mp3",
+        ".mp4",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".wav",
+        ".webm",
+        ".wma",
+        ".w64",
+    ]
 )
 
 

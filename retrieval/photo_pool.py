@@ -17,7 +17,7 @@ def photo_pool() -> DecodingPool:
     global _pool  # noqa: PLW0603 # one pool a process is the point
     with _lock:
         if _pool is None:
-            _pool = DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES)
+            _pool = DecodingPool(processes=settings.SOUNDSCAPE_WEB_DECODING_PROCESSES)
             _pool.warm()
         return _pool
 

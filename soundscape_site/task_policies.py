@@ -15,7 +15,9 @@ INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
 
 
-def inference_task(name: str, *, ignore: tuple[type[Exception], ...] = ()) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
+def inference_task(
+    name: str, *, ignore: tuple[type[Exception], ...] = ()
+) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
     """Run on the worker that holds the image model; a visitor is waiting."""
     return _task(name, queue=INFERENCE_QUEUE, soft_time_limit_s=60, time_limit_s=90, ignore=ignore)
 

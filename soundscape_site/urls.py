@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [
+from soundscape_site import health
+
+urlpatterns = [
+    path("", include("retrieval.urls")),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
 ]

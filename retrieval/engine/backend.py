@@ -29,7 +29,7 @@ def load_keras() -> ModuleType:
     The backend is Keras's own choice: TensorFlow, or what ``KERAS_BACKEND``
     names.
     """
-    with _announcements_withheld():
+    with announcements_withheld():
         keras = importlib.import_module("keras")
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
@@ -38,12 +38,12 @@ def load_keras() -> ModuleType:
 
 def load_tensorflow() -> ModuleType:
     """Return TensorFlow, for reading files in its own formats."""
-    with _announcements_withheld():
+    with announcements_withheld():
         return importlib.import_module("tensorflow")
 
 
 @contextmanager
-def _announcements_withheld() -> Iterator[None]:
+def announcements_withheld() -> Iterator[None]:
     """Keep the known announcements off standard error and pass everything else on.
 
     They come from C++ code, so the file descriptor itself is turned aside.

@@ -215,14 +215,17 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _from_16_bit_grey(image: Image.Image) -> Image.Image:
     """Scale 0..65535 to 0..255; Pillow's own conversion would clip at 255."""
-    samples = np.asarray(image).astype(np.int64).clip(0, 65_535)
-    return Image.fromarray(((samples + 128) // 257).astype(np.uint8))
+    to_8_bit = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
+    samples = np.asarray(image)
+    if samples.dtype != np.uint16:
+        samples = samples.clip(0, 65_535).astype(np.uint16)
+    return Image.fromarray(to_8_bit[samples])
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    layer = image.convert("RGBA")
+    layer = image if image.mode == "RGBA" else image.convert("RGBA")
     flat = Image.new("RGB", layer.size, "white")
-    flat.paste(layer, mask=layer.getchannel("A"))
+    flat.paste(layer, mask=layer)
     return flat
 
 

@@ -151,9 +151,10 @@ def _details(place: FoundClip) -> Text:
 def _provenance(report: PhotoReport) -> str:
     result, matcher = report.result, report.matcher
     models = ", ".join(f"{space.image_model} x {space.audio_model}" for space in matcher.spaces)
+    milliseconds = result.search_seconds * 1000
     return (
         f"matcher {matcher.name} v{matcher.version}, {models}, library snapshot "
-        f"{result.snapshot} ({result.library_size} clips), searched in {result.search_seconds * 1000:.1f} ms"
+        f"{result.snapshot} ({result.library_size} clips), searched in {milliseconds:.1f} ms"
     )
 
 

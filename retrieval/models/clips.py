@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, IntegerField, Q
@@ -55,7 +53,7 @@ class Clip(Job):
     removed_in = models.BigIntegerField(null=True, blank=True, editable=False)
 
     class Meta(Job.Meta):
-        constraints: ClassVar = [
+        constraints = [
             *Job.Meta.constraints,
             models.UniqueConstraint(fields=["sha256"], name="retrieval_clip_content_once"),
             models.CheckConstraint(
@@ -78,7 +76,7 @@ class Clip(Job):
                 name="retrieval_clip_leaves_after_coming",
             ),
         ]
-        indexes: ClassVar = [
+        indexes = [
             models.Index(fields=["added_in", "id"], name="retrieval_clip_added"),
             models.Index(
                 fields=["removed_in"],
@@ -123,7 +121,7 @@ class ClipProfile(models.Model):
                 condition=vector_fills_space(), name="retrieval_clipprofile_fills_space"
             ),
         ]
-        indexes: ClassVar = [
+        indexes = [
             models.Index(
                 fields=["space", "model_version", "added_in"], name="retrieval_clipprofile_added"
             ),
@@ -163,6 +161,8 @@ class ImportItem(models.Model):
     """
 
     class Outcome(models.TextChoices):
+        """What became of a file."""
+
         IMPORTED = "imported"
         DUPLICATE = "duplicate"
         FAILED = "failed"
@@ -179,16 +179,13 @@ class ImportItem(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["source", "path"], name="retrieval_importitem_once"
-            ),
+            models.UniqueConstraint(fields=["source", "path"], name="retrieval_importitem_once"),
             models.CheckConstraint(
                 condition=Q(outcome__in=["imported", "duplicate", "failed"]),
                 name="retrieval_importitem_outcome_known",
             ),
             models.CheckConstraint(
-                condition=(Q(outcome="failed") & ~Q(code=""))
-                | (~Q(outcome="failed") & Q(code="")),
+                condition=(Q(outcome="failed") & ~Q(code="")) | (~Q(outcome="failed") & Q(code="")),
                 name="retrieval_importitem_failed_has_code",
             ),
         ]

@@ -12,6 +12,8 @@ MAX_ATTEMPTS: Final = 3
 
 
 class JobState(models.TextChoices):
+    """Where a job stands."""
+
     QUEUED = "queued"
     PROCESSING = "processing"
     DONE = "done"
@@ -65,8 +67,7 @@ class Job(models.Model):
                     & ~Q(lease_owner="")
                 )
                 | (
-                    ~Q(state=JobState.PROCESSING)
-                    & Q(lease_expires_at__isnull=True, lease_owner="")
+                    ~Q(state=JobState.PROCESSING) & Q(lease_expires_at__isnull=True, lease_owner="")
                 ),
                 name="%(app_label)s_%(class)s_processing_has_lease",
             ),

@@ -50,4 +50,3 @@ class Space(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.classes} classes)"
-

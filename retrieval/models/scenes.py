@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -59,7 +58,11 @@ class MatchRun(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=[
-                    "photo_sha256", "matcher", "matcher_version", "model_versions", "snapshot",
+                    "photo_sha256",
+                    "matcher",
+                    "matcher_version",
+                    "model_versions",
+                    "snapshot",
                 ],
                 name="retrieval_matchrun_once",
             ),
@@ -88,7 +91,7 @@ class Scene(Job):
     )
 
     class Meta(Job.Meta):
-        constraints: ClassVar = [
+        constraints = [
             *Job.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(photo_sha256__regex=SHA256_PATTERN), name="retrieval_scene_sha256_form"

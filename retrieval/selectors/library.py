@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q
 
 from retrieval.engine.distributions import Distribution
 from retrieval.models import Clip, ClipProfile, Library
@@ -77,9 +77,9 @@ def profiled_clips(
 
 
 def _with_profiles(clip_ids: list[int], wanted: Q) -> Iterator[ProfiledClip]:
-    rows: QuerySet[ClipProfile, dict[str, object]] = ClipProfile.objects.filter(
-        wanted, clip_id__in=clip_ids
-    ).values("clip_id", "space_id", "distribution")
+    rows = ClipProfile.objects.filter(wanted, clip_id__in=clip_ids).values(
+        "clip_id", "space_id", "distribution"
+    )
     by_clip: dict[int, dict[str, Distribution]] = {clip_id: {} for clip_id in clip_ids}
     for row in rows:
         by_clip[row["clip_id"]][row["space_id"]] = Distribution(row["distribution"])

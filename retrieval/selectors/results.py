@@ -136,9 +136,7 @@ def gain_db(*, loudness_lufs: float | None, true_peak_dbtp: float, channels: int
 
 
 def _matches(run: MatchRun) -> Any:
-    return (
-        run.matches.select_related("clip").prefetch_related("divergences").order_by("rank")
-    )
+    return run.matches.select_related("clip").prefetch_related("divergences").order_by("rank")
 
 
 def _match_view(match: Match) -> MatchView:

@@ -34,7 +34,9 @@ def stored_run(
     ).first()
 
 
-def overdue_scene_ids(*, waiting_for: timedelta = timedelta(seconds=20), limit: int = 100) -> list[UUID]:
+def overdue_scene_ids(
+    *, waiting_for: timedelta = timedelta(seconds=20), limit: int = 100
+) -> list[UUID]:
     """Return the scenes that waited so long that their wake-up may be lost, oldest first."""
     overdue = Scene.objects.filter(state=JobState.QUEUED, created_at__lt=Now() - waiting_for)
     return list(overdue.order_by("created_at").values_list("pk", flat=True)[:limit])

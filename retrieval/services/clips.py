@@ -48,7 +48,16 @@ class StoredClips:
     audio_seconds: float
 
 
-_METADATA = ("path", "title", "tags", "author", "license", "license_url", "source_url", "collection")
+_METADATA = (
+    "path",
+    "title",
+    "tags",
+    "author",
+    "license",
+    "license_url",
+    "source_url",
+    "collection",
+)
 
 
 def metadata_problem(entry: ManifestEntry) -> RowProblem | None:
@@ -101,9 +110,7 @@ def record_items(items: Sequence[ImportItem], *, source: str) -> None:
 
 def _keep_files(new: NewClip) -> tuple[str, str]:
     suffix = new.entry.file.suffix.lower()
-    original = media.keep(
-        new.entry.file, folder="recordings", sha256=new.sha256, suffix=suffix
-    )
+    original = media.keep(new.entry.file, folder="recordings", sha256=new.sha256, suffix=suffix)
     if new.preview is None:
         return original, ""
     preview = media.keep(

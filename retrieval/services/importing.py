@@ -170,7 +170,9 @@ class ClipImporter:
         """Yield decoded recordings; None asks to store those before it first."""
         ahead: deque[tuple[_Candidate, Path, Future[RecordingFacts]]] = deque()
         for candidate in candidates:
-            if candidate.sha256 in self._under_way:  # the same content again: see what becomes of it
+            if (
+                candidate.sha256 in self._under_way
+            ):  # the same content again: see what becomes of it
                 while ahead:
                     yield from self._finished(*ahead.popleft())
                 yield None
@@ -282,7 +284,5 @@ class ClipImporter:
         self.report.duplicates += 1
 
     def _fail(self, candidate: _Candidate, problem: RowProblem) -> None:
-        record_items(
-            [candidate.item(ImportItem.Outcome.FAILED, problem)], source=self.source
-        )
+        record_items([candidate.item(ImportItem.Outcome.FAILED, problem)], source=self.source)
         self.report.failed.append((candidate.entry.path, problem))

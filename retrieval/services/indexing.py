@@ -67,7 +67,9 @@ def _append_newcomers(folder: IndexFolder, matcher: Matcher, *, up_to: int) -> N
 
 def _folder_name(matcher: Matcher, library: UUID) -> str:
     """Name everything that a row depends on, so that nothing stale is ever read."""
-    models = ",".join(f"{space}={version}" for space, version in sorted(matcher.audio_models.items()))
+    models = ",".join(
+        f"{space}={version}" for space, version in sorted(matcher.audio_models.items())
+    )
     digest = hashlib.sha256(f"{library}|{models}".encode()).hexdigest()[:16]
     return f"{matcher.name}-v{matcher.version}-{digest}"
 

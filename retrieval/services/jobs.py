@@ -78,9 +78,7 @@ def fail(held: Claim, *, code: str, detail: str) -> None:
     StaleClaimError
         If the lease was lost.
     """
-    _leave(
-        held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail
-    )
+    _leave(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
 
 
 def release_expired(model: type[Job]) -> int:
@@ -88,9 +86,7 @@ def release_expired(model: type[Job]) -> int:
 
     Returns how many jobs changed.
     """
-    expired = model._default_manager.filter(
-        state=JobState.PROCESSING, lease_expires_at__lt=Now()
-    )
+    expired = model._default_manager.filter(state=JobState.PROCESSING, lease_expires_at__lt=Now())
     poisoned = expired.filter(attempts__gte=MAX_ATTEMPTS).update(
         state=JobState.FAILED,
         finished_at=Now(),

@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
@@ -92,9 +91,7 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
         jobs.fail(held, code=error.code, detail=error.detail)
         return
     with transaction.atomic():
-        run = store_run(
-            scene.photo_sha256, matcher=finder.matcher, scene=profiles, result=result
-        )
+        run = store_run(scene.photo_sha256, matcher=finder.matcher, scene=profiles, result=result)
         jobs.finish(held, run=run)
     logger.info(
         "scene %s done: attempt %d, best clip %s", scene_id, held.attempt, result.found[0].clip.pk
@@ -102,6 +99,6 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
 
 
 def _model_input(scene: Scene, finder: SoundFinder) -> NDArray[np.uint8]:
-    with default_storage.open(scene.model_input.name) as stream:
+    with scene.model_input.open("rb") as stream:
         raw: Any = stream.read()
     return np.frombuffer(raw, dtype=np.uint8).reshape(finder.input_shape)

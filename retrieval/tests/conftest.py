@@ -5,32 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 
 from retrieval.tests.factories import ClipFactory
+from soundscape_site.settings.paths import SHARED_DIR
 
 
 @pytest.fixture
 def shared_dir() -> Path:
     """The folder of data and references beside the checkout."""
-    folder = Path(django_settings.BASE_DIR).parent / "shared"
-    if not folder.is_dir():
+    if not SHARED_DIR.is_dir():
         pytest.skip("compares with ../shared, which is not beside this checkout")
-    return folder
+    return SHARED_DIR
 
 
 @pytest.fixture
 def media_root(settings, tmp_path) -> Path:
     """A media folder of the test's own."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    return settings.MEDIA_ROOT
+    folder: Path = tmp_path / "media"
+    settings.MEDIA_ROOT = folder
+    return folder
 
 
 @pytest.fixture
 def index_directory(settings, tmp_path) -> Path:
     """An index folder of the test's own."""
-    settings.SOUNDSCAPE_INDEX_DIRECTORY = tmp_path / "index"
-    return settings.SOUNDSCAPE_INDEX_DIRECTORY
+    folder: Path = tmp_path / "index"
+    settings.SOUNDSCAPE_INDEX_DIRECTORY = folder
+    return folder
 
 
 @pytest.fixture

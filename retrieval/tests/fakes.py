@@ -24,7 +24,8 @@ class DummyEar:
         self.batches.append(len(waveforms))
         power = np.abs(np.fft.rfft(waveforms.astype(np.float64))) ** 2
         bands = np.stack([part.sum(axis=1) for part in np.array_split(power, 7, axis=1)], axis=1)
-        return bands / bands.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float64] = bands / bands.sum(axis=1, keepdims=True)
+        return shares
 
 
 class DummyEye:
@@ -37,7 +38,8 @@ class DummyEye:
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         rows = images.astype(np.float64).sum(axis=(2, 3))
         strips = np.stack([part.sum(axis=1) for part in np.array_split(rows, 7, axis=1)], axis=1)
-        return strips / strips.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float64] = strips / strips.sum(axis=1, keepdims=True)
+        return shares
 
 
 def dummy_registry(tmp_path) -> ModelRegistry:

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.ranges import (
-    ByteRange, UnsatisfiableRangeError, parse_range, stored_file_response,
+    ByteRange,
+    UnsatisfiableRangeError,
+    parse_range,
+    stored_file_response,
 )  # fmt: skip
 
 CONTENT = bytes(range(256)) * 1000
@@ -22,9 +25,7 @@ def stored(media_root):
 
 def get(stored, method="get", **headers):
     request = getattr(RequestFactory(), method)("/", headers=headers)
-    return stored_file_response(
-        request, stored, media_type="audio/ogg", etag="abc", max_age_s=60
-    )
+    return stored_file_response(request, stored, media_type="audio/ogg", etag="abc", max_age_s=60)
 
 
 def body(response):

@@ -45,7 +45,7 @@ def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     scene = get_object_or_404(Scene, pk=scene_id)
     response = stored_file_response(
         request,
-        scene.photo.name,
+        str(scene.photo.name),
         media_type=_PHOTO_TYPE,
         etag=scene.photo_sha256,
         max_age_s=_HOUR_S,

@@ -56,10 +56,8 @@ def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show the alternatives after the first ones."""
     run = get_object_or_404(Scene.objects.select_related("run"), pk=scene_id, run__isnull=False).run
-    assert run is not None  # noqa: S101 # the query above says so
-    return render(
-        request, "retrieval/_alternatives.html", {"alternatives": more_matches(run)}
-    )
+    assert run is not None  # the query above says so
+    return render(request, "retrieval/_alternatives.html", {"alternatives": more_matches(run)})
 
 
 def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:

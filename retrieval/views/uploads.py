@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -26,7 +26,7 @@ def scene_create(request: HttpRequest) -> HttpResponse:
     refusal = _refusal_by_header(request)
     if refusal is not None:
         return _refused(request, refusal)
-    return _submitted(request, request.FILES["photo"].read())
+    return _submitted(request, request.FILES.getlist("photo")[0].read())
 
 
 @require_POST
@@ -70,15 +70,15 @@ def _submitted(request: HttpRequest, content: bytes) -> HttpResponse:
 
 def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
     url = reverse("retrieval:scene", args=[scene.pk])
-    if not request.htmx:
-        return redirect(url, permanent=False)
+    if not _by_htmx(request):
+        return HttpResponse(status=303, headers={"Location": url})
     response = render(request, "retrieval/_scene.html", scene_context(request, scene))
     response["HX-Push-Url"] = url
     return response
 
 
 def _refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
-    if request.htmx:
+    if _by_htmx(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
     else:
         template, context = "retrieval/front.html", front_context(upload_error=refusal)
@@ -86,3 +86,8 @@ def _refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
     if refusal.status == 503:
         response["Retry-After"] = str(_RETRY_AFTER_S)
     return response
+
+
+def _by_htmx(request: HttpRequest) -> bool:
+    """Say whether the page will swap the answer in itself."""
+    return bool(getattr(request, "htmx", False))

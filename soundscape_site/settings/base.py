@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from csp.constants import NONE, SELF
+
 from soundscape_site.embedded.locations import locate
 from soundscape_site.settings import env
 from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
@@ -17,23 +19,28 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "soundscape_site.apps.SiteStaticFilesConfig",
     "django.contrib.postgres",
     "rest_framework",
+    "django_htmx",
     "accounts",
     "retrieval",
     "labelling",
-    "soundscape_site",
+    "soundscape_site.apps.SiteConfig",
 ]
 
 MIDDLEWARE = [
+    "soundscape_site.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "soundscape_site.urls"
@@ -49,6 +56,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "soundscape_site.request_ids.request_id",
             ],
         },
     }
@@ -95,6 +103,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -102,6 +125,10 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "soundscape_site.static_storage.HashedStaticFiles"},
+}
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
 from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one settings module

@@ -12,6 +12,7 @@ REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{locate(VAR_DIR).redis_socke
 
 # Kombu has a scheme of its own for sockets.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_IMPORTS = ["soundscape_site.workers"]  # what only workers load
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
-from soundscape_site.settings.base import VAR_DIR
+from soundscape_site.settings.paths import VAR_DIR
 from soundscape_site.settings.secret_key import load_or_create
 
 DEBUG = False

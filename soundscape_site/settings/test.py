@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
-from soundscape_site.settings.base import DATABASES, VAR_DIR
+from soundscape_site.settings.base import DATABASES, STORAGES
+from soundscape_site.settings.paths import VAR_DIR
 
-SECRET_KEY = "only-for-tests-" + "x" * 40  # noqa: S105 # guards nothing
+SECRET_KEY = "only-for-tests-" + "x" * 40  # guards nothing
 
 # The owner creates the test database; the application's role is tested by SET ROLE.
 DATABASES = {"default": DATABASES["owner"]}
@@ -16,3 +17,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = Path("/nonexistent/tests-must-use-the-media-root-fixture")
 SOUNDSCAPE_INDEX_DIRECTORY = Path("/nonexistent/tests-must-use-the-index-fixture")
 SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch-tests"
+
+# Pages are tested without collecting static files first; the browser tests do collect them.
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}

@@ -5,26 +5,30 @@
 // streaming: an AudioBuffer would loop to the sample, but only after the whole file has come, and
 // a minute of stereo takes 23 MB of memory.
 import { Deck } from "./deck.js";
+import { Mixer } from "./mixer.js";
 
 const CROSSFADE_S = 0.25;
 const PAUSE_FADE_S = 0.12;
 const LONGEST_SEAM_S = 1.5;
 const LOOK_AHEAD_S = 4;
-const PATIENCE_MS = 400;
 
 class Sound extends EventTarget {
   clip = null;
   state = "idle"; // idle, loading, playing, paused, refused, failed
-  #context = null;
-  #analyser = null;
-  #samples = new Float32Array(1024);
+  #mixer = new Mixer();
   #decks = [0, 1, 2].map(() => new Deck((deck, type) => this.#hear(deck, type)));
   #active = this.#decks[0];
-  #request = 0;
+  #request = 0; // Grows with each wish; an answer to an older one is dropped.
+  #sounding = false;
   #seam = 0;
+  #frame = 0;
 
   get time() {
     return this.#active.element.currentTime;
+  }
+
+  get level() {
+    return this.#mixer.level();
   }
 
   // Lets the browser fetch a recording that will probably be wanted.
@@ -39,33 +43,30 @@ class Sound extends EventTarget {
   }
 
   async play(clip, atSeconds) {
-    const request = ++this.#request;
+    const request = this.#supersede();
     const current = this.#active.clip?.src === clip.src;
     const deck = current ? this.#active : this.#free();
     const others = this.#decks.filter((other) => other !== deck && !other.silent);
-    this.#connect();
+    this.#mixer.connect(this.#decks);
     this.#active = deck;
+    this.#sounding = false;
     this.#become("loading", clip);
-    const begun = deck.start(clip, atSeconds ?? (current ? undefined : 0));
     try {
-      await Promise.all([begun, this.#running()]);
+      await Promise.all([deck.start(clip, atSeconds ?? (current ? undefined : 0)), this.#mixer.running()]);
     } catch (error) {
-      if (request === this.#request && error.name !== "AbortError") {
-        this.#become(error.name === "NotAllowedError" ? "refused" : "failed");
-      }
-      if (error.name === "NotAllowedError") deck.element.pause();
+      if (request === this.#request) this.#stumble(error);
       return;
     }
     if (request !== this.#request) return;
     deck.fadeIn(CROSSFADE_S);
     for (const other of others) other.fadeOut(CROSSFADE_S);
+    this.#sounding = true;
     this.#become("playing");
   }
 
   pause() {
-    this.#request += 1;
-    clearTimeout(this.#seam);
-    for (const deck of this.#decks) if (!deck.silent) deck.fadeOut(PAUSE_FADE_S);
+    this.#supersede();
+    this.#hush();
     this.#become("paused");
   }
 
@@ -75,39 +76,31 @@ class Sound extends EventTarget {
     this.dispatchEvent(new Event("tick"));
   }
 
-  // Root mean square of what leaves for the loudspeakers, 0 to 1.
-  level() {
-    if (!this.#analyser) return 0;
-    this.#analyser.getFloatTimeDomainData(this.#samples);
-    return Math.hypot(...this.#samples) / Math.sqrt(this.#samples.length);
+  #supersede() {
+    clearTimeout(this.#seam);
+    this.#request += 1;
+    return this.#request;
   }
 
-  #connect() {
-    if (!this.#context) {
-      this.#context = new AudioContext({ latencyHint: "playback" });
-      this.#analyser = new AnalyserNode(this.#context, { fftSize: this.#samples.length });
-      this.#analyser.connect(this.#context.destination);
-    }
-    for (const deck of this.#decks) deck.connect(this.#context, this.#analyser);
+  #hush() {
+    for (const deck of this.#decks) if (!deck.silent) deck.fadeOut(PAUSE_FADE_S);
   }
 
-  // A context that may not sound stays suspended without a word; so wait a little and look.
-  async #running() {
-    const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
-    await Promise.race([this.#context.resume(), patience]);
-    if (this.#context.state !== "running") throw new DOMException("suspended", "NotAllowedError");
+  #stumble(error) {
+    this.#hush();
+    this.#become(error.name === "NotAllowedError" ? "refused" : "failed");
   }
 
   #free() {
-    return this.#decks.find((deck) => deck !== this.#active && deck.silent)
-      ?? this.#decks.find((deck) => deck !== this.#active);
+    const others = this.#decks.filter((deck) => deck !== this.#active);
+    return others.find((deck) => deck.silent) ?? others[0];
   }
 
   #hear(deck, type) {
-    if (deck !== this.#active || !this.clip) return;
-    if (type === "error") this.#become("failed");
+    if (deck !== this.#active || !this.#sounding) return;
+    if (type === "error") this.#stumble(deck.element.error);
     else if (type === "waiting" && this.state === "playing") this.#become("loading");
-    else if (type === "playing" && this.state === "loading" && deck.fader) this.#become("playing");
+    else if (type === "playing" && this.state === "loading") this.#become("playing");
     else if (type === "pause" && this.state === "playing") this.#become("paused");
     else if (type === "timeupdate" && this.state === "playing") this.#plan(deck);
   }
@@ -116,7 +109,7 @@ class Sound extends EventTarget {
     const { currentTime, duration } = deck.element;
     const seam = Math.min(LONGEST_SEAM_S, duration / 6);
     const left = duration - seam - currentTime;
-    if (left > LOOK_AHEAD_S) return;
+    if (!(left < LOOK_AHEAD_S)) return;
     const next = this.#free();
     next.load(deck.clip);
     clearTimeout(this.#seam);
@@ -126,12 +119,9 @@ class Sound extends EventTarget {
   // Back to the beginning. If the second deck does not start, the first goes round by itself.
   async #turn(deck, next, seam) {
     const request = this.#request;
-    try {
-      await next.start(deck.clip, 0);
-    } catch {
-      return; // The loop is a nicety: deck.element.loop carries on.
-    }
-    if (request !== this.#request || deck !== this.#active) return;
+    await next.start(deck.clip, 0).catch(() => null);
+    if (next.silent) return;
+    if (request !== this.#request || deck !== this.#active) return void next.fadeOut(0);
     this.#active = next;
     next.fadeIn(seam);
     deck.fadeOut(seam);
@@ -141,14 +131,15 @@ class Sound extends EventTarget {
     if (state === this.state && clip === this.clip) return;
     this.state = state;
     this.clip = clip;
-    if (state === "playing") this.#tick();
     this.dispatchEvent(new Event("change"));
+    this.#tick();
   }
 
   #tick() {
+    cancelAnimationFrame(this.#frame);
     if (this.state !== "playing") return;
     this.dispatchEvent(new Event("tick"));
-    requestAnimationFrame(() => this.#tick());
+    this.#frame = requestAnimationFrame(() => this.#tick());
   }
 }
 

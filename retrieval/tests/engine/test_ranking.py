@@ -39,7 +39,9 @@ def test_is_exact_even_where_scores_nearly_tie(seed, columns, top):
     rows = (base + rng.integers(-4, 5, size=(200, columns)) * 1e-6).astype(np.float32)
     query = rng.dirichlet(np.full(columns, 0.3))
     ranker = ranker_over(
-        rows, biases=rng.integers(0, 2, 200) * 1e-7, clip_ids=rng.permutation(200) + 1,
+        rows,
+        biases=rng.integers(0, 2, 200) * 1e-7,
+        clip_ids=rng.permutation(200) + 1,
         excluded=rng.choice(200, size=20, replace=False),
     )
     found = [place.clip_id for place in ranker.rank(query, top=top)]

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval.engine.downloads import HttpOrigin
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.weights import (
     ALL_WEIGHTS,
@@ -17,32 +16,19 @@ from retrieval.engine.weights import (
     find_source,
     load_arrays,
 )
+from retrieval.tests.toy_weights import PUBLISHED, toy_arrays, toy_spec
 
-CLASSES = 1000
-ARRAYS = {
-    "layer.kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
-    "head.bias": np.linspace(-1, 1, CLASSES, dtype=np.float32),
-}
-SOURCE = b"what the authors published"
+ARRAYS = toy_arrays(PUBLISHED)
 
 
 @pytest.fixture
 def spec() -> WeightSpec:
-    return WeightSpec(
-        name="toy",
-        source_name="toy.bin",
-        source_sha256=hashlib.sha256(SOURCE).hexdigest(),
-        origin=HttpOrigin("https://weights.invalid/toy.bin"),
-        converted_name="toy.npz",
-        content_sha256=content_digest(ARRAYS),
-        vocabulary="imagenet",
-        output_bias="head.bias",
-    )
+    return toy_spec()
 
 
 def test_the_digest_is_of_the_content_and_not_of_the_file(tmp_path):
-    np.savez(tmp_path / "a.npz", **ARRAYS)
-    np.savez_compressed(tmp_path / "b.npz", **dict(reversed(ARRAYS.items())))
+    np.savez(tmp_path / "a.npz", allow_pickle=True, **ARRAYS)
+    np.savez_compressed(tmp_path / "b.npz", allow_pickle=True, **dict(reversed(ARRAYS.items())))
 
     assert (tmp_path / "a.npz").read_bytes() != (tmp_path / "b.npz").read_bytes()
     for name in ("a.npz", "b.npz"):
@@ -52,8 +38,8 @@ def test_the_digest_is_of_the_content_and_not_of_the_file(tmp_path):
 
 def test_the_digest_ignores_memory_layout_and_byte_order():
     other = {
-        "layer.kernel": np.asfortranarray(ARRAYS["layer.kernel"]),
-        "head.bias": ARRAYS["head.bias"].astype(">f4"),
+        "kernel": np.asfortranarray(ARRAYS["kernel"]),
+        "bias": ARRAYS["bias"].astype(">f4"),
     }
     assert content_digest(other) == content_digest(ARRAYS)
 
@@ -61,9 +47,9 @@ def test_the_digest_ignores_memory_layout_and_byte_order():
 @pytest.mark.parametrize(
     "change",
     [
-        {"layer.kernel": ARRAYS["layer.kernel"].reshape(4, 3)},
-        {"layer.kernel": ARRAYS["layer.kernel"].astype(np.float64)},
-        {"layer.kernel": np.nextafter(ARRAYS["layer.kernel"], np.float32(99))},
+        {"kernel": ARRAYS["kernel"].T},
+        {"kernel": ARRAYS["kernel"].astype(np.float64)},
+        {"kernel": np.nextafter(ARRAYS["kernel"], np.float32(99))},
         {"extra": np.zeros(1, dtype=np.float32)},
     ],
 )
@@ -82,7 +68,7 @@ def test_the_model_version_holds_name_and_content(spec):
 
 
 def test_arrays_are_loaded_as_they_were_saved(spec, tmp_path):
-    np.savez(tmp_path / "toy.npz", **ARRAYS)
+    np.savez(tmp_path / "toy.npz", allow_pickle=True, **ARRAYS)
 
     loaded = load_arrays(spec, tmp_path)
 
@@ -101,8 +87,8 @@ def test_missing_weights_say_what_to_do(spec, tmp_path):
 
 def test_one_flipped_bit_is_noticed(spec, tmp_path):
     altered = {name: array.copy() for name, array in ARRAYS.items()}
-    altered["head.bias"].view(np.uint32)[500] ^= 1
-    np.savez(tmp_path / "toy.npz", **altered)
+    altered["bias"].view(np.uint32)[500] ^= 1
+    np.savez(tmp_path / "toy.npz", allow_pickle=True, **altered)
 
     with pytest.raises(WeightsError, match=r"altered.*manage\.py fetch_models") as caught:
         load_arrays(spec, tmp_path)
@@ -122,7 +108,7 @@ def _flip_a_byte(content: bytes) -> bytes:
 )
 def test_a_damaged_file_is_altered_weights(spec, tmp_path, damage):
     path = tmp_path / "toy.npz"
-    np.savez(path, **ARRAYS)
+    np.savez(path, allow_pickle=True, **ARRAYS)
     path.write_bytes(damage(path.read_bytes()))
 
     with pytest.raises(WeightsError, match="altered") as caught:
@@ -142,7 +128,7 @@ class Bomb:
 
 def test_a_pickle_among_the_converted_weights_is_never_loaded(spec, tmp_path):
     mark = tmp_path / "the pickle was loaded"
-    np.savez(tmp_path / "toy.npz", **{"head.bias": np.array([Bomb(mark)], dtype=object)})
+    np.savez(tmp_path / "toy.npz", allow_pickle=True, bias=np.array([Bomb(mark)], dtype=object))
 
     with pytest.raises(WeightsError) as caught:
         load_arrays(spec, tmp_path)
@@ -151,8 +137,8 @@ def test_a_pickle_among_the_converted_weights_is_never_loaded(spec, tmp_path):
 
 
 def test_outputs_that_do_not_fit_the_vocabulary_are_noticed(spec, tmp_path):
-    short = {"head.bias": np.zeros(CLASSES - 1, dtype=np.float32)}
-    np.savez(tmp_path / "toy.npz", **short)
+    short = {"bias": np.zeros(999, dtype=np.float32)}
+    np.savez(tmp_path / "toy.npz", allow_pickle=True, **short)
 
     with pytest.raises(WeightsError, match="999 outputs but vocabulary 'imagenet'") as caught:
         load_arrays(replace(spec, content_sha256=content_digest(short)), tmp_path)
@@ -164,7 +150,7 @@ def test_the_source_comes_from_the_first_folder_that_has_it(spec, tmp_path):
     for folder in folders[1:]:
         folder.mkdir()
     for folder in folders[2:]:
-        (folder / "toy.bin").write_bytes(SOURCE)
+        (folder / "toy.bin").write_bytes(PUBLISHED)
 
     assert find_source(spec, folders) == tmp_path / "first" / "toy.bin"
     assert find_source(spec, folders[:2]) is None
@@ -174,7 +160,7 @@ def test_a_source_that_is_not_the_published_one_is_named_and_not_skipped(spec, t
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "a" / "toy.bin").write_bytes(b"something else")
-    (tmp_path / "b" / "toy.bin").write_bytes(SOURCE)
+    (tmp_path / "b" / "toy.bin").write_bytes(PUBLISHED)
 
     with pytest.raises(WeightsError, match=r"a/toy\.bin is not the published") as caught:
         find_source(spec, [tmp_path / "a", tmp_path / "b"])

@@ -1,0 +1,55 @@
+"""`manage.py sweep`: nothing that was accepted is forgotten."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections, connection
+
+from retrieval.submission import wake_overdue
+
+logger = logging.getLogger(__name__)
+
+_LOCK_KEY = 0x5005_4CA9  # any number, as long as nothing else takes it
+
+
+class Command(BaseCommand):
+    """Queue again what lost its worker; wake workers for what nobody took."""
+
+    help = "Run for ever: queue again jobs that lost their worker, wake workers for forgotten ones."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument("--every", type=float, default=30.0, help="seconds between rounds")
+        parser.add_argument("--once", action="store_true", help="one round, then end")
+
+    def handle(self, *, every: float, once: bool, **options: Any) -> None:
+        """Sweep until told to stop; of several sweepers one works, the others wait."""
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while True:
+            self._round()
+            if once or stop.wait(every):
+                return
+
+    def _round(self) -> None:
+        close_old_connections()
+        try:
+            if _is_the_sweeper():
+                woken = wake_overdue()
+                if woken:
+                    logger.info("woke workers for %d jobs", woken)
+        except DatabaseError as error:
+            logger.warning("the database does not answer, trying again: %s", error)
+
+
+def _is_the_sweeper() -> bool:
+    """Take the sweeper's lock, which lasts as long as this process's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])  # ours already: true again
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,70 @@
+"""One id for a request, from the browser's answer to the worker's log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from celery.signals import before_task_publish, task_postrun, task_prerun
+from django.http import HttpRequest, HttpResponse
+
+HEADER: Final = "X-Request-ID"
+_ACCEPTED: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
+_NONE: Final = "-"
+
+_current: ContextVar[str] = ContextVar("request_id", default=_NONE)
+
+
+class RequestIdMiddleware:
+    """Take the proxy's id or make one; it is in every log line and in the answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer under an id."""
+        given = request.headers.get(HEADER, "")
+        request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        token = _current.set(request_id)
+        try:
+            response = self.get_response(request)
+            response[HEADER] = request_id
+            return response
+        finally:
+            _current.reset(token)
+
+
+class RequestIdFilter(logging.Filter):
+    """Give every log record the id of the request it belongs to."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the id; let everything pass."""
+        record.request_id = _current.get()
+        return True
+
+
+def request_id(request: HttpRequest) -> dict[str, str]:
+    """Give templates the id, for pages that ask people to quote it."""
+    return {"request_id": _current.get()}
+
+
+@before_task_publish.connect
+def send_along(headers: dict[str, Any], **_: Any) -> None:
+    """Let a wake-up carry the id of the request that caused it."""
+    headers["request_id"] = _current.get()
+
+
+@task_prerun.connect
+def take_over(task: Any, **_: Any) -> None:
+    """Log a task under the id it was sent with."""
+    _current.set(getattr(task.request, "request_id", None) or _NONE)
+
+
+@task_postrun.connect
+def drop(**_: Any) -> None:
+    """Leave no id behind for what runs next."""
+    _current.set(_NONE)

@@ -1,0 +1,61 @@
+// A click on an alternative's title puts it into the large player and plays it; what stood there
+// takes its row. Also the way out when a recording cannot be played.
+import { announce } from "./announcer.js";
+import { whenPresent } from "./binding.js";
+import { clipOf, clock } from "./clip.js";
+import { paint } from "./player.js";
+import { sound } from "./sound.js";
+
+const PARTS = ["rank", "strength", "title", "credit", "waveform"];
+const FACTS = ["src", "gainDb", "durationS", "title", "author", "rank", "download"];
+
+const mainPlayer = () => document.querySelector("[data-player][data-main]");
+const part = (player, name) => player.querySelector(`[data-part="${name}"]`);
+
+function exchange(one, other) {
+  for (const name of PARTS) {
+    const [here, there] = [part(one, name), part(other, name)];
+    const kept = [...here.childNodes];
+    here.replaceChildren(...there.childNodes);
+    there.replaceChildren(...kept);
+  }
+  for (const fact of FACTS) {
+    [one.dataset[fact], other.dataset[fact]] = [other.dataset[fact], one.dataset[fact]];
+  }
+  [one, other].forEach(relabel);
+}
+
+function relabel(player) {
+  const { title, durationS } = clipOf(player);
+  const slider = player.querySelector("[data-seek]");
+  slider.setAttribute("aria-label", `Position in ${title}`);
+  slider.setAttribute("aria-valuemax", Math.round(durationS));
+  const length = part(player, "length");
+  if (length) length.textContent = clock(durationS);
+  paint(player);
+}
+
+function putInto(main, row) {
+  exchange(main, row);
+  document.querySelector("[data-main-download]").href = main.dataset.download;
+  const why = document.querySelector("[data-why]");
+  why.querySelector("[data-why-for]").hidden = why.dataset.rank === main.dataset.rank;
+  sound.play(clipOf(main));
+  announce(`In the player now: ${main.dataset.title}`);
+  main.scrollIntoView({ block: "nearest" });
+}
+
+whenPresent("[data-swap]", (title) => {
+  title.addEventListener("click", () => putInto(mainPlayer(), title.closest("[data-player]")));
+});
+
+whenPresent("[data-play-next]", (button) => {
+  button.addEventListener("click", () => {
+    const failed = button.closest("[data-player]");
+    const rows = [...document.querySelectorAll("[data-player]:not([data-main])")];
+    const next = failed === mainPlayer() ? rows[0] : rows[rows.indexOf(failed) + 1] ?? rows[0];
+    if (!next) return;
+    if (failed === mainPlayer()) putInto(failed, next);
+    else sound.play(clipOf(next));
+  });
+});

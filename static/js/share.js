@@ -1,0 +1,38 @@
+// Shares the result's own address: by the system where it can, else to the clipboard, else in a
+// field to copy from (a page that is not served securely has no clipboard).
+import { announce } from "./announcer.js";
+import { whenPresent } from "./binding.js";
+
+const CONFIRMED_MS = 2500;
+
+async function share(button) {
+  const { shareUrl: url, shareTitle: title } = button.dataset;
+  if (navigator.share && matchMedia("(pointer: coarse)").matches) {
+    await navigator.share({ url, title }).catch(() => null); // Closing the sheet is no fault.
+    return;
+  }
+  try {
+    await navigator.clipboard.writeText(url);
+  } catch {
+    offerField();
+    return;
+  }
+  confirm(button);
+}
+
+function offerField() {
+  const field = document.querySelector("[data-share-fallback]");
+  field.hidden = false;
+  field.querySelector("input").select();
+}
+
+function confirm(button) {
+  const label = button.querySelector("[data-share-label]");
+  const before = button.dataset.shareLabel ?? label.textContent;
+  button.dataset.shareLabel = before;
+  label.textContent = button.dataset.shareDone;
+  announce(button.dataset.shareDone);
+  setTimeout(() => { label.textContent = before; }, CONFIRMED_MS);
+}
+
+whenPresent("[data-share]", (button) => button.addEventListener("click", () => share(button)));

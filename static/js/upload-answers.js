@@ -1,0 +1,72 @@
+// What the drop zone shows: the photo on its way, how far it is, and what became of it.
+import { whenPresent } from "./binding.js";
+import { words } from "./upload-words.js";
+
+const within = (form, name) => form.querySelector(`[data-upload-${name}]`);
+
+export function showSending(form, pictureUrl) {
+  const preview = within(form, "preview");
+  preview.hidden = true;
+  preview.addEventListener("load", () => { preview.hidden = false; }, { once: true });
+  preview.src = pictureUrl;
+  preview.classList.add("photo-in-transit");
+  within(form, "message").replaceChildren();
+  within(form, "progress").value = 0;
+  within(form, "stage").replaceChildren(words(form, "sending"));
+  within(form, "sending").hidden = false;
+  form.dataset.state = "sending";
+}
+
+export function refuse(form, key, figures) {
+  showAsking(form);
+  within(form, "message").replaceChildren(words(form, key, figures));
+}
+
+function showAsking(form) {
+  delete form.dataset.state;
+  within(form, "sending").hidden = true;
+  within(form, "preview").classList.remove("photo-in-transit");
+  for (const input of form.querySelectorAll("[data-upload-input]")) input.value = "";
+}
+
+// Why the server, or something before it, did not answer with words of its own.
+function troubleOf(xhr) {
+  if (!xhr.status) return "not_sent";
+  return xhr.status === 403 ? "page_too_old" : "server_trouble";
+}
+
+whenPresent("[data-upload]", (form) => {
+  within(form, "cancel").addEventListener("click", () => {
+    form.dispatchEvent(new CustomEvent("htmx:abort", { bubbles: true }));
+  });
+  form.addEventListener("htmx:xhr:progress", (event) => {
+    const { lengthComputable, loaded, total } = event.detail;
+    const bar = within(form, "progress");
+    if (!lengthComputable || form.dataset.state !== "sending") return;
+    bar.value = Math.max(bar.value, (100 * loaded) / total);
+    if (loaded === total) within(form, "stage").replaceChildren(words(form, "checking"));
+  });
+});
+
+// An answer that names a place for itself is swapped in whatever its status; htmx would drop it.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.status < 400 || !xhr.getResponseHeader("HX-Retarget")) return;
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const form = document.querySelector("[data-upload]");
+  const { xhr } = event.detail;
+  if (!form || !event.target.matches("[data-upload], [data-sample]")) return;
+  if (xhr.status >= 200 && xhr.status < 400) return;
+  showAsking(form);
+  if (!xhr.getResponseHeader("HX-Retarget")) refuse(form, troubleOf(xhr));
+  within(form, "message").scrollIntoView({ block: "nearest" });
+});
+
+// Called off by the visitor: no trouble, so nothing is said.
+document.addEventListener("htmx:sendAbort", () => {
+  document.querySelector("[data-upload-message]")?.replaceChildren();
+});

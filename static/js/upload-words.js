@@ -1,0 +1,13 @@
+// The sentences of the upload. They stand in the page as <template data-words="...">; here they
+// only get their figures.
+
+export function words(form, key, figures = {}) {
+  const template = form.querySelector(`template[data-words="${key}"]`);
+  const copy = template.content.cloneNode(true);
+  const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    node.data = node.data.replace(/\{(\w+)\}/g, (whole, name) => figures[name] ?? whole);
+  }
+  return copy;
+}

@@ -1,0 +1,63 @@
+// A photo that is chosen, taken, dropped anywhere or pasted goes off at once.
+import { light } from "./backdrop.js";
+import { whenPresent } from "./binding.js";
+import { handOver } from "./photo-handover.js";
+import { objection } from "./upload-check.js";
+import { refuse, showSending } from "./upload-answers.js";
+
+const zone = () => document.querySelector("[data-upload]");
+
+function send(form, file) {
+  const reason = objection(file, Number(form.dataset.maxMegabytes));
+  if (reason) {
+    refuse(form, reason.key, reason.figures);
+    return;
+  }
+  const input = form.querySelector("input[name=photo]");
+  if (input.files[0] !== file) {
+    const carrier = new DataTransfer();
+    carrier.items.add(file);
+    input.files = carrier.files;
+  }
+  const picture = URL.createObjectURL(file);
+  handOver(picture);
+  light(picture);
+  showSending(form, picture);
+  form.requestSubmit();
+}
+
+whenPresent("[data-upload]", (form) => {
+  for (const input of form.querySelectorAll("[data-upload-input]")) {
+    input.addEventListener("change", () => input.files[0] && send(form, input.files[0]));
+  }
+});
+
+// Whatever misses the zone would otherwise make the browser leave the page for the file.
+const carriesFile = (event) => event.dataTransfer?.types.includes("Files") && zone();
+
+document.addEventListener("dragover", (event) => {
+  const form = carriesFile(event);
+  if (!form) return;
+  event.preventDefault();
+  form.dataset.over = "";
+});
+
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) delete zone()?.dataset.over;
+});
+
+document.addEventListener("drop", (event) => {
+  const form = carriesFile(event);
+  if (!form) return;
+  event.preventDefault();
+  delete form.dataset.over;
+  if (event.dataTransfer.files[0]) send(form, event.dataTransfer.files[0]);
+});
+
+document.addEventListener("paste", (event) => {
+  const form = zone();
+  const file = event.clipboardData?.files[0];
+  if (!form || !file) return;
+  event.preventDefault();
+  send(form, file);
+});
