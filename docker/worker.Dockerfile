@@ -17,7 +17,8 @@ COPY docker/packages.sh docker/
 RUN docker/packages.sh "$PACKAGES" > /tmp/packages.txt && pip install -r /tmp/packages.txt && rm /tmp/packages.txt
 
 # The folders of the volumes: a new volume takes over their owner.
-RUN useradd --system --uid 10001 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin soundscape \
+RUN groupadd --system --gid 10001 soundscape \
+    && useradd --system --uid 10001 --gid soundscape --home-dir /tmp --no-create-home --shell /usr/sbin/nologin soundscape \
     && install --directory --owner soundscape --group soundscape \
         /var/lib/soundscape/index \
         /var/lib/soundscape/media \
@@ -31,7 +32,7 @@ COPY retrieval retrieval
 COPY soundscape_site soundscape_site
 COPY static static
 COPY templates templates
-COPY docker docker
+COPY docker/entrypoint.sh docker/
 COPY manage.py ./
 
 ENV DJANGO_SETTINGS_MODULE=soundscape_site.settings.production \

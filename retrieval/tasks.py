@@ -27,7 +27,7 @@ def sound_finder() -> SoundFinder:
     )
 
 
-@inference_task("retrieval.find_sounds_for_scene", ignore=(StaleClaimError,))
+@inference_task("find_sounds_for_scene", throws=(StaleClaimError,))
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
     """Find the sounds of one scene. Unknown arguments of a newer release are ignored."""
     worker = f"{socket.gethostname()}:{os.getpid()}"

@@ -14,34 +14,36 @@ from celery import Task, shared_task  # noqa: TID251 # the one place that may
 INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
 
+ROUTES: Final = {f"{queue}.*": {"queue": queue} for queue in (INFERENCE_QUEUE, INGEST_QUEUE)}
+"""A task's name begins with its queue."""
+
 
 def inference_task(
-    name: str, *, ignore: tuple[type[Exception], ...] = ()
+    name: str, *, throws: tuple[type[Exception], ...] = ()
 ) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
-    """Run on the worker that holds the image model; a visitor is waiting."""
-    return _task(name, queue=INFERENCE_QUEUE, soft_time_limit_s=60, time_limit_s=90, ignore=ignore)
+    """Run on the worker that holds the image model; a visitor is waiting.
+
+    `throws` are the exceptions that are part of life, logged without a traceback.
+    """
+    return _task(f"{INFERENCE_QUEUE}.{name}", soft_s=60, hard_s=90, throws=throws)
 
 
-def ingest_task(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
+def ingest_task(
+    name: str, *, throws: tuple[type[Exception], ...] = ()
+) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
     """Run on the worker for recordings; nobody is waiting."""
-    return _task(name, queue=INGEST_QUEUE, soft_time_limit_s=300, time_limit_s=360, ignore=())
+    return _task(f"{INGEST_QUEUE}.{name}", soft_s=300, hard_s=360, throws=throws)
 
 
 def _task(
-    name: str,
-    *,
-    queue: str,
-    soft_time_limit_s: int,
-    time_limit_s: int,
-    ignore: tuple[type[Exception], ...],
+    name: str, *, soft_s: int, hard_s: int, throws: tuple[type[Exception], ...]
 ) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
     return shared_task(
         name=name,
-        queue=queue,
-        soft_time_limit=soft_time_limit_s,
-        time_limit=time_limit_s,
+        soft_time_limit=soft_s,
+        time_limit=hard_s,
         acks_late=True,
         reject_on_worker_lost=True,
         ignore_result=True,
-        throws=ignore,
+        throws=throws,
     )

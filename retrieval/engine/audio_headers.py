@@ -41,6 +41,23 @@ class Container(StrEnum):
     ASF = "asf"
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """How a chunked format is laid out: each chunk's header is a name and a length."""
+
+    header: struct.Struct
+    first: int
+    samples: bytes
+    alignment: int
+
+
+_CHUNKS = {
+    Container.WAV: _Chunks(struct.Struct("<4sI"), 12, b"data", 2),
+    Container.AIFF: _Chunks(struct.Struct(">4sI"), 12, b"SSND", 2),
+    Container.CAF: _Chunks(struct.Struct(">4sq"), 8, b"data", 1),
+}
+
+
 def identify(file: FileIO) -> Container:
     """Tell a recording's format from its first bytes; names and claims don't count.
 
@@ -164,8 +181,8 @@ def check_complete(file: FileIO, container: Container) -> None:
         streams, of which decoders would play the first and drop the rest.
     """
     size = os.fstat(file.fileno()).st_size
-    if container in {Container.WAV, Container.AIFF}:
-        _check_chunks(file, size, container)
+    if container in _CHUNKS:
+        _check_chunks(file, size, _CHUNKS[container])
     elif container is Container.OGG:
         _check_ogg(file, size)
     elif container in {Container.AU, Container.W64, Container.RF64}:
@@ -189,19 +206,19 @@ def _stated_end(file: FileIO, container: Container) -> int:
     return 0 if length == _UNKNOWN_AU_LENGTH else int(offset + length)
 
 
-def _check_chunks(file: FileIO, size: int, container: Container) -> None:
-    """Walk the chunks of a WAV or AIFF file up to its samples."""
-    order, samples = ("<", b"data") if container is Container.WAV else (">", b"SSND")
-    position = 12
-    while position + 8 <= size:
+def _check_chunks(file: FileIO, size: int, chunks: _Chunks) -> None:
+    """Walk the chunks of a file up to its samples."""
+    position = chunks.first
+    while position + chunks.header.size <= size:
         file.seek(position)
-        kind, length = struct.unpack(order + "4sI", file.read(8))
+        kind, length = chunks.header.unpack(file.read(chunks.header.size))
+        position += chunks.header.size
         if kind == b"fmt ":
             _check_wave_format(file.read(8).ljust(8, b"\x00"))
-        if kind == samples:
-            _check_reaches(size, position + 8 + length)
+        if kind == chunks.samples:
+            _check_reaches(size, position + length)
             return
-        position += 8 + length + length % 2
+        position += max(0, length + length % chunks.alignment)
 
 
 def _check_wave_format(fields: bytes) -> None:

@@ -19,8 +19,11 @@ ANNOUNCEMENTS = (
     b"oneDNN custom operations are on",
     b"This TensorFlow binary is optimized to use available CPU instructions",
     b"To enable the following instructions:",
+    b"Could not find cuda drivers on your machine",
+    b"failed call to cuInit",
 )
-"""What TensorFlow says at every start, before its log level can be set."""
+"""What TensorFlow says at every start, before its log level can be set; the last two, that it
+found no GPU, which is no error."""
 
 
 def load_keras() -> ModuleType:
@@ -31,6 +34,8 @@ def load_keras() -> ModuleType:
     """
     with announcements_withheld():
         keras = importlib.import_module("keras")
+        if keras.backend.backend() == "tensorflow":  # it looks for a GPU now, not in some later call
+            importlib.import_module("tensorflow").config.list_physical_devices()
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     return keras

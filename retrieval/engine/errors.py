@@ -68,6 +68,18 @@ class WeightsError(EngineError):
     code = "weights_unavailable"
 
 
+class VocabularyError(EngineError):
+    """A vocabulary that is malformed, or asked for something it does not hold."""
+
+    code = "invalid_vocabulary"
+
+
+class ModelInputError(EngineError):
+    """An array that is not what the model takes: a fault of the caller, not of a photo."""
+
+    code = "model_input"
+
+
 class ModelOutputError(EngineError):
     """A model answered with something that is no distribution."""
 

@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 
-from retrieval.engine.errors import EngineError
+from retrieval.engine.errors import VocabularyError
 
 COLUMNS = ("index", "key", "name")
-
-
-class VocabularyError(EngineError):
-    """A vocabulary that is malformed, or asked for something it does not hold."""
-
-    code = "invalid_vocabulary"
 
 
 @dataclass(frozen=True, slots=True)

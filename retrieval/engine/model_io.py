@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from retrieval.engine.errors import EngineError, ModelOutputError
-
-
-class ModelInputError(EngineError):
-    """An array that is not what the model takes: a fault of the caller, not of a photo."""
-
-    code = "model_input"
+from retrieval.engine.errors import ModelInputError, ModelOutputError
 
 
 def check_input(values: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[int, ...]) -> None:

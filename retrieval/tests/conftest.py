@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from retrieval.tests.factories import ClipFactory
-from soundscape_site.settings.paths import SHARED_DIR
 
 
 @pytest.fixture
-def shared_dir() -> Path:
+def shared_dir(settings) -> Path:
     """The folder of data and references beside the checkout."""
-    if not SHARED_DIR.is_dir():
+    folder: Path = settings.SOUNDSCAPE_SHARED_LIBRARY.parents[1]
+    if not folder.is_dir():
         pytest.skip("compares with ../shared, which is not beside this checkout")
-    return SHARED_DIR
+    return folder
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_without_a_terminal_a_download_is_told_in_lines(shelf, no_network, capsy
     with pytest.raises(CommandError, match="could not be downloaded"):
         _fetch()
 
-    assert capsys.readouterr().err == "ear: downloading, 5.0 MB of 20.0 MB\n"
+    assert capsys.readouterr().err == "ear: downloading, 5.0 of 20.0 MB\n"
 
 
 def test_a_downloaded_model_is_said_to_be_so(settings, shelf, monkeypatch):

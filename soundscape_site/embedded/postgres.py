@@ -17,13 +17,17 @@ from soundscape_site.supervision import ChildSpec
 logger = logging.getLogger(__name__)
 
 _PARTIAL_PREFIX = "data.partial-"
-# A fast stop hangs when a backend was killed just before; an immediate one costs a recovery.
-_STOP_LADDER = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+# A fast stop hangs when a backend was killed just before; an immediate one costs a recovery, and
+# after five seconds PostgreSQL itself kills what has not ended by then.
+_STOP_LADDER = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 8.0), (signal.SIGKILL, 2.0))
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # none of the user's PG* variables
 
 
 def children(locations: Locations) -> list[ChildSpec]:
     """Describe how PostgreSQL runs, and before that how its cluster is made if there is none."""
+    if locations.account is not None and locations.postgres_base != locations.var:
+        name, base = locations.account.name, locations.postgres_base
+        logger.info("%s cannot reach %s: PostgreSQL lives in %s", name, locations.var, base)
     binaries = programs(locations)
     if locations.postgres_data.exists():
         _check_version(locations.postgres_data)

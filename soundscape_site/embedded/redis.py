@@ -26,6 +26,7 @@ def children(locations: Locations) -> list[ChildSpec]:
             log=locations.log / "redis.log",
             is_ready=partial(_answers, locations.redis_socket),
             ready_within_s=120.0,  # it answers when the append-only file is read
+            stop_ladder=((signal.SIGTERM, 4.0), (signal.SIGKILL, 1.0)),
             # What it acknowledged lies in the kernel's hands by then. Dying at once, it cannot
             # write into the file that its successor reads.
             parent_death_signal=signal.SIGKILL,

@@ -26,7 +26,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 _POLL_S = 0.02
 _SILENT_FOR_S = 1.0  # a quick start needs no words
 _STARTS_AT_MOST = 3
-_STOPPED_WITHIN_S = 20.0
+_STOPPED_WITHIN_S = 20.0  # what the services' ladders of signals come to
 
 
 class Lease:

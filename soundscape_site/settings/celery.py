@@ -7,6 +7,7 @@ from typing import Any
 
 from soundscape_site.embedded.locations import locate
 from soundscape_site.settings.paths import VAR_DIR
+from soundscape_site.task_policies import INFERENCE_QUEUE, ROUTES
 
 REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{locate(VAR_DIR).redis_socket}"
 
@@ -17,7 +18,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 
-CELERY_TASK_DEFAULT_QUEUE = "inference"
+CELERY_TASK_DEFAULT_QUEUE = INFERENCE_QUEUE
+CELERY_TASK_ROUTES = ROUTES
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True

@@ -39,7 +39,7 @@ function putInto(main, row) {
   exchange(main, row);
   document.querySelector("[data-main-download]").href = main.dataset.download;
   const why = document.querySelector("[data-why]");
-  why.querySelector("[data-why-for]").hidden = why.dataset.rank === main.dataset.rank;
+  why.toggleAttribute("data-elsewhere", why.dataset.rank !== main.dataset.rank);
   sound.play(clipOf(main));
   announce(`In the player now: ${main.dataset.title}`);
   main.scrollIntoView({ block: "nearest" });

@@ -37,7 +37,8 @@ function troubleOf(xhr) {
 
 whenPresent("[data-upload]", (form) => {
   within(form, "cancel").addEventListener("click", () => {
-    form.dispatchEvent(new CustomEvent("htmx:abort", { bubbles: true }));
+    // hx-sync keeps the request with <main>, so that is where htmx looks for it.
+    htmx.trigger(form.closest("main"), "htmx:abort");
   });
   form.addEventListener("htmx:xhr:progress", (event) => {
     const { lengthComputable, loaded, total } = event.detail;

@@ -88,8 +88,8 @@ class _Display:
         self._bar.update(self._task, completed=done, total=total)
         if not self._console.is_terminal and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_EVERY_S
-            size = "" if total is None else f" of {total / 1e6:.1f} MB"
-            self._console.print(f"{self._name}: downloading, {done / 1e6:.1f} MB{size}")
+            size = "" if total is None else f", {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+            self._console.print(f"{self._name}: downloading{size}", soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from retrieval.engine.errors import VocabularyError
 from retrieval.engine.labels import (
     ClassLabel,
     Vocabulary,
-    VocabularyError,
     load_vocabulary,
     parse_vocabulary,
 )

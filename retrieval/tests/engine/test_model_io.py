@@ -7,7 +7,8 @@ import pytest
 from scipy.special import softmax
 
 from retrieval.engine.errors import ModelOutputError
-from retrieval.engine.model_io import ModelInputError, check_input, class_probabilities
+from retrieval.engine.errors import ModelInputError
+from retrieval.engine.model_io import check_input, class_probabilities
 
 
 def test_probabilities_agree_with_scipy(rng):

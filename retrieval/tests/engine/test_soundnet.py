@@ -12,7 +12,7 @@ from django.conf import settings
 from numpy.lib.stride_tricks import sliding_window_view
 
 from retrieval.engine.errors import ModelOutputError
-from retrieval.engine.model_io import ModelInputError
+from retrieval.engine.errors import ModelInputError
 from retrieval.engine.soundnet import (
     BATCH_WINDOWS,
     SAMPLE_RATE_HZ,

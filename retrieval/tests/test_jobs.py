@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from retrieval.models import JobState, MatchRun, Scene
+from retrieval.services import jobs
+
+pytestmark = pytest.mark.django_db
+
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def scene():
+    return Scene.objects.create(
+        photo_sha256="ab" * 32, photo="p.jpg", model_input="p.rgb", width_px=3, height_px=2
+    )
+
+
+@pytest.fixture
+def run():
+    return MatchRun.objects.create(
+        photo_sha256="ab" * 32, matcher="paper", matcher_version=1, model_versions={},
+        snapshot=1, library_size=1, search_seconds=0.1,
+    )  # fmt: skip
+
+
+def expire(scene):
+    Scene.objects.filter(pk=scene.pk).update(lease_expires_at=timezone.now() - LEASE)
+
+
+def test_a_claim_counts_the_attempt_before_the_work(scene):
+    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    scene.refresh_from_db()
+    assert held is not None
+    assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.PROCESSING, 1, "w1")
+    assert scene.started_at is not None
+    assert scene.lease_expires_at > scene.started_at
+
+
+def test_only_one_gets_it(scene):
+    assert jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE) is not None
+    assert jobs.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
+
+
+def test_finish_writes_the_result_and_drops_the_lease(scene, run):
+    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    jobs.finish(held, run=run)
+    scene.refresh_from_db()
+    assert (scene.state, scene.run, scene.lease_owner) == (JobState.DONE, run, "")
+    assert scene.finished_at is not None
+
+
+def test_fail_keeps_the_reason(scene):
+    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    jobs.fail(held, code="library_empty", detail="nothing there")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
+
+
+def test_an_expired_lease_is_queued_again(scene):
+    jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    assert jobs.release_expired(Scene) == 0
+    expire(scene)
+    assert jobs.release_expired(Scene) == 1
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts) == (JobState.QUEUED, 1)
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(scene, run):
+    stale = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    expire(scene)
+    jobs.release_expired(Scene)
+    jobs.claim(Scene, scene.pk, owner="w2", lease=LEASE)
+    with pytest.raises(jobs.StaleClaimError, match="attempt 1"):
+        jobs.finish(stale, run=run)
+    with pytest.raises(jobs.StaleClaimError):
+        jobs.fail(stale, code="x", detail="y")
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.PROCESSING, 2, "w2")
+
+
+def test_after_three_attempts_it_is_poison(scene):
+    for attempt in (1, 2, 3):
+        held = jobs.claim(Scene, scene.pk, owner="w", lease=LEASE)
+        assert held.attempt == attempt
+        expire(scene)
+        jobs.release_expired(Scene)
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code, scene.attempts) == (JobState.FAILED, "poison", 3)
+    assert jobs.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
+
+
+def test_what_is_finished_stays_as_it_is(scene, run):
+    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    jobs.finish(held, run=run)
+    assert jobs.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
+    with pytest.raises(jobs.StaleClaimError):
+        jobs.finish(held, run=run)
+
+
+def test_the_table_says_what_the_functions_do():
+    assert jobs.TRANSITIONS[JobState.QUEUED] == {JobState.PROCESSING}
+    assert not jobs.TRANSITIONS[JobState.DONE] | jobs.TRANSITIONS[JobState.FAILED]

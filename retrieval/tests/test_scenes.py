@@ -1,0 +1,289 @@
+"""A photo from the form to its sounds: real decoding, a cheap eye, a small library."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import kombu.exceptions
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+from django.test import Client
+from PIL import Image
+
+from retrieval import photo_pool, submission, tasks
+from retrieval.engine import matchers
+from retrieval.models import JobState, Match, MatchRun, Scene, SceneProfile
+from retrieval.services.matching import SoundFinder
+from retrieval.services.scenes import find_sounds
+from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.fakes import dummy_registry
+from retrieval.views import pages
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_pool():
+    yield
+    photo_pool.close_photo_pool()
+
+
+@pytest.fixture
+def wake_ups(monkeypatch):
+    """What was sent to the broker."""
+    sent: list[str] = []
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", sent.append)
+    return sent
+
+
+@pytest.fixture
+def site(settings, monkeypatch, media_root, index_directory, wake_ups, tmp_path):
+    settings.SOUNDSCAPE_MATCHER = "dummy"
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
+    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+    monkeypatch.setattr(pages, "worker_alive", lambda: True)
+    return Client()
+
+
+@pytest.fixture
+def finder(tmp_path, index_directory):
+    return SoundFinder(
+        DUMMY_MATCHER, registry=dummy_registry(tmp_path), index_directory=index_directory
+    )
+
+
+@pytest.fixture
+def clips(make_clip):
+    return [make_clip(np.full(7, 0.02) + np.eye(7)[i] * 0.86) for i in range(7)]
+
+
+def photo(*, bright_strip=2, form="PNG", **options):
+    pixels = np.full((224, 224, 3), 10, dtype=np.uint8)
+    pixels[32 * bright_strip : 32 * (bright_strip + 1)] = 250
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, form, **options)
+    stream.seek(0)
+    stream.name = f"photo.{form.lower()}"
+    return stream
+
+
+def upload(site, *files, **headers):
+    return site.post("/scenes/", {"photo": list(files)}, headers=headers)
+
+
+def refusal(answer):
+    return answer.context["upload_error"]
+
+
+def work_off(wake_ups, finder):
+    while wake_ups:
+        find_sounds(wake_ups.pop(), finder=finder, worker="w")
+
+
+def test_from_upload_to_result(
+    site, clips, wake_ups, finder, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = upload(site, photo(bright_strip=2))
+    scene = Scene.objects.get()
+    assert (answer.status_code, answer["Location"]) == (303, f"/scenes/{scene.pk}/")
+    assert wake_ups == [str(scene.pk)]
+
+    waiting = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    assert "hx-get" in waiting
+
+    work_off(wake_ups, finder)
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts) == (JobState.DONE, 1)
+    best = scene.run.matches.get(rank=1)
+    assert best.clip == clips[2]
+    assert best.divergences.get().divergence_nats > 0
+    assert SceneProfile.objects.get().photo_sha256 == scene.photo_sha256
+
+    done = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    assert clips[2].title in done
+    assert not re.search(r'hx-trigger="[^"]*(load|every)', done)
+    assert clips[2].title in site.get(f"/scenes/{scene.pk}/").content.decode()
+
+
+def test_the_wake_up_comes_after_the_commit(site, clips, wake_ups):
+    upload(site, photo())
+    assert Scene.objects.count() == 1
+    assert wake_ups == []  # pytest's transaction is still open
+
+
+def test_the_answer_to_htmx_is_the_page_itself(site, clips):
+    answer = upload(site, photo(), **{"HX-Request": "true"})
+    scene = Scene.objects.get()
+    assert answer.status_code == 200
+    assert answer["HX-Push-Url"] == f"/scenes/{scene.pk}/"
+    assert "<html" not in answer.content.decode()
+
+
+def test_the_same_photo_again_answers_at_once(site, clips, wake_ups, finder):
+    upload(site, photo())
+    first = Scene.objects.get()
+    find_sounds(first.pk, finder=finder, worker="w")
+    upload(site, photo())
+    second = Scene.objects.exclude(pk=first.pk).get()
+    first.refresh_from_db()
+    assert (second.state, second.run) == (JobState.DONE, first.run)
+    assert second.photo.name == first.photo.name
+
+
+def test_a_new_recording_makes_the_same_photo_a_new_question(site, clips, finder, make_clip):
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
+    make_clip(np.full(7, 1 / 7))
+    upload(site, photo())
+    assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
+    find_sounds(Scene.objects.get(state=JobState.QUEUED).pk, finder=finder, worker="w")
+    assert MatchRun.objects.count() == 2
+    assert SceneProfile.objects.count() == 1
+
+
+def test_doing_the_work_again_changes_nothing(site, clips, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    for _ in range(3):
+        find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.attempts, MatchRun.objects.count(), Match.objects.count()) == (1, 1, 7)
+
+
+def test_an_empty_library_is_a_failure_with_words(site, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
+    page = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    assert "There are no recordings yet" in page
+
+
+def test_what_is_kept_has_no_metadata(site, clips):
+    exif = Image.Exif()
+    exif[0x010E] = "secret garden"
+    exif.get_ifd(0x8825)[1] = "N"
+    upload(site, photo(form="JPEG", exif=exif, comment=b"secret"))
+    scene = Scene.objects.get()
+    for name in (scene.photo.name, scene.model_input.name):
+        with default_storage.open(name) as stream:
+            assert b"secret" not in stream.read()
+    with default_storage.open(scene.photo.name) as stream, Image.open(stream) as kept:
+        assert dict(kept.getexif()) == {}
+        assert (kept.format, kept.size) == ("JPEG", (224, 224))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "status"),
+    [
+        (b"", "file_empty", 400),
+        (b"just words", "unsupported_media_type", 415),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported_media_type", 415),
+        (photo().read()[:200], "image_truncated", 422),
+    ],
+)
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_bad_file_is_answered_at_once_and_nothing_is_kept(
+    site, clips, media_root, content, code, status, htmx
+):
+    stream = io.BytesIO(content)
+    stream.name = "photo.jpg"
+    answer = upload(site, stream, **({"HX-Request": "true"} if htmx else {}))
+    assert answer.status_code == status
+    assert refusal(answer).code == code
+    assert refusal(answer).title in answer.content.decode()
+    assert Scene.objects.count() == 0
+    assert not media_root.exists()
+
+
+def test_no_file_and_two_files(site):
+    assert upload(site).status_code == 400
+    answer = upload(site, photo(), photo())
+    assert answer.status_code == 400
+    assert refusal(answer).code == "too_many_files"
+
+
+def test_too_many_bytes(site, settings):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 100
+    answer = upload(site, photo())
+    assert answer.status_code == 413
+    assert refusal(answer).code == "file_too_large"
+
+
+def test_a_full_queue_says_when_to_come_back(site, settings, clips):
+    settings.SOUNDSCAPE_QUEUE_LIMIT = 1
+    upload(site, photo(bright_strip=1))
+    answer = upload(site, photo(bright_strip=2))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert refusal(answer).code == "queue_full"
+    assert Scene.objects.count() == 1
+
+
+def test_a_broker_that_is_away_does_not_lose_the_photo(
+    site, clips, monkeypatch, django_capture_on_commit_callbacks
+):
+    def away(_):
+        raise kombu.exceptions.OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", away)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert upload(site, photo()).status_code == 303
+    assert Scene.objects.get().state == JobState.QUEUED
+
+
+def test_the_sweeper_wakes_what_was_forgotten(site, clips, wake_ups):
+    upload(site, photo())
+    assert submission.wake_overdue() == 0  # it has only just come
+    Scene.objects.update(created_at="2026-01-01T00:00Z")
+    assert submission.wake_overdue() == 1
+    assert wake_ups == [str(Scene.objects.get().pk)]
+
+
+def test_more_alternatives(site, clips, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    assert site.get(f"/scenes/{scene.pk}/more/").status_code == 404
+    find_sounds(scene.pk, finder=finder, worker="w")
+    more = site.get(f"/scenes/{scene.pk}/more/").content.decode()
+    shown = {match.clip.title: match.clip.title in more for match in Match.objects.order_by("rank")}
+    assert list(shown.values()) == [False] * 5 + [True] * 2
+
+
+def test_the_photo_is_served_as_what_it_is(site, clips):
+    upload(site, photo())
+    answer = site.get(f"/scenes/{Scene.objects.get().pk}/photo")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "private" in answer["Cache-Control"]
+    assert Image.open(io.BytesIO(b"".join(answer.streaming_content))).format == "JPEG"
+
+
+def test_samples_are_offered_and_work_like_uploads(site, clips, settings):
+    folder = settings.SOUNDSCAPE_SAMPLE_PHOTOS
+    assert "samples/" not in site.get("/").content.decode()
+    folder.mkdir()
+    (folder / "old-harbour.png").write_bytes(photo().read())
+    assert "Old harbour" in site.get("/").content.decode()
+    assert site.get("/samples/old-harbour/photo")["Content-Type"] == "image/jpeg"
+    assert site.post("/samples/old-harbour/").status_code == 303
+    assert site.post("/samples/nothing/").status_code == 404
+    assert Scene.objects.count() == 1
+
+
+def test_a_scene_that_does_not_exist(site):
+    unknown = "00000000-0000-4000-8000-000000000000"
+    for path in ("", "progress/", "more/", "photo"):
+        assert site.get(f"/scenes/{unknown}/{path}").status_code == 404
+
+
+def test_without_a_worker_the_page_says_so(site, clips, monkeypatch):
+    alive = site.get("/").content.decode()
+    upload(site, photo())
+    monkeypatch.setattr(pages, "worker_alive", lambda: False)
+    assert site.get("/").content.decode() != alive
+    waiting = site.get(f"/scenes/{Scene.objects.get().pk}/progress/").content.decode()
+    assert "no worker" in waiting.lower() or "nobody" in waiting.lower()

@@ -1,0 +1,135 @@
+"""Commands in processes of their own, on a var directory of the test's own."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psycopg2
+import redis
+
+from soundscape_site.embedded.locations import POSTGRES_PORT, locate
+from soundscape_site.tests.embedded import command
+from soundscape_site.tests.waiting import until
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class Installation:
+    """One var directory, the commands that use it, the processes that serve it."""
+
+    def __init__(self, var):
+        self.var = var
+        self._commands = ExitStack()
+
+    @property
+    def locations(self):
+        return locate(self.var)
+
+    def command(self, *services, ready=True, **options):
+        """Start a command; as a rule wait until it has the services."""
+        prefix = options.pop("prefix", ())
+        process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", command.__name__, str(self.var), *services],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            **options,
+        )
+        self._commands.callback(self._end, process)
+        if ready:
+            assert process.stdout.readline() == "ready\n", process.communicate()
+        return process
+
+    def run_command(self, *services, **options):
+        """Run a command from its start to its end."""
+        leave(self.command(*services, **options))
+
+    def daemon(self):
+        """Return the daemon's process id."""
+        (pid,) = self._processes(f"--var={self.locations.var}")
+        return pid
+
+    def postmaster(self):
+        return int((self.locations.postgres_data / "postmaster.pid").read_text().split()[0])
+
+    def redis_server(self):
+        (pid,) = (pid for pid in self.servers() if b"redis" in _command_line(pid))
+        return pid
+
+    def servers(self):
+        """Return every process of PostgreSQL and Redis."""
+        return self._processes(self.locations.marker)
+
+    def processes(self):
+        """Return every process that is there for this installation, but for commands."""
+        return [*self._processes(f"--var={self.locations.var}"), *self.servers()]
+
+    def connect(self, user="soundscape_owner", database="soundscape"):
+        connection = psycopg2.connect(
+            host=str(self.locations.postgres_socket_directory),
+            port=POSTGRES_PORT,
+            user=user,
+            dbname=database,
+        )
+        connection.autocommit = True
+        return closing(connection)
+
+    def execute(self, statement, **options):
+        """Execute one statement; return its rows, if it has any."""
+        with self.connect(**options) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def redis(self):
+        return closing(redis.Redis(unix_socket_path=str(self.locations.redis_socket)))
+
+    def answers(self):
+        """Say whether both services answer; after a kill the daemon may still be at it."""
+        try:
+            with self.redis() as client:
+                return self.execute("SELECT 1") == [(1,)] and client.ping()
+        except (psycopg2.OperationalError, redis.ConnectionError):
+            return False
+
+    def close(self):
+        self._commands.close()
+        until(lambda: not self.processes(), lambda: f"left running: {self.processes()}")
+
+    @staticmethod
+    def _end(process):
+        process.kill()
+        process.communicate()
+
+    @staticmethod
+    def _processes(text):
+        pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return [pid for pid in pids if text.encode() in _command_line(pid)]
+
+
+def leave(process):
+    """Let a command end by itself."""
+    output, errors = process.communicate()
+    assert (output, process.returncode) == ("left\n", 0), errors
+
+
+def owner(pid):
+    """Return the name of the user whom a process runs as."""
+    return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
+
+
+def kill(*pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it ended while we looked
+        return b""

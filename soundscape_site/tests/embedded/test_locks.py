@@ -1,0 +1,93 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from soundscape_site.embedded.locks import FileLock
+from soundscape_site.tests.waiting import until
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.lock"
+
+
+@pytest.fixture
+def open_lock(path):
+    """Open the lock several times over, as several processes would."""
+    opened = []
+
+    def open_one():
+        opened.append(FileLock.open(path))
+        return opened[-1]
+
+    yield open_one
+    for lock in opened:
+        lock.close()
+
+
+def test_many_share_and_one_alone_waits(open_lock):
+    first, second, alone = open_lock(), open_lock(), open_lock()
+    assert first.try_shared()
+    assert second.try_shared()
+    assert not alone.try_exclusive()
+
+
+def test_nobody_shares_what_one_holds_alone(open_lock):
+    alone, other = open_lock(), open_lock()
+    assert alone.try_exclusive()
+    assert not other.try_shared()
+    assert not other.try_exclusive()
+
+
+def test_closing_lets_go(path, open_lock):
+    with FileLock.open(path) as lock:
+        assert lock.try_exclusive()
+    assert open_lock().try_exclusive()
+
+
+def test_the_kernel_lets_go_when_the_holder_is_killed(path, open_lock):
+    script = """if True:
+        import sys, time
+        from pathlib import Path
+        from soundscape_site.embedded.locks import FileLock
+        lock = FileLock.open(Path(sys.argv[1]))
+        print(lock.try_exclusive(), flush=True)
+        time.sleep(60)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "True\n"
+        waiting = open_lock()
+        assert not waiting.try_exclusive()
+        holder.kill()
+    until(waiting.try_exclusive)
+
+
+def test_a_lock_handed_down_is_held_by_the_receiver(path, open_lock):
+    lock = FileLock.open(path)
+    assert lock.try_exclusive()
+    with subprocess.Popen(["sleep", "60"], pass_fds=[lock.fileno()]) as receiver:
+        lock.close()
+        assert not open_lock().try_exclusive()
+        receiver.kill()
+    assert open_lock().try_exclusive()
+
+
+def test_an_adopted_lock_goes_no_further(path, open_lock):
+    descriptor = os.dup(open_lock().fileno())
+    os.set_inheritable(descriptor, True)
+    lock = FileLock.adopt(descriptor, path)
+    assert not os.get_inheritable(lock.fileno())
+    lock.close()
+
+
+def test_a_lock_whose_file_was_removed_or_replaced_is_not_current(path, open_lock):
+    lock = open_lock()
+    assert lock.is_current()
+    path.unlink()
+    assert not lock.is_current()
+    path.touch()
+    assert not lock.is_current()

@@ -1,0 +1,20 @@
+import pytest
+
+from soundscape_site.embedded.status import Service, State, Status
+
+
+@pytest.mark.parametrize("services", [set(), {Service.REDIS}, set(Service)])
+def test_what_is_written_is_read(tmp_path, services):
+    status = Status(State.FAILED, "PostgreSQL: “no space”\nleft", frozenset(services))
+    status.write(tmp_path / "status")
+    assert Status.read(tmp_path / "status") == status
+
+
+def test_a_new_report_replaces_the_old_one_and_leaves_no_draft(tmp_path):
+    for state in State:
+        Status(state, "", frozenset()).write(tmp_path / "status")
+    assert [path.name for path in tmp_path.iterdir()] == ["status"]
+
+
+def test_no_report_is_none(tmp_path):
+    assert Status.read(tmp_path / "status") is None

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from soundscape_site.settings import env
+
+NAME = "SOUNDSCAPE_TEST_VARIABLE"
+
+
+@pytest.fixture
+def variable(monkeypatch):
+    monkeypatch.delenv(NAME, raising=False)
+    return lambda value: monkeypatch.setenv(NAME, value)
+
+
+def test_a_required_variable_that_is_missing_is_named(variable):
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} is required"):
+        env.text(NAME)
+    variable("   ")
+    with pytest.raises(ImproperlyConfigured, match=NAME):
+        env.text(NAME)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("Yes", True), ("off", False)])
+def test_flags(variable, value, expected):
+    variable(value)
+    assert env.flag(NAME, default=not expected) is expected
+
+
+def test_a_flag_that_is_neither_is_refused(variable):
+    assert env.flag(NAME, default=True) is True
+    variable("maybe")
+    with pytest.raises(ImproperlyConfigured, match="'maybe' is neither"):
+        env.flag(NAME, default=True)
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "complaint"),
+    [
+        (env.integer, "two", "'two' is not a number"),
+        (env.integer, "1.5", "'1.5' is not a number"),
+        (env.integer, "0", "below its minimum, 1"),
+        (env.real, "nan", "below its minimum"),
+        (env.real, "-2", "below its minimum"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(variable, reader, value, complaint):
+    variable(value)
+    with pytest.raises(ImproperlyConfigured, match=complaint):
+        reader(NAME, 5, minimum=1)
+
+
+def test_numbers_lists_and_paths(variable, tmp_path):
+    assert env.integer(NAME, 5) == 5
+    assert env.names(NAME, ("a",)) == ["a"]
+    assert env.path(NAME, tmp_path) == tmp_path
+    variable("12")
+    assert env.integer(NAME, 5) == 12
+    assert env.real(NAME, 5.0) == 12.0
+    variable("a, b ,,c")
+    assert env.names(NAME) == ["a", "b", "c"]
+    variable("~/x")
+    assert env.path(NAME, tmp_path).is_absolute()
+
+
+def test_a_database_url_is_translated():
+    settings = env.database("postgres://me:p%40ss@db.example:5433/sound?sslmode=require")
+    assert settings["NAME"] == "sound"
+    assert (settings["USER"], settings["PASSWORD"]) == ("me", "p@ss")
+    assert (settings["HOST"], settings["PORT"]) == ("db.example", "5433")
+    assert settings["OPTIONS"] == {"sslmode": "require"}
+
+
+def test_a_database_url_may_name_a_socket():
+    assert env.database("postgresql://me@%2Frun%2Fpg/sound")["HOST"].lower() == "/run/pg"
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [("mysql://u:secret@h/d", "scheme 'mysql'"), ("postgres://u:secret@h/", "names no database")],
+)
+def test_a_bad_database_url_is_refused_without_its_password(url, complaint):
+    with pytest.raises(ImproperlyConfigured, match=complaint) as caught:
+        env.database(url)
+    assert "secret" not in str(caught.value)

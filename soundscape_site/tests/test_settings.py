@@ -1,0 +1,72 @@
+"""Settings, each environment in a fresh process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from soundscape_site.settings.paths import BASE_DIR
+
+PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production",
+    "DJANGO_SECRET_KEY": "".join(chr(97 + i % 26) for i in range(60)),
+    "DJANGO_ALLOWED_HOSTS": "sound.example",
+    "DATABASE_URL": "postgres://app@db/sound",
+    "DATABASE_OWNER_URL": "postgres://owner@db/sound",
+    "REDIS_URL": "redis://redis:6379/0",
+}
+
+
+def django(*arguments, var, **environment):
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("DJANGO", "DATABASE", "REDIS"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "django", *arguments], cwd=BASE_DIR, capture_output=True, text=True,
+        env=clean | {"PYTHONPATH": str(BASE_DIR), "SOUNDSCAPE_VAR_DIR": str(var)} | environment,
+    )  # fmt: skip
+
+
+def test_production_passes_djangos_deployment_checks(tmp_path):
+    result = django("check", "--deploy", "--fail-level", "WARNING", var=tmp_path, **PRODUCTION)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCTION.keys() - {"DJANGO_SETTINGS_MODULE"}))
+def test_production_does_not_guess(tmp_path, name):
+    given = {key: value for key, value in PRODUCTION.items() if key != name}
+    result = django("check", var=tmp_path, **given)
+    assert result.returncode != 0
+    assert name in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("DJANGO_SECRET_KEY", "short", "has 5 characters"),
+        ("DJANGO_ALLOWED_HOSTS", "*", "must list the site's host names"),
+    ],
+)
+def test_production_refuses_what_is_unsafe(tmp_path, name, value, complaint):
+    result = django("check", var=tmp_path, **PRODUCTION | {name: value})
+    assert result.returncode != 0
+    assert complaint in result.stderr
+
+
+def test_a_laptop_gets_a_secret_key_of_its_own_and_keeps_it(tmp_path):
+    show = ("-c", "from django.conf import settings; print(settings.SECRET_KEY)")
+    environment = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local"}
+    keys = [django("shell", "-v0", *show, var=tmp_path, **environment).stdout for _ in range(2)]
+    assert keys[0] == keys[1]
+    assert len(keys[0].strip()) >= 50
+    assert (tmp_path / "secret-key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("module", ["local", "production"])
+def test_no_debug_anywhere(tmp_path, module):
+    show = ("-c", "from django.conf import settings; print(settings.DEBUG)")
+    environment = PRODUCTION | {"DJANGO_SETTINGS_MODULE": f"soundscape_site.settings.{module}"}
+    assert django("shell", "-v0", *show, var=tmp_path, **environment).stdout.strip() == "False"

@@ -1,0 +1,62 @@
+"""Rules of the house that a program can check."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from soundscape_site.settings.paths import BASE_DIR
+
+MAX_MODULE_LINES = 400
+MAX_FUNCTION_LINES = 60
+GRAB_BAGS = {"utils", "helpers", "common", "misc"}
+APPS = ("soundscape_site", "labelling", "retrieval", "accounts")
+
+SOURCES = sorted(
+    path
+    for app in APPS
+    for path in (BASE_DIR / app).rglob("*.py")
+    if not {"migrations", "tests"} & set(path.relative_to(BASE_DIR).parts)
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(BASE_DIR)))
+def test_modules_and_functions_stay_small(path):
+    text = path.read_text()
+    assert text.count("\n") <= MAX_MODULE_LINES
+    assert path.stem not in GRAB_BAGS
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+            assert lines <= MAX_FUNCTION_LINES, node.name
+
+
+def test_imports_go_one_way():
+    result = subprocess.run(
+        ["lint-imports", "--no-cache"], cwd=BASE_DIR, capture_output=True, text=True,
+        env={"PATH": f"{BASE_DIR}/.venv/bin:{sys.prefix}/bin", "PYTHONPATH": str(BASE_DIR)},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout
+
+
+WEB = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "soundscape_site.settings.local"
+import soundscape_site.wsgi, soundscape_site.gunicorn
+from django.urls import get_resolver
+get_resolver()._populate()
+heavy = {"tensorflow", "keras", "librosa", "numba", "scipy"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_the_web_process_never_imports_the_models_libraries(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", WEB], cwd=BASE_DIR, capture_output=True, text=True,
+        env={"SOUNDSCAPE_VAR_DIR": str(tmp_path), "PYTHONPATH": str(BASE_DIR)},
+    )  # fmt: skip
+    assert result.stdout.strip() == "[]", result.stderr
