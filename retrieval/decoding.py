@@ -1,95 +1,50 @@
 """A small pool of child processes, the only place where untrusted files are decoded.
 
-A decoder that crashes, hangs or eats memory on a hostile file takes one child with
-it and fails that one file; the web and the TensorFlow process never notice. Each
-child has a pipe of its own. (Pools that share a queue among their workers, such as
-the standard library's and pebble's, were tried: the death of one worker, even an
-idle one, breaks them for all.)
+A decoder that crashes, hangs or eats memory over a hostile file takes one child
+with it and fails that one file; the web and the TensorFlow process never notice.
 
-Children start from a fork server that has imported the decoders and nothing else:
-no database connection, no thread and no model of the parent leaks into them, and a
-new child is ready in milliseconds. They also end with it, should the parent be
-killed: a fork server notices its parent's end, its children the fork server's.
+Each child is a fresh interpreter with a pipe of its own. Other ways were tried:
+pools whose workers share a queue (the standard library's, pebble's) break for all
+when one worker dies, even an idle one; the fork server of `multiprocessing` lives
+on when its parent is killed, and does not start at all below Celery's billiard.
 """
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
-import multiprocessing
-import resource
+import os
 import signal
+import socket
+import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from retrieval.engine.audio import RecordingFacts, RecordingLimits, analyse_recording
-from retrieval.engine.errors import AudioDecodeError, DecodeError, EngineError, ImageDecodeError
-from retrieval.engine.image_headers import sniff_media_type
-from retrieval.engine.images import (
-    ImageLimits,
-    centre_square,
-    encode_for_web,
-    open_photo,
-    read_photo,
+from retrieval.decoding_child import (
+    DecodedPhoto,
+    DecodingLimits,
+    decode_photo,
+    decode_recording,
 )
-from retrieval.engine.preview import PREVIEW_SUFFIX, write_preview
+from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
+from retrieval.engine.preview import PREVIEW_SUFFIX
 
-PHOTO_SIDE_PX = 224
-"""Side of the square that MobileNet sees."""
+__all__ = ["DecodedPhoto", "DecodingLimits", "DecodingPool"]
 
 T = TypeVar("T")
 
-_TAKEN = "taken"
+_ROOT = Path(__file__).resolve().parents[1]
 _START_ATTEMPTS = 3
 _START_TIMEOUT_S = 30.0
-_DEATH_S = 1.0
-_PR_SET_PDEATHSIG = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodingLimits:
-    """What a file may be, and what decoding it may cost."""
-
-    image: ImageLimits = field(default_factory=ImageLimits)
-    recording: RecordingLimits = field(default_factory=RecordingLimits)
-    web_image_side_px: int = 1_600
-    photo_timeout_s: float = 10.0
-    recording_timeout_s: float = 600.0
-    queue_timeout_s: float = 15.0
-    jobs_per_child: int = 500
-    max_address_space_bytes: int = 2_000_000_000
-    max_written_bytes: int = 2_000_000_000
-    max_open_files: int = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodedPhoto:
-    """What remains of an uploaded photo: pixels and facts, no metadata.
-
-    `pixels` are uint8 [224, 224, 3], RGB, for the network; `web_image` is a JPEG for
-    the page; size and type are the upload's, upright; `sha256` is that of its bytes.
-    """
-
-    pixels: NDArray[np.uint8]
-    width_px: int
-    height_px: int
-    media_type: str
-    sha256: str
-    web_image: bytes
+_INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +77,8 @@ class DecodingPool:
 
     def warm(self) -> None:
         """Start the children; they come up while the caller goes on."""
-        for child in self._children:
-            child.start()
+        for _ in self._children:
+            self._threads.submit(self._start_one)
 
     def decode_photo(self, source: Path | bytes) -> DecodedPhoto:
         """Decode, check and re-encode a photo, and wait for it, but not for ever."""
@@ -139,7 +94,7 @@ class DecodingPool:
         """Decode, check and re-encode a photo."""
         return self._submit(
             _Job(
-                function=_decode_photo,
+                function=decode_photo,
                 arguments=(source, self._limits),
                 timeout_s=self._limits.photo_timeout_s,
                 failure=ImageDecodeError,
@@ -162,7 +117,7 @@ class DecodingPool:
         preview = None if preview_path is None else preview_path.with_suffix(PREVIEW_SUFFIX)
         return self._submit(
             _Job(
-                function=_analyse_recording,
+                function=decode_recording,
                 arguments=(path, dict(waveform_paths), preview, self._limits.recording),
                 timeout_s=self._limits.recording_timeout_s,
                 failure=AudioDecodeError,
@@ -198,8 +153,16 @@ class DecodingPool:
             self._threads.shutdown(wait=True)
         self.close()
 
+    # Children are started by these threads only: the kernel ends a child with the thread
+    # that started it, and these live as long as the pool.
+
     def _submit(self, job: _Job[T]) -> Future[T]:
         return self._threads.submit(self._run, job)
+
+    def _start_one(self) -> None:
+        child = self._idle.get()
+        self._make_ready(child)
+        self._idle.put(child)
 
     def _run(self, job: _Job[T]) -> T:
         child = self._idle.get()  # there are as many children as threads
@@ -210,7 +173,14 @@ class DecodingPool:
                 path.unlink(missing_ok=True)
             raise self._failure_of(job, error) from error
         finally:
+            self._make_ready(child)
             self._idle.put(child)
+
+    def _make_ready(self, child: _Child) -> None:
+        """Have the child come up before its next job; if it cannot, that job will say so."""
+        if not self._closed:
+            with suppress(OSError):
+                child.start()
 
     def _failure_of(self, job: _Job[T], error: _ChildLostError | MemoryError) -> DecodeError:
         if self._closed:
@@ -233,32 +203,33 @@ class _Child:
 
     def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__])
-        self._process: BaseProcess | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._jobs_done = 0
-        self._lock = Lock()
 
     @property
     def pid(self) -> int | None:
         process = self._process
-        return process.pid if process is not None and process.is_alive() else None
+        return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> Connection:
         """Start the process unless it is there; return the pipe to it."""
-        with self._lock:
-            if self._pipe is None:
-                self._discard()
-                _allow_children()
-                self._pipe, theirs = self._context.Pipe()
-                self._process = self._context.Process(
-                    target=_serve, args=(theirs, self._limits), name="decoding", daemon=True
-                )
-                self._process.start()
-                theirs.close()
-                self._jobs_done = 0
+        if self._pipe is not None:
             return self._pipe
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _serve_on(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C is the parent's business
+            )
+        self._pipe = Connection(ours.detach())
+        self._jobs_done = 0
+        with suppress(OSError):  # a child that is dead already is noticed with its first job
+            self._pipe.send(self._limits)
+        return self._pipe
 
     def call(self, job: _Job[T]) -> T:
         """Run one job and return its result, or raise what it raised."""
@@ -299,8 +270,9 @@ class _Child:
         process = self._process
         if process is None:
             return "stopped"
-        process.join(_DEATH_S)
-        status = process.exitcode
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        status = process.returncode
         if status is not None and status < 0:
             return signal.Signals(-status).name
         return f"exit status {status}"
@@ -313,98 +285,22 @@ class _Child:
 
     def stop(self) -> None:
         """End the process and forget it; the next job starts another."""
-        with self._lock:
-            self._discard()
-
-    def _discard(self) -> None:
-        if self._process is not None and self._pipe is not None:
+        if self._process is not None:
             self._process.kill()
-            self._process.join()
-            self._process.close()
+            self._process.wait()
+        if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
 
 
-def _allow_children() -> None:
-    """Lift the ban on children of their own that Celery's pool processes are born with.
-
-    It is meant to prevent orphans, and these children never outlive their parent.
-    """
-    if multiprocessing.current_process().daemon:
-        multiprocessing.current_process().daemon = False
+def _serve_on(descriptor: int) -> str:
+    return f"from retrieval.decoding_child import serve; serve({descriptor})"
 
 
-# --- in the child ---------------------------------------------------------------------------
-
-
-def _serve(pipe: Connection, limits: DecodingLimits) -> None:
-    """Answer calls until the parent hangs up."""
-    _confine(limits)
-    while True:
-        try:
-            function, arguments = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(_TAKEN)
-        pipe.send(_answer(function, arguments))
-
-
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-    try:
-        return True, function(*arguments)
-    except (EngineError, OSError, MemoryError) as error:
-        return False, error
-    except Exception as error:  # noqa: BLE001 - a fault of ours: the parent is to raise it
-        return False, RuntimeError(f"{error!r} in a decoding process\n{traceback.format_exc()}")
-
-
-def _confine(limits: DecodingLimits) -> None:
-    """Bind this process to its parent's life and take from it what decoding does not need."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, limits.max_address_space_bytes),
-        (resource.RLIMIT_FSIZE, limits.max_written_bytes),
-        (resource.RLIMIT_NOFILE, limits.max_open_files),
-    ):
-        _, hard = resource.getrlimit(kind)
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (allowed, allowed))
-
-
-def _decode_photo(source: Path | bytes, limits: DecodingLimits) -> DecodedPhoto:
-    data = read_photo(source, limits.image)
-    photo = open_photo(data, limits.image)
-    return DecodedPhoto(
-        pixels=centre_square(photo, PHOTO_SIDE_PX),
-        width_px=photo.width,
-        height_px=photo.height,
-        media_type=sniff_media_type(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        web_image=encode_for_web(photo, limits.web_image_side_px),
-    )
-
-
-def _analyse_recording(
-    path: Path, waveform_paths: Mapping[int, Path], preview: Path | None, limits: RecordingLimits
-) -> RecordingFacts:
-    facts = analyse_recording(path, waveform_paths=waveform_paths, limits=limits)
-    if preview is None or facts.browser_playable:
-        return facts
-    try:
-        heard = write_preview(path, preview, facts=facts, limits=limits)
-    except BaseException:
-        for waveform in waveform_paths.values():
-            waveform.unlink(missing_ok=True)
-        raise
-    return replace(
-        facts,
-        preview_path=preview,
-        loudness_lufs=heard.loudness_lufs,
-        true_peak_dbtp=heard.true_peak_dbtp,
-    )
+def _environment() -> dict[str, str]:
+    """Give a child what an interpreter needs, and none of the parent's secrets."""
+    inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _preview_files(preview: Path | None) -> tuple[Path, ...]:

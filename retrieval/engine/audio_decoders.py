@@ -8,6 +8,7 @@ formats, and a hook refuses whatever else it might want to open.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from io import FileIO
 from itertools import chain
@@ -62,12 +63,17 @@ _CODEC_NAMES = {
 }
 
 
+# The last where a damaged file makes it seek to an impossible place.
+_FFMPEG_ERRORS = (av.FFmpegError, ValueError, OSError)
+
+
 class _CountingSource:
     """What both decoders share: holding a recording to the length it states."""
 
     container: Container
     sample_rate_hz: int
     stated_duration_s: float | None
+    _file: FileIO
     _decoder_errors: tuple[type[Exception], ...]
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
@@ -93,21 +99,25 @@ class _CountingSource:
                 frames += len(block)
                 yield block
         except self._decoder_errors as error:
-            self._check_length(frames)
+            if self._is_exhausted():
+                self._check_length(frames)
             msg = f"the recording cannot be decoded after {self._seconds(frames):.1f} s: {error}"
             raise AudioDecodeError(msg) from error
         self._check_length(frames)
+
+    def _is_exhausted(self) -> bool:
+        """Tell a file that ends too soon from one that is damaged in its midst."""
+        return self._file.tell() >= os.fstat(self._file.fileno()).st_size
 
     def _seconds(self, frames: int) -> float:
         return frames / self.sample_rate_hz
 
     def _check_length(self, frames: int) -> None:
-        if frames == 0 or self.stated_duration_s is None:
-            return
-        if self._seconds(frames) < self.stated_duration_s - TRUNCATION_TOLERANCE_S:
+        stated_s = self.stated_duration_s
+        if stated_s is not None and self._seconds(frames) < stated_s - TRUNCATION_TOLERANCE_S:
             msg = (
                 f"the recording breaks off after {self._seconds(frames):.1f} of the "
-                f"{self.stated_duration_s:.1f} s that its header states"
+                f"{stated_s:.1f} s that its header states"
             )
             raise AudioDecodeError(msg, code="audio_truncated")
 
@@ -132,6 +142,7 @@ class LibsndfileSource(_CountingSource):
 
     def __init__(self, file: FileIO, container: Container) -> None:
         file.seek(0)
+        self._file = file
         # By descriptor: libsndfile then has no name whose ending could choose a decoder.
         self._sound = soundfile.SoundFile(file.fileno(), closefd=False)
         self.container = container
@@ -164,10 +175,11 @@ class FfmpegSource(_CountingSource):
         Which demuxer it is for; no other is tried.
     """
 
-    _decoder_errors = (av.FFmpegError,)
+    _decoder_errors = _FFMPEG_ERRORS
 
     def __init__(self, file: FileIO, container: Container) -> None:
         file.seek(0)
+        self._file = file
         self.container = container
         try:
             self._opened = av.open(
@@ -178,11 +190,11 @@ class FfmpegSource(_CountingSource):
                 metadata_errors="replace",
                 io_open=_open_nothing_else,
             )
-        except (av.FFmpegError, ValueError) as error:
+        except _FFMPEG_ERRORS as error:
             raise _undecodable(error) from error
         try:
             self._start()
-        except av.FFmpegError as error:
+        except _FFMPEG_ERRORS as error:
             self.close()
             raise _undecodable(error) from error
         except AudioDecodeError:

@@ -80,10 +80,15 @@ class ResultView:
     fits: bool
     best: MatchView
     alternatives: tuple[MatchView, ...]
-    more_count: int
+    later: tuple[MatchView, ...]
     why: dict[str, Any]
     top_classes: tuple[dict[str, Any], ...]
     provenance: Provenance
+
+    @property
+    def more_count(self) -> int:
+        """How many alternatives are not shown at first."""
+        return len(self.later)
 
 
 def result_of(scene: Scene) -> ResultView:
@@ -91,23 +96,18 @@ def result_of(scene: Scene) -> ResultView:
     run = scene.run
     if run is None:
         raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
-    matches = list(_matches(run)[: 1 + FIRST_ALTERNATIVES])
-    best, *alternatives = [_match_view(match) for match in matches]
+    matches = list(_matches(run))
+    best, *others = [_match_view(match) for match in matches]
     explanation = matches[0].explanations[0]
     return ResultView(
         fits=best.total_nats >= FITS_ABOVE_NATS,
         best=best,
-        alternatives=tuple(alternatives),
-        more_count=run.matches.count() - len(matches),
+        alternatives=tuple(others[:FIRST_ALTERNATIVES]),
+        later=tuple(others[FIRST_ALTERNATIVES:]),
         why=_why(explanation, best.divergence_nats),
         top_classes=tuple(top_classes(run)),
         provenance=_provenance(run),
     )
-
-
-def more_matches(run: MatchRun) -> list[MatchView]:
-    """Return the recordings after those that the result shows first."""
-    return [_match_view(match) for match in _matches(run)[1 + FIRST_ALTERNATIVES :]]
 
 
 def top_classes(run: MatchRun) -> Iterable[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from django import template
@@ -33,10 +34,7 @@ def _largest_of_groups(peaks: Sequence[int], bars: int) -> list[int]:
     if not count:
         return [0] * bars
     edges = [index * count // bars for index in range(bars + 1)]
-    return [
-        max(peaks[start : max(end, start + 1)])
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [max(peaks[start : max(end, start + 1)]) for start, end in pairwise(edges)]
 
 
 def _bar(index: int, height: float) -> str:

@@ -248,9 +248,12 @@ def test_more_alternatives(site, clips, finder):
     scene = Scene.objects.get()
     assert site.get(f"/scenes/{scene.pk}/more/").status_code == 404
     find_sounds(scene.pk, finder=finder, worker="w")
-    more = site.get(f"/scenes/{scene.pk}/more/").content.decode()
-    shown = {match.clip.title: match.clip.title in more for match in Match.objects.order_by("rank")}
-    assert list(shown.values()) == [False] * 5 + [True] * 2
+    titles = [match.clip.title for match in Match.objects.order_by("rank")]
+    more = site.get(f"/scenes/{scene.pk}/more/", headers={"HX-Request": "true"}).content.decode()
+    assert [title in more for title in titles] == [False] * 5 + [True] * 2
+    page = site.get(f"/scenes/{scene.pk}/more/").content.decode()
+    assert "<html" in page
+    assert all(title in page for title in titles)
 
 
 def test_the_photo_is_served_as_what_it_is(site, clips):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from retrieval.models import JobState, Scene
 from retrieval.problems import Problem, problem
 from retrieval.samples import sample_photos
 from retrieval.selectors.library import clip_count
-from retrieval.selectors.results import more_matches, result_of
+from retrieval.selectors.results import result_of
 from retrieval.worker_signs import worker_alive
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
@@ -54,10 +55,16 @@ def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 @require_safe
 @never_cache
 def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
-    """Show the alternatives after the first ones."""
-    run = get_object_or_404(Scene.objects.select_related("run"), pk=scene_id, run__isnull=False).run
-    assert run is not None  # the query above says so
-    return render(request, "retrieval/_alternatives.html", {"alternatives": more_matches(run)})
+    """Show the alternatives after the first ones; without htmx the page with all of them."""
+    found = get_object_or_404(Scene.objects.select_related("run"), pk=scene_id, run__isnull=False)
+    if getattr(request, "htmx", False):
+        alternatives = result_of(found).later
+        return render(request, "retrieval/_alternatives.html", {"alternatives": alternatives})
+    context = scene_context(request, found)
+    result = context["result"]
+    everything = {"alternatives": result.alternatives + result.later, "later": ()}
+    context["result"] = replace(result, **everything)
+    return render(request, "retrieval/scene.html", context)
 
 
 def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:

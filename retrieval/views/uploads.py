@@ -83,6 +83,8 @@ def _refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
     else:
         template, context = "retrieval/front.html", front_context(upload_error=refusal)
     response = render(request, template, context, status=refusal.status)
+    response["HX-Retarget"] = "#upload-message"  # htmx swaps refusals only where it is told to
+    response["HX-Reswap"] = "innerHTML"
     if refusal.status == 503:
         response["Retry-After"] = str(_RETRY_AFTER_S)
     return response

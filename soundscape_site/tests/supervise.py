@@ -12,6 +12,8 @@ from pathlib import Path
 
 from soundscape_site.supervision import ChildSpec, RestartBudget, SupervisionError, Supervisor
 
+logger = logging.getLogger(__name__)
+
 
 def child_spec(fields):
     options = dict(fields)
@@ -38,10 +40,10 @@ def main():
     supervisor = Supervisor(specs, wanted=is_wanted)
     try:
         if supervisor.start():
-            logging.info("all are ready")
+            logger.info("all are ready")
             supervisor.watch()
     except SupervisionError as error:
-        logging.info("gave up: %s", error)
+        logger.info("gave up: %s", error)
         return 1
     finally:
         supervisor.stop()

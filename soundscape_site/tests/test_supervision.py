@@ -49,6 +49,7 @@ class Supervised:
         return int(re.findall(rf"^{name} started, process (\d+)$", self.log, re.MULTILINE)[-1])
 
     def stop(self):
+        assert self.process.stdin is not None
         self.process.stdin.close()
         return self.process.wait(30)
 
@@ -203,7 +204,8 @@ def test_killing_the_supervisor_takes_children_of_another_user_along(tmp_path):
     script = """if True:
         import os, signal, sys
         from soundscape_site.supervision import Account, ChildSpec, Supervisor
-        spec = ChildSpec(name="child", argv=("sleep", "60"), account=Account("nobody", 65534, 65534))
+        nobody = Account("nobody", 65534, 65534)
+        spec = ChildSpec(name="child", argv=("sleep", "60"), account=nobody)
         supervisor = Supervisor([spec], wanted=lambda: True)
         supervisor.start()
         print(supervisor._children[0].process.pid, flush=True)
@@ -214,6 +216,7 @@ def test_killing_the_supervisor_takes_children_of_another_user_along(tmp_path):
         stdout=subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[2],
     ) as process:
+        assert process.stdout is not None
         child = int(process.stdout.readline())
         assert Path(f"/proc/{child}").stat().st_uid == 65534
         process.kill()

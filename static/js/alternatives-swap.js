@@ -50,11 +50,11 @@ whenPresent("[data-swap]", (title) => {
 });
 
 whenPresent("[data-play-next]", (button) => {
+  button.hidden = document.querySelectorAll("[data-player]").length < 2;
   button.addEventListener("click", () => {
     const failed = button.closest("[data-player]");
     const rows = [...document.querySelectorAll("[data-player]:not([data-main])")];
     const next = failed === mainPlayer() ? rows[0] : rows[rows.indexOf(failed) + 1] ?? rows[0];
-    if (!next) return;
     if (failed === mainPlayer()) putInto(failed, next);
     else sound.play(clipOf(next));
   });

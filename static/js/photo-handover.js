@@ -1,11 +1,13 @@
 // The photo the visitor already sees stands in for the server's copy until that has come.
 import { whenPresent } from "./binding.js";
 
+const STILL_SHOWN_MS = 10_000; // The room and the drop zone may be showing it as well.
 let shown = null;
 
 export function handOver(url) {
-  if (shown?.startsWith("blob:") && shown !== url) URL.revokeObjectURL(shown);
+  const before = shown;
   shown = url;
+  if (before?.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(before), STILL_SHOWN_MS);
 }
 
 whenPresent("[data-scene-photo]", (photo) => {

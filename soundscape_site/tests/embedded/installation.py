@@ -5,7 +5,7 @@ import pwd
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psycopg2
@@ -41,10 +41,22 @@ class Installation:
             cwd=REPOSITORY,
             **options,
         )
-        self._commands.callback(self._end, process)
+        self._commands.callback(end, process)
         if ready:
-            assert process.stdout.readline() == "ready\n", process.communicate()
+            expect(process, "ready\n")
         return process
+
+    def spin(self):
+        """Let a backend of PostgreSQL compute for ever; return its process id."""
+        endless = "DO $$ BEGIN LOOP END LOOP; END $$"
+        dsn = f"{self.dsn} user=soundscape_owner dbname=soundscape"
+        script = f"import psycopg2; psycopg2.connect({dsn!r}).cursor().execute({endless!r})"
+        client = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+        self._commands.callback(end, client)
+        busy = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'"
+        until(lambda: self.execute(busy))
+        ((pid,),) = self.execute(busy)
+        return pid
 
     def run_command(self, *services, **options):
         """Run a command from its start to its end."""
@@ -70,13 +82,12 @@ class Installation:
         """Return every process that is there for this installation, but for commands."""
         return [*self._processes(f"--var={self.locations.var}"), *self.servers()]
 
+    @property
+    def dsn(self):
+        return f"host='{self.locations.postgres_socket_directory}' port={POSTGRES_PORT}"
+
     def connect(self, user="soundscape_owner", database="soundscape"):
-        connection = psycopg2.connect(
-            host=str(self.locations.postgres_socket_directory),
-            port=POSTGRES_PORT,
-            user=user,
-            dbname=database,
-        )
+        connection = psycopg2.connect(self.dsn, user=user, dbname=database)
         connection.autocommit = True
         return closing(connection)
 
@@ -98,18 +109,28 @@ class Installation:
             return False
 
     def close(self):
+        """End the commands, and see that all else ends by itself."""
         self._commands.close()
-        until(lambda: not self.processes(), lambda: f"left running: {self.processes()}")
-
-    @staticmethod
-    def _end(process):
-        process.kill()
-        process.communicate()
+        try:
+            until(lambda: not self.processes(), lambda: f"left running: {self.processes()}")
+        finally:
+            kill(*self.processes())
 
     @staticmethod
     def _processes(text):
         pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
         return [pid for pid in pids if text.encode() in _command_line(pid)]
+
+
+def expect(process, line):
+    """Wait for a line of a process's output."""
+    assert process.stdout is not None
+    assert process.stdout.readline() == line, process.communicate()
+
+
+def end(process):
+    process.kill()
+    process.communicate()
 
 
 def leave(process):
@@ -124,8 +145,10 @@ def owner(pid):
 
 
 def kill(*pids):
+    """Kill processes, of which some may just have ended by themselves."""
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _command_line(pid):

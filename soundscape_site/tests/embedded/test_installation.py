@@ -1,5 +1,5 @@
+import importlib.metadata
 import importlib.util
-import os
 import stat
 
 import pytest
@@ -55,9 +55,8 @@ def test_the_same_user_runs_the_installed_programs(package, places):
 
 
 def test_another_user_runs_the_installed_programs_if_it_can_read_them(package, places):
-    for directory, _, files in os.walk(package.parent):
-        for name in (directory, *(os.path.join(directory, file) for file in files)):
-            os.chmod(name, 0o755)
+    for path in package.parent.rglob("*"):
+        path.chmod(0o755)
     assert programs(places) == package / "pginstall18" / "bin"
     assert not places.postgres_binaries.exists()
 
@@ -79,7 +78,7 @@ def test_copies_are_made_once_and_replaced_with_the_version(package, places, mon
     (first / "kept").touch()
     assert programs(places) == first
     assert (first / "kept").exists()
-    monkeypatch.setattr(module.importlib.metadata, "version", lambda name: "99")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "99")
     second = programs(places)
     assert second != first
     assert [path.name for path in places.postgres_binaries.iterdir()] == ["99"]

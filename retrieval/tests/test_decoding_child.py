@@ -1,0 +1,53 @@
+"""The work of a decoding child, done in this process; its life is tested with the pool."""
+
+from __future__ import annotations
+
+import errno
+import pickle
+
+import pytest
+
+from retrieval import decoding_child
+from retrieval.decoding_child import DecodingLimits, decode_photo, decode_recording
+from retrieval.engine.audio import RecordingLimits
+from retrieval.engine.errors import ImageDecodeError
+from retrieval.tests.engine.photos import encoded, gradient
+from retrieval.tests.engine.sounds import sine, written
+
+
+def test_photo_fits_through_the_pipe():
+    photo = decode_photo(encoded(gradient(4_000, 3_000), "JPEG"), DecodingLimits())
+    assert photo.pixels.shape == (224, 224, 3)
+    assert len(pickle.dumps(photo)) < 2_000_000
+
+
+def test_web_image_has_the_size_that_was_asked_for():
+    limits = DecodingLimits(web_image_side_px=100)
+    small = decode_photo(encoded(gradient(400, 300), "JPEG"), limits)
+    large = decode_photo(encoded(gradient(400, 300), "JPEG"), DecodingLimits())
+    assert len(small.web_image) < len(large.web_image) / 2
+
+
+def test_preview_that_fails_takes_the_waveforms_with_it(tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(decoding_child, "write_preview", fail)
+    path = written(tmp_path / "x", sine(1), file_format="AIFF", subtype="PCM_16")
+    waveforms = {22_050: tmp_path / "w"}
+    with pytest.raises(OSError, match="No space"):
+        decode_recording(path, waveforms, tmp_path / "preview.mp3", RecordingLimits())
+    assert [file.name for file in tmp_path.iterdir()] == ["x"]
+
+
+def test_no_preview_unless_it_is_asked_for(tmp_path):
+    path = written(tmp_path / "x", sine(1), file_format="AIFF", subtype="PCM_16")
+    facts = decode_recording(path, {}, None, RecordingLimits())
+    assert not facts.browser_playable
+    assert facts.preview_path is None
+    assert [file.name for file in tmp_path.iterdir()] == ["x"]
+
+
+def test_errors_keep_their_code_on_the_way_to_the_parent():
+    error = pickle.loads(pickle.dumps(ImageDecodeError("cut short", code="image_truncated")))
+    assert (error.detail, error.code) == ("cut short", "image_truncated")
