@@ -6,19 +6,20 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 _PROC = Path("/proc")
 _PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 _COMM_LENGTH = 15  # the kernel keeps this much of a program's name
 _POLL_S = 0.02
+_ENDED = {"Z", "X"}  # states of a process that only waits to be reaped
 # Bound here, since a child between fork and exec should do as little as possible.
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LeftoverError(Exception):
-    """A process of a killed run cannot be ended."""
+    """A process that should be gone cannot be ended."""
 
 
 def _prctl(option: int, value: int) -> None:
@@ -39,21 +40,9 @@ def die_with_parent(signum: int, parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies, so that it can be ended."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def children(parent: int) -> list[int]:
-    """List the process ids of the direct children, zombies among them."""
-    found = []
-    for pid in _process_ids():
-        with contextlib.suppress(OSError):  # it ended while we looked
-            stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
-            # The name stands in brackets and may hold anything; state and parent follow it.
-            if int(stat.rpartition(")")[2].split()[1]) == parent:
-                found.append(pid)
-    return found
+def session(leader: int) -> list[int]:
+    """List the processes of a session; those of a child that went their own way are not in it."""
+    return [pid for pid in _process_ids() if _session_of(pid) == leader]
 
 
 def running(program: str, marker: str) -> list[int]:
@@ -69,33 +58,44 @@ def running(program: str, marker: str) -> list[int]:
     return found
 
 
-def end_leftovers(
-    program: str, marker: str, *, grace_s: float = 2.0, patience_s: float = 10.0
+def end_all(
+    find: Callable[[], list[int]], *, grace_s: float = 0.0, patience_s: float = 10.0
 ) -> list[int]:
-    """End what a killed run left of a program; return the process ids there were.
+    """Kill every process that `find` finds, until it finds none; return those found at first.
 
-    They are first left alone for `grace_s` seconds: the kernel told them to stop when their parent
-    died, and to end by themselves is cleaner.
+    They are first left alone for `grace_s` seconds: what the kernel told to stop because its parent
+    died ends more cleanly by itself.
 
     Raises
     ------
     LeftoverError
         When something is still there after `patience_s` seconds.
     """
-    leftovers = still_there = running(program, marker)
+    at_first = still_there = find()
     began = time.monotonic()
     while still_there:
         waited_s = time.monotonic() - began
         if waited_s > patience_s:
-            message = f"{program} of an earlier run is still there: processes {still_there}"
+            message = f"processes that cannot be ended: {still_there}"
             raise LeftoverError(message)
-        if waited_s > grace_s:
+        if waited_s >= grace_s:
             for pid in still_there:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         time.sleep(_POLL_S)
-        still_there = running(program, marker)
-    return leftovers
+        still_there = find()
+    return at_first
+
+
+def _session_of(pid: int) -> int | None:
+    """Return the session of a process; None for one that has ended, reaped or not."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The name stands in brackets and may hold anything; state, parent, group, session follow it.
+    state, _, _, session_id = stat.rpartition(")")[2].split()[:4]
+    return None if state in _ENDED else int(session_id)
 
 
 def _process_ids() -> list[int]:

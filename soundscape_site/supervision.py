@@ -1,7 +1,7 @@
 """Run child processes: in order, until they are ready, again when they crash, ended for certain.
 
-One loop in one thread. The supervisor owns every child of its process: it reaps whatever ends,
-adopts what dead children leave behind and ends that too.
+One loop in one thread. Each child leads a session of its own, out of reach of the terminal's
+Ctrl-C; what a dead child leaves behind in its session ends with it.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S = 0.05
 _STOP_TICK_S = 0.01
+_LEFTOVER_GRACE_S = 2.0
 _LOG_TAIL_LINES = 3
 _LOG_TAIL_BYTES = 4096
 _LARGEST_LOG_BYTES = 10 * 2**20
@@ -99,9 +100,11 @@ class _Child:
         self.restart_at = 0.0
         self.ends: deque[float] = deque()
 
-    @property
-    def program(self) -> str:
-        return Path(self.spec.argv[0]).name
+    def marked(self) -> list[int]:
+        """List what runs under the child's marker: its own processes or a killed predecessor's."""
+        if not self.spec.marker:
+            return []
+        return processes.running(Path(self.spec.argv[0]).name, self.spec.marker)
 
     def is_alive(self) -> bool:
         return self.process is not None
@@ -156,7 +159,6 @@ class Supervisor:
 
     def start(self) -> bool:
         """Start every child and wait until it is ready; False when nobody wants them any more."""
-        processes.adopt_orphans()
         for child in self._children:
             self._announce(child.spec.announcement or f"Starting {child.spec.name}")
             self._launch(child)
@@ -176,7 +178,6 @@ class Supervisor:
         self._stopping = True
         for child in reversed(self._children):
             self._stop_child(child)
-        self._end_orphans()
         self._output.close()
 
     def _tick(self) -> None:
@@ -192,10 +193,9 @@ class Supervisor:
     def _launch(self, child: _Child) -> None:
         spec = child.spec
         try:
-            if spec.marker:
-                leftovers = processes.end_leftovers(child.program, spec.marker)
-                if leftovers:
-                    logger.warning("ended what was left of %s: %s", spec.name, leftovers)
+            leftovers = processes.end_all(child.marked, grace_s=_LEFTOVER_GRACE_S)
+            if leftovers:
+                logger.warning("ended what was left of %s: %s", spec.name, leftovers)
             if spec.before_start is not None:
                 spec.before_start()
             child.process = self._spawn(spec)
@@ -214,7 +214,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if log is None else log,
                 stderr=subprocess.STDOUT,
-                process_group=0,  # Ctrl-C reaches the supervisor only, which stops in order
+                start_new_session=True,
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
@@ -237,36 +237,24 @@ class Supervisor:
             child.send(signal.SIGKILL)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            for child in self._children:
-                if child.process is not None and child.process.pid == pid:
-                    self._ended(child, os.waitstatus_to_exitcode(status))
+        for child in self._children:
+            if child.process is not None and (returncode := child.process.poll()) is not None:
+                self._ended(child, child.process.pid, returncode)
 
-    def _ended(self, child: _Child, returncode: int) -> None:
-        if child.process is not None:
-            child.process.returncode = returncode  # reaped here, so Popen cannot know
-            child.process = None
-        self._end_orphans()
+    def _ended(self, child: _Child, pid: int, returncode: int) -> None:
+        child.process = None
+        try:  # so that it holds no port and no lock
+            processes.end_all(lambda: processes.session(pid))
+            if not self._stopping:
+                processes.end_all(child.marked)
+        except processes.LeftoverError as error:
+            logger.error("%s ended, but left %s", child.spec.name, error)  # noqa: TRY400
         if self._stopping:
             return
         if child.spec.one_shot and returncode == 0:
             child.state = _State.READY
         else:
             child.count_end(_describe(returncode), time.monotonic())
-
-    def _end_orphans(self) -> None:
-        """End whatever dead children left behind, so that it holds no port and no lock."""
-        known = {child.process.pid for child in self._children if child.process is not None}
-        for pid in set(processes.children(os.getpid())) - known:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
 
     def _stop_child(self, child: _Child) -> None:
         began = time.monotonic()

@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 ('channels', models.PositiveSmallIntegerField()),
                 ('loudness_lufs', models.FloatField(blank=True, help_text='EBU R128, integrated; empty where it is not defined.', null=True)),
                 ('true_peak_dbtp', models.FloatField()),
-                ('peaks', models.BinaryField(help_text='One byte a bin: largest magnitude, 255 = full scale.')),
+                ('peaks', models.BinaryField(help_text="One byte a bin of the outline; 255 is the recording's own largest magnitude.")),
                 ('added_in', models.BigIntegerField(blank=True, editable=False, null=True)),
                 ('removed_in', models.BigIntegerField(blank=True, editable=False, null=True)),
             ],

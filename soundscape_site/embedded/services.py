@@ -49,26 +49,20 @@ class Lease:
         while not self._users.try_shared():  # a daemon without users is stopping its services
             self._progress.show("Waiting for the services to stop")
             time.sleep(_POLL_S)
-        self.renew()
+        self._bring_up()
 
     def renew(self) -> None:
-        """Make sure that the services run, whatever was killed; for commands that run for long."""
-        starts = int(_start_daemon(self.locations, self._services))
-        while True:
-            lives = _daemon_lives(self.locations)  # before reading, so that what is read is its own
-            status = Status.read(self.locations.status)
-            if status and status.state is State.FAILED:
-                raise _gave_up(self.locations, status)
-            if status and status.state is State.READY and lives:
-                self._check_complete(status)
-                return
-            if not lives:
-                if starts == _STARTS_AT_MOST:
-                    message = f"The services do not stay up: see {self.locations.services_log}"
-                    raise ServicesError(message)
-                starts += _start_daemon(self.locations, self._services)
-            self._progress.show(status.message if status else "Starting the services")
-            time.sleep(_POLL_S)
+        """Start the services again if their daemon was killed; for commands that run for long.
+
+        Raises
+        ------
+        ServicesError
+            When they gave up, or do not start again.
+        """
+        failure = self.failure()
+        if failure is not None:
+            raise failure
+        self._bring_up()
 
     def release(self) -> None:
         """Stop being a user; the last one waits until everything has stopped."""
@@ -87,6 +81,24 @@ class Lease:
         if status is None or status.state is not State.FAILED:
             return None
         return _gave_up(self.locations, status)
+
+    def _bring_up(self) -> None:
+        starts = int(_start_daemon(self.locations, self._services))
+        while True:
+            lives = _daemon_lives(self.locations)  # before reading, so that what is read is its own
+            status = Status.read(self.locations.status)
+            if status and status.state is State.FAILED:
+                raise _gave_up(self.locations, status)
+            if status and status.state is State.READY and lives:
+                self._check_complete(status)
+                return
+            if not lives:
+                if starts == _STARTS_AT_MOST:
+                    message = f"The services do not stay up: see {self.locations.services_log}"
+                    raise ServicesError(message)
+                starts += _start_daemon(self.locations, self._services)
+            self._progress.show(status.message if status else "Starting the services")
+            time.sleep(_POLL_S)
 
     def _check_complete(self, status: Status) -> None:
         missing = self._services - status.services

