@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from uuid import UUID
+from collections.abc import Mapping
+from typing import Any, Final
 
+from celery import Task
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from retrieval.decoding import DecodedPhoto
 from retrieval.engine.matchers import matcher_named
-from retrieval.models import JobState, Scene
-from retrieval.selectors.scenes import overdue_scene_ids
+from retrieval.models import Job, JobState, LibraryImport, Scene
+from retrieval.selectors.jobs import overdue_jobs
+from retrieval.services.imports import request_import
 from retrieval.services.jobs import release_expired
 from retrieval.services.scenes import accept_photo
-from retrieval.tasks import find_sounds_for_scene
+from retrieval.tasks import find_sounds_for_scene, run_import
 
 logger = logging.getLogger(__name__)
 
@@ -36,22 +39,38 @@ def submit_photo(decoded: DecodedPhoto, *, owner_id: int | None = None) -> Scene
             owner_id=owner_id,
         )
         if scene.state == JobState.QUEUED:
-            transaction.on_commit(lambda: _wake(scene.pk))
+            transaction.on_commit(lambda: _wake(find_sounds_for_scene, scene.pk))
     return scene
+
+
+def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
+    """Have a manifest or folder on the server imported in the background."""
+    with transaction.atomic():
+        wanted = request_import(source, requested_by=requested_by)
+        transaction.on_commit(lambda: _wake(run_import, wanted.pk))
+    return wanted
 
 
 def wake_overdue() -> int:
     """Queue again what lost its worker, wake workers for what nobody took; return how many."""
-    released = release_expired(Scene)
-    overdue = overdue_scene_ids()
-    for scene_id in overdue:
-        _wake(scene_id)
-    return released + len(overdue)
+    woken = 0
+    for model, task in _TASKS.items():
+        woken += release_expired(model)
+        for pk in overdue_jobs(model):
+            _wake(task, pk)
+            woken += 1
+    return woken
 
 
-def _wake(scene_id: UUID) -> None:
+def _wake(task: Task[Any, Any], pk: Any) -> None:
     """Send a wake-up. One that is lost costs time only: the sweeper sends it again."""
     try:
-        find_sounds_for_scene.delay(str(scene_id))
+        task.delay(pk if isinstance(pk, int) else str(pk))
     except OperationalError as error:
-        logger.warning("no broker to wake a worker for scene %s: %s", scene_id, error)
+        logger.warning("no broker to wake a worker for %s %s: %s", task.name, pk, error)
+
+
+_TASKS: Final[Mapping[type[Job], Task[Any, Any]]] = {
+    Scene: find_sounds_for_scene,
+    LibraryImport: run_import,
+}

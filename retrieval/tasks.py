@@ -11,10 +11,20 @@ from django.conf import settings
 
 from retrieval.engine.matchers import matcher_named
 from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.spaces import objects
+from retrieval.services.imports import run_slice
 from retrieval.services.jobs import StaleClaimError
 from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
-from soundscape_site.task_policies import inference_task
+from soundscape_site.task_policies import inference_task, ingest_task
+
+_SLICE_S = 240.0
+
+
+@cache
+def model_registry() -> ModelRegistry:
+    """Return this process's models; nothing is loaded before it is used."""
+    return ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
 
 @cache
@@ -22,7 +32,7 @@ def sound_finder() -> SoundFinder:
     """Return this process's finder; nothing is loaded before it is used."""
     return SoundFinder(
         matcher_named(settings.SOUNDSCAPE_MATCHER),
-        registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),
+        registry=model_registry(),
         index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
     )
 
@@ -30,5 +40,23 @@ def sound_finder() -> SoundFinder:
 @inference_task("find_sounds_for_scene", throws=(StaleClaimError,))
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
     """Find the sounds of one scene. Unknown arguments of a newer release are ignored."""
-    worker = f"{socket.gethostname()}:{os.getpid()}"
-    find_sounds(UUID(scene_id), finder=sound_finder(), worker=worker)
+    find_sounds(UUID(scene_id), finder=sound_finder(), worker=_worker())
+
+
+@ingest_task("run_import", throws=(StaleClaimError,))
+def run_import(import_id: int, **_: object) -> None:
+    """Work on an import for some minutes; the sweeper wakes a worker for the next slice."""
+    run_slice(
+        import_id,
+        registry=model_registry(),
+        space=objects(),
+        scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
+        decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
+        batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
+        slice_s=_SLICE_S,
+        worker=_worker(),
+    )
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -245,10 +245,9 @@ class Supervisor:
         child.process = None
         try:  # so that it holds no port and no lock
             processes.end_all(lambda: processes.session(pid))
-            if not self._stopping:
-                processes.end_all(child.marked)
+            processes.end_all(child.marked)
         except processes.LeftoverError as error:
-            logger.error("%s ended, but left %s", child.spec.name, error)  # noqa: TRY400
+            logger.error("%s ended, but left %s", child.spec.name, error)
         if self._stopping:
             return
         if child.spec.one_shot and returncode == 0:

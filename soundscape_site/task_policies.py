@@ -14,6 +14,9 @@ from celery import Task, shared_task  # noqa: TID251 # the one place that may
 INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
 
+INGEST_NICENESS: Final = 10
+"""Imports give way to photos where both want the same core."""
+
 ROUTES: Final = {f"{queue}.*": {"queue": queue} for queue in (INFERENCE_QUEUE, INGEST_QUEUE)}
 """A task's name begins with its queue."""
 
@@ -32,7 +35,7 @@ def ingest_task(
     name: str, *, throws: tuple[type[Exception], ...] = ()
 ) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
     """Run on the worker for recordings; nobody is waiting."""
-    return _task(f"{INGEST_QUEUE}.{name}", soft_s=300, hard_s=360, throws=throws)
+    return _task(f"{INGEST_QUEUE}.{name}", soft_s=400, hard_s=440, throws=throws)
 
 
 def _task(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 from typing import Any
 
 import redis
@@ -11,7 +12,7 @@ from celery.signals import celeryd_after_setup, heartbeat_sent, worker_process_i
 
 from retrieval.tasks import sound_finder
 from retrieval.worker_signs import leave_sign
-from soundscape_site.task_policies import INFERENCE_QUEUE
+from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_NICENESS
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ def serve_queues(instance: Any, **_: Any) -> None:
     if INFERENCE_QUEUE in instance.app.amqp.queues.consume_from:
         worker_process_init.connect(load_models)
         heartbeat_sent.connect(show_life)
+    else:
+        os.nice(INGEST_NICENESS)  # a visitor's photo goes before any recording
 
 
 def load_models(**_: Any) -> None:

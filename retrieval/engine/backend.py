@@ -34,7 +34,9 @@ def load_keras() -> ModuleType:
     """
     with announcements_withheld():
         keras = importlib.import_module("keras")
-        if keras.backend.backend() == "tensorflow":  # it looks for a GPU now, not in some later call
+        if (
+            keras.backend.backend() == "tensorflow"
+        ):  # it looks for a GPU now, not in some later call
             importlib.import_module("tensorflow").config.list_physical_devices()
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")

@@ -1,6 +1,7 @@
 """What the database keeps: recordings, photos, their profiles, and the matches between them."""
 
 from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
+from retrieval.models.imports import LibraryImport
 from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
 from retrieval.models.library import Library, Space
 from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
@@ -14,6 +15,7 @@ __all__ = [
     "Job",
     "JobState",
     "Library",
+    "LibraryImport",
     "Match",
     "MatchDivergence",
     "MatchRun",

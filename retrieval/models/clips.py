@@ -47,7 +47,9 @@ class Clip(Job):
         null=True, blank=True, help_text="EBU R128, integrated; empty where it is not defined."
     )
     true_peak_dbtp = models.FloatField()
-    peaks = models.BinaryField(help_text="One byte a bin of the outline; 255 is the recording's own largest magnitude.")
+    peaks = models.BinaryField(
+        help_text="One byte a bin of the outline; 255 is the recording's own largest magnitude."
+    )
 
     added_in = models.BigIntegerField(null=True, blank=True, editable=False)
     removed_in = models.BigIntegerField(null=True, blank=True, editable=False)

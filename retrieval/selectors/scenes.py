@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
-from uuid import UUID
-
-from django.db.models.functions import Now
 
 from retrieval.models import JobState, MatchRun, Scene
 
@@ -32,11 +28,3 @@ def stored_run(
         model_versions=model_versions,
         snapshot=snapshot,
     ).first()
-
-
-def overdue_scene_ids(
-    *, waiting_for: timedelta = timedelta(seconds=20), limit: int = 100
-) -> list[UUID]:
-    """Return the scenes that waited so long that their wake-up may be lost, oldest first."""
-    overdue = Scene.objects.filter(state=JobState.QUEUED, created_at__lt=Now() - waiting_for)
-    return list(overdue.order_by("created_at").values_list("pk", flat=True)[:limit])

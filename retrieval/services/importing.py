@@ -41,6 +41,7 @@ class ImportReport:
     duplicates: int = 0
     failed: list[tuple[str, RowProblem]] = field(default_factory=list)
     audio_seconds: float = 0.0
+    stopped_early: bool = False
 
     @property
     def settled(self) -> int:
@@ -98,6 +99,8 @@ class ClipImporter:
         How many windows the model takes at once.
     on_progress : callable
         Called with the report after each step.
+    should_stop : callable
+        Asked after each group of recordings; what was begun is stored.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class ClipImporter:
         scratch: Path,
         batch_windows: int,
         on_progress: Callable[[ImportReport], None],
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.source = source
         self.pool = pool
@@ -118,6 +122,7 @@ class ClipImporter:
         self.scratch = scratch
         self.batch_windows = batch_windows
         self.on_progress = on_progress
+        self.should_stop = should_stop
         self.report = ImportReport()
         self._under_way: set[str] = set()
 
@@ -128,6 +133,9 @@ class ClipImporter:
             for decoded in group:
                 self._clear(decoded.candidate, decoded.folder)
             self.on_progress(self.report)
+            if self.should_stop():
+                self.report.stopped_early = True
+                break
         self.on_progress(self.report)
         return self.report
 

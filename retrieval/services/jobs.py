@@ -81,6 +81,17 @@ def fail(held: Claim, *, code: str, detail: str) -> None:
     _leave(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
 
 
+def pause(held: Claim) -> None:
+    """Queue a job again after a part of it was done: the next attempts count anew.
+
+    Raises
+    ------
+    StaleClaimError
+        If the lease was lost.
+    """
+    _leave(held, JobState.QUEUED, attempts=0)
+
+
 def release_expired(model: type[Job]) -> int:
     """Queue again every job whose lease ran out; after the last attempt it has failed.
 

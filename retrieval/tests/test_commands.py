@@ -34,7 +34,7 @@ def small_library(shared_dir, tmp_path, media_root, index_directory, scratch):
     with (shared_dir / "library/library.csv").open() as stream:
         rows = csv.DictReader(stream)
         chosen = [row for row in rows if row["path"] in CLIPS]
-        columns = rows.fieldnames
+        columns = rows.fieldnames or ()
     chosen.append(chosen[0] | {"path": "gone.ogg"})
     for row in chosen[:-1]:
         (tmp_path / row["path"]).parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from retrieval.models import (
     ImportItem,
     JobState,
     Library,
+    LibraryImport,
     Match,
     MatchDivergence,
     MatchRun,
@@ -283,3 +284,8 @@ def test_removing_a_clip_that_was_matched_is_refused(clip):
     save(Match(run=save(run()), clip=clip, rank=1, score=-1))
     with pytest.raises(Exception, match="protected foreign keys"):
         Clip.objects.get().delete()
+
+
+def test_a_background_import_names_an_absolute_path():
+    with broken("retrieval_libraryimport_absolute"):
+        save(LibraryImport(source="library.csv"))

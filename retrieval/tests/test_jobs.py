@@ -28,14 +28,20 @@ def run():
     )  # fmt: skip
 
 
+def claimed(scene, owner="w"):
+    held = jobs.claim(Scene, scene.pk, owner=owner, lease=LEASE)
+    assert held is not None
+    return held
+
+
 def expire(scene):
     Scene.objects.filter(pk=scene.pk).update(lease_expires_at=timezone.now() - LEASE)
 
 
 def test_a_claim_counts_the_attempt_before_the_work(scene):
-    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    held = claimed(scene, "w1")
     scene.refresh_from_db()
-    assert held is not None
+    assert held.attempt == 1
     assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.PROCESSING, 1, "w1")
     assert scene.started_at is not None
     assert scene.lease_expires_at > scene.started_at
@@ -47,7 +53,7 @@ def test_only_one_gets_it(scene):
 
 
 def test_finish_writes_the_result_and_drops_the_lease(scene, run):
-    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    held = claimed(scene, "w1")
     jobs.finish(held, run=run)
     scene.refresh_from_db()
     assert (scene.state, scene.run, scene.lease_owner) == (JobState.DONE, run, "")
@@ -55,7 +61,7 @@ def test_finish_writes_the_result_and_drops_the_lease(scene, run):
 
 
 def test_fail_keeps_the_reason(scene):
-    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    held = claimed(scene, "w1")
     jobs.fail(held, code="library_empty", detail="nothing there")
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
@@ -71,7 +77,7 @@ def test_an_expired_lease_is_queued_again(scene):
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(scene, run):
-    stale = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    stale = claimed(scene, "w1")
     expire(scene)
     jobs.release_expired(Scene)
     jobs.claim(Scene, scene.pk, owner="w2", lease=LEASE)
@@ -85,7 +91,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(scene, run):
 
 def test_after_three_attempts_it_is_poison(scene):
     for attempt in (1, 2, 3):
-        held = jobs.claim(Scene, scene.pk, owner="w", lease=LEASE)
+        held = claimed(scene, "w")
         assert held.attempt == attempt
         expire(scene)
         jobs.release_expired(Scene)
@@ -95,7 +101,7 @@ def test_after_three_attempts_it_is_poison(scene):
 
 
 def test_what_is_finished_stays_as_it_is(scene, run):
-    held = jobs.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    held = claimed(scene, "w1")
     jobs.finish(held, run=run)
     assert jobs.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
     with pytest.raises(jobs.StaleClaimError):

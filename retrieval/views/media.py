@@ -35,7 +35,9 @@ def clip_audio(request: HttpRequest, clip_id: int) -> HttpResponseBase:
     )
     if "download" in request.GET:
         file_name = f"{clip.title}{PurePosixPath(name).suffix}"
-        response["Content-Disposition"] = content_disposition_header(True, file_name)
+        response["Content-Disposition"] = content_disposition_header(
+            as_attachment=True, filename=file_name
+        )
     return response
 
 

@@ -73,7 +73,7 @@ def test_a_database_url_is_translated():
 
 
 def test_a_database_url_may_name_a_socket():
-    assert env.database("postgresql://me@%2Frun%2Fpg/sound")["HOST"].lower() == "/run/pg"
+    assert str(env.database("postgresql://me@%2Frun%2Fpg/sound")["HOST"]).lower() == "/run/pg"
 
 
 @pytest.mark.parametrize(

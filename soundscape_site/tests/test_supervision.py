@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -179,9 +180,7 @@ def test_a_child_that_is_never_ready_counts_as_crashed(supervised, tmp_path):
 
 def test_what_a_dead_child_leaves_behind_ends_with_it(supervised, tmp_path):
     pid_file = tmp_path / "grandchild"
-    leaves = (
-        f"setsid sleep 60 & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60"
-    )
+    leaves = f"sleep 60 & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60"
     run = supervised(
         {"name": "parent", "argv": ["sh", "-c", leaves], "ready_file": str(pid_file)},
     )
@@ -317,7 +316,7 @@ def test_a_session_holds_its_leader_and_descendants_but_nobody_who_left_it():
         assert process.pid in processes.session(process.pid)
         assert away not in processes.session(process.pid)
         for leader in (process.pid, away):
-            processes.end_all(lambda leader=leader: processes.session(leader))
+            processes.end_all(partial(processes.session, leader))
         assert processes.session(process.pid) == []
 
 

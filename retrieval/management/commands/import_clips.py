@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -19,6 +20,8 @@ from retrieval.management.progress import ImportProgress
 from retrieval.manifest import ManifestError, count_entries, read_entries
 from retrieval.scratch import scratch_folder
 from retrieval.services.importing import ClipImporter, ImportReport
+
+_NICENESS = 10  # a site on the same machine goes first
 
 
 class Command(BaseCommand):
@@ -37,6 +40,7 @@ class Command(BaseCommand):
     def handle(self, *, source: Path, json: bool, **options: Any) -> None:
         """Run the import and report."""
         started = time.monotonic()
+        os.nice(_NICENESS)
         try:
             report = self._import(source.resolve(), quiet=json)
         except (ManifestError, EngineError) as error:

@@ -10,10 +10,9 @@ from django.conf import settings
 from PIL import Image
 
 from retrieval.engine.backend import load_keras
-from retrieval.engine.errors import ModelOutputError
+from retrieval.engine.errors import ModelInputError, ModelOutputError
 from retrieval.engine.images import centre_square
 from retrieval.engine.mobilenet import SIDE_PIXELS, MobileNetClassifier, build
-from retrieval.engine.errors import ModelInputError
 from retrieval.engine.weights import MOBILENET_V2, load_arrays
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from retrieval.engine.errors import ModelOutputError
-from retrieval.engine.errors import ModelInputError
+from retrieval.engine.errors import ModelInputError, ModelOutputError
 from retrieval.engine.model_io import check_input, class_probabilities
 
 

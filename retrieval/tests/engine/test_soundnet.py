@@ -11,8 +11,7 @@ import soxr
 from django.conf import settings
 from numpy.lib.stride_tricks import sliding_window_view
 
-from retrieval.engine.errors import ModelOutputError
-from retrieval.engine.errors import ModelInputError
+from retrieval.engine.errors import ModelInputError, ModelOutputError
 from retrieval.engine.soundnet import (
     BATCH_WINDOWS,
     SAMPLE_RATE_HZ,

@@ -23,6 +23,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from retrieval.worker_signs import forget_signs, worker_alive
 from soundscape_site.embedded.locks import FileLock
+from soundscape_site.settings.paths import BASE_DIR
 from soundscape_site.supervision import ChildSpec, SupervisionError, Supervisor
 from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_QUEUE
 
@@ -92,7 +93,7 @@ def _children(host: str, port: int, log: Path) -> list[ChildSpec]:
             ready_within_s=120.0,
         ),
         child("ingest", _worker(INGEST_QUEUE), extra=_GPU_GROWTH),
-        child("sweeper", (str(settings.BASE_DIR / "manage.py"), "sweep")),
+        child("sweeper", (str(BASE_DIR / "manage.py"), "sweep")),
         child(
             "web",
             ("-m", "gunicorn", "-c", "python:soundscape_site.gunicorn", "soundscape_site.wsgi"),
@@ -155,7 +156,9 @@ def _check_port(host: str, port: int) -> None:
 
 def _answers(host: str, port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=1) as answer:  # noqa: S310 # our own address
+        with urllib.request.urlopen(
+            f"http://{host}:{port}/healthz", timeout=1
+        ) as answer:  # our own address
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -252,15 +252,16 @@ def test_a_service_that_gives_up_while_in_use_is_what_the_command_reports(instal
 
 
 def test_services_that_gave_up_are_not_started_again_behind_the_users_back(installation):
-    with (
-        pytest.raises(ServicesError, match="no such luck"),
-        use_services(installation.var) as lease,
-    ):
+    def renew_after_they_gave_up(lease):
         kill(installation.daemon())
         until(lambda: not installation.processes())
-        services = frozenset(Service)
-        Status(State.FAILED, "no such luck", services).write(installation.locations.status)
+        report = Status(State.FAILED, "no such luck", frozenset(Service))
+        report.write(installation.locations.status)
         lease.renew()
+
+    gave_up = pytest.raises(ServicesError, match="no such luck")
+    with gave_up, use_services(installation.var) as lease:
+        renew_after_they_gave_up(lease)
     assert installation.processes() == []
 
 
@@ -276,7 +277,6 @@ def test_a_forked_child_keeps_the_services_when_its_command_is_killed(installati
         import os, sys, time
         from pathlib import Path
         from soundscape_site.embedded.services import use_services
-from soundscape_site.embedded.status import Service, State, Status
         with use_services(Path(sys.argv[1])):
             child = os.fork()
             if child:

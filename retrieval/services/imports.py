@@ -1,0 +1,83 @@
+"""Imports in the background: one slice after the other, each an attempt of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import EngineError
+from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.spaces import Space
+from retrieval.manifest import ManifestError, read_entries
+from retrieval.models import LibraryImport
+from retrieval.scratch import scratch_folder
+from retrieval.services import jobs
+from retrieval.services.importing import ClipImporter, ImportReport
+
+logger = logging.getLogger(__name__)
+
+_LEASE: Final = timedelta(seconds=450)  # beyond the task's hard time limit
+
+
+def request_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
+    """Record that a source is to be imported."""
+    wanted = LibraryImport(source=source, requested_by=requested_by)
+    wanted.full_clean()
+    wanted.save(force_insert=True)
+    return wanted
+
+
+def run_slice(
+    import_id: int,
+    *,
+    registry: ModelRegistry,
+    space: Space,
+    scratch_directory: Path,
+    decoding_processes: int,
+    batch_windows: int,
+    slice_s: float,
+    worker: str,
+) -> bool:
+    """Work on an import for a while; return whether more of it is left to do."""
+    held = jobs.claim(LibraryImport, import_id, owner=worker, lease=_LEASE)
+    if held is None:
+        logger.info("import %s is not queued: nothing to do", import_id)
+        return False
+    source = LibraryImport.objects.get(pk=import_id).source
+    deadline = time.monotonic() + slice_s
+    try:
+        with (
+            scratch_folder(scratch_directory) as scratch,
+            DecodingPool(processes=decoding_processes) as pool,
+        ):
+            pool.warm()
+            importer = ClipImporter(
+                source=source,
+                pool=pool,
+                classifier=registry.audio_classifier(),
+                space=space,
+                scratch=scratch,
+                batch_windows=batch_windows,
+                on_progress=_log,
+                should_stop=lambda: time.monotonic() > deadline,
+            )
+            report = importer.run(read_entries(Path(source)))
+    except ManifestError as error:
+        jobs.fail(held, code="manifest_invalid", detail=str(error))
+        return False
+    except EngineError as error:
+        jobs.fail(held, code=error.code, detail=error.detail)
+        return False
+    if report.stopped_early:
+        jobs.pause(held)
+        return True
+    jobs.finish(held)
+    return False
+
+
+def _log(report: ImportReport) -> None:
+    logger.debug("import: %d entries settled", report.settled)
