@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-_SAMPLE_EVERY_S = 0.05
+_SAMPLE_EVERY_S = 0.5  # looking more often would slow down what is measured
 
 
 @dataclass

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -89,8 +90,8 @@ class ClipImporter:
         The manifest or folder, absolute: under it outcomes are remembered.
     pool : DecodingPool
         Child processes that decode.
-    classifier : AudioClassifier
-        The space's audio model.
+    load_classifier : callable
+        Returns the space's audio model; called when the first recording needs it.
     space : Space
         Where the profiles live.
     scratch : Path
@@ -108,7 +109,7 @@ class ClipImporter:
         *,
         source: str,
         pool: DecodingPool,
-        classifier: AudioClassifier,
+        load_classifier: Callable[[], AudioClassifier],
         space: Space,
         scratch: Path,
         batch_windows: int,
@@ -117,7 +118,7 @@ class ClipImporter:
     ) -> None:
         self.source = source
         self.pool = pool
-        self.classifier = classifier
+        self.load_classifier = load_classifier
         self.space = space
         self.scratch = scratch
         self.batch_windows = batch_windows
@@ -125,6 +126,11 @@ class ClipImporter:
         self.should_stop = should_stop
         self.report = ImportReport()
         self._under_way: set[str] = set()
+
+    @cached_property
+    def classifier(self) -> AudioClassifier:
+        """The audio model: an import that finds nothing new never loads it."""
+        return self.load_classifier()
 
     def run(self, entries: Iterable[ManifestEntry]) -> ImportReport:
         """Import every entry; one bad file costs only itself."""

@@ -58,7 +58,7 @@ def run_slice(
             importer = ClipImporter(
                 source=source,
                 pool=pool,
-                classifier=registry.audio_classifier(),
+                load_classifier=registry.audio_classifier,
                 space=space,
                 scratch=scratch,
                 batch_windows=batch_windows,

@@ -50,7 +50,7 @@ def run(pool, tmp_path, media_root):
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         importer = ClipImporter(
-            source=str(source), pool=pool, classifier=ear or DummyEar(), space=DUMMY,
+            source=str(source), pool=pool, load_classifier=lambda: ear or DummyEar(), space=DUMMY,
             scratch=scratch, batch_windows=4, on_progress=on_progress,
         )  # fmt: skip
         report = importer.run(read_entries(source))
@@ -170,6 +170,7 @@ def test_a_second_run_reads_nothing_again(run, tmp_path, monkeypatch):
     source = write_manifest(tmp_path, "a.wav")
     run(source)
     monkeypatch.setattr(media, "sha256_of", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(ClipImporter, "classifier", property(lambda _: pytest.fail("model loaded")))
     report = run(source)
     assert (report.imported, report.duplicates, Library.objects.get().snapshot) == (0, 1, 1)
 

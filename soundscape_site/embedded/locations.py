@@ -37,6 +37,11 @@ class Locations:
     redis_socket: Path
 
     @property
+    def short_sockets(self) -> Path:
+        """Where sockets go whose path below var would be too long."""
+        return _short_sockets(self.key)
+
+    @property
     def run(self) -> Path:
         """Locks, status and, if the path is short enough, sockets."""
         return self.var / "run"
@@ -109,7 +114,7 @@ def locate(var: Path, environ: Mapping[str, str] = os.environ) -> Locations:
     key = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     account = _postgres_account(environ)
     base = var if account is None else _postgres_base(var, key, account)
-    short = _TEMPORARY / f"soundscape-{os.geteuid()}-{key}"
+    short = _short_sockets(key)
     return Locations(
         var=var,
         key=key,
@@ -167,7 +172,7 @@ def prepare(locations: Locations) -> None:
         locations.postgres_socket_directory: postgres_uid,
     }
     for directory, owner in private.items():
-        if directory.parent.parent == _TEMPORARY:
+        if directory.parent == locations.short_sockets:
             _make_ours(directory.parent)
         _make_private(directory, owner)
 
@@ -199,6 +204,10 @@ def _postgres_base(var: Path, key: str, account: Account) -> Path:
     if (var / "postgres" / "data").exists() or can_traverse(account, var):
         return var
     return outside
+
+
+def _short_sockets(key: str) -> Path:
+    return _TEMPORARY / f"soundscape-{os.geteuid()}-{key}"
 
 
 def _first_fit(preferred: Path, short: Path, name: str) -> Path:

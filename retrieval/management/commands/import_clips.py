@@ -63,7 +63,7 @@ class Command(BaseCommand):
             importer = ClipImporter(
                 source=str(source),
                 pool=pool,
-                classifier=registry.audio_classifier(),
+                load_classifier=registry.audio_classifier,
                 space=objects(),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,

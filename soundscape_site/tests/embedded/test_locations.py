@@ -84,7 +84,7 @@ def test_root_needs_an_ordinary_user_for_postgresql(as_root, monkeypatch, tmp_pa
 
 def test_root_keeps_the_cluster_where_postgresqls_user_can_reach_it(as_root, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_LONGEST_SOCKET_PATH_BYTES", 1000)
-    tmp_path.chmod(0o700)
+    monkeypatch.setattr(module, "can_traverse", lambda account, path: False)
     places = locate(tmp_path / "var")
     assert places.postgres_base == tmp_path / "system" / places.key
     assert places.postgres_socket_directory == places.postgres_base / "run" / "postgres"

@@ -1,0 +1,110 @@
+"""A running site with the real models, a browser, and visitors who note what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from soundscape_site.tests.browser.site import LIBRARY, PHOTOS, Site
+from soundscape_site.tests.browser.visitor import (
+    CHROMIUM_ARGUMENTS,
+    EAR,
+    Visitor,
+    chromium_path,
+    upload,
+)
+
+HERE: Final = Path(__file__).parent
+REQUIRED_BY: Final = ("CI", "SOUNDSCAPE_REQUIRE_BROWSER")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here; under `pytest -n 2 --dist loadgroup` it all shares one site."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+# These live as long as the package, not the session: while Playwright runs, its thread has an
+# event loop, and Django would refuse database work in the tests that follow.
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """The browser to drive."""
+    path = chromium_path()
+    if shutil.which(path) is None:
+        reason = f"no Chromium at {path}; apt-get install chromium, or set SOUNDSCAPE_CHROMIUM"
+        if any(os.environ.get(name) for name in REQUIRED_BY):
+            pytest.fail(reason)
+        pytest.skip(f"browser tests left out: {reason}")
+    return path
+
+
+@pytest.fixture(scope="package")
+def site(chromium: str) -> Iterator[Site]:
+    """The whole site; `empty_front` is its front page before the first recording came."""
+    if not (LIBRARY.is_dir() and PHOTOS.is_dir()):
+        pytest.skip("browser tests left out: ../shared is not beside this checkout")
+    running = Site()
+    try:
+        running.start()
+        running.empty_front = running.get("/")
+        running.import_recordings()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: str, site: Site) -> Iterator[Browser]:
+    """One browser, with the rules for autoplay that visitors have."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Open a page as a new visitor: `visit("/", width=390, quiet=False)`.
+
+    A quiet visit leaves no message in the browser's console, no error and no failed request.
+    """
+    visitors: list[Visitor] = []
+
+    def open_page(path: str = "/", *, quiet: bool = True, **options: Any) -> Page:
+        visitor = Visitor(browser, base_url=site.url, quiet=quiet, **options)
+        visitors.append(visitor)
+        visitor.page.goto(path)
+        return visitor.page
+
+    yield open_page
+    for visitor in visitors:
+        visitor.leave()
+
+
+@pytest.fixture
+def front(visit: Callable[..., Page]) -> Page:
+    """The front page in a window of a desktop computer."""
+    return visit("/")
+
+
+@pytest.fixture(scope="package")
+def result_path(browser: Browser, site: Site) -> str:
+    """The address of a finished result, for tests that only look at one."""
+    visitor = Visitor(browser, base_url=site.url)
+    visitor.page.goto("/")
+    upload(visitor.page, PHOTOS / "kodim21.png")
+    visitor.page.locator("[data-main]").wait_for()
+    path = visitor.page.url.removeprefix(site.url)
+    visitor.leave()
+    return path
+
+
+__all__ = ["EAR"]

@@ -1,0 +1,40 @@
+// Put into every page before its own scripts: listens where the loudspeakers would be, and knows
+// every audio element that a script made.
+(() => {
+  const meters = [];
+  const elements = [];
+
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (target, ...rest) {
+    if (target instanceof AudioDestinationNode) {
+      const meter = new AnalyserNode(this.context, { fftSize: 4096 });
+      connect.call(this, meter);
+      meters.push(meter);
+    }
+    return connect.call(this, target, ...rest);
+  };
+
+  const RealAudio = window.Audio;
+  window.Audio = function (...given) {
+    const element = new RealAudio(...given);
+    elements.push(element);
+    return element;
+  };
+
+  const playing = () => elements.filter((element) => !element.paused);
+
+  window.ear = {
+    // Root mean square of what goes to the loudspeakers, 0 to 1.
+    level() {
+      const samples = new Float32Array(4096);
+      let loudest = 0;
+      for (const meter of meters) {
+        meter.getFloatTimeDomainData(samples);
+        loudest = Math.max(loudest, Math.hypot(...samples) / Math.sqrt(samples.length));
+      }
+      return loudest;
+    },
+    sources: () => playing().map((element) => new URL(element.currentSrc).pathname),
+    time: () => playing()[0]?.currentTime ?? null,
+  };
+})();

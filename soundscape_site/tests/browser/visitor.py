@@ -1,0 +1,95 @@
+"""Somebody with a browser, and what they do again and again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect
+
+CHROMIUM_ARGUMENTS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EAR: Final = Path(__file__).with_name("ear.js")
+PATIENCE_MS: Final = 20_000
+SILENCE: Final = 0.003  # root mean square; -50 dBFS
+DESKTOP: Final = 1280
+PHONE: Final = 390
+
+
+def chromium_path() -> str:
+    """Return where the browser is expected."""
+    return os.environ.get("SOUNDSCAPE_CHROMIUM", "/usr/bin/chromium")
+
+
+class Visitor:
+    """A browser profile of its own with one page, and all that the page complained about."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        *,
+        base_url: str,
+        width: int = DESKTOP,
+        quiet: bool = True,
+        **options: Any,
+    ) -> None:
+        phone = {"has_touch": True, "is_mobile": True} if width < 600 else {}
+        size: Any = {"width": width, "height": 860}
+        self._context = browser.new_context(base_url=base_url, viewport=size, **phone, **options)
+        self._context.set_default_timeout(PATIENCE_MS)
+        self._context.add_init_script(path=EAR)
+        self._quiet = quiet
+        self.complaints: list[str] = []
+        self.page = self._context.new_page()
+        self.page.on("console", self._hear_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("response", self._look_at)
+
+    def leave(self) -> None:
+        """Close the browser; a visit that should have been quiet was."""
+        self._context.close()
+        assert not (self._quiet and self.complaints), self.complaints
+
+    def _hear_console(self, message: ConsoleMessage) -> None:
+        self.complaints.append(f"{message.type}: {message.text} ({message.location})")
+
+    def _look_at(self, response: Response) -> None:
+        if response.status >= 400:
+            self.complaints.append(f"{response.status} {response.url}")
+
+
+def upload(page: Page, photo: Path) -> None:
+    """Choose a photo; with scripts it goes off at once."""
+    page.locator("#photo").set_input_files(photo)
+
+
+def wait_for_result(page: Page) -> None:
+    """Wait until the best recording stands in the large player."""
+    expect(page.locator("[data-main]")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def wait_for_sound(page: Page, source: str | None = None) -> None:
+    """Wait until something is heard, and, where `source` is given, that and nothing else."""
+    page.wait_for_function(
+        "([least, source]) => ear.level() > least && ear.sources().length === 1"
+        " && (!source || ear.sources()[0] === source)",
+        arg=[SILENCE, source],
+        timeout=PATIENCE_MS,
+    )
+
+
+def wait_for_silence(page: Page) -> None:
+    """Wait until nothing plays and nothing is heard."""
+    page.wait_for_function(
+        "least => ear.sources().length === 0 && ear.level() < least",
+        arg=SILENCE,
+        timeout=PATIENCE_MS,
+    )
