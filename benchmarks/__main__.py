@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks import engine_room
+from benchmarks import engine_room, site
 from benchmarks.report import heading, machine
 
 
@@ -15,6 +15,7 @@ def main() -> None:
     machine()
     with tempfile.TemporaryDirectory(prefix="soundscape-bench-") as folder:
         engine_room.run(Path(folder))
+        site.run(Path(folder))
 
 
 if __name__ == "__main__":

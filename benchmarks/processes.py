@@ -25,18 +25,23 @@ class Watched:
     peak_rss_mib: dict[str, float] = field(default_factory=dict)
 
 
-def manage(var: Path, *arguments: str) -> Watched:
-    """Run `manage.py` with everything it writes under `var`; raise if it fails."""
-    environment = os.environ | {
+def environment(var: Path) -> dict[str, str]:
+    """Return an environment in which everything is written under `var`."""
+    variables = os.environ | {
         "SOUNDSCAPE_VAR_DIR": str(var),
         "SOUNDSCAPE_MODEL_DIR": str(ROOT / "var" / "models"),
     }
     for name in ("DATABASE_URL", "REDIS_URL"):
-        environment.pop(name, None)
+        variables.pop(name, None)
+    return variables
+
+
+def manage(var: Path, *arguments: str) -> Watched:
+    """Run `manage.py`; raise if it fails."""
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, env=environment(var), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     peaks: dict[str, float] = {}
     ended = threading.Event()

@@ -14,7 +14,7 @@ usage: entrypoint.sh ROLE [ARGUMENT...]
   sweep                   queue again what lost its worker
   migrate                 bring the database's tables up to date, as its owner
   manage COMMAND...       any command of manage.py
-  healthy ROLE [PORT]     say whether web, inference or ingest answers in this container
+  healthy ROLE            say whether web, inference or ingest answers in this container
 USAGE
     exit 2
 }
@@ -30,7 +30,7 @@ work() {
 
 healthy() {
     case "${1:-}" in
-        web) exec python docker/web_health.py "${@:2}" ;;
+        web) exec python docker/web_health.py ;;
         inference | ingest)
             exec celery --app soundscape_site.celery inspect ping \
                 --destination "$1@$(uname -n)" --timeout 10

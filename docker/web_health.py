@@ -11,7 +11,6 @@ import os
 import sys
 
 _ANSWER_WITHIN_S = 5
-_DEFAULT_PORT = 8000
 
 
 def problem(port: int, host: str) -> str | None:
@@ -28,6 +27,7 @@ def problem(port: int, host: str) -> str | None:
 
 
 if __name__ == "__main__":
+    bound_port = int(os.environ["SOUNDSCAPE_BIND"].rpartition(":")[2])
     # ".example.org" stands for a domain with all its subdomains.
     first_host = os.environ["DJANGO_ALLOWED_HOSTS"].split(",")[0].strip().removeprefix(".")
-    sys.exit(problem(int(sys.argv[1]) if sys.argv[1:] else _DEFAULT_PORT, first_host))
+    sys.exit(problem(bound_port, first_host))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -28,6 +29,7 @@ def children(locations: Locations) -> list[ChildSpec]:
     if locations.account is not None and locations.postgres_base != locations.var:
         name, base = locations.account.name, locations.postgres_base
         logger.info("%s cannot reach %s: PostgreSQL lives in %s", name, locations.var, base)
+    _check_user(locations)
     binaries = programs(locations)
     if locations.postgres_data.exists():
         _check_version(locations.postgres_data)
@@ -126,6 +128,19 @@ def _remove_stale_locks(locations: Locations) -> None:
     (locations.postgres_data / "postmaster.pid").unlink(missing_ok=True)
     socket_lock = locations.postgres_socket_directory / f".s.PGSQL.{POSTGRES_PORT}.lock"
     socket_lock.unlink(missing_ok=True)
+
+
+def _check_user(locations: Locations) -> None:
+    if locations.account is not None:
+        return
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        message = (
+            f"PostgreSQL does not run as user {os.geteuid()}, who has no name in the system: "
+            "add one to /etc/passwd, or set DATABASE_URL to a server of your own."
+        )
+        raise ServicesError(message) from None
 
 
 def _check_version(data: Path) -> None:

@@ -7,6 +7,7 @@ with the lock already in its hands: two commands at once never start two.
 """
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -180,6 +181,7 @@ def _start_daemon(locations: Locations, services: frozenset[Service]) -> bool:
                 ],
                 check=False,  # whether it lives is asked of its lock, and its log says the rest
                 cwd=_REPOSITORY,
+                env={name: value for name, value in os.environ.items() if name[:2] != "PG"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from soundscape_site.tests.browser.site import LIBRARY, PHOTOS, Site
 from soundscape_site.tests.browser.visitor import (
     CHROMIUM_ARGUMENTS,
-    EAR,
     Visitor,
     chromium_path,
     upload,
+    wait_for_result,
 )
 
 HERE: Final = Path(__file__).parent
@@ -101,10 +101,7 @@ def result_path(browser: Browser, site: Site) -> str:
     visitor = Visitor(browser, base_url=site.url)
     visitor.page.goto("/")
     upload(visitor.page, PHOTOS / "kodim21.png")
-    visitor.page.locator("[data-main]").wait_for()
+    wait_for_result(visitor.page)
     path = visitor.page.url.removeprefix(site.url)
     visitor.leave()
     return path
-
-
-__all__ = ["EAR"]

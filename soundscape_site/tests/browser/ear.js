@@ -3,6 +3,7 @@
 (() => {
   const meters = [];
   const elements = [];
+  let asked = null;
 
   const connect = AudioNode.prototype.connect;
   AudioNode.prototype.connect = function (target, ...rest) {
@@ -18,6 +19,7 @@
   window.Audio = function (...given) {
     const element = new RealAudio(...given);
     elements.push(element);
+    element.addEventListener("play", () => { asked = element; });
     return element;
   };
 
@@ -36,5 +38,7 @@
     },
     sources: () => playing().map((element) => new URL(element.currentSrc).pathname),
     time: () => playing()[0]?.currentTime ?? null,
+    // What was asked to play last, whether it plays or not.
+    last: () => asked,
   };
 })();

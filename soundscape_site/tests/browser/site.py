@@ -47,6 +47,7 @@ class Site:
         (self.var / "models").symlink_to(CHECKOUT_MODELS)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.empty_front = ""  # the front page as it was before the first recording came
         self._output = self.directory / "serve.log"
         self._serve: subprocess.Popen[bytes] | None = None
 

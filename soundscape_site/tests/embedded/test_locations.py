@@ -182,6 +182,7 @@ def test_a_socket_directory_that_somebody_else_prepared_is_refused(monkeypatch, 
     temporary.mkdir()
     monkeypatch.setattr(module, "_TEMPORARY", temporary)
     monkeypatch.setattr(module, "_LONGEST_SOCKET_PATH_BYTES", 1)
+    monkeypatch.setattr(module, "can_traverse", lambda account, path: True)
     places = locate(tmp_path / "var")
     trap = places.redis_socket.parents[1]
     assert trap.parent == temporary

@@ -96,6 +96,18 @@ def test_commands_that_come_and_go_always_find_the_services(installation):
     assert failures == []
 
 
+def as_user(name):
+    """Run a command as somebody else, with the capability to read what only root may.
+
+    It is needed where the interpreter lies in root's private home.
+    """
+    capability = "+dac_read_search"
+    return (
+        *("setpriv", f"--reuid={name}", "--regid=nogroup", "--clear-groups"),
+        *(f"--inh-caps={capability}", f"--ambient-caps={capability}"),
+    )
+
+
 class Writer(threading.Thread):
     """Inserts rows as fast as it can and counts what was acknowledged, until it is cut off."""
 
@@ -173,6 +185,23 @@ def test_a_backend_that_outlives_everything_else_is_ended(installation):
     installation.run_command()
     assert busy not in installation.servers()
     assert "ended what was left of postgres" in installation.locations.services_log.read_text()
+
+
+def test_a_pid_file_that_names_a_living_stranger_means_nothing(installation):
+    """PostgreSQL itself would take the stranger for a postmaster and refuse to start."""
+    installation.run_command()
+    account = installation.locations.account
+    with subprocess.Popen(["sleep", "60"], user=account.uid if account else None) as stranger:
+        pid_file = installation.locations.postgres_data / "postmaster.pid"
+        pid_file.write_text(f"{stranger.pid}\n{pid_file.parent}\n0\n5432\n\n\n0 0\nready\n")
+        installation.run_command()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_variables_for_other_servers_do_not_lead_astray(installation):
+    astray = {"PGPORT": "1", "PGHOST": "nowhere", "PGSERVICE": "none", "PGDATA": "/nowhere"}
+    installation.run_command(env={**os.environ, **astray})
 
 
 def test_leaving_just_after_a_backend_was_killed_does_not_hang(installation):
@@ -359,6 +388,13 @@ class TestAsRoot:
         assert owner(installation.daemon()) == "root"
         leave(command)
 
+    def test_a_user_without_a_name_is_told_what_to_do(self, installation, passable_directory):
+        os.chown(passable_directory, 4242, -1)
+        command = installation.command(ready=False, prefix=as_user("4242"))
+        _, errors = command.communicate()
+        assert command.returncode == 1
+        assert "user 4242, who has no name in the system" in errors
+
     def test_an_unreachable_var_directory_keeps_its_cluster_elsewhere(self, tmp_path):
         tmp_path.chmod(0o700)
         installation = Installation(tmp_path / "var")
@@ -392,11 +428,11 @@ class TestAsRoot:
 
     def test_a_directory_that_was_handed_to_another_user_works_for_that_user(self, installation):
         installation.run_command()
-        refused = installation.command(ready=False, prefix=AS_NOBODY)
+        refused = installation.command(ready=False, prefix=as_user("nobody"))
         _, errors = refused.communicate()
         assert re.search(rf"{installation.var} belongs to root, and you are nobody.*chown", errors)
         hand_over(installation.var, "nobody")
-        installation.run_command(prefix=AS_NOBODY)
+        installation.run_command(prefix=as_user("nobody"))
         refused = installation.command(ready=False)
         _, errors = refused.communicate()
         assert "belongs to nobody, and you are root" in errors
@@ -407,23 +443,12 @@ class TestAsRoot:
 def test_an_ordinary_user_runs_everything_as_that_user(installation, passable_directory):
     if IS_ROOT:
         shutil.chown(passable_directory, "nobody")
-    command = installation.command(prefix=AS_NOBODY if IS_ROOT else ())
+    command = installation.command(prefix=as_user("nobody") if IS_ROOT else ())
     users = {owner(pid) for pid in installation.processes()}
     assert users == {owner(command.pid)}
     assert users != {"root"}
     leave(command)
     assert installation.processes() == []
-
-
-# The capability to read lets `nobody` run an interpreter that lies in root's private home.
-AS_NOBODY = (
-    "setpriv",
-    "--reuid=nobody",
-    "--regid=nogroup",
-    "--clear-groups",
-    "--inh-caps=+dac_read_search",
-    "--ambient-caps=+dac_read_search",
-)
 
 
 def hand_over(directory, user):

@@ -1,0 +1,187 @@
+"""A photo goes in, a sound comes out: with the real models, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from soundscape_site.tests.browser.site import PHOTOS
+from soundscape_site.tests.browser.visitor import (
+    upload,
+    wait_for_result,
+    wait_for_silence,
+    wait_for_sound,
+)
+
+
+
+def source_of(player):
+    return player.get_attribute("data-src")
+
+
+def test_an_uploaded_photo_becomes_a_result_without_a_reload(front):
+    front.evaluate("window.before = 'still the same page'")
+    upload(front, PHOTOS / "kodim13.png")
+    expect(front.locator("[data-scene-photo]")).to_be_visible()
+    wait_for_result(front)
+    assert front.evaluate("window.before") == "still the same page"
+    expect(front).to_have_url(re.compile(r"/scenes/[0-9a-f-]{36}/$"))
+    expect(front).to_have_title(re.compile("A photo that shows .+ · Soundscape"))
+    expect(front.locator(".player__rank")).to_contain_text("The best of")
+    expect(front.locator(".player .credit")).to_contain_text("CC")
+    expect(front.locator(".provenance")).to_contain_text("mobilenet-v2-1.0-224 × soundnet-8")
+    assert front.locator("[data-scene-photo]").evaluate("photo => photo.naturalWidth") == 768
+
+
+def test_a_sample_that_is_clicked_plays_by_itself_and_is_really_heard(front):
+    front.get_by_role("button", name="Mountain stream").click()
+    wait_for_result(front)
+    best = source_of(front.locator("[data-main]"))
+    wait_for_sound(front, best)
+    heard_at = front.evaluate("ear.time()")
+    front.wait_for_function("before => ear.time() > before + 0.5", arg=heard_at)
+    expect(front.locator("[data-backdrop]")).not_to_have_attribute("data-level", "0.000")
+    front.get_by_role("button", name="Pause").first.click()
+    wait_for_silence(front)
+
+
+def test_the_photo_that_was_seen_before_is_answered_at_once(visit):
+    first = visit("/")
+    upload(first, PHOTOS / "kodim03.png")
+    wait_for_result(first)
+    title = first.locator("[data-main]").get_attribute("data-title")
+
+    again = visit("/")
+    asked = []
+    again.on("request", lambda request: asked.append(request.url))
+    upload(again, PHOTOS / "kodim03.png")
+    wait_for_result(again)
+    assert again.locator("[data-main]").get_attribute("data-title") == title
+    assert again.url != first.url
+    assert not [url for url in asked if "/progress/" in url]
+
+
+def test_a_click_on_the_waveform_seeks(visit, result_path):
+    page = visit(result_path)
+    player = page.locator("[data-main]")
+    slider = player.locator("[data-seek]")
+    duration_s = float(player.get_attribute("data-duration-s"))
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] * 0.6, "y": box["height"] / 2})
+    wait_for_sound(page, source_of(player))
+    assert 0.55 * duration_s < page.evaluate("ear.time()") < 0.9 * duration_s
+    slider.click(position={"x": box["width"] * 0.1, "y": box["height"] / 2})
+    page.wait_for_function("most => ear.time() < most", arg=0.4 * duration_s)
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^\d+:\d\d of \d+:\d\d$"))
+
+
+def test_keys_on_the_waveform_seek(visit, result_path):
+    page = visit(result_path)
+    player = page.locator("[data-main]")
+    slider = player.locator("[data-seek]")
+    duration_s = float(player.get_attribute("data-duration-s"))
+    player.locator("[data-play]").click()
+    wait_for_sound(page)
+    player.locator("[data-play]").click()
+    wait_for_silence(page)
+    slider.focus()
+
+    def place():
+        return page.evaluate("() => ear.last().currentTime")
+
+    slider.press("Home")
+    assert place() == 0
+    slider.press("PageUp")
+    assert abs(place() - duration_s / 4) < 0.05
+    slider.press("ArrowRight")
+    assert abs(place() - duration_s / 4 - min(5, duration_s / 20)) < 0.05
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    assert abs(place() - duration_s / 4 + min(5, duration_s / 20)) < 0.05
+    slider.press("End")
+    assert place() > 0.7 * duration_s
+    expect(slider).to_have_attribute("aria-valuenow", str(int(place())))
+
+
+def test_alternatives_play_in_place_and_only_one_is_heard(visit, result_path):
+    page = visit(result_path)
+    player = page.locator("[data-main]")
+    rows = page.locator(".alternative")
+    expect(rows).to_have_count(4)
+    player.locator("[data-play]").click()
+    wait_for_sound(page, source_of(player))
+    for number in (0, 1):
+        rows.nth(number).locator("[data-play]").click()
+        wait_for_sound(page, source_of(rows.nth(number)))
+        expect(page.locator("[data-player][data-state=playing]")).to_have_count(1)
+        expect(rows.nth(number)).to_have_attribute("data-state", "playing")
+
+
+def test_an_alternative_takes_the_place_of_the_best(visit, result_path):
+    page = visit(result_path)
+    player = page.locator("[data-main]")
+    row = page.locator(".alternative").first
+    best, other = player.get_attribute("data-title"), row.get_attribute("data-title")
+    row.get_by_role("button", name=other, exact=True).click()
+    wait_for_sound(page, source_of(player))
+    expect(player.get_by_role("heading")).to_have_text(other)
+    expect(player.locator(".player__rank")).to_contain_text("No. 2")
+    expect(row.get_by_role("heading")).to_have_text(best)
+    expect(page.get_by_role("link", name="Download")).to_have_attribute(
+        "href", f"{source_of(player)}?download=1"
+    )
+    expect(page.get_by_role("note")).to_contain_text("not for the recording in the player now")
+    row.locator("[data-swap]").click()
+    expect(player.get_by_role("heading")).to_have_text(best)
+    expect(page.get_by_role("note")).to_be_hidden()
+
+
+def test_more_recordings_come_up_to_twenty(visit, result_path):
+    page = visit(result_path)
+    page.get_by_role("link", name="Show 15 more").click()
+    rows = page.locator(".alternative")
+    expect(rows).to_have_count(19)
+    expect(rows.nth(4).locator("[data-swap]")).to_be_focused()
+    expect(page.locator("[data-more]")).to_have_count(0)
+    assert [rows.nth(at).get_attribute("data-rank") for at in (0, 18)] == ["2", "20"]
+    last = rows.nth(18)
+    last.locator("[data-play]").click()
+    wait_for_sound(page, source_of(last))
+
+
+def test_the_page_says_why_and_its_figures_add_up(visit, result_path):
+    page = visit(result_path)
+    why = page.get_by_role("region", name="Why this sound")
+    labels = why.locator("tbody th").all_inner_texts()
+    figures = [figure_nats(text) for text in why.locator("tbody td.figure").all_inner_texts()]
+    assert len(labels) == len(figures) >= 3
+    assert figures == sorted(figures, reverse=True)
+    rest, total, divergence = map(
+        figure_nats, why.locator("tfoot td.figure").all_inner_texts()
+    )
+    assert abs(sum(figures) + rest - total) < 0.01 * (len(figures) + 2)
+    assert divergence > 0
+    seen = page.get_by_role("region", name="What we see in the photo").get_by_role("listitem")
+    assert seen.count() >= 1
+
+
+def figure_nats(text):
+    return float(text.replace("−", "-").replace("nats", "").strip())
+
+
+def test_a_shared_link_shows_the_same_result_to_somebody_else(visit, result_path):
+    page = visit(result_path, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.endswith(result_path)
+
+    other = visit(link)
+    for where in (page, other):
+        expect(where.locator("[data-main] h2")).to_be_visible()
+    titles = [where.locator("h2, h3").all_inner_texts() for where in (page, other)]
+    assert titles[0] == titles[1]
+    expect(other.locator("[data-main]")).to_have_attribute("data-state", "inviting")
+    other.locator("[data-main] [data-play]").click()
+    wait_for_sound(other)
