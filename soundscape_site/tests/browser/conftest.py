@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from soundscape_site.tests.browser.site import LIBRARY, PHOTOS, Site
 from soundscape_site.tests.browser.visitor import (
     CHROMIUM_ARGUMENTS,
+    PATIENCE_MS,
     Visitor,
     chromium_path,
     upload,
@@ -64,6 +65,7 @@ def site(chromium: str) -> Iterator[Site]:
 @pytest.fixture(scope="package")
 def browser(chromium: str, site: Site) -> Iterator[Browser]:
     """One browser, with the rules for autoplay that visitors have."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield running
@@ -81,7 +83,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     def open_page(path: str = "/", *, quiet: bool = True, **options: Any) -> Page:
         visitor = Visitor(browser, base_url=site.url, quiet=quiet, **options)
         visitors.append(visitor)
-        visitor.page.goto(path)
+        visitor.page.goto(path, wait_until="domcontentloaded")  # by then every script has run
         return visitor.page
 
     yield open_page

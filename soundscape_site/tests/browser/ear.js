@@ -36,7 +36,7 @@
       }
       return loudest;
     },
-    sources: () => playing().map((element) => new URL(element.currentSrc).pathname),
+    sources: () => playing().map((element) => new URL(element.src).pathname),
     time: () => playing()[0]?.currentTime ?? null,
     // What was asked to play last, whether it plays or not.
     last: () => asked,

@@ -15,7 +15,6 @@ from soundscape_site.tests.browser.visitor import (
 )
 
 
-
 def source_of(player):
     return player.get_attribute("data-src")
 

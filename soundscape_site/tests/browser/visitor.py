@@ -73,7 +73,7 @@ def upload(page: Page, photo: Path) -> None:
 
 def wait_for_result(page: Page) -> None:
     """Wait until the best recording stands in the large player."""
-    expect(page.locator("[data-main]")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-main]")).to_be_visible()
 
 
 def wait_for_sound(page: Page, source: str | None = None) -> None:
@@ -82,7 +82,6 @@ def wait_for_sound(page: Page, source: str | None = None) -> None:
         "([least, source]) => ear.level() > least && ear.sources().length === 1"
         " && (!source || ear.sources()[0] === source)",
         arg=[SILENCE, source],
-        timeout=PATIENCE_MS,
     )
 
 
@@ -91,5 +90,4 @@ def wait_for_silence(page: Page) -> None:
     page.wait_for_function(
         "least => ear.sources().length === 0 && ear.level() < least",
         arg=SILENCE,
-        timeout=PATIENCE_MS,
     )

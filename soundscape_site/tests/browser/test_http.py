@@ -1,0 +1,81 @@
+"""What the running server sends, as far as a browser and its owner depend on it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from soundscape_site.tests import waiting
+from soundscape_site.tests.browser.site import PHOTOS
+from soundscape_site.tests.browser.visitor import upload, wait_for_result
+
+STRICT = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+}
+
+
+def policy_of(answer):
+    return set(re.split(r"\s*;\s*", answer.headers["content-security-policy"]))
+
+
+@pytest.fixture
+def audio_url(visit, result_path):
+    return visit(result_path).locator("[data-main]").get_attribute("data-src")
+
+
+def test_a_part_of_a_recording_can_be_had(front, audio_url):
+    whole = front.request.get(audio_url)
+    assert (whole.status, whole.headers["accept-ranges"]) == (200, "bytes")
+    body = whole.body()
+    part = front.request.get(audio_url, headers={"Range": "bytes=1000-1999"})
+    assert part.status == 206
+    assert part.headers["content-range"] == f"bytes 1000-1999/{len(body)}"
+    assert part.body() == body[1000:2000]
+    beyond = front.request.get(audio_url, headers={"Range": f"bytes={len(body)}-"})
+    assert beyond.status == 416
+    head = front.request.head(audio_url)
+    assert (head.status, head.headers["content-length"]) == (200, str(len(body)))
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "{result}", "{result}progress/", "{result}more/", "/nothing-here/", "/admin/login/"]
+)
+def test_every_page_forbids_what_it_does_not_need(front, result_path, path):
+    answer = front.request.get(path.format(result=result_path))
+    assert policy_of(answer) >= STRICT
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_visitors_sent_is_served_in_a_sandbox(front, result_path, audio_url):
+    for path in (f"{result_path}photo", audio_url):
+        answer = front.request.get(path)
+        assert policy_of(answer) == {"sandbox", "default-src 'none'"}
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_request_can_be_followed_from_the_browser_to_the_workers_log(front, site):
+    with front.expect_response("**/scenes/") as answer:
+        upload(front, PHOTOS / "kodim08.png")
+    wait_for_result(front)
+    request_id = answer.value.headers["x-request-id"]
+    scene_id = front.url.rstrip("/").rpartition("/")[2]
+    line = re.compile(rf" {request_id} .*scene {scene_id} done", re.MULTILINE)
+    waiting.until(lambda: line.search(site.log("inference")), lambda: site.log("inference"))
+
+
+def test_styles_and_scripts_have_names_that_may_be_kept_for_ever(front):
+    addresses = front.evaluate(
+        "performance.getEntriesByType('resource').map((entry) => entry.name)"
+        ".filter((name) => /\\.(css|js)$/.test(name))"
+    )
+    assert len(addresses) > 20  # the modules that modules import are among them
+    for address in addresses:
+        assert re.search(r"\.[0-9a-f]{12}\.(css|js)$", address), address
+    assert "immutable" in front.request.get(addresses[0]).headers["cache-control"]
