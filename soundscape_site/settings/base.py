@@ -6,7 +6,7 @@ import os
 
 from csp.constants import NONE, SELF
 
-from soundscape_site.embedded.locations import locate
+from soundscape_site.embedded.locations import POSTGRES_PORT, locate
 from soundscape_site.settings import env
 from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
 
@@ -73,6 +73,7 @@ def _embedded_database(role: str) -> dict[str, object]:
         "NAME": "soundscape",
         "USER": role,
         "HOST": str(_EMBEDDED.postgres_socket_directory),
+        "PORT": str(POSTGRES_PORT),
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import quote
 
 from soundscape_site.embedded.locations import locate
 from soundscape_site.settings.paths import VAR_DIR
 from soundscape_site.task_policies import INFERENCE_QUEUE, ROUTES
 
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{locate(VAR_DIR).redis_socket}"
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(locate(VAR_DIR).redis_socket))}"
 
 # Kombu has a scheme of its own for sockets.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

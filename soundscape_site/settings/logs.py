@@ -20,5 +20,10 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": env.text("SOUNDSCAPE_LOG_LEVEL", "INFO")},
     # Django's own handlers for these would print every line twice.
-    "loggers": {"django": {"level": "INFO"}, "django.server": {"propagate": True, "handlers": []}},
+    "loggers": {
+        "django": {"level": "INFO"},
+        "django.server": {"propagate": True, "handlers": []},
+        # Strangers try host names all day: the answer 400 is enough, a traceback is not needed.
+        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+    },
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from soundscape_site.settings import env
+from soundscape_site.embedded.locations import var_directory
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-VAR_DIR = env.path("SOUNDSCAPE_VAR_DIR", BASE_DIR / "var")
+VAR_DIR = var_directory().absolute()
 SHARED_DIR = BASE_DIR.parent / "shared"

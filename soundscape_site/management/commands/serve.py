@@ -13,22 +13,26 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from retrieval.worker_signs import forget_signs, worker_alive
+from soundscape_site.embedded.commands import services_for
+from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locks import FileLock
-from soundscape_site.settings.paths import BASE_DIR
+from soundscape_site.embedded.services import Lease, use_services
+from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
 from soundscape_site.supervision import ChildSpec, SupervisionError, Supervisor
 from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_QUEUE
 
 logger = logging.getLogger(__name__)
 
+_LOOK_EVERY_S: Final = 2.0
 _GPU_GROWTH: Final = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
@@ -47,7 +51,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
-        with _site_lock(settings.VAR_DIR / "run" / "site.lock"):
+        with _site_lock(VAR_DIR / "run" / "site.lock"):
             _check_port(host, port)
             call_command("check", tags=["models"], stdout=io.StringIO())
             call_command("collectstatic", interactive=False, verbosity=0)
@@ -55,10 +59,16 @@ class Command(BaseCommand):
             self._run(host, port, stop)
 
     def _run(self, host: str, port: int, stop: threading.Event) -> None:
-        log = settings.VAR_DIR / "log"
+        with ExitStack() as stack:
+            services = services_for(sys.argv, os.environ)
+            lease = stack.enter_context(use_services(VAR_DIR, services)) if services else None
+            self._supervise(host, port, _Wanted(stop, lease))
+
+    def _supervise(self, host: str, port: int, wanted: _Wanted) -> None:
+        log = VAR_DIR / "log"
         supervisor = Supervisor(
             _children(host, port, log),
-            wanted=lambda: not stop.is_set(),
+            wanted=wanted,
             announce=self._say,
             output=sys.stderr,
         )
@@ -69,7 +79,7 @@ class Command(BaseCommand):
                 self._say(f"Logs are in {log}. Ctrl-C ends everything.")
                 supervisor.watch()
             self._say("Stopping")
-        except SupervisionError as error:
+        except (SupervisionError, ServicesError) as error:
             raise CommandError(str(error)) from error
         finally:
             supervisor.stop()
@@ -77,6 +87,23 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+class _Wanted:
+    """Says whether to go on; brings back services whose own supervisor was killed."""
+
+    def __init__(self, stop: threading.Event, lease: Lease | None) -> None:
+        self._stop = stop
+        self._lease = lease
+        self._looked_at = time.monotonic()
+
+    def __call__(self) -> bool:
+        if self._stop.is_set():
+            return False
+        if self._lease is not None and time.monotonic() - self._looked_at > _LOOK_EVERY_S:
+            self._lease.renew()
+            self._looked_at = time.monotonic()
+        return True
 
 
 def _children(host: str, port: int, log: Path) -> list[ChildSpec]:

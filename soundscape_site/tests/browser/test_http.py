@@ -44,7 +44,8 @@ def test_a_part_of_a_recording_can_be_had(front, audio_url):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "{result}", "{result}progress/", "{result}more/", "/nothing-here/", "/admin/login/"]
+    "path",
+    ["/", "{result}", "{result}progress/", "{result}more/", "/nothing-here/", "/admin/login/"],
 )
 def test_every_page_forbids_what_it_does_not_need(front, result_path, path):
     answer = front.request.get(path.format(result=result_path))

@@ -156,9 +156,7 @@ def test_the_page_says_why_and_its_figures_add_up(visit, result_path):
     figures = [figure_nats(text) for text in why.locator("tbody td.figure").all_inner_texts()]
     assert len(labels) == len(figures) >= 3
     assert figures == sorted(figures, reverse=True)
-    rest, total, divergence = map(
-        figure_nats, why.locator("tfoot td.figure").all_inner_texts()
-    )
+    rest, total, divergence = map(figure_nats, why.locator("tfoot td.figure").all_inner_texts())
     assert abs(sum(figures) + rest - total) < 0.01 * (len(figures) + 2)
     assert divergence > 0
     seen = page.get_by_role("region", name="What we see in the photo").get_by_role("listitem")
