@@ -81,8 +81,8 @@ class Site:
         assert not (left := self.processes()), left
         shutil.rmtree(self.directory)
 
-    def manage(self, *arguments: str) -> None:
-        """Run one of the site's commands."""
+    def manage(self, *arguments: str) -> str:
+        """Run one of the site's commands; return what it says."""
         done = subprocess.run(
             [*_MANAGE, *arguments],
             env=self._environment(),
@@ -93,6 +93,7 @@ class Site:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def import_recordings(self) -> None:
         """Import a few recordings of every kind: more than a result shows."""

@@ -86,9 +86,10 @@ def test_a_photo_waits_for_a_stopped_worker_and_its_result_comes_by_itself(visit
     page = visit("/")
     with site.worker_stopped():
         upload(page, PHOTOS / "kodim04.png")
-        expect(page.get_by_text(QUEUED)).to_be_visible()
-        expect(page.get_by_text(NOBODY)).to_be_visible()  # once its last sign of life has faded
-        expect(page.get_by_text("Your photo is safe and waits")).to_be_visible()
+        progress = page.get_by_role("region", name="Progress")
+        expect(progress).to_contain_text(QUEUED)
+        expect(progress).to_contain_text(NOBODY)  # once its last sign of life has faded
+        expect(progress).to_contain_text("Your photo is safe and waits")
         expect(visit("/").get_by_text("Send your photo all the same")).to_be_visible()
     wait_for_result(page)
     site.wait_for_worker()
@@ -98,7 +99,7 @@ def test_a_full_queue_refuses_in_words_and_lets_the_next_one_in_afterwards(visit
     waiting, refused = visit("/"), visit("/", quiet=False)
     with site.worker_stopped():
         upload(waiting, PHOTOS / "kodim05.png")
-        expect(waiting.get_by_text(QUEUED)).to_be_visible()
+        expect(waiting.get_by_role("region", name="Progress")).to_contain_text(QUEUED)
         with refused.expect_response("**/scenes/") as answer:
             upload(refused, PHOTOS / "kodim06.png")
         assert answer.value.status == 503

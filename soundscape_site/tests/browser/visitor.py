@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    FilePayload,
+    Page,
+    Response,
+    expect,
+)
 
 CHROMIUM_ARGUMENTS: Final = [
     "--no-sandbox",
@@ -41,7 +48,7 @@ class Visitor:
         quiet: bool = True,
         **options: Any,
     ) -> None:
-        phone = {"has_touch": True, "is_mobile": True} if width < 600 else {}
+        phone: Any = {"has_touch": True, "is_mobile": True} if width < 600 else {}
         size: Any = {"width": width, "height": 860}
         self._context = browser.new_context(base_url=base_url, viewport=size, **phone, **options)
         self._context.set_default_timeout(PATIENCE_MS)
@@ -66,7 +73,7 @@ class Visitor:
             self.complaints.append(f"{response.status} {response.url}")
 
 
-def upload(page: Page, photo: Path) -> None:
+def upload(page: Page, photo: Path | FilePayload) -> None:
     """Choose a photo; with scripts it goes off at once."""
     page.locator("#photo").set_input_files(photo)
 
