@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
+import shutil
+import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from django.core.files import File
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-_BLOCK_BYTES = 1 << 20
+_FILE_MODE = 0o644
 
 
 def sha256_of(path: Path) -> str:
@@ -20,19 +24,14 @@ def sha256_of(path: Path) -> str:
 
 def keep(path: Path, *, folder: str, sha256: str, suffix: str) -> str:
     """Store a file under its content's name and return that name."""
-    name = content_name(folder=folder, sha256=sha256, suffix=suffix)
-    if not _is_kept(name, path.stat().st_size):
-        with path.open("rb") as stream:
-            default_storage.save(name, File(stream))
-    return name
+    with path.open("rb") as stream:
+        return _keep(stream, content_name(folder=folder, sha256=sha256, suffix=suffix))
 
 
 def keep_bytes(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
     """Store bytes under a content's name and return that name."""
     name = content_name(folder=folder, sha256=sha256, suffix=suffix)
-    if not _is_kept(name, len(content)):
-        default_storage.save(name, ContentFile(content))
-    return name
+    return _keep(io.BytesIO(content), name)
 
 
 def content_name(*, folder: str, sha256: str, suffix: str) -> str:
@@ -40,15 +39,28 @@ def content_name(*, folder: str, sha256: str, suffix: str) -> str:
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
 
 
-def _is_kept(name: str, byte_size: int) -> bool:
-    """Say whether the content is there, whole.
-
-    A file of this name and size is the same content, kept by an earlier run. One of another size
-    was cut off while it was written: it is removed.
-    """
+def _keep(stream: BinaryIO, name: str) -> str:
+    """Store a stream, whole or not at all; what has this name already is the same content."""
     if not default_storage.exists(name):
-        return False
-    if default_storage.size(name) == byte_size:
-        return True
-    default_storage.delete(name)
-    return False
+        try:
+            target = Path(default_storage.path(name))
+        except NotImplementedError:  # an object store, which shows nothing before it has it all
+            return default_storage.save(name, File(stream))
+        _write_whole(stream, target)
+    return name
+
+
+def _write_whole(stream: BinaryIO, target: Path) -> None:
+    """Write beside the target, then take its place: nobody ever sees a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".arriving-")
+    try:
+        with os.fdopen(handle, "wb") as arriving:
+            shutil.copyfileobj(stream, arriving, 1 << 20)
+            arriving.flush()
+            os.fsync(arriving.fileno())
+        Path(draft).chmod(_FILE_MODE)
+        Path(draft).replace(target)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

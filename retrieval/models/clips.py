@@ -122,6 +122,8 @@ class ClipProfile(models.Model):
             models.CheckConstraint(
                 condition=vector_fills_space(), name="retrieval_clipprofile_fills_space"
             ),
+            # Target of the windows' foreign key on (profile, classes).
+            models.UniqueConstraint(fields=["id", "classes"], name="retrieval_clipprofile_size"),
         ]
         indexes = [
             models.Index(
@@ -137,6 +139,7 @@ class ClipWindow(models.Model):
     """One window of a recording, as the model gave it: the parts of a profile's mean."""
 
     profile = models.ForeignKey(ClipProfile, on_delete=models.CASCADE, related_name="windows")
+    classes = models.PositiveIntegerField()
     position = models.PositiveIntegerField()
     start_s = models.FloatField()
     distribution = DistributionField()
@@ -148,6 +151,9 @@ class ClipWindow(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(start_s__gte=0), name="retrieval_clipwindow_starts_in_clip"
+            ),
+            models.CheckConstraint(
+                condition=vector_fills_space(), name="retrieval_clipwindow_fills_space"
             ),
         ]
 
@@ -173,6 +179,9 @@ class ImportItem(models.Model):
     path = models.CharField(max_length=1000, help_text="As the manifest has it.")
     byte_size = models.BigIntegerField()
     modified_ns = models.BigIntegerField()
+    row_digest = models.CharField(
+        max_length=64, blank=True, default="", help_text="Of what the manifest said about the file."
+    )
     outcome = models.CharField(max_length=10, choices=Outcome)
     code = models.CharField(max_length=64, blank=True, default="")
     detail = models.TextField(blank=True, default="")

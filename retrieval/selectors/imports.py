@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from retrieval.models import ImportItem
 
 
-def finished_items(source: str, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return size and time of change of the files that need no further look, by path.
+@dataclass(frozen=True, slots=True)
+class SettledItem:
+    """What an earlier run found of a file that came to a good end."""
+
+    byte_size: int
+    modified_ns: int
+    row_digest: str
+    imported_clip_id: int | None
+
+
+def settled_items(source: str, paths: Sequence[str]) -> dict[str, SettledItem]:
+    """Return the files that need no further look unless they changed, by path.
 
     Failed ones are missing here: a newer program may read what an older one could not.
     """
-    rows = (
-        ImportItem.objects.filter(source=source, path__in=paths)
-        .exclude(outcome=ImportItem.Outcome.FAILED)
-        .values_list("path", "byte_size", "modified_ns")
+    rows = ImportItem.objects.filter(source=source, path__in=paths).exclude(
+        outcome=ImportItem.Outcome.FAILED
     )
-    return {path: (byte_size, modified_ns) for path, byte_size, modified_ns in rows}
+    return {
+        row.path: SettledItem(
+            row.byte_size,
+            row.modified_ns,
+            row.row_digest,
+            row.clip_id if row.outcome == ImportItem.Outcome.IMPORTED else None,
+        )
+        for row in rows
+    }
 
 
 def settled_count(source: str) -> int:

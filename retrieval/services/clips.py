@@ -24,6 +24,14 @@ from retrieval.services.library import advance_snapshot
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFiles:
+    """Names in the storage; no preview where browsers play the original."""
+
+    original: str
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewClip:
     """A recording that is ready to be stored.
 
@@ -34,7 +42,7 @@ class NewClip:
     sha256: str
     byte_size: int
     facts: RecordingFacts
-    preview: Path | None
+    files: KeptFiles
     item: ImportItem
     windows: NDArray[np.float64]
     starts_s: Sequence[float]
@@ -72,6 +80,23 @@ def metadata_problem(entry: ManifestEntry) -> RowProblem | None:
     return None
 
 
+def keep_files(file: Path, *, sha256: str, facts: RecordingFacts) -> KeptFiles:
+    """Copy a recording and its preview into the storage; the format names them, not the user."""
+    original = media.keep(file, folder="recordings", sha256=sha256, suffix=f".{facts.container}")
+    preview = facts.preview_path
+    if preview is None:
+        return KeptFiles(original, "")
+    return KeptFiles(
+        original,
+        media.keep(preview, folder="previews", sha256=sha256, suffix=preview.suffix),
+    )
+
+
+def update_metadata(clip_id: int, entry: ManifestEntry) -> None:
+    """Let a clip say what its manifest says now: a licence may have been corrected."""
+    Clip.objects.filter(pk=clip_id).update(**_metadata(entry))
+
+
 def store_clips(
     news: Sequence[NewClip], *, source: str, space: Space, model_version: str
 ) -> StoredClips:
@@ -79,12 +104,11 @@ def store_clips(
 
     One whose content another import stored meanwhile is recorded as a duplicate.
     """
-    files = {new.sha256: _keep_files(new) for new in news}
     with transaction.atomic():
         snapshot = advance_snapshot()
-        known = existing_sha256(files)
+        known = existing_sha256([new.sha256 for new in news])
         fresh = [new for new in news if new.sha256 not in known]
-        clips = [_clip(new, files[new.sha256], snapshot) for new in fresh]
+        clips = [_clip(new, snapshot) for new in fresh]
         Clip.objects.bulk_create(clips)
         _store_profiles(fresh, clips, space=space, model_version=model_version, snapshot=snapshot)
         ids = known | {clip.sha256: clip.pk for clip in clips}
@@ -104,29 +128,26 @@ def record_items(items: Sequence[ImportItem], *, source: str) -> None:
         items,
         update_conflicts=True,
         unique_fields=["source", "path"],
-        update_fields=["byte_size", "modified_ns", "outcome", "code", "detail", "clip"],
+        update_fields=[
+            "byte_size",
+            "modified_ns",
+            "outcome",
+            "row_digest",
+            "code",
+            "detail",
+            "clip",
+        ],
     )
 
 
-def _keep_files(new: NewClip) -> tuple[str, str]:
-    suffix = new.entry.file.suffix.lower()
-    original = media.keep(new.entry.file, folder="recordings", sha256=new.sha256, suffix=suffix)
-    if new.preview is None:
-        return original, ""
-    preview = media.keep(
-        new.preview, folder="previews", sha256=new.sha256, suffix=new.preview.suffix
-    )
-    return original, preview
-
-
-def _clip(new: NewClip, files: tuple[str, str], snapshot: int) -> Clip:
+def _clip(new: NewClip, snapshot: int) -> Clip:
     facts = new.facts
     now = timezone.now()
     return Clip(
         sha256=new.sha256,
         **_metadata(new.entry),
-        original=files[0],
-        preview=files[1],
+        original=new.files.original,
+        preview=new.files.preview,
         media_type=facts.media_type,
         byte_size=new.byte_size,
         duration_s=facts.duration_s,
@@ -178,7 +199,13 @@ def _store_profiles(
     ClipProfile.objects.bulk_create(profiles)
     ClipWindow.objects.bulk_create(
         [
-            ClipWindow(profile=profile, position=position, start_s=start_s, distribution=window)
+            ClipWindow(
+                profile=profile,
+                classes=len(space),
+                position=position,
+                start_s=start_s,
+                distribution=window,
+            )
             for new, profile in zip(news, profiles, strict=True)
             for position, (start_s, window) in enumerate(
                 zip(new.starts_s, new.windows, strict=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -23,13 +25,23 @@ from retrieval.engine.spaces import Space
 from retrieval.engine.windows import cut_windows, window_starts
 from retrieval.manifest import ManifestEntry, RowProblem
 from retrieval.models import ImportItem
-from retrieval.selectors.imports import finished_items
+from retrieval.selectors.imports import SettledItem, settled_items
 from retrieval.selectors.library import existing_sha256
-from retrieval.services.clips import NewClip, metadata_problem, record_items, store_clips
+from retrieval.services.clips import (
+    NewClip,
+    keep_files,
+    metadata_problem,
+    record_items,
+    store_clips,
+    update_metadata,
+)
 
 MIN_TAIL_S = 5
 """More than this behind the last whole window is worth a window of its own."""
 
+logger = logging.getLogger(__name__)
+
+_BIGINT_MASK = (1 << 63) - 1  # a clock gone wild must not stop an import
 _SIFT_ENTRIES = 100
 _LOOKAHEAD_RECORDINGS = 24
 
@@ -64,6 +76,7 @@ class _Candidate:
             path=self.entry.path,
             byte_size=self.byte_size,
             modified_ns=self.modified_ns,
+            row_digest=self.entry.digest,
             outcome=outcome,
             code=problem.code if problem else "",
             detail=problem.detail if problem else "",
@@ -150,32 +163,54 @@ class ClipImporter:
     def _candidates(self, entries: Iterable[ManifestEntry]) -> Iterator[_Candidate]:
         stream = iter(entries)
         while chunk := list(islice(stream, _SIFT_ENTRIES)):
-            settled = finished_items(self.source, [entry.path for entry in chunk])
-            for entry in chunk:
-                candidate = self._candidate(entry, settled.get(entry.path))
-                if candidate is not None:
+            settled = settled_items(self.source, [entry.path for entry in chunk])
+            fresh = [
+                candidate
+                for entry in chunk
+                if (candidate := self._candidate(entry, settled.get(entry.path))) is not None
+            ]
+            known = existing_sha256([candidate.sha256 for candidate in fresh])
+            for candidate in fresh:
+                if candidate.sha256 in known:
+                    self._settle_duplicate(candidate, known[candidate.sha256])
+                else:
                     yield candidate
             self.on_progress(self.report)
 
-    def _candidate(
-        self, entry: ManifestEntry, settled: tuple[int, int] | None
-    ) -> _Candidate | None:
+    def _candidate(self, entry: ManifestEntry, settled: SettledItem | None) -> _Candidate | None:
         problem = entry.problem or metadata_problem(entry)
-        if problem is not None:
-            self._fail(_Candidate(entry, 0, 0, ""), problem)
-            return None
-        try:
-            stat = entry.file.stat()
-            fingerprint = (stat.st_size, stat.st_mtime_ns)
-            if fingerprint == settled:
-                self.report.duplicates += 1
-                return None
-            return _Candidate(entry, *fingerprint, media.sha256_of(entry.file))
-        except FileNotFoundError:
-            problem = RowProblem("file_missing", f"{entry.file} does not exist.")
-        except OSError as error:
-            problem = RowProblem("file_unreadable", f"{entry.file}: {error.strerror}.")
+        if problem is None:
+            try:
+                return self._changed(entry, settled)
+            except FileNotFoundError:
+                problem = RowProblem("file_missing", f"{entry.path} does not exist.")
+            except OSError as error:
+                problem = RowProblem("file_unreadable", f"{entry.path}: {error.strerror}.")
         self._fail(_Candidate(entry, 0, 0, ""), problem)
+        return None
+
+    def _changed(self, entry: ManifestEntry, settled: SettledItem | None) -> _Candidate | None:
+        """Return what is new or changed; a row that says something else now is taken over."""
+        status = entry.file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            self._fail(
+                _Candidate(entry, 0, 0, ""), RowProblem("file_not_regular", "It is no plain file.")
+            )
+            return None
+        modified_ns = status.st_mtime_ns & _BIGINT_MASK
+        if settled is None or (settled.byte_size, settled.modified_ns) != (
+            status.st_size,
+            modified_ns,
+        ):
+            return _Candidate(entry, status.st_size, modified_ns, media.sha256_of(entry.file))
+        if settled.row_digest != entry.digest and settled.imported_clip_id is not None:
+            update_metadata(settled.imported_clip_id, entry)
+            item = _Candidate(entry, status.st_size, modified_ns, "").item(
+                ImportItem.Outcome.IMPORTED
+            )
+            item.clip_id = settled.imported_clip_id
+            record_items([item], source=self.source)
+        self.report.duplicates += 1
         return None
 
     # --- decode: in child processes, a bounded number ahead -------------------------------
@@ -190,10 +225,10 @@ class ClipImporter:
                 while ahead:
                     yield from self._finished(*ahead.popleft())
                 yield None
-            known = existing_sha256([candidate.sha256])
-            if known:
-                self._settle_duplicate(candidate, known[candidate.sha256])
-                continue
+                known = existing_sha256([candidate.sha256])
+                if known:
+                    self._settle_duplicate(candidate, known[candidate.sha256])
+                    continue
             folder = self.scratch / candidate.sha256
             folder.mkdir()
             future = self.pool.submit_recording(
@@ -212,10 +247,16 @@ class ClipImporter:
         self, candidate: _Candidate, folder: Path, future: Future[RecordingFacts]
     ) -> Iterator[_Decoded]:
         try:
-            yield _Decoded(candidate, future.result(), folder, folder / "waveform.f32")
+            facts = future.result()
         except DecodeError as error:
             self._fail(candidate, RowProblem(error.code, error.detail))
-            self._clear(candidate, folder)
+        except RuntimeError as error:  # a fault of the decoder's code: no other file is to suffer
+            logger.exception("decoding %s", candidate.entry.path)
+            self._fail(candidate, RowProblem("decoder_fault", str(error).splitlines()[0]))
+        else:
+            yield _Decoded(candidate, facts, folder, folder / "waveform.f32")
+            return
+        self._clear(candidate, folder)
 
     def _clear(self, candidate: _Candidate, folder: Path) -> None:
         shutil.rmtree(folder)
@@ -267,29 +308,39 @@ class ClipImporter:
     # --- store: a group is one transaction ------------------------------------------------
 
     def _store(self, group: list[_Decoded], windows: list[NDArray[np.float64]]) -> None:
+        news = [
+            new
+            for recording, by_window in zip(group, windows, strict=True)
+            if (new := self._new_clip(recording, by_window)) is not None
+        ]
         outcome = store_clips(
-            [
-                NewClip(
-                    entry=recording.candidate.entry,
-                    sha256=recording.candidate.sha256,
-                    byte_size=recording.candidate.byte_size,
-                    facts=recording.facts,
-                    preview=recording.facts.preview_path,
-                    item=recording.candidate.item(ImportItem.Outcome.IMPORTED),
-                    windows=by_window,
-                    starts_s=[
-                        start / self.classifier.sample_rate_hz for start in self._starts(recording)
-                    ],
-                )
-                for recording, by_window in zip(group, windows, strict=True)
-            ],
+            news,
             source=self.source,
             space=self.space,
             model_version=self.classifier.model_version,
         )
         self.report.imported += outcome.stored
-        self.report.duplicates += len(group) - outcome.stored
+        self.report.duplicates += len(news) - outcome.stored
         self.report.audio_seconds += outcome.audio_seconds
+
+    def _new_clip(self, recording: _Decoded, windows: NDArray[np.float64]) -> NewClip | None:
+        """Copy a recording's files; None if it vanished while it was listened to."""
+        candidate, facts = recording.candidate, recording.facts
+        try:
+            files = keep_files(candidate.entry.file, sha256=candidate.sha256, facts=facts)
+        except (FileNotFoundError, PermissionError) as error:
+            self._fail(candidate, RowProblem("file_missing", f"It went away: {error.strerror}."))
+            return None
+        return NewClip(
+            entry=candidate.entry,
+            sha256=candidate.sha256,
+            byte_size=candidate.byte_size,
+            facts=facts,
+            files=files,
+            item=candidate.item(ImportItem.Outcome.IMPORTED),
+            windows=windows,
+            starts_s=[s / self.classifier.sample_rate_hz for s in self._starts(recording)],
+        )
 
     def _settle_duplicate(self, candidate: _Candidate, clip_id: int) -> None:
         item = candidate.item(ImportItem.Outcome.DUPLICATE)

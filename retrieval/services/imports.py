@@ -66,6 +66,8 @@ def run_slice(
                 should_stop=lambda: time.monotonic() > deadline,
             )
             report = importer.run(read_entries(Path(source)))
+            if report.stopped_early:
+                pool.close()  # what was to come next is left to the next slice
     except ManifestError as error:
         jobs.fail(held, code="manifest_invalid", detail=str(error))
         return False

@@ -170,8 +170,8 @@ def test_one_profile_per_photo_space_and_model(clip):
     ("fields", "constraint"),
     [
         ({"distribution": np.full(8, 1 / 8)}, "fills_space"),
-        ({"distribution": np.full(8, 1 / 8), "classes": 8}, "space_size"),
-        ({"space_id": "objects"}, "space_size"),
+        ({"distribution": np.full(8, 1 / 8), "classes": 8}, "fits"),
+        ({"space_id": "objects"}, "fits"),
     ],
 )
 def test_a_profile_has_as_many_values_as_its_space_has_classes(clip, make, fields, constraint):
@@ -195,11 +195,11 @@ def test_a_profile_comes_back_bit_by_bit(clip):
 
 def test_one_window_per_position(clip):
     of = save(profile(clip))
-    save(ClipWindow(profile=of, position=0, start_s=0, distribution=UNIFORM))
+    save(ClipWindow(profile=of, classes=7, position=0, start_s=0, distribution=UNIFORM))
     with broken("retrieval_clipwindow_once"):
-        save(ClipWindow(profile=of, position=0, start_s=20, distribution=UNIFORM))
+        save(ClipWindow(profile=of, classes=7, position=0, start_s=20, distribution=UNIFORM))
     with broken("retrieval_clipwindow_starts_in_clip"):
-        save(ClipWindow(profile=of, position=1, start_s=-1, distribution=UNIFORM))
+        save(ClipWindow(profile=of, classes=7, position=1, start_s=-1, distribution=UNIFORM))
 
 
 def test_a_space_has_classes():

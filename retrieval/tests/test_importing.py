@@ -1,7 +1,13 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,6 +188,115 @@ def test_a_file_that_changed_is_a_new_recording(run, tmp_path):
     tone(tmp_path / "a.wav", hz=1000, seconds=2)
     assert run(source).imported == 1
     assert Clip.objects.count() == 2
+
+
+def test_a_corrected_licence_arrives_without_reading_the_file(run, tmp_path, monkeypatch):
+    tone(tmp_path / "a.wav")
+    run(write_manifest(tmp_path, "a.wav", license="CC0-1.0"))
+    monkeypatch.setattr(media, "sha256_of", lambda path: pytest.fail(f"read {path}"))
+    report = run(write_manifest(tmp_path, "a.wav", license="CC-BY-4.0", author="Ada"))
+    clip = Clip.objects.get()
+    assert (report.duplicates, clip.license, clip.author) == (1, "CC-BY-4.0", "Ada")
+    assert "by/4.0" in clip.license_url
+
+
+def test_file_names_may_hold_any_bytes(run, tmp_path):
+    folder = tmp_path / "archive"
+    tone(folder / "good.wav")
+    odd = folder / os.fsdecode(b"caf\xe9 \xff.wav")
+    tone(folder / "x.wav", hz=900)
+    (folder / "x.wav").rename(odd)
+    report = run(folder)
+    assert (report.imported, report.failed) == (2, [])
+    assert Clip.objects.filter(path="caf\\xe9 \\xff.wav").exists()
+    assert run(folder).duplicates == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("x" * 1001 + ".wav", "path_too_long"), ("a\x00b.wav", "invalid_characters")]
+)
+def test_a_path_that_no_database_keeps_costs_only_itself(run, tmp_path, path, code):
+    tone(tmp_path / "good.wav")
+    report = run(write_manifest(tmp_path, path, "good.wav"))
+    assert report.imported == 1
+    assert [problem.code for _, problem in report.failed] == [code]
+
+
+def test_a_pipe_is_not_waited_for(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert failures(run(write_manifest(tmp_path, "pipe.wav"))) == [("pipe.wav", "file_not_regular")]
+
+
+def test_a_time_beyond_all_clocks_is_no_obstacle(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    os.utime(tmp_path / "a.wav", ns=(0, 2**33 * 10**9))
+    assert run(write_manifest(tmp_path, "a.wav")).imported == 1
+
+
+def test_a_file_that_vanishes_while_it_is_listened_to(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    tone(tmp_path / "b.wav", hz=900)
+
+    class Ear(DummyEar):
+        def classify_windows(self, waveforms):
+            (tmp_path / "a.wav").unlink(missing_ok=True)
+            return super().classify_windows(waveforms)
+
+    report = run(write_manifest(tmp_path, "a.wav", "b.wav"), ear=Ear())
+    assert failures(report) == [("a.wav", "file_missing")]
+    assert [clip.path for clip in Clip.objects.all()] == ["b.wav"]
+
+
+def test_a_fault_of_the_decoder_costs_only_its_file(run, tmp_path, pool, monkeypatch):
+    tone(tmp_path / "a.wav")
+    tone(tmp_path / "b.wav", hz=900)
+    submit = pool.submit_recording
+
+    def faulty(path, **options):
+        future = submit(path, **options)
+        if path.name == "a.wav":
+            future.result()
+            future = Future()
+            future.set_exception(RuntimeError("a fault\nwith a traceback"))
+        return future
+
+    monkeypatch.setattr(pool, "submit_recording", faulty)
+    report = run(write_manifest(tmp_path, "a.wav", "b.wav"))
+    assert (failures(report), report.imported) == ([("a.wav", "decoder_fault")], 1)
+
+
+def test_the_stored_name_comes_from_the_format(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    (tmp_path / "a.wav").rename(tmp_path / "page.html")
+    run(write_manifest(tmp_path, "page.html"))
+    assert str(Clip.objects.get().original.name).endswith(".wav")
+
+
+KILLED_IMPORT = """
+import os, signal, sys, django
+django.setup()
+from pathlib import Path
+from django.conf import settings
+settings.MEDIA_ROOT = Path(sys.argv[1])
+from retrieval import media
+def die(self, target):
+    os.kill(os.getpid(), signal.SIGKILL)
+Path.replace = die
+media.keep(Path(sys.argv[2]), folder="recordings", sha256="ab" * 32, suffix=".wav")
+"""
+
+
+def test_a_copy_that_is_killed_half_way_is_never_taken_for_a_whole_one(tmp_path, media_root):
+    tone(tmp_path / "a.wav")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_IMPORT, str(media_root), str(tmp_path / "a.wav")],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test"},
+        cwd=Path(media.__file__).parents[1],
+    )
+    assert killed.returncode == -signal.SIGKILL
+    name = media.keep(tmp_path / "a.wav", folder="recordings", sha256="ab" * 32, suffix=".wav")
+    with default_storage.open(name) as stream:
+        assert stream.read() == (tmp_path / "a.wav").read_bytes()
 
 
 def test_a_failed_file_is_tried_again(run, tmp_path):

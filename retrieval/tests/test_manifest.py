@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from retrieval.licences import UNKNOWN
@@ -31,6 +33,8 @@ def test_reads_rows_with_paths_relative_to_the_file(tmp_path):
         (",Waves,,,CC0-1.0,,,", "path_required"),
         ("a.ogg,Waves,,,,,,", "licence_required"),
         ("a.ogg,Waves,,,All mine,,,", "licence_unknown"),
+        ("a.ogg,Waves, loud,,Ada,CC0-1.0,,,", "row_has_extra_fields"),
+        ("a.ogg,Wa\x00ves,,,CC0-1.0,,,", "invalid_characters"),
     ],
 )
 def test_a_bad_row_is_marked_and_the_others_go_on(tmp_path, row, code):
@@ -50,6 +54,7 @@ def test_a_row_without_title_gets_one_from_its_file(tmp_path):
     [
         (b"path,title\na,b\n", "lacks the columns tags, author"),
         (b"", "lacks the columns path"),
+        (f"{HEADER.strip()},license\n".encode(), "columns license more than once"),
         (b"\xff\xfe\x00rubbish", "is not a CSV file in UTF-8"),
     ],
 )
@@ -86,3 +91,31 @@ def test_a_folder_is_read_one_directory_at_a_time(tmp_path):
     assert next(stream).path == "d0/x.ogg"
     (tmp_path / "d2" / "late.ogg").touch()
     assert [entry.path for entry in stream] == ["d1/x.ogg", "d2/late.ogg", "d2/x.ogg"]
+
+
+def test_a_manifest_from_a_spreadsheet_has_a_mark_and_other_line_ends(tmp_path):
+    source = tmp_path / "library.csv"
+    text = f"{HEADER}a.ogg,Waves,,,CC0-1.0,,,\n".replace("\n", "\r\n")
+    source.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    [entry] = read_entries(source)
+    assert (entry.path, entry.problem) == ("a.ogg", None)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open/a.ogg").touch()
+    (tmp_path / "shut").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    problems = {entry.path: entry.problem for entry in read_entries(tmp_path)}
+    assert problems["open/a.ogg"] is None
+    assert problems["shut"] is not None
+    assert problems["shut"].code == "folder_unreadable"
+    with pytest.raises(ManifestError, match="cannot be read: Permission denied"):
+        list(read_entries(tmp_path / "shut"))

@@ -17,7 +17,7 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import objects
 from retrieval.management.progress import ImportProgress
-from retrieval.manifest import ManifestError, count_entries, read_entries
+from retrieval.manifest import ManifestError, count_entries, read_entries, storable
 from retrieval.scratch import scratch_folder
 from retrieval.services.importing import ClipImporter, ImportReport
 
@@ -45,6 +45,10 @@ class Command(BaseCommand):
             report = self._import(source.resolve(), quiet=json)
         except (ManifestError, EngineError) as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(
+                f"The import stopped: {error}. What was imported stays; the same command goes on."
+            ) from error
         seconds = time.monotonic() - started
         if json:
             self.stdout.write(_as_json(report, seconds))
@@ -61,7 +65,7 @@ class Command(BaseCommand):
             pool.warm()  # children start while the model is loaded here
             registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
             importer = ClipImporter(
-                source=str(source),
+                source=storable(str(source)),
                 pool=pool,
                 load_classifier=registry.audio_classifier,
                 space=objects(),

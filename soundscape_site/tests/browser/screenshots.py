@@ -30,6 +30,9 @@ from soundscape_site.tests.browser.visitor import (
 
 WIDTHS = (DESKTOP, PHONE)
 
+# A picture of the whole page is longer than the window; the light that fills the window is not.
+_LIGHT_DOWN_TO_THE_END = "body { position: relative } .backdrop { position: absolute }"
+
 _FAIL = """
 from retrieval.models import JobState, Scene
 Scene.objects.filter(pk="{scene_id}").update(
@@ -64,7 +67,8 @@ class Photographer:
         """Keep a picture of the page as it is, once it has come to rest."""
         page.wait_for_timeout(700)  # what fades and grows has arrived
         width = page.viewport_size["width"] if page.viewport_size else 0
-        page.screenshot(path=self._folder / f"{name}-{width}.png", full_page=whole)
+        file = self._folder / f"{name}-{width}.png"
+        page.screenshot(path=file, full_page=whole, style=_LIGHT_DOWN_TO_THE_END)
 
     def take_address(self, path: str, name: str, **options: Any) -> None:
         """Keep pictures of an address in both widths."""
