@@ -12,9 +12,9 @@ ENV PYTHONUNBUFFERED=1 \
 ARG PACKAGES=worker
 
 WORKDIR /app
-COPY requirements.txt ./
+COPY requirements.txt constraints.txt ./
 COPY docker/packages.sh docker/
-RUN docker/packages.sh "$PACKAGES" > /tmp/packages.txt && pip install -r /tmp/packages.txt && rm /tmp/packages.txt
+RUN docker/packages.sh "$PACKAGES" > /tmp/packages.txt && pip install -r /tmp/packages.txt -c constraints.txt && rm /tmp/packages.txt
 
 # The folders of the volumes: a new volume takes over their owner.
 RUN groupadd --system --gid 10001 soundscape \

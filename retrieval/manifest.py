@@ -183,8 +183,8 @@ def _walk(folder: Path) -> Iterator[ManifestEntry]:
                 yield _file_entry(file, folder, collection)
         while unreadable:
             yield _unreadable_folder(unreadable.pop(), folder)
-    if unreadable:
-        raise ManifestError(f"{folder} cannot be read: {unreadable[0].strerror}.")
+    while unreadable:
+        yield _unreadable_folder(unreadable.pop(), folder)
 
 
 def _file_entry(file: Path, folder: Path, collection: str) -> ManifestEntry:

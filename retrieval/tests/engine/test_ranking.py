@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.errors import SpaceMismatchError
-from retrieval.engine.ranking import ExactRanker
+from retrieval.engine.ranking import _CHUNK_ROWS, ExactRanker
 
 
 def ranker_over(rows, *, biases=None, clip_ids=None, excluded=()):
@@ -61,6 +61,28 @@ def test_float32_alone_would_be_wrong_here():
 def test_ties_go_to_the_smaller_clip_id():
     ranker = ranker_over([[-1, -2], [-1, -2], [-1, -2]], clip_ids=[30, 10, 20])
     assert [place.clip_id for place in ranker.rank(np.array([0.5, 0.5]), top=2)] == [10, 20]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 7, 11, 16, 23, 40])
+def test_equal_rows_tie_wherever_they_lie(count):
+    """A matrix product would give equal rows unequal last bits, by their place among the others."""
+    rng = np.random.default_rng(count)
+    for _ in range(10):
+        row = np.log(rng.dirichlet(np.full(1000, 0.3)) + 1e-9)
+        clip_ids = rng.permutation(count) + 1
+        ranker = ranker_over(np.tile(row, (count, 1)), clip_ids=clip_ids)
+        ranked = ranker.rank(rng.dirichlet(np.full(1000, 0.3)), top=count)
+        assert [place.clip_id for place in ranked] == list(range(1, count + 1))
+        assert len({place.score for place in ranked}) == 1
+
+
+def test_equal_rows_tie_across_chunks():
+    rng = np.random.default_rng(5)
+    count = 2 * _CHUNK_ROWS + 1
+    clip_ids = rng.permutation(count) + 1
+    rows = np.tile(np.log(rng.dirichlet(np.ones(7))), (count, 1))
+    ranked = ranker_over(rows, clip_ids=clip_ids).rank(rng.dirichlet(np.ones(7)), top=count)
+    assert [place.clip_id for place in ranked] == list(range(1, count + 1))
 
 
 def test_ranks_count_from_one_and_scores_fall():
