@@ -36,7 +36,6 @@ RUN python -m compileall -q . \
     && DJANGO_SECRET_KEY=no-secret-is-used-while-the-static-files-are-collected \
        DJANGO_ALLOWED_HOSTS=build.invalid \
        DATABASE_URL=postgres://build.invalid/none \
-       DATABASE_OWNER_URL=postgres://build.invalid/none \
        REDIS_URL=redis://build.invalid \
        python manage.py collectstatic --noinput
 

@@ -25,12 +25,16 @@ class ClassTerm:
     advantage_nats : float
         By how many nats it makes this recording better than the average one;
         negative where it makes it worse.
+    divergence_nats : float
+        What it adds to the relative entropy, ``p_c (log p_c - log q_c)``;
+        negative where the recording has more of it than the photo.
     """
 
     label: ClassLabel
     scene_share: float
     clip_share: float
     advantage_nats: float
+    divergence_nats: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,15 @@ class Explanation:
     total_nats : float
         ``sum of terms + rest_nats``: how much smaller the divergence is than
         the library's mean divergence from the same photo.
+    divergence_nats : float
+        The divergence itself: the terms of all classes, the rest's included.
     """
 
     space: str
     terms: tuple[ClassTerm, ...]
     rest_nats: float
     total_nats: float
+    divergence_nats: float
 
 
 def explain(
@@ -65,6 +72,9 @@ def explain(
     count: int = 5,
 ) -> Explanation:
     r"""Return the terms :math:`p_c (\log q_c - \overline{\log q_c})`.
+
+    Kept apart from them, each class carries its term of the divergence,
+    :math:`p_c (\log p_c - \log q_c)`, which is 0 where :math:`p_c = 0`.
 
     Parameters
     ----------
@@ -86,6 +96,7 @@ def explain(
     """
     log_q = np.asarray(clip_log_row, dtype=np.float64)
     advantages = scene.values * (log_q - library_mean_log_row)
+    divergences = _divergence_terms(scene, log_q)
     order = np.argsort(-advantages, kind="stable")[:count]
     terms = tuple(
         ClassTerm(
@@ -93,6 +104,7 @@ def explain(
             scene_share=float(scene.values[index]),
             clip_share=float(np.exp(log_q[index])),
             advantage_nats=float(advantages[index]),
+            divergence_nats=float(divergences[index]),
         )
         for index in order
     )
@@ -102,4 +114,13 @@ def explain(
         terms=terms,
         rest_nats=total - sum(term.advantage_nats for term in terms),
         total_nats=total,
+        divergence_nats=float(divergences.sum()),
     )
+
+
+def _divergence_terms(scene: Distribution, log_q: NDArray[np.float64]) -> NDArray[np.float64]:
+    terms = np.zeros(len(scene))
+    present = scene.values > 0
+    p = scene.values[present]
+    terms[present] = p * (np.log(p) - log_q[present])
+    return terms

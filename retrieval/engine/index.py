@@ -22,7 +22,7 @@ _CLIP_IDS = "clip-ids.i64"
 
 
 class IndexDamagedError(EngineError):
-    """An index folder that does not hold what its header says."""
+    """An index folder that cannot be believed; it is to be made again."""
 
     code = "index_damaged"
 
@@ -102,8 +102,10 @@ class IndexFolder:
     """The index's files: rows are appended, the header is replaced last.
 
     A reader maps as many rows as the header counts, so it never sees a part of
-    an append; what a killed writer left beyond the header is overwritten. One
-    writer at a time is the caller's duty.
+    an append; what a killed writer left beyond the header is overwritten. The
+    rows reach the disk before the header that counts them, so that not even a
+    power cut leaves a header over rows of zeros. One writer at a time is the
+    caller's duty.
 
     Parameters
     ----------
@@ -119,7 +121,13 @@ class IndexFolder:
 
     @property
     def snapshot(self) -> int:
-        """The library's state that the index holds; 0 before the first append."""
+        """The library's state that the index holds; 0 before the first append.
+
+        Raises
+        ------
+        IndexDamagedError
+            If the header is none.
+        """
         return self._read_header().snapshot
 
     def open(self) -> LibraryIndex:
@@ -128,7 +136,7 @@ class IndexFolder:
         Raises
         ------
         IndexDamagedError
-            If the files are shorter than the header says.
+            If the header is none, or the files are shorter than it says.
         """
         header = self._read_header()
         return LibraryIndex(
@@ -172,8 +180,15 @@ class IndexFolder:
                 row_sum += row
                 limit = max(limit, float(np.abs(row).max()))
                 count += 1
+            for stream in (row_file, bias_file, id_file):
+                _sync(stream)
         self._write_header(_Header(self.columns, count, snapshot, limit, row_sum.tolist()))
         return count - header.count
+
+    def clear(self) -> None:
+        """Remove the index; whoever has it open keeps the rows that were mapped."""
+        for name in (_HEADER, _ROWS, _BIASES, _CLIP_IDS):  # the header first: it vouches for them
+            (self.path / name).unlink(missing_ok=True)
 
     def _checked(self, entry: IndexRow) -> NDArray[np.float32]:
         row = np.ascontiguousarray(entry.row, dtype="<f4")
@@ -186,11 +201,15 @@ class IndexFolder:
         return row
 
     def _read_header(self) -> _Header:
+        path = self.path / _HEADER
         try:
-            raw = json.loads((self.path / _HEADER).read_text())
+            header = _parse_header(path.read_bytes())
         except FileNotFoundError:
             return _Header(self.columns, 0, 0, 0.0, [0.0] * self.columns)
-        header = _Header(**raw)
+        except (ValueError, TypeError, KeyError) as error:
+            raise IndexDamagedError(
+                f"{path} is no header ({error!r}); delete {self.path}"
+            ) from error
         if header.columns != self.columns:
             raise SpaceMismatchError(
                 f"{self.path} has {header.columns} columns, the matcher {self.columns}"
@@ -200,8 +219,11 @@ class IndexFolder:
     def _write_header(self, header: _Header) -> None:
         draft = self.path / f".{_HEADER}.{os.getpid()}"
         fields = {name: getattr(header, name) for name in _Header.__dataclass_fields__}
-        draft.write_text(json.dumps(fields))
+        with draft.open("wb") as stream:
+            stream.write(json.dumps(fields).encode())
+            _sync(stream)
         draft.replace(self.path / _HEADER)
+        _sync_directory(self.path)
 
     def _at(self, name: str, offset: int) -> BinaryIO:
         """Open a file for writing at an offset, dropping whatever lies beyond."""
@@ -225,3 +247,38 @@ class IndexFolder:
             raise IndexDamagedError(
                 f"{path} does not hold {shape} values ({error}); delete {self.path}"
             ) from error
+
+
+def _parse_header(raw: bytes) -> _Header:
+    """Return a header, or raise `ValueError`, `TypeError` or `KeyError` for what is none."""
+    fields = json.loads(raw)
+    header = _Header(
+        columns=int(fields["columns"]),
+        count=int(fields["count"]),
+        snapshot=int(fields["snapshot"]),
+        row_limit=float(fields["row_limit"]),
+        row_sum=[float(value) for value in fields["row_sum"]],
+    )
+    if header.count < 0 or header.snapshot < 0 or len(header.row_sum) != header.columns:
+        raise ValueError(
+            f"count {header.count}, snapshot {header.snapshot}, {len(header.row_sum)} sums for "
+            f"{header.columns} columns"
+        )
+    if not np.isfinite([header.row_limit, *header.row_sum]).all():
+        raise ValueError("its sums are not finite")
+    return header
+
+
+def _sync(stream: BinaryIO) -> None:
+    """Wait until what was written lies on the disk."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    """Wait until the names of a directory's files lie on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -38,5 +38,6 @@ def settled_items(source: str, paths: Sequence[str]) -> dict[str, SettledItem]:
 
 
 def settled_count(source: str) -> int:
-    """Return how many files of a source have an outcome, of whatever kind."""
-    return ImportItem.objects.filter(source=source).count()
+    """Return how many files of a source came to a good end; failed ones may be tried again."""
+    items = ImportItem.objects.filter(source=source)
+    return items.exclude(outcome=ImportItem.Outcome.FAILED).count()

@@ -20,8 +20,12 @@ MAX_TRUE_PEAK_DBTP: Final = -1.0
 DUAL_MONO_LU: Final = 3.01
 """One channel comes out of two loudspeakers: twice the power (ITU-R BS.1770 sums channels)."""
 
-FITS_ABOVE_NATS: Final = 0.5
-"""A best match that beats the average recording by less says nothing about the photo."""
+FITS_ABOVE_NATS: Final = 1.0
+"""A best match that beats the average recording by less is said not to fit.
+
+Read off the sample photos: below it lay a clock for a letter box and a crying baby for a gown,
+above it waves for every sea. A calibrated strength takes its place once there are judgements.
+"""
 
 FIRST_ALTERNATIVES: Final = 4
 _WAVEFORM_BINS: Final = 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.engine.index import IndexFolder, IndexRow, LibraryIndex
+from retrieval.engine.index import IndexDamagedError, IndexFolder, IndexRow, LibraryIndex
 from retrieval.engine.matchers import Matcher
 from retrieval.engine.ranking import ExactRanker
 from retrieval.selectors.library import library_state, profiled_clips, removed_clip_ids
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +44,48 @@ class SearchableLibrary:
 def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
     """Return the newest library for a matcher, appending to its index what is missing there.
 
-    Any number of processes may call this at once: one appends, the others wait for it.
+    Any number of processes may call this at once: one appends, the others wait for it. The index
+    is derived from the database: one that cannot be right is made again.
     """
     state = library_state()
     folder = IndexFolder(directory / _folder_name(matcher, state.uuid), columns=matcher.columns)
-    if folder.snapshot < state.snapshot:
-        with _writer_lock(folder.path):
-            _append_newcomers(folder, matcher, up_to=state.snapshot)
-    index = folder.open()
+    with _writer_lock(folder.path):
+        try:
+            index = _brought_up_to(state.snapshot, folder, matcher)
+        except IndexDamagedError as error:
+            logger.warning("Making the index again from the database: %s", error.detail)
+            folder.clear()
+            index = _brought_up_to(state.snapshot, folder, matcher)
     removed = tuple(removed_clip_ids(up_to=index.snapshot))
     return SearchableLibrary(
         snapshot=index.snapshot, index=index, ranker=index.ranker(without=removed), removed=removed
     )
 
 
-def _append_newcomers(folder: IndexFolder, matcher: Matcher, *, up_to: int) -> None:
-    after = folder.snapshot  # read again: another process may have appended while we waited
-    if after >= up_to:
-        return
-    newcomers = profiled_clips(model_versions=matcher.audio_models, after=after, up_to=up_to)
-    folder.append(
-        (IndexRow(clip.clip_id, matcher.row(clip.profiles)) for clip in newcomers), snapshot=up_to
-    )
+def _brought_up_to(snapshot: int, folder: IndexFolder, matcher: Matcher) -> LibraryIndex:
+    """Open the index after appending what came up to a snapshot, unless another process has."""
+    after = folder.snapshot
+    if after < snapshot:
+        newcomers = profiled_clips(model_versions=matcher.audio_models, after=after, up_to=snapshot)
+        folder.append(
+            (IndexRow(clip.clip_id, matcher.row(clip.profiles)) for clip in newcomers),
+            snapshot=snapshot,
+        )
+    elif after > snapshot:
+        _require_that_the_library_reached(after, folder)
+    return folder.open()
+
+
+def _require_that_the_library_reached(snapshot: int, folder: IndexFolder) -> None:
+    """Raise if the index knows a later library than the database, which is a restored one then.
+
+    Asked again, because the library may have grown, and its index with it, while we waited.
+    """
+    newest = library_state().snapshot
+    if snapshot > newest:
+        raise IndexDamagedError(
+            f"{folder.path} holds snapshot {snapshot}, the database is at {newest}"
+        )
 
 
 def _folder_name(matcher: Matcher, library: UUID) -> str:

@@ -10,6 +10,8 @@ from scipy.special import rel_entr
 from retrieval.engine.matchers import Matcher, WeightedSpace
 from retrieval.engine.spaces import objects
 from retrieval.models import Clip, ClipProfile, Library
+from retrieval.selectors.library import library_state, profiled_clips
+from retrieval.services import indexing
 from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
 from retrieval.tests.factories import DUMMY, DUMMY_MATCHER, dummy_space_row, unsaved_clip
@@ -152,3 +154,69 @@ def test_snapshots_come_in_the_order_of_their_numbers(index_directory):
 def test_a_snapshot_needs_a_transaction():
     with pytest.raises(transaction.TransactionManagementError, match="needs the transaction"):
         advance_snapshot()
+
+
+@pytest.mark.parametrize("damage", ["header.json", "rows.f32", "clip-ids.i64"])
+def test_a_damaged_index_is_made_again(make_clip, library, index_directory, caplog, damage):
+    clips = [make_clip(q(seed)) for seed in range(3)]
+    before = library()
+    (path,) = index_directory.glob(f"*/{damage}")
+    path.unlink()  # `before` maps the file: to shorten it would kill this process
+    path.touch()
+    again = library()
+    assert "Making the index again from the database" in caplog.text
+    assert damage in caplog.text
+    assert again.index.clip_ids.tolist() == [clip.pk for clip in clips]
+    np.testing.assert_array_equal(again.index.rows, before.index.rows)
+
+
+def test_an_index_of_a_database_that_was_set_back_is_made_again(make_clip, library, caplog):
+    kept, lost = make_clip(q(1)), make_clip(q(2))
+    library()
+    Clip.objects.filter(pk=lost.pk).delete()
+    Library.objects.update(snapshot=1)  # as a backup from before the second import has it
+    restored = library()
+    assert "holds snapshot 2, the database is at 1" in caplog.text
+    assert (restored.snapshot, restored.index.clip_ids.tolist()) == (1, [kept.pk])
+
+
+def test_an_index_that_grew_while_we_looked_is_not_damaged(make_clip, library, monkeypatch, caplog):
+    make_clip(q(1))
+    stale = library_state()
+    make_clip(q(2))
+    library()
+    answers = [stale]
+    monkeypatch.setattr(
+        indexing, "library_state", lambda: answers.pop() if answers else library_state()
+    )
+    assert (library().snapshot, answers) == (2, [])
+    assert caplog.text == ""
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_of_two_that_find_newcomers_one_appends_them(make_clip, library, monkeypatch):
+    clips = [make_clip(q(seed)) for seed in range(3)]
+    appending, both = [], threading.Event()
+    opened = []
+
+    def slow(**arguments):
+        appending.append(arguments)
+        if len(appending) == 2:
+            both.set()
+        both.wait(0.5)  # time for the other to get here too, if nothing held it back
+        return profiled_clips(**arguments)
+
+    def open_it():
+        try:
+            opened.append(library())
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(indexing, "profiled_clips", slow)
+    threads = [threading.Thread(target=open_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(appending) == 1
+    assert [one.index.clip_ids.tolist() for one in opened] == [[clip.pk for clip in clips]] * 2

@@ -77,19 +77,21 @@ def _embedded_database(role: str) -> dict[str, object]:
     }
 
 
-def _database(variable: str, role: str) -> dict[str, object]:
-    url = os.environ.get(variable)
-    return env.database(url) if url else _embedded_database(role)
+def _databases() -> dict[str, dict[str, object]]:
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        return {
+            "default": _embedded_database(DATABASE_APP_ROLE),
+            "owner": _embedded_database("soundscape_owner"),
+        }
+    owner_url = os.environ.get("DATABASE_OWNER_URL")
+    return {"default": env.database(url)} | (
+        {"owner": env.database(owner_url)} if owner_url else {}
+    )
 
 
-DATABASES: dict[str, dict[str, object]] = {
-    "default": _database("DATABASE_URL", DATABASE_APP_ROLE),
-    "owner": (
-        env.database(os.environ.get("DATABASE_OWNER_URL", os.environ["DATABASE_URL"]))
-        if os.environ.get("DATABASE_URL")
-        else _embedded_database("soundscape_owner")
-    ),
-}
+DATABASES = _databases()
+MIGRATION_DATABASE = "owner"  # not there in processes that are not given its URL
 for _database_settings in DATABASES.values():
     _database_settings["CONN_HEALTH_CHECKS"] = True
 

@@ -21,7 +21,6 @@ if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 
 env.text("DATABASE_URL")
-env.text("DATABASE_OWNER_URL")
 REDIS_URL = env.text("REDIS_URL")
 for _settings in DATABASES.values():
     _settings["CONN_MAX_AGE"] = 60

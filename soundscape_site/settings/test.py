@@ -11,7 +11,8 @@ from soundscape_site.settings.paths import VAR_DIR
 SECRET_KEY = "only-for-tests-" + "x" * 40  # guards nothing
 
 # The owner creates the test database; the application's role is tested by SET ROLE.
-DATABASES = {"default": DATABASES["owner"]}
+DATABASES = {"default": DATABASES.get("owner", DATABASES["default"])}
+MIGRATION_DATABASE = "default"
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = Path("/nonexistent/tests-must-use-the-media-root-fixture")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import redis
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 
 from retrieval import worker_signs
@@ -47,7 +47,7 @@ def broken(*_, **__):
         ("inference worker", health, "worker_alive", lambda: False),
         ("library", health, "clip_count", lambda: 0),
         ("library", health, "clip_count", broken),
-        ("database", health.connection, "cursor", broken),
+        ("database", connection, "cursor", broken),
     ],
 )
 def test_a_part_that_is_down_is_named(ready, monkeypatch, part, target, attribute, value):

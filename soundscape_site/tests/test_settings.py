@@ -15,7 +15,6 @@ PRODUCTION = {
     "DJANGO_SECRET_KEY": "".join(chr(97 + i % 26) for i in range(60)),
     "DJANGO_ALLOWED_HOSTS": "sound.example",
     "DATABASE_URL": "postgres://app@db/sound",
-    "DATABASE_OWNER_URL": "postgres://owner@db/sound",
     "REDIS_URL": "redis://redis:6379/0",
 }
 
@@ -41,6 +40,19 @@ def test_production_does_not_guess(tmp_path, name):
     result = django("check", var=tmp_path, **given)
     assert result.returncode != 0
     assert name in result.stderr
+
+
+def test_only_who_migrates_needs_the_owners_url(tmp_path):
+    show = ("-c", "from django.conf import settings; print(sorted(settings.DATABASES))")
+    owner = {"DATABASE_OWNER_URL": "postgres://owner@db/sound"}
+    shown = [
+        django("shell", "-v0", *show, var=tmp_path, **PRODUCTION | more).stdout.strip()
+        for more in ({}, owner)
+    ]
+    assert shown == ["['default']", "['default', 'owner']"]
+    refused = django("migrate", var=tmp_path, **PRODUCTION)
+    assert refused.returncode == 1
+    assert refused.stderr.strip().endswith("set DATABASE_OWNER_URL beside DATABASE_URL.")
 
 
 @pytest.mark.parametrize(

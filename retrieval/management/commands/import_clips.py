@@ -16,6 +16,7 @@ from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import objects
+from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ImportProgress
 from retrieval.manifest import ManifestError, count_entries, read_entries, storable
 from retrieval.scratch import scratch_folder
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *, source: Path, json: bool, **options: Any) -> None:
         """Run the import and report."""
+        require_migrated_database()
         started = time.monotonic()
         os.nice(_NICENESS)
         try:

@@ -14,6 +14,7 @@ from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import DecodeError, EngineError
 from retrieval.engine.matchers import matcher_named
 from retrieval.engine.registry import ModelRegistry
+from retrieval.management.guards import require_migrated_database
 from retrieval.management.match_report import PhotoReport, as_json, as_table
 from retrieval.services.matching import SoundFinder
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         """Match photo by photo; one bad photo costs only itself."""
         if top < 1:
             raise CommandError(f"--top must be at least 1, got {top}.")
+        require_migrated_database()
         try:
             failed = self._match_all(photos, top, as_json_lines=json)
         except EngineError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.manifest import count_entries
 from retrieval.selectors.imports import settled_count
@@ -20,16 +20,25 @@ class Command(BaseCommand):
     help = "Create the tables; if the library is empty, import the starter library."
 
     def handle(self, **options: Any) -> None:
-        """Do what is missing, say what was done."""
+        """Do what is missing, say what was done.
+
+        Files that failed are tried again each time: it is soon done, and a newer program may read
+        what an older one could not.
+        """
         call_command("migrate", verbosity=0)
         manifest = self._starter_manifest()
-        started = settled_count(str(manifest.resolve()))
-        finished = started and started >= count_entries(manifest)
-        if finished or (clip_count() and not started):
+        settled = settled_count(str(manifest.resolve()))
+        finished = settled and settled >= count_entries(manifest)
+        if finished or (clip_count() and not settled):
             self.stdout.write(f"The library holds {clip_count()} recordings.")
             return
         self.stdout.write(f"Importing the starter library, {manifest}")
         call_command("import_clips", str(manifest))
+        if not clip_count():
+            raise CommandError(
+                f"no recording of {manifest} could be imported; the library is empty "
+                "[library_empty]"
+            )
 
     def _starter_manifest(self) -> Path:
         shared: Path = settings.SOUNDSCAPE_SHARED_LIBRARY

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import rel_entr
 
 from retrieval.engine.divergence import relative_entropy
 from retrieval.engine.explanation import explain
@@ -44,6 +45,34 @@ def test_largest_first_with_both_shares(space, case):
     for term in terms:
         assert term.scene_share == pytest.approx(scene.values[term.label.index])
         assert term.clip_share == pytest.approx(clips[0].values[term.label.index])
+
+
+def test_terms_of_the_divergence_are_kept_apart_and_sum_to_it(space, case):
+    scene, clips, rows = case
+    explanation = explain(
+        space, scene=scene, clip_log_row=rows[3], library_mean_log_row=rows.mean(axis=0),
+        count=len(space),
+    )  # fmt: skip
+    p, q = scene.values, clips[3].values
+    expected = rel_entr(p, q)
+    for term in explanation.terms:
+        assert term.divergence_nats == pytest.approx(expected[term.label.index], abs=1e-12)
+    shown = sum(term.divergence_nats for term in explanation.terms)
+    divergence = relative_entropy(scene, clips[3])
+    assert shown == pytest.approx(divergence, abs=1e-9)
+    assert explanation.divergence_nats == pytest.approx(divergence, abs=1e-9)
+    few = explain(space, scene=scene, clip_log_row=rows[3], library_mean_log_row=rows[0], count=1)
+    assert few.divergence_nats == explanation.divergence_nats
+
+
+def test_a_class_that_the_photo_does_not_show_adds_nothing(space, case):
+    _, _, rows = case
+    certain = space.scene_profile(np.eye(len(space))[2])
+    explanation = explain(
+        space, scene=certain, clip_log_row=rows[1], library_mean_log_row=rows.mean(axis=0)
+    )
+    assert explanation.divergence_nats == -rows[1][2]
+    assert {term.divergence_nats for term in explanation.terms} == {0.0, -rows[1][2]}
 
 
 def test_in_a_library_of_one_nothing_is_better_than_average(space, case):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -89,3 +92,71 @@ def test_an_index_of_another_matcher_is_refused(folder):
     folder.append(rows(1), snapshot=1)
     with pytest.raises(SpaceMismatchError, match="has 3 columns, the matcher 7"):
         IndexFolder(folder.path, columns=7).open()
+
+
+HEADER = '{"columns": 3, "count": 1, "snapshot": 1, "row_limit": 1.0, "row_sum": [-1, -1, -1]}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        HEADER[:-9],
+        "\x00" * 80,
+        "[1, 2]",
+        "null",
+        "{}",
+        HEADER.replace('"count": 1', '"count": -1'),
+        HEADER.replace('"snapshot": 1', '"snapshot": "soon"'),
+        HEADER.replace("[-1, -1, -1]", "[-1]"),
+        HEADER.replace("[-1, -1, -1]", "[-1, -1, NaN]"),
+    ],
+)
+def test_a_header_that_is_none_is_named(folder, header):
+    folder.append(rows(1), snapshot=1)
+    (folder.path / "header.json").write_text(header)
+    with pytest.raises(IndexDamagedError, match=r"header\.json is no header .* delete"):
+        folder.open()
+    with pytest.raises(IndexDamagedError, match=r"header\.json is no header"):
+        folder.append(rows(2), snapshot=2)
+
+
+def test_the_header_of_that_test_is_one_when_left_alone(folder):
+    folder.append(rows(1), snapshot=1)
+    (folder.path / "header.json").write_text(HEADER)
+    assert folder.open().clip_ids.tolist() == [1]
+
+
+def test_rows_lie_on_the_disk_before_the_header_that_counts_them(folder, monkeypatch):
+    """A power cut keeps what was synced and may keep any of the rest: the order is the promise."""
+    events = []
+    fsync, replace = os.fsync, Path.replace
+
+    def seen_fsync(descriptor):
+        opened = Path(f"/proc/self/fd/{descriptor}").readlink()
+        size = opened.stat().st_size if opened.is_file() else None
+        events.append((opened.name.strip(".").removesuffix(f".{os.getpid()}"), size))
+        fsync(descriptor)
+
+    def seen_replace(path, target):
+        events.append(("replaced", None))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", seen_fsync)
+    monkeypatch.setattr(Path, "replace", seen_replace)
+    folder.append(rows(1, 2), snapshot=1)
+    header_bytes = (folder.path / "header.json").stat().st_size
+    assert events == [
+        ("rows.f32", 24), ("biases.f64", 16), ("clip-ids.i64", 16),
+        ("header.json", header_bytes), ("replaced", None), (folder.path.name, None),
+    ]  # fmt: skip
+
+
+def test_a_cleared_index_begins_anew_and_spares_its_readers(folder):
+    folder.append(rows(1, 2), snapshot=5)
+    reader = folder.open()
+    folder.clear()
+    assert folder.snapshot == 0
+    folder.append(rows(7), snapshot=1)
+    assert reader.rows.tolist() == [[-1, -1, -1], [-2, -2, -2]]
+    assert folder.open().clip_ids.tolist() == [7]

@@ -27,31 +27,35 @@ REQUIRED_BY: Final = ("CI", "SOUNDSCAPE_REQUIRE_BROWSER")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is here; under `pytest -n 2 --dist loadgroup` it all shares one site."""
+    missing = _missing()
+    required = any(os.environ.get(name) for name in REQUIRED_BY)
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
+            if missing and not required:
+                item.add_marker(pytest.mark.skip(f"browser tests left out: {missing}"))
+
+
+def _missing() -> str:
+    """Say what these tests need and do not find; nothing if all is there."""
+    if shutil.which(chromium_path()) is None:
+        return (
+            f"no Chromium at {chromium_path()}; apt-get install chromium, "
+            "or say where it is by SOUNDSCAPE_CHROMIUM"
+        )
+    if not (LIBRARY.is_dir() and PHOTOS.is_dir()):
+        return "no ../shared/library and ../shared/photos beside this checkout"
+    return ""
 
 
 # These live as long as the package, not the session: while Playwright runs, its thread has an
 # event loop, and Django would refuse database work in the tests that follow.
 @pytest.fixture(scope="package")
-def chromium() -> str:
-    """The browser to drive."""
-    path = chromium_path()
-    if shutil.which(path) is None:
-        reason = f"no Chromium at {path}; apt-get install chromium, or set SOUNDSCAPE_CHROMIUM"
-        if any(os.environ.get(name) for name in REQUIRED_BY):
-            pytest.fail(reason)
-        pytest.skip(f"browser tests left out: {reason}")
-    return path
-
-
-@pytest.fixture(scope="package")
-def site(chromium: str) -> Iterator[Site]:
+def site() -> Iterator[Site]:
     """The whole site; `empty_front` is its front page before the first recording came."""
-    if not (LIBRARY.is_dir() and PHOTOS.is_dir()):
-        pytest.skip("browser tests left out: ../shared is not beside this checkout")
+    if missing := _missing():
+        pytest.fail(f"browser tests are required here: {missing}")
     running = Site()
     try:
         running.start()
@@ -63,11 +67,13 @@ def site(chromium: str) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def browser(chromium: str, site: Site) -> Iterator[Browser]:
+def browser(site: Site) -> Iterator[Browser]:
     """One browser, with the rules for autoplay that visitors have."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        running = playwright.chromium.launch(
+            executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS
+        )
         yield running
         running.close()
 

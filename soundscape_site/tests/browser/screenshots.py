@@ -30,9 +30,6 @@ from soundscape_site.tests.browser.visitor import (
 
 WIDTHS = (DESKTOP, PHONE)
 
-# A picture of the whole page is longer than the window; the light that fills the window is not.
-_LIGHT_DOWN_TO_THE_END = "body { position: relative } .backdrop { position: absolute }"
-
 _FAIL = """
 from retrieval.models import JobState, Scene
 Scene.objects.filter(pk="{scene_id}").update(
@@ -64,11 +61,17 @@ class Photographer:
         visitor.leave()
 
     def take(self, page: Page, name: str, *, whole: bool = True) -> None:
-        """Keep a picture of the page as it is, once it has come to rest."""
+        """Keep a picture of the page as it is, once it has come to rest.
+
+        For the whole page the window grows: Playwright's own full-page pictures lose what a touch
+        screen changes, and the light behind the page ends where the window did.
+        """
+        width, height = _window(page)
+        if whole:
+            page.set_viewport_size({"width": width, "height": _length(page)})
         page.wait_for_timeout(700)  # what fades and grows has arrived
-        width = page.viewport_size["width"] if page.viewport_size else 0
-        file = self._folder / f"{name}-{width}.png"
-        page.screenshot(path=file, full_page=whole, style=_LIGHT_DOWN_TO_THE_END)
+        page.screenshot(path=self._folder / f"{name}-{width}.png")
+        page.set_viewport_size({"width": width, "height": height})
 
     def take_address(self, path: str, name: str, **options: Any) -> None:
         """Keep pictures of an address in both widths."""
@@ -150,6 +153,18 @@ class Photographer:
                 self.take(page, "alternatives-expanded")
                 path = page.url.removeprefix(self._site.url)
         return path
+
+
+def _window(page: Page) -> tuple[int, int]:
+    size = page.viewport_size
+    assert size is not None
+    return size["width"], size["height"]
+
+
+def _length(page: Page) -> int:
+    """Return how long the page is; without its own scripts this one still runs."""
+    length: int = page.evaluate("document.documentElement.scrollHeight")
+    return length
 
 
 def _hold_back(page: Page, address: str) -> list[Route]:

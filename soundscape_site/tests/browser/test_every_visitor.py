@@ -86,8 +86,8 @@ def test_keys_alone_lead_from_the_front_page_to_a_sound(front):
 
     front.keyboard.press("Tab")
     assert focused(".skip-link")
-    tab_to("#photo")
-    with front.expect_file_chooser() as chooser:
+    with front.expect_file_chooser() as chooser:  # listened for well before it opens
+        tab_to("#photo")
         front.keyboard.press("Enter")
     chooser.value.set_files(PHOTOS / "kodim13.png")
     wait_for_result(front)
@@ -120,6 +120,14 @@ def test_without_javascript_the_form_the_waiting_and_the_player_work(visit):
     expect(page.locator(".alternative audio")).to_have_count(4)
     page.get_by_role("link", name="Show 15 more").click()
     expect(page.locator(".alternative audio")).to_have_count(19)
+
+
+def test_without_javascript_the_form_fits_the_smallest_window(visit):
+    page = visit("/", width=SMALLEST, java_script_enabled=False)
+    zone, field = (page.locator(part).bounding_box() for part in (".drop-zone", "#photo"))
+    assert zone["x"] <= field["x"]
+    assert field["x"] + field["width"] <= zone["x"] + zone["width"]
+    assert too_wide(page) == []
 
 
 def test_without_javascript_a_refusal_has_words_too(visit, tmp_path):

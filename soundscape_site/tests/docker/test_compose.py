@@ -31,6 +31,7 @@ FIXED = {
     "SOUNDSCAPE_MODEL_DIR": "a volume lies where models are looked for first",
     "SOUNDSCAPE_SAMPLE_PHOTOS": "needs a mount of its own",
 }
+OWNER = "DATABASE_OWNER_URL"  # the one variable that one service alone may know
 
 
 def variables_read():
@@ -50,7 +51,8 @@ def variables_read():
 def test_every_setting_can_be_given():
     images = " ".join(line for path in DOCKERFILES for line in instructions(path, "ENV"))
     given = set.intersection(*(set(service["environment"]) for service in OURS.values()))
-    assert variables_read() - given - set(re.findall(r"(\w+)=", images)) == FIXED.keys()
+    missing = variables_read() - given - set(re.findall(r"(\w+)=", images))
+    assert missing == FIXED.keys() | {OWNER}
 
 
 @pytest.mark.parametrize("name", ["web", "migrate"])
@@ -75,7 +77,9 @@ def test_secrets_have_no_default_and_are_asked_for():
     assert asked.keys() == used.keys()
 
 
-def test_only_the_one_off_that_migrates_gets_the_owners_password():
+def test_only_the_one_off_that_migrates_gets_the_owners_url_and_password():
+    given = {name for name, service in OURS.items() if OWNER in service["environment"]}
+    assert given == {"migrate"}
     knowing = {name for name, service in SERVICES.items() if "OWNER_PASSWORD" in str(service)}
     assert knowing == {"postgres", "migrate"}
 
@@ -116,5 +120,5 @@ def test_the_servers_cannot_be_reached_from_outside():
 def test_every_setting_is_documented():
     page = (BASE_DIR / "docs" / "deployment.md").read_text()
     rows = set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE))
-    elsewhere = {"DJANGO_SETTINGS_MODULE", "SOUNDSCAPE_POSTGRES_USER"}
+    elsewhere = {"DJANGO_SETTINGS_MODULE", "SOUNDSCAPE_POSTGRES_USER", "SOUNDSCAPE_VAR_DIR"}
     assert rows == variables_read() | elsewhere

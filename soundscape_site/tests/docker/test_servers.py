@@ -153,6 +153,9 @@ def run(service, variables):
 
 def test_the_owner_migrates_and_the_program_works_without_ddl(container):
     refused = run("migrate", container("web"))
+    assert "set DATABASE_OWNER_URL" in refused.stderr
+    as_program = {"DATABASE_OWNER_URL": container("web")["DATABASE_URL"]}
+    refused = run("migrate", container("web") | as_program)
     assert "permission denied for schema public" in refused.stderr
     migrated = run("migrate", container("migrate"))
     assert migrated.returncode == 0, migrated.stderr

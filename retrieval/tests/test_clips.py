@@ -1,0 +1,101 @@
+"""How recordings are stored: all of a group or none, each content once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.db import DatabaseError
+
+from retrieval.engine.audio import RecordingFacts
+from retrieval.manifest import ManifestEntry
+from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
+from retrieval.services.clips import KeptFiles, NewClip, store_clips
+from retrieval.tests.factories import DUMMY, dummy_space_row
+
+SOURCE = "/sounds/library.csv"
+FACTS = RecordingFacts(
+    duration_s=2.5, sample_rate_hz=8000, channels=1, container="wav", codec="pcm_s16le",
+    media_type="audio/wav", loudness_lufs=-20.0, true_peak_dbtp=-3.0, peaks=bytes(800),
+    sample_peak=0.7, browser_playable=True, preview_path=None,
+)  # fmt: skip
+
+
+def new_clip(path, *, content, seed=1):
+    windows = np.random.default_rng(seed).dirichlet(np.ones(7), size=3)
+    return NewClip(
+        entry=ManifestEntry(path=path, file=Path("/sounds", path), title=path, license="CC0-1.0"),
+        sha256=content * 64,
+        byte_size=1000,
+        facts=FACTS,
+        files=KeptFiles(f"recordings/{content}.wav", ""),
+        item=ImportItem(path=path, byte_size=1000, modified_ns=1, outcome="imported"),
+        windows=windows,
+        starts_s=[0.0, 1.0, 2.0],
+    )
+
+
+def store(*news):
+    return store_clips(news, source=SOURCE, space=DUMMY, model_version=DUMMY.audio_model)
+
+
+def outcomes():
+    return {item.path: (item.outcome, item.clip_id) for item in ImportItem.objects.all()}
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_group_that_fails_half_way_leaves_nothing(monkeypatch):
+    """The windows come last but for the items: by then clips and profiles are written."""
+    dummy_space_row()
+    original = ClipWindow.objects.bulk_create
+
+    def half_way(windows, **options):
+        original(windows[: len(windows) // 2], **options)
+        assert (Clip.objects.count(), ClipProfile.objects.count()) == (2, 2)
+        assert ClipWindow.objects.count() == 3
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(ClipWindow.objects, "bulk_create", half_way)
+    with pytest.raises(DatabaseError, match="the disk is full"):
+        store(new_clip("a.wav", content="a"), new_clip("b.wav", content="b"))
+    assert not Clip.objects.exists()
+    assert not ClipProfile.objects.exists()
+    assert not ClipWindow.objects.exists()
+    assert not ImportItem.objects.exists()
+    assert Library.objects.get().snapshot == 0
+
+
+@pytest.mark.django_db
+def test_a_group_is_stored_in_one_snapshot():
+    dummy_space_row()
+    stored = store(new_clip("a.wav", content="a"), new_clip("b.wav", content="b"))
+    assert (stored.stored, stored.audio_seconds) == (2, 5.0)
+    assert set(Clip.objects.values_list("added_in", flat=True)) == {1}
+    assert set(ClipProfile.objects.values_list("added_in", flat=True)) == {1}
+    assert ClipWindow.objects.count() == 6
+
+
+@pytest.mark.django_db
+def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
+    """It was new when this import looked; it is there now that it is to be stored."""
+    dummy_space_row()
+    ours = [new_clip("theirs.wav", content="a", seed=2), new_clip("ours.wav", content="b")]
+    store_clips(
+        [new_clip("first.wav", content="a")],
+        source="/other.csv", space=DUMMY, model_version=DUMMY.audio_model,
+    )  # fmt: skip
+    theirs = Clip.objects.get()
+    stored = store(*ours)
+    assert (stored.stored, stored.audio_seconds) == (1, 2.5)
+    assert list(Clip.objects.values_list("path", flat=True).order_by("id")) == [
+        "first.wav", "ours.wav",
+    ]  # fmt: skip
+    newer = Clip.objects.get(path="ours.wav")
+    assert outcomes() == {
+        "first.wav": ("imported", theirs.pk),
+        "theirs.wav": ("duplicate", theirs.pk),
+        "ours.wav": ("imported", newer.pk),
+    }
+    profiles = dict(ClipProfile.objects.values_list("clip_id", "added_in"))
+    assert profiles == {theirs.pk: 1, newer.pk: 2}
