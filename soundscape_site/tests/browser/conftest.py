@@ -27,26 +27,25 @@ REQUIRED_BY: Final = ("CI", "SOUNDSCAPE_REQUIRE_BROWSER")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is here; under `pytest -n 2 --dist loadgroup` it all shares one site."""
-    missing = _missing()
-    required = any(os.environ.get(name) for name in REQUIRED_BY)
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
-            if missing and not required:
-                item.add_marker(pytest.mark.skip(f"browser tests left out: {missing}"))
 
 
-def _missing() -> str:
-    """Say what these tests need and do not find; nothing if all is there."""
-    if shutil.which(chromium_path()) is None:
-        return (
-            f"no Chromium at {chromium_path()}; apt-get install chromium, "
-            "or say where it is by SOUNDSCAPE_CHROMIUM"
-        )
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave these tests out where they cannot run; skipped here, all share one line of report."""
     if not (LIBRARY.is_dir() and PHOTOS.is_dir()):
-        return "no ../shared/library and ../shared/photos beside this checkout"
-    return ""
+        pytest.skip("browser tests left out: no ../shared/library and photos beside this checkout")
+    if shutil.which(chromium_path()) is not None:
+        return
+    missing = (
+        f"no Chromium at {chromium_path()}; apt-get install chromium, "
+        "or say where it is by SOUNDSCAPE_CHROMIUM"
+    )
+    if any(os.environ.get(name) for name in REQUIRED_BY):
+        pytest.fail(f"browser tests are required here: {missing}", pytrace=False)
+    pytest.skip(f"browser tests left out: {missing}")
 
 
 # These live as long as the package, not the session: while Playwright runs, its thread has an
@@ -54,8 +53,6 @@ def _missing() -> str:
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """The whole site; `empty_front` is its front page before the first recording came."""
-    if missing := _missing():
-        pytest.fail(f"browser tests are required here: {missing}")
     running = Site()
     try:
         running.start()
