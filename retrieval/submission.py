@@ -16,7 +16,7 @@ from retrieval.engine.matchers import matcher_named
 from retrieval.models import Job, JobState, LibraryImport, Scene
 from retrieval.selectors.jobs import overdue_jobs
 from retrieval.services.imports import request_import
-from retrieval.services.jobs import release_expired
+from retrieval.services.jobs import note_woken, release_expired
 from retrieval.services.scenes import accept_photo
 from retrieval.tasks import find_sounds_for_scene, run_import
 
@@ -40,6 +40,7 @@ def submit_photo(decoded: DecodedPhoto, *, owner_id: int | None = None) -> Scene
         )
         if scene.state == JobState.QUEUED:
             transaction.on_commit(lambda: _wake(find_sounds_for_scene, scene.pk))
+    logger.info("scene %s accepted, %s", scene.pk, scene.state)
     return scene
 
 
@@ -57,17 +58,21 @@ def wake_overdue() -> int:
     for model, task in _TASKS.items():
         woken += release_expired(model)
         for pk in overdue_jobs(model):
-            _wake(task, pk)
+            if not _wake(task, pk):
+                return woken  # no broker: the rest would only wait for it one after the other
+            note_woken(model, pk)
             woken += 1
     return woken
 
 
-def _wake(task: Task[Any, Any], pk: Any) -> None:
+def _wake(task: Task[Any, Any], pk: Any) -> bool:
     """Send a wake-up. One that is lost costs time only: the sweeper sends it again."""
     try:
         task.delay(pk if isinstance(pk, int) else str(pk))
     except OperationalError as error:
         logger.warning("no broker to wake a worker for %s %s: %s", task.name, pk, error)
+        return False
+    return True
 
 
 _TASKS: Final[Mapping[type[Job], Task[Any, Any]]] = {

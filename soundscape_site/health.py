@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 import redis
 from django.conf import settings
-from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import Error as DatabaseError
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from retrieval.selectors.library import clip_count
+from retrieval.selectors.library import library_has_clips
 from retrieval.worker_signs import worker_alive
 
 logger = logging.getLogger(__name__)
+
+HEALTH_PATH: Final = "/healthz"
+_REDIS_WITHIN_S: Final = 1
 
 
 class NotReadyError(Exception):
     """One part of the site does not work; the text says how."""
 
 
+class HealthMiddleware:
+    """Answer /healthz as long as the process can.
+
+    It asks nobody else, and whoever watches the process may call it by any name and without TLS.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer it, or hand on what is asked of the site."""
+        return _alive(request) if request.path == HEALTH_PATH else self.get_response(request)
+
+
 @require_safe
 @never_cache
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer as long as the process can; asks nobody else."""
+def _alive(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
@@ -62,10 +82,17 @@ def _database() -> None:
 
 def _redis() -> None:
     try:
-        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1).ping()
+        _redis_client(settings.REDIS_URL).ping()
     except redis.RedisError as error:
         logger.warning("Redis does not answer: %s", error)
         raise NotReadyError("does not answer") from error
+
+
+@cache
+def _redis_client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_timeout=_REDIS_WITHIN_S, socket_connect_timeout=_REDIS_WITHIN_S
+    )
 
 
 def _worker() -> None:
@@ -75,18 +102,24 @@ def _worker() -> None:
 
 def _library() -> None:
     try:
-        count = clip_count()
+        heard = library_has_clips()
     except DatabaseError as error:
         raise NotReadyError("unknown: the database does not answer") from error
-    if count == 0:
+    if not heard:
         raise NotReadyError("holds no recordings")
 
 
 def _media() -> None:
-    try:
-        default_storage.exists("recordings")
-    except OSError as error:
-        raise NotReadyError(f"cannot be read: {error.strerror}") from error
+    """Ask whether photos can be stored; a folder that is not there yet is made with the first."""
+    if not isinstance(default_storage, FileSystemStorage):
+        return  # somebody else's disk: the first photo that cannot be stored says so
+    folder = Path(default_storage.location)
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise NotReadyError("is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise NotReadyError("cannot be written")
 
 
 _CHECKS: Final[dict[str, Callable[[], None]]] = {

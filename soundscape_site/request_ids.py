@@ -47,7 +47,7 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-def request_id(request: HttpRequest) -> dict[str, str]:
+def request_id(request: HttpRequest | None = None) -> dict[str, str]:
     """Give templates the id, for pages that ask people to quote it."""
     return {"request_id": _current.get()}
 

@@ -7,9 +7,11 @@ from django.urls import include, path
 
 from soundscape_site import health
 
+handler400 = "soundscape_site.error_pages.bad_request"
+handler500 = "soundscape_site.error_pages.server_error"
+
 urlpatterns = [
     path("", include("retrieval.urls")),
     path("admin/", admin.site.urls),
-    path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

@@ -37,6 +37,9 @@ class Job(models.Model):
     failure_code = models.CharField(max_length=64, blank=True, default="")
     failure_detail = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    woken_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the sweeper last woke a worker."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

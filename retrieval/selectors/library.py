@@ -97,3 +97,8 @@ def _of_models(model_versions: Mapping[str, str]) -> Q:
 def clip_count() -> int:
     """Return how many recordings can be heard."""
     return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).count()
+
+
+def library_has_clips() -> bool:
+    """Say whether any recording can be heard, without counting them."""
+    return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).exists()

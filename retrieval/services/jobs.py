@@ -89,7 +89,12 @@ def pause(held: Claim) -> None:
     StaleClaimError
         If the lease was lost.
     """
-    _leave(held, JobState.QUEUED, attempts=0)
+    _leave(held, JobState.QUEUED, attempts=0, woken_at=None)
+
+
+def note_woken(model: type[Job], pk: Any) -> None:
+    """Remember that a worker was woken for a job, so that it is not woken at every round."""
+    model._default_manager.filter(pk=pk).update(woken_at=Now())
 
 
 def release_expired(model: type[Job]) -> int:
@@ -105,7 +110,9 @@ def release_expired(model: type[Job]) -> int:
         failure_detail=f"Given up after {MAX_ATTEMPTS} attempts that ended without a result.",
         **_NO_LEASE,
     )
-    requeued = expired.filter(attempts__lt=MAX_ATTEMPTS).update(state=JobState.QUEUED, **_NO_LEASE)
+    requeued = expired.filter(attempts__lt=MAX_ATTEMPTS).update(
+        state=JobState.QUEUED, woken_at=None, **_NO_LEASE
+    )
     return poisoned + requeued
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from retrieval import media
 from retrieval.decoding import DecodedPhoto
-from retrieval.engine.errors import EngineError
+from retrieval.engine.errors import EngineError, ModelInputError
 from retrieval.engine.matchers import Matcher
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import library_state
@@ -26,7 +26,7 @@ from retrieval.services.runs import model_versions, store_run
 logger = logging.getLogger(__name__)
 
 MATCHES_KEPT: Final = 20
-_LEASE: Final = timedelta(seconds=100)  # beyond the task's hard time limit
+_LEASE: Final = timedelta(seconds=30)  # some hundred times what a photo takes
 _PHOTO_SUFFIX: Final = ".jpg"
 _INPUT_SUFFIX: Final = ".rgb"
 
@@ -101,4 +101,9 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
 def _model_input(scene: Scene, finder: SoundFinder) -> NDArray[np.uint8]:
     with scene.model_input.open("rb") as stream:
         raw: Any = stream.read()
-    return np.frombuffer(raw, dtype=np.uint8).reshape(finder.input_shape)
+    pixels = np.frombuffer(raw, dtype=np.uint8)
+    if pixels.size != np.prod(finder.input_shape):
+        raise ModelInputError(
+            f"{scene.model_input.name} holds {pixels.size} bytes, not {finder.input_shape}"
+        )
+    return pixels.reshape(finder.input_shape)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import socket
+import threading
+from contextlib import suppress
 
 import kombu.exceptions
 import numpy as np
@@ -233,12 +236,94 @@ def test_a_broker_that_is_away_does_not_lose_the_photo(
     assert Scene.objects.get().state == JobState.QUEUED
 
 
+def test_a_request_that_says_it_is_huge_is_not_read(site, clips, settings, monkeypatch):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 1_000
+    monkeypatch.setattr(
+        "django.http.request.HttpRequest._load_post_and_files", lambda _: pytest.fail("read")
+    )
+    answer = Client(enforce_csrf_checks=True).post(
+        "/scenes/", b"x" * 1_002_000, content_type="multipart/form-data; boundary=b"
+    )
+    assert (answer.status_code, answer["Connection"]) == (413, "close")
+    assert refusal(answer).code == "file_too_large"
+
+
+@pytest.fixture
+def silent_broker():
+    """A broker that takes connections and never answers; counts them."""
+    connections: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            with suppress(OSError):
+                while True:
+                    connections.append(server.accept()[0])
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield server.getsockname()[1], connections
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize("broker", ["dead", "silent"])
+def test_a_visitor_waits_for_one_try_of_the_broker_only(
+    site, clips, monkeypatch, silent_broker, broker
+):
+    monkeypatch.undo()
+    port, connections = silent_broker
+    monkeypatch.setattr(
+        app.conf, "broker_url", f"redis://127.0.0.1:{1 if broker == 'dead' else port}/0"
+    )
+    monkeypatch.setattr(app.conf, "broker_write_url", None)
+    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+    monkeypatch.setattr(app, "_pool", None)
+    assert submission._wake(tasks.find_sounds_for_scene, "any") is False
+    assert len(connections) <= 1
+
+
+def test_a_scene_whose_file_is_cut_off_has_failed(site, clips, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(b"short")
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
+
+
+def test_an_accepted_photo_is_in_the_log(site, clips, caplog):
+    upload(site, photo())
+    assert f"scene {Scene.objects.get().pk} accepted" in caplog.text
+
+
 def test_the_sweeper_wakes_what_was_forgotten(site, clips, wake_ups):
     upload(site, photo())
     assert submission.wake_overdue() == 0  # it has only just come
     Scene.objects.update(created_at="2026-01-01T00:00Z")
     assert submission.wake_overdue() == 1
     assert wake_ups == [str(Scene.objects.get().pk)]
+    assert submission.wake_overdue() == 0  # no worker yet: a second message would help nobody
+    Scene.objects.update(woken_at="2026-01-01T00:00Z")
+    assert submission.wake_overdue() == 1
+
+
+def test_without_a_broker_a_round_ends_at_once(site, clips, monkeypatch):
+    for strip in range(3):
+        upload(site, photo(bright_strip=strip))
+    Scene.objects.update(created_at="2026-01-01T00:00Z")
+    tries = []
+
+    def away(pk):
+        tries.append(pk)
+        raise kombu.exceptions.OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", away)
+    assert submission.wake_overdue() == 0
+    assert len(tries) == 1
+    assert not Scene.objects.filter(woken_at__isnull=False).exists()
 
 
 def test_more_alternatives(site, clips, finder):

@@ -57,7 +57,7 @@ def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show the alternatives after the first ones; without htmx the page with all of them."""
     found = get_object_or_404(Scene.objects.select_related("run"), pk=scene_id, run__isnull=False)
-    if getattr(request, "htmx", False):
+    if request.headers.get("HX-Request") == "true":
         alternatives = result_of(found).later
         return render(request, "retrieval/_alternatives.html", {"alternatives": alternatives})
     context = scene_context(request, found)

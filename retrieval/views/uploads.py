@@ -25,7 +25,7 @@ def scene_create(request: HttpRequest) -> HttpResponse:
     """Accept an uploaded photo."""
     refusal = _refusal_by_header(request)
     if refusal is not None:
-        return _refused(request, refusal)
+        return refused(request, refusal)
     return _submitted(request, request.FILES.getlist("photo")[0].read())
 
 
@@ -60,9 +60,9 @@ def _submitted(request: HttpRequest, content: bytes) -> HttpResponse:
         decoded = photo_pool().decode_photo(content)
         scene = submit_photo(decoded, owner_id=owner_id)
     except DecodeError as error:
-        return _refused(request, problem(error.code, error.detail))
+        return refused(request, problem(error.code, error.detail))
     except QueueFullError:
-        return _refused(
+        return refused(
             request, problem("queue_full", "Try again in half a minute; nothing was kept.")
         )
     return _accepted(request, scene)
@@ -77,7 +77,8 @@ def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
     return response
 
 
-def _refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
+def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
+    """Say in words, on the page or in a part of it, why a photo was not taken."""
     if _by_htmx(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
     else:
@@ -92,4 +93,4 @@ def _refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
 
 def _by_htmx(request: HttpRequest) -> bool:
     """Say whether the page will swap the answer in itself."""
-    return bool(getattr(request, "htmx", False))
+    return request.headers.get("HX-Request") == "true"

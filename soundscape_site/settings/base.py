@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -31,16 +32,19 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "soundscape_site.request_ids.RequestIdMiddleware",
+    "soundscape_site.health.HealthMiddleware",  # before any redirect or check of the host's name
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "retrieval.views.upload_limit.UploadLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "soundscape_site.error_pages.DatabaseDownMiddleware",
 ]
 
 ROOT_URLCONF = "soundscape_site.urls"
@@ -92,8 +96,11 @@ def _databases() -> dict[str, dict[str, object]]:
 
 DATABASES = _databases()
 MIGRATION_DATABASE = "owner"  # not there in processes that are not given its URL
+_CONNECT_WITHIN = {"connect_timeout": 2}  # seconds; a URL may say otherwise
 for _database_settings in DATABASES.values():
     _database_settings["CONN_HEALTH_CHECKS"] = True
+    _given: Any = _database_settings.get("OPTIONS", {})
+    _database_settings["OPTIONS"] = _CONNECT_WITHIN | _given
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"

@@ -35,9 +35,14 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 VISIBILITY_TIMEOUT_S = 1800
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": VISIBILITY_TIMEOUT_S,
-    "socket_timeout": 5,
-    "socket_connect_timeout": 2,
+    "socket_timeout": 1.5,
+    "socket_connect_timeout": 1,
     "health_check_interval": 25,
+    # One try to publish: a visitor waits for it, and the sweeper makes up for what was not sent.
+    # Workers reconnect by rules of their own.
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
-# A web request waits no longer than this for a broker that is away; the sweeper makes up for it.
 CELERY_TASK_PUBLISH_RETRY = False

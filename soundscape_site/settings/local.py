@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from soundscape_site.settings import env
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
 from soundscape_site.settings.paths import VAR_DIR
 from soundscape_site.settings.secret_key import load_or_create
 
 DEBUG = False
 SECRET_KEY = load_or_create(VAR_DIR / "secret-key")
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+# `serve` adds the addresses it listens on; never *, which would let other sites read this one.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.names("DJANGO_ALLOWED_HOSTS")]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import redis
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -26,6 +27,7 @@ from soundscape_site.embedded.commands import services_for
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locks import FileLock
 from soundscape_site.embedded.services import Lease, use_services
+from soundscape_site.listening import CannotListenError, Listening
 from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
 from soundscape_site.supervision import ChildSpec, SupervisionError, Supervisor
 from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_QUEUE
@@ -33,6 +35,7 @@ from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_QUEUE
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 2.0
+_LAST_PORT: Final = 65_535
 _GPU_GROWTH: Final = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
@@ -44,30 +47,31 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on")
+        parser.add_argument("--port", type=_port, default=8000, help="port to listen on")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
         """Start everything in order, say when it is ready, run until told to stop."""
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
+        where = Listening(host, port)
         with _site_lock(VAR_DIR / "run" / "site.lock"):
-            _check_port(host, port)
+            _check_free(where)
             call_command("check", tags=["models"], stdout=io.StringIO())
             call_command("collectstatic", interactive=False, verbosity=0)
-            forget_signs()
-            self._run(host, port, stop)
+            self._run(where, stop)
 
-    def _run(self, host: str, port: int, stop: threading.Event) -> None:
+    def _run(self, where: Listening, stop: threading.Event) -> None:
         with ExitStack() as stack:
             services = services_for(sys.argv, os.environ)
             lease = stack.enter_context(use_services(VAR_DIR, services)) if services else None
-            self._supervise(host, port, _Wanted(stop, lease))
+            _forget_earlier_workers()
+            self._supervise(where, _Wanted(stop, lease))
 
-    def _supervise(self, host: str, port: int, wanted: _Wanted) -> None:
+    def _supervise(self, where: Listening, wanted: _Wanted) -> None:
         log = VAR_DIR / "log"
         supervisor = Supervisor(
-            _children(host, port, log),
+            _children(where, log),
             wanted=wanted,
             announce=self._say,
             output=sys.stderr,
@@ -75,7 +79,9 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             if supervisor.start():
-                self._say(f"Ready after {time.monotonic() - began:.1f} s: http://{host}:{port}/")
+                self._say(f"Ready after {time.monotonic() - began:.1f} s: {where.url}")
+                for url in where.urls_elsewhere():
+                    self._say(f"From other machines: {url}")
                 self._say(f"Logs are in {log}. Ctrl-C ends everything.")
                 supervisor.watch()
             self._say("Stopping")
@@ -106,9 +112,13 @@ class _Wanted:
         return True
 
 
-def _children(host: str, port: int, log: Path) -> list[ChildSpec]:
+def _children(where: Listening, log: Path) -> list[ChildSpec]:
     """Return the site's processes in the order in which they start."""
-    environment = os.environ | {"SOUNDSCAPE_BIND": f"{host}:{port}"}
+    hosts = [*os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(","), *where.hosts()]
+    environment = os.environ | {
+        "SOUNDSCAPE_BIND": where.bind,
+        "DJANGO_ALLOWED_HOSTS": ",".join(filter(None, hosts)),
+    }
     child = partial(_child, environment=environment, log=log)
     return [
         child(
@@ -124,7 +134,7 @@ def _children(host: str, port: int, log: Path) -> list[ChildSpec]:
         child(
             "web",
             ("-m", "gunicorn", "-c", "python:soundscape_site.gunicorn", "soundscape_site.wsgi"),
-            is_ready=partial(_answers, host, port),
+            is_ready=partial(_answers, where),
         ),
     ]
 
@@ -169,23 +179,35 @@ def _site_lock(path: Path) -> FileLock:
     return lock
 
 
-def _check_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. "
-                f"Choose another port: make run PORT={port + 1}"
-            ) from error
-
-
-def _answers(host: str, port: int) -> bool:
+def _port(text: str) -> int:
+    """Read a port's number; 0 would be any port, which nobody could find."""
     try:
-        with urllib.request.urlopen(
-            f"http://{host}:{port}/healthz", timeout=1
-        ) as answer:  # our own address
+        port = int(text)
+    except ValueError:
+        port = 0
+    if not 1 <= port <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: those are 1 to {_LAST_PORT}")
+    return port
+
+
+def _check_free(where: Listening) -> None:
+    try:
+        where.check_free()
+    except CannotListenError as error:
+        other = where.port + 1 if where.port < _LAST_PORT else where.port - 1
+        raise CommandError(f"{error}. Choose another port: make run PORT={other}") from error
+
+
+def _forget_earlier_workers() -> None:
+    try:
+        forget_signs()
+    except redis.RedisError as error:
+        raise CommandError(f"Redis, which REDIS_URL names, does not answer: {error}") from error
+
+
+def _answers(where: Listening) -> bool:
+    try:
+        with urllib.request.urlopen(f"{where.url}healthz", timeout=1) as answer:  # our own address
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -41,7 +41,7 @@ _RENDER = """
 import json
 from django.template.loader import render_to_string
 context = {"request_id": "0f3a9c51d27e4b6b8a1c2d3e4f506172", "retry_after_s": 30}
-names = ["400", "403", "403_csrf", "429", "500", "503"]
+names = ["400", "403", "403_csrf", "500", "503"]
 print(json.dumps({name: render_to_string(name + ".html", context) for name in names}))
 """
 

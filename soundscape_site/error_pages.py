@@ -1,0 +1,52 @@
+"""Pages for what went wrong, built without what may have gone wrong: database and visitor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from soundscape_site.request_ids import request_id
+
+logger = logging.getLogger(__name__)
+
+DATABASE_DOWN: Final = "db_unavailable"
+RETRY_AFTER_S: Final = 10
+
+
+class DatabaseDownMiddleware:
+    """Answer 503 while the database is away; what was accepted before is safe there."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Hand on: only what a view raises is of interest."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Turn a database that does not answer into a page that says when to come back."""
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        logger.error("%s: the database does not answer: %s", DATABASE_DOWN, error)
+        response = _page(503, code=DATABASE_DOWN, retry_after_s=RETRY_AFTER_S)
+        response["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what cannot be understood; Django's own page would not show the request's id."""
+    return _page(400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer after a fault of ours; Django's own page would not show the request's id."""
+    return _page(500)
+
+
+def _page(status: int, **context: object) -> HttpResponse:
+    return HttpResponse(render_to_string(f"{status}.html", context | request_id()), status=status)
