@@ -273,10 +273,10 @@ def test_a_visitor_waits_for_one_try_of_the_broker_only(
     site, clips, monkeypatch, silent_broker, broker
 ):
     monkeypatch.undo()
-    port, connections = silent_broker
-    monkeypatch.setattr(
-        app.conf, "broker_url", f"redis://127.0.0.1:{1 if broker == 'dead' else port}/0"
-    )
+    app = tasks.find_sounds_for_scene.app
+    silent_port, connections = silent_broker
+    port = 1 if broker == "dead" else silent_port
+    monkeypatch.setattr(app.conf, "broker_url", f"redis://127.0.0.1:{port}/0")
     monkeypatch.setattr(app.conf, "broker_write_url", None)
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
     monkeypatch.setattr(app, "_pool", None)
