@@ -28,11 +28,11 @@ library: models ## Create the database and import the starter library
 
 setup: library ## Everything `manage.py match PHOTO` needs
 
-run: setup ## Set up and run the site (PORT=8000)
-	@exec $(MANAGE) serve --port $(or $(PORT),8000)
+run: setup ## Set up and run the site (PORT=8000 HOST=127.0.0.1)
+	@exec $(MANAGE) serve --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000)
 
 test: models ## Set up and run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP) ## Style, types, import contracts
 	$(BIN)/ruff format --check .

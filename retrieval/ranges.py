@@ -5,15 +5,18 @@ Django's own FileResponse ignores Range. Rules: RFC 9110, section 14.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import quote_etag
+
+logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES: Final = 1 << 16
 _ONE_RANGE: Final = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})")
@@ -60,52 +63,79 @@ def parse_range(header: str | None, *, size: int) -> ByteRange | None:
 
 
 def stored_file_response(
-    request: HttpRequest, name: str, *, media_type: str, etag: str, max_age_s: int
+    request: HttpRequest,
+    name: str,
+    *,
+    media_type: str,
+    etag: str,
+    cache_control: str,
+    open_end_bytes: int | None = None,
 ) -> HttpResponseBase:
     """Return a stored file, or the part of it that the request asks for.
 
-    The content behind `etag` never changes. The type is ours, never guessed by the browser.
+    The content behind `etag` never changes. The type is ours, never guessed by the browser. With
+    `open_end_bytes`, who asks for everything from some byte on gets no more than that at a time.
+
+    Raises
+    ------
+    Http404
+        If the file is not in the storage.
     """
-    size = default_storage.size(name)
     quoted = quote_etag(etag)
-    try:
-        part = _requested_part(request, size=size, etag=quoted)
-    except UnsatisfiableRangeError:
-        refused = HttpResponse(status=416)
-        refused["Content-Range"] = f"bytes */{size}"
-        return refused
+    size = _size(name)
     response: HttpResponseBase | None = get_conditional_response(request, etag=quoted)
     if response is None:
-        response = _body(request, name, part or ByteRange(0, size))
-        if part is not None:
-            response.status_code = 206
-            response["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+        response = _body_or_part(request, name, size=size, etag=quoted, most=open_end_bytes)
+        if response.status_code in {200, 206}:
+            response["Content-Type"] = media_type
     response["ETag"] = quoted
     response["Accept-Ranges"] = "bytes"
-    response["Cache-Control"] = f"public, max-age={max_age_s}, immutable"
-    if response.status_code != 304:
-        response["Content-Type"] = media_type
+    response["Cache-Control"] = cache_control
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response
 
 
-def _requested_part(request: HttpRequest, *, size: int, etag: str) -> ByteRange | None:
+def _size(name: str) -> int:
+    try:
+        return default_storage.size(name)
+    except FileNotFoundError as error:
+        logger.error("%s is missing in the storage", name)
+        raise Http404(f"{name} is missing") from error
+
+
+def _body_or_part(
+    request: HttpRequest, name: str, *, size: int, etag: str, most: int | None
+) -> HttpResponseBase:
+    if request.method != "GET":  # section 14.2: a range means something for GET only
+        response: HttpResponseBase = HttpResponse()
+        response["Content-Length"] = str(size)
+        return response
+    try:
+        part = _requested_part(request, size=size, etag=etag, most=most)
+    except UnsatisfiableRangeError:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    sent = part or ByteRange(0, size)
+    response = StreamingHttpResponse(_blocks(name, sent))
+    response["Content-Length"] = str(sent.stop - sent.start)
+    if part is not None:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    return response
+
+
+def _requested_part(
+    request: HttpRequest, *, size: int, etag: str, most: int | None
+) -> ByteRange | None:
     """Return the part asked for; a stale If-Range asks for everything."""
     if_range = request.headers.get("If-Range")
-    if request.method not in {"GET", "HEAD"} or (if_range is not None and if_range != etag):
+    if if_range is not None and if_range != etag:
         return None
-    return parse_range(request.headers.get("Range"), size=size)
-
-
-def _body(request: HttpRequest, name: str, part: ByteRange) -> HttpResponseBase:
-    length = part.stop - part.start
-    if request.method == "HEAD":
-        response: HttpResponseBase = HttpResponse()
-    else:
-        response = StreamingHttpResponse(_blocks(name, part))
-    response["Content-Length"] = str(length)
-    return response
+    header = request.headers.get("Range", "").strip()
+    part = parse_range(header, size=size)
+    if part is None or most is None or not header.endswith("-"):
+        return part
+    return ByteRange(part.start, min(part.start + most, part.stop))
 
 
 def _blocks(name: str, part: ByteRange) -> Iterator[bytes]:

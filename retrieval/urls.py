@@ -17,5 +17,5 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/photo", media.scene_photo, name="scene_photo"),
     path("samples/<slug:slug>/", uploads.sample_create, name="sample_create"),
     path("samples/<slug:slug>/photo", media.sample_photo, name="sample_photo"),
-    path("clips/<int:clip_id>/audio", media.clip_audio, name="clip_audio"),
+    path("clips/<int:clip_id>/<slug:version>/audio", media.clip_audio, name="clip_audio"),
 ]

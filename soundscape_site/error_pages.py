@@ -38,11 +38,6 @@ class DatabaseDownMiddleware:
         return response
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what cannot be understood; Django's own page would not show the request's id."""
-    return _page(400)
-
-
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after a fault of ours; Django's own page would not show the request's id."""
     return _page(500)

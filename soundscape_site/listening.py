@@ -31,9 +31,9 @@ class Listening:
         return _pair(self.host, self.port)
 
     @property
-    def url(self) -> str:
-        """Return the address by which this machine itself reaches the site."""
-        return f"http://{_pair(_ANY.get(self.host, self.host), self.port)}/"
+    def reached_at(self) -> str:
+        """Return the pair by which this machine itself reaches the site."""
+        return _pair(_ANY.get(self.host, self.host), self.port)
 
     def hosts(self) -> list[str]:
         """Return the names by which visitors may reach the site, as their Host header has them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ above it waves for every sea. A calibrated strength takes its place once there a
 FIRST_ALTERNATIVES: Final = 4
 _WAVEFORM_BINS: Final = 200
 _TOP_CLASSES: Final = 5
+_VERSION_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class PlayableClip:
     gain_db: float
     loudness_lufs: float | None
     peaks: tuple[int, ...]
+    withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +97,26 @@ class ResultView:
         """How many alternatives are not shown at first."""
         return len(self.later)
 
+    @property
+    def all_withdrawn(self) -> bool:
+        """Say whether no recording of the result is in the library any more."""
+        return self.best.clip.withdrawn
+
 
 def result_of(scene: Scene) -> ResultView:
-    """Return the result of a scene that is done."""
+    """Return the result of a scene that is done.
+
+    A recording withdrawn since then keeps its place but is not played; the best is the first of
+    the others. Only where all were withdrawn the best is one of them.
+    """
     run = scene.run
     if run is None:
         raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
     matches = list(_matches(run))
-    best, *others = [_match_view(match) for match in matches]
-    explanation = matches[0].explanations[0]
+    views = [_match_view(match) for match in matches]
+    place = next((at for at, view in enumerate(views) if not view.clip.withdrawn), 0)
+    best, others = views[place], [*views[:place], *views[place + 1 :]]
+    explanation = matches[place].explanations[0]
     return ResultView(
         fits=best.total_nats >= FITS_ABOVE_NATS,
         best=best,
@@ -157,7 +171,7 @@ def _match_view(match: Match) -> MatchView:
 def playable(clip: Clip) -> PlayableClip:
     """Return a recording as a player needs it."""
     licence = LICENCES[clip.license]
-    url = reverse("retrieval:clip_audio", args=[clip.pk])
+    url = reverse("retrieval:clip_audio", args=[clip.pk, audio_version(clip)])
     return PlayableClip(
         id=clip.pk,
         title=clip.title,
@@ -178,7 +192,16 @@ def playable(clip: Clip) -> PlayableClip:
         ),
         loudness_lufs=clip.loudness_lufs,
         peaks=_waveform(bytes(clip.peaks)),
+        withdrawn=clip.removed_in is not None,
     )
+
+
+def audio_version(clip: Clip) -> str:
+    """Return what changes in a recording's address whenever another file is played for it.
+
+    The played file's name holds its content's hash and tells a preview from an original.
+    """
+    return hashlib.sha256(clip.played_name.encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 def _waveform(peaks: bytes) -> tuple[int, ...]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.http import Http404
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +24,16 @@ def stored(media_root):
     return default_storage.save("sounds/x.ogg", ContentFile(CONTENT))
 
 
-def get(stored, method="get", **headers):
+def get(stored, method="get", open_end_bytes=None, **headers):
     request = getattr(RequestFactory(), method)("/", headers=headers)
-    return stored_file_response(request, stored, media_type="audio/ogg", etag="abc", max_age_s=60)
+    return stored_file_response(
+        request,
+        stored,
+        media_type="audio/ogg",
+        etag="abc",
+        cache_control="private, max-age=60",
+        open_end_bytes=open_end_bytes,
+    )
 
 
 def body(response):
@@ -83,8 +91,14 @@ def test_head_has_the_headers_and_no_body(stored):
     response = get(stored, "head")
     assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
     assert body(response) == b""
-    part = get(stored, "head", range="bytes=0-9")
-    assert (part.status_code, part["Content-Length"], body(part)) == (206, "10", b"")
+
+
+@pytest.mark.parametrize("header", ["bytes=0-9", f"bytes={SIZE}-"])
+def test_a_range_means_nothing_to_head(stored, header):
+    response = get(stored, "head", range=header)
+    assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
+    assert "Content-Range" not in response
+    assert body(response) == b""
 
 
 def test_a_copy_that_is_still_good_is_304(stored):
@@ -93,12 +107,48 @@ def test_a_copy_that_is_still_good_is_304(stored):
     assert response["ETag"] == '"abc"'
 
 
+@pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=0-9"])
+def test_a_good_copy_goes_before_any_range(stored, header):
+    response = get(stored, **{"if-none-match": '"abc"', "range": header})
+    assert response.status_code == 304
+    assert "Content-Range" not in response
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "stop"),
+    [
+        ("bytes=0-", 0, 1000),
+        ("bytes=500 - ", 500, 1500),
+        (f"bytes={SIZE - 10}-", SIZE - 10, SIZE),
+        ("bytes=0-1999", 0, 2000),
+        ("bytes=-3000", SIZE - 3000, SIZE),
+    ],
+)
+def test_only_an_open_end_is_given_piece_by_piece(stored, header, start, stop):
+    response = get(stored, open_end_bytes=1000, range=header)
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+    assert body(response) == CONTENT[start:stop]
+
+
+def test_without_a_range_everything_is_sent_at_once(stored):
+    response = get(stored, open_end_bytes=1000)
+    assert (response.status_code, body(response)) == (200, CONTENT)
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_file_that_has_gone_is_404_and_in_the_log(media_root, caplog, method):
+    with pytest.raises(Http404):
+        get("sounds/gone.ogg", method)
+    assert "sounds/gone.ogg is missing in the storage" in caplog.text
+
+
 def test_type_and_caching_are_ours(stored):
     response = get(stored)
     assert response["Content-Type"] == "audio/ogg"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
-    assert response["Cache-Control"] == "public, max-age=60, immutable"
+    assert response["Cache-Control"] == "private, max-age=60"
 
 
 @given(st.text(max_size=30), st.integers(1, 10**12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import PurePosixPath
 from uuid import UUID
 
@@ -11,29 +12,50 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
+from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip, Scene
-from retrieval.photo_pool import photo_pool
 from retrieval.ranges import stored_file_response
 from retrieval.samples import sample_named
+from retrieval.selectors.results import audio_version
+from retrieval.services.samples import kept_photo
+
+logger = logging.getLogger(__name__)
 
 _PHOTO_TYPE = "image/jpeg"
-_YEAR_S = 365 * 24 * 3600
-_HOUR_S = 3600
+_RETRY_AFTER_S = 30
+
+# The address holds the version of the file, so a copy need never be asked about again. Only the
+# listener's own browser may keep it: nobody could call a withdrawn recording back from the caches
+# of others, and the browser that has it has heard it.
+_AUDIO_CACHING = f"private, max-age={365 * 24 * 3600}, immutable"
+_SCENE_CACHING = "private, max-age=3600"
+_SAMPLE_CACHING = "public, max-age=3600"
+
+_AUDIO_PIECE_BYTES = 1 << 20
+"""A player asks for all the rest of a recording and reads it as slowly as it plays, or pauses.
+
+It would hold a thread all that time. A piece is less than players read ahead: they take it whole
+and come back for the next one when they need it.
+"""
 
 
 @require_safe
-def clip_audio(request: HttpRequest, clip_id: int) -> HttpResponseBase:
+def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponseBase:
     """Send what browsers play of a recording; with ?download=1 as a file with a name."""
     clip = get_object_or_404(Clip, pk=clip_id, added_in__isnull=False, removed_in__isnull=True)
+    if version != audio_version(clip):
+        raise Http404(f"recording {clip_id} has no version {version!r}")
     name = clip.played_name
+    downloads = "download" in request.GET
     response = stored_file_response(
         request,
         name,
         media_type=clip.played_media_type,
         etag=PurePosixPath(name).name,
-        max_age_s=_YEAR_S,
+        cache_control=_AUDIO_CACHING,
+        open_end_bytes=None if downloads else _AUDIO_PIECE_BYTES,
     )
-    if "download" in request.GET:
+    if downloads:
         file_name = f"{clip.title}{PurePosixPath(name).suffix}"
         response["Content-Disposition"] = content_disposition_header(
             as_attachment=True, filename=file_name
@@ -45,24 +67,32 @@ def clip_audio(request: HttpRequest, clip_id: int) -> HttpResponseBase:
 def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Send the photo of a scene, re-encoded, to whoever knows the scene."""
     scene = get_object_or_404(Scene, pk=scene_id)
-    response = stored_file_response(
+    return stored_file_response(
         request,
         str(scene.photo.name),
         media_type=_PHOTO_TYPE,
         etag=scene.photo_sha256,
-        max_age_s=_HOUR_S,
+        cache_control=_SCENE_CACHING,
     )
-    response["Cache-Control"] = f"private, max-age={_HOUR_S}"
-    return response
 
 
 @require_safe
-def sample_photo(request: HttpRequest, slug: str) -> HttpResponse:
+def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Send a sample photo, re-encoded like any other."""
     sample = sample_named(settings.SOUNDSCAPE_SAMPLE_PHOTOS, slug)
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
-    decoded = photo_pool().decode_photo(sample.path)
-    response = HttpResponse(decoded.web_image, content_type=_PHOTO_TYPE)
-    response["Cache-Control"] = f"public, max-age={_HOUR_S}"
-    return response
+    try:
+        name = kept_photo(sample)
+    except DecodeError as error:
+        logger.warning("sample %s has to wait: %s [%s]", slug, error.detail, error.code)
+        return HttpResponse(status=503, headers={"Retry-After": str(_RETRY_AFTER_S)})
+    if name is None:
+        raise Http404(f"sample {slug!r} is no photo")
+    return stored_file_response(
+        request,
+        name,
+        media_type=_PHOTO_TYPE,
+        etag=PurePosixPath(name).stem,
+        cache_control=_SAMPLE_CACHING,
+    )

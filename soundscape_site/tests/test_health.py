@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+from unittest import mock
+
 import pytest
 import redis
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import F
 from django.test import Client
 
 from retrieval import worker_signs
+from retrieval.models import Clip
 from retrieval.tests.factories import ClipFactory
 from soundscape_site import health
 
@@ -31,6 +36,16 @@ def test_healthz_asks_nobody(django_assert_num_queries):
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "somebody.else", "127.0.0.1:8000"])
+def test_healthz_answers_by_any_name_and_without_tls(host, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.ALLOWED_HOSTS = ["sound.example"]
+    answer = Client().get("/healthz", headers={"host": host})
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+    assert Client().get("/", headers={"host": host}).status_code != 200
+    assert Client().post("/healthz", headers={"host": host}).status_code == 405
+
+
 def test_ready_when_all_parts_work(ready):
     answer = ready.get("/readyz")
     assert answer.status_code == 200
@@ -41,13 +56,17 @@ def broken(*_, **__):
     raise DatabaseError("gone")
 
 
+def closed(*_, **__):
+    raise InterfaceError("connection already closed")
+
+
 @pytest.mark.parametrize(
     ("part", "target", "attribute", "value"),
     [
         ("inference worker", health, "worker_alive", lambda: False),
-        ("library", health, "clip_count", lambda: 0),
-        ("library", health, "clip_count", broken),
+        ("library", health, "library_has_clips", broken),
         ("database", connection, "cursor", broken),
+        ("database", connection, "cursor", closed),
     ],
 )
 def test_a_part_that_is_down_is_named(ready, monkeypatch, part, target, attribute, value):
@@ -56,6 +75,44 @@ def test_a_part_that_is_down_is_named(ready, monkeypatch, part, target, attribut
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
     assert answer.json()["parts"][part] != "ok"
     assert answer.json()["ready"] is False
+
+
+def test_a_library_without_recordings_is_named(ready):
+    Clip.objects.update(removed_in=F("added_in") + 1)
+    assert ready.get("/readyz").json()["parts"]["library"] == "holds no recordings"
+
+
+def test_a_media_folder_that_does_not_exist_yet_can_be_made(ready, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "not" / "yet"
+    assert ready.get("/readyz").json()["parts"]["media"] == "ok"
+
+
+def test_a_media_folder_that_is_none_is_named(ready, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "file"
+    settings.MEDIA_ROOT.touch()
+    assert ready.get("/readyz").json()["parts"]["media"] == "is not a folder"
+
+
+@pytest.mark.parametrize("folder", ["media", "media/not/yet"])
+def test_a_media_folder_that_cannot_be_written_is_named(
+    ready, settings, tmp_path, monkeypatch, folder
+):
+    (tmp_path / "media").mkdir()
+    settings.MEDIA_ROOT = tmp_path / folder
+
+    def refuses(path, mode):  # root may write everywhere, so permissions alone would show nothing
+        return not (path == tmp_path / "media" and mode & os.W_OK)
+
+    monkeypatch.setattr(os, "access", refuses)
+    assert ready.get("/readyz").json()["parts"]["media"] == "cannot be written"
+
+
+def test_requests_share_one_client_of_redis(ready):
+    health._redis_client.cache_clear()
+    with mock.patch.object(redis.Redis, "from_url", wraps=redis.Redis.from_url) as from_url:
+        for _ in range(3):
+            assert ready.get("/readyz").json()["parts"]["redis"] == "ok"
+    assert from_url.call_count == 1
 
 
 def test_redis_that_is_away_is_named(ready, settings):

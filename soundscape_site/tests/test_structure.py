@@ -44,19 +44,29 @@ def test_imports_go_one_way():
 
 
 WEB = """
-import os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "soundscape_site.settings.local"
 import soundscape_site.wsgi, soundscape_site.gunicorn
 from django.urls import get_resolver
 get_resolver()._populate()
-heavy = {"tensorflow", "keras", "librosa", "numba", "scipy"}
-print(sorted(heavy & set(sys.modules)))
+"""
+WORKERS_PARENT = """
+import django
+from soundscape_site.celery import app
+django.setup()
+app.loader.import_default_modules()
+assert "soundscape_site.workers" in sys.modules and "inference.find_sounds_for_scene" in app.tasks
 """
 
 
-def test_the_web_process_never_imports_the_models_libraries(tmp_path):
+@pytest.mark.parametrize("process", [WEB, WORKERS_PARENT], ids=["web", "worker's parent"])
+def test_only_a_workers_child_imports_the_models_libraries(tmp_path, process):
+    heavy = "{'tensorflow', 'keras', 'librosa', 'numba', 'scipy'}"
+    script = f"import sys\n{process}\nprint(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run(
-        [sys.executable, "-c", WEB], cwd=BASE_DIR, capture_output=True, text=True,
-        env={"SOUNDSCAPE_VAR_DIR": str(tmp_path), "PYTHONPATH": str(BASE_DIR)},
+        [sys.executable, "-c", script], cwd=BASE_DIR, capture_output=True, text=True,
+        env={
+            "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
+            "SOUNDSCAPE_VAR_DIR": str(tmp_path),
+            "PYTHONPATH": str(BASE_DIR),
+        },
     )  # fmt: skip
     assert result.stdout.strip() == "[]", result.stderr

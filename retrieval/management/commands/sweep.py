@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
+import sys
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from retrieval.submission import wake_overdue
 
@@ -29,27 +30,33 @@ class Command(BaseCommand):
 
     def handle(self, *, every: float, once: bool, **options: Any) -> None:
         """Sweep until told to stop; of several sweepers one works, the others wait."""
-        stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, _leave)
         while True:
             self._round()
-            if once or stop.wait(every):
+            if once:
                 return
+            time.sleep(every)
 
     def _round(self) -> None:
-        close_old_connections()
+        """Sweep once. The connection stays open: with it this process keeps the sweeper's lock."""
         try:
             if _is_the_sweeper():
                 woken = wake_overdue()
                 if woken:
                     logger.info("woke workers for %d jobs", woken)
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             logger.warning("the database does not answer, trying again: %s", error)
+            connection.close()
+
+
+def _leave(*_: object) -> None:
+    """End at once, even within a round: what a round left undone, the next sweeper does."""
+    sys.exit(0)
 
 
 def _is_the_sweeper() -> bool:
-    """Take the sweeper's lock, which lasts as long as this process's connection."""
+    """Take the sweeper's lock, or keep it; it lasts as long as this process's connection."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])  # ours already: true again
         return bool(cursor.fetchone()[0])

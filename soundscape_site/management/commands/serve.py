@@ -79,7 +79,8 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             if supervisor.start():
-                self._say(f"Ready after {time.monotonic() - began:.1f} s: {where.url}")
+                took_s = time.monotonic() - began
+                self._say(f"Ready after {took_s:.1f} s: http://{where.reached_at}/")
                 for url in where.urls_elsewhere():
                     self._say(f"From other machines: {url}")
                 self._say(f"Logs are in {log}. Ctrl-C ends everything.")
@@ -207,7 +208,9 @@ def _forget_earlier_workers() -> None:
 
 def _answers(where: Listening) -> bool:
     try:
-        with urllib.request.urlopen(f"{where.url}healthz", timeout=1) as answer:  # our own address
+        with urllib.request.urlopen(
+            f"http://{where.reached_at}/healthz", timeout=1
+        ) as answer:  # our own address
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -35,17 +35,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave these tests out where they cannot run; skipped here, all share one line of report."""
-    if not (LIBRARY.is_dir() and PHOTOS.is_dir()):
-        pytest.skip("browser tests left out: no ../shared/library and photos beside this checkout")
-    if shutil.which(chromium_path()) is not None:
+    missing = _missing()
+    if missing is None:
         return
-    missing = (
-        f"no Chromium at {chromium_path()}; apt-get install chromium, "
-        "or say where it is by SOUNDSCAPE_CHROMIUM"
-    )
     if any(os.environ.get(name) for name in REQUIRED_BY):
         pytest.fail(f"browser tests are required here: {missing}", pytrace=False)
     pytest.skip(f"browser tests left out: {missing}")
+
+
+def _missing() -> str | None:
+    if not (LIBRARY.is_dir() and PHOTOS.is_dir()):
+        return "no ../shared/library and photos beside this checkout"
+    if shutil.which(chromium_path()) is None:
+        return (
+            f"no Chromium at {chromium_path()}; apt-get install chromium, "
+            "or say where it is by SOUNDSCAPE_CHROMIUM"
+        )
+    return None
 
 
 # These live as long as the package, not the session: while Playwright runs, its thread has an

@@ -38,14 +38,14 @@ _STARTED: Final = re.compile(r": inference started, process (\d+)$", re.MULTILIN
 class Site:
     """The site as an operator has it: started by a command, ended by Ctrl-C."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, host: str = "127.0.0.1") -> None:
         # Not pytest's own directory: PostgreSQL's user has to be able to pass through.
         self.directory = Path(tempfile.mkdtemp(prefix="soundscape-site-"))
         self.directory.chmod(0o755)
         self.var = self.directory / "var"
         self.var.mkdir(mode=0o755)
         (self.var / "models").symlink_to(CHECKOUT_MODELS)
-        self.port = _free_port()
+        self.host, self.port = host, _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.empty_front = ""  # the front page as it was before the first recording came
         self._output = self.directory / "serve.log"
@@ -56,7 +56,7 @@ class Site:
         self.manage("migrate", "--verbosity", "0")
         with self._output.open("wb") as output:
             self._serve = subprocess.Popen(
-                [*_MANAGE, "serve", "--port", str(self.port)],
+                [*_MANAGE, "serve", "--host", self.host, "--port", str(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -70,8 +70,13 @@ class Site:
         assert self._serve.poll() is None, self.output
 
     def stop(self) -> None:
-        """End the site by Ctrl-C; nothing of it may be left."""
-        if self._serve is not None:
+        """End the site and delete what it wrote; nothing of it may be left."""
+        self.end()
+        shutil.rmtree(self.directory)
+
+    def end(self) -> None:
+        """End the site by Ctrl-C, if it runs; nothing of it may be left."""
+        if self._serve is not None and self._serve.poll() is None:
             self._serve.send_signal(signal.SIGINT)
             try:
                 self._serve.wait(60)
@@ -79,7 +84,12 @@ class Site:
                 self._serve.kill()
                 raise
         assert not (left := self.processes()), left
-        shutil.rmtree(self.directory)
+
+    def kill(self) -> None:
+        """Kill the command without warning, as a crash or a careless operator does."""
+        assert self._serve is not None
+        self._serve.kill()
+        self._serve.wait()
 
     def manage(self, *arguments: str) -> str:
         """Run one of the site's commands; return what it says."""
