@@ -14,11 +14,11 @@ from retrieval import decoding, decoding_child, submission
 from retrieval.engine import errors, image_headers, images, index, matchers, registry, weights
 from retrieval.problems import _KNOWN, problem
 from retrieval.services import jobs, matching, scenes
-from retrieval.views import uploads
+from retrieval.views import upload_limit, uploads
 
 MODULES = (
     decoding, decoding_child, errors, image_headers, images, index, jobs, matchers, matching,
-    registry, scenes, submission, uploads, weights,
+    registry, scenes, submission, upload_limit, uploads, weights,
 )  # fmt: skip
 OF_RECORDINGS = {"audio_decode_failed"}
 UNAVAILABLE = (

@@ -81,8 +81,3 @@ def test_503_is_built_without_the_database(front_raises, django_assert_num_queri
     front_raises(OperationalError("x"))
     with django_assert_num_queries(0):
         assert visitor.get("/").status_code == 503
-
-
-@pytest.mark.django_db
-def test_nobody_waits_long_for_a_database(settings):
-    assert settings.DATABASES["default"]["OPTIONS"]["connect_timeout"] == 2

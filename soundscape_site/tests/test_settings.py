@@ -55,6 +55,31 @@ def test_only_who_migrates_needs_the_owners_url(tmp_path):
     assert refused.stderr.strip().endswith("set DATABASE_OWNER_URL beside DATABASE_URL.")
 
 
+def test_nobody_waits_long_for_a_database_unless_its_url_says_so(tmp_path):
+    show = (
+        "from django.conf import settings\n"
+        "print([given['OPTIONS'] for given in settings.DATABASES.values()])"
+    )
+    local = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local"}
+    patient = PRODUCTION | {"DATABASE_URL": "postgres://app@db/sound?connect_timeout=9"}
+    shown = [
+        django("shell", "-v0", "-c", show, var=tmp_path, **given).stdout.strip()
+        for given in (local, PRODUCTION, patient)
+    ]
+    two = "{'connect_timeout': 2}"
+    assert shown == [f"[{two}, {two}]", f"[{two}]", "[{'connect_timeout': '9'}]"]
+
+
+def test_a_laptop_answers_by_further_names_on_request(tmp_path):
+    show = ("-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)")
+    given = {
+        "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
+        "DJANGO_ALLOWED_HOSTS": "192.0.2.7,laptop.local",
+    }
+    shown = django("shell", "-v0", *show, var=tmp_path, **given).stdout.strip()
+    assert shown == "['localhost', '127.0.0.1', '[::1]', '192.0.2.7', 'laptop.local']"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
