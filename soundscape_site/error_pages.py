@@ -30,7 +30,7 @@ class DatabaseDownMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Turn a database that does not answer into a page that says when to come back."""
-        if not isinstance(error, ValueError):
+        if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.error("%s: the database does not answer: %s", DATABASE_DOWN, error)
         response = _page(503, code=DATABASE_DOWN, retry_after_s=RETRY_AFTER_S)
