@@ -86,6 +86,12 @@ class Scene(Job):
     )
     width_px = models.PositiveIntegerField()
     height_px = models.PositiveIntegerField()
+    looked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the image model had seen it: what is left is to match.",
+    )
     run = models.ForeignKey(
         MatchRun, null=True, blank=True, on_delete=models.PROTECT, related_name="scenes"
     )

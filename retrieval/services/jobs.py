@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import F, Q
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from retrieval.models import MAX_ATTEMPTS, Job, JobState
@@ -81,6 +81,18 @@ def fail(held: Claim, *, code: str, detail: str) -> None:
     _leave(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
 
 
+def note(held: Claim, **fields: Any) -> None:
+    """Write down how far a held job is.
+
+    Raises
+    ------
+    StaleClaimError
+        If the lease was lost.
+    """
+    if not _owned(held).update(**fields):
+        raise StaleClaimError(_describe(held))
+
+
 def pause(held: Claim) -> None:
     """Queue a job again after a part of it was done: the next attempts count anew.
 
@@ -118,6 +130,16 @@ def release_expired(model: type[Job]) -> int:
 
 def _leave(held: Claim, state: JobState, **fields: Any) -> None:
     """Move a held job on, fenced by its attempt."""
-    own = Q(pk=held.pk, state=JobState.PROCESSING, attempts=held.attempt)
-    if not held.model._default_manager.filter(own).update(state=state, **_NO_LEASE, **fields):
-        raise StaleClaimError(f"{held.model.__name__} {held.pk}, attempt {held.attempt}")
+    if not _owned(held).update(state=state, **_NO_LEASE, **fields):
+        raise StaleClaimError(_describe(held))
+
+
+def _owned(held: Claim) -> QuerySet[Job]:
+    """Return the job's row as long as it is this attempt's."""
+    return held.model._default_manager.filter(
+        pk=held.pk, state=JobState.PROCESSING, attempts=held.attempt
+    )
+
+
+def _describe(held: Claim) -> str:
+    return f"{held.model.__name__} {held.pk}, attempt {held.attempt}"

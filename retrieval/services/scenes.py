@@ -9,6 +9,7 @@ from uuid import UUID
 
 import numpy as np
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -85,6 +86,7 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
     scene = Scene.objects.get(pk=scene_id)
     try:
         profiles = finder.profile(_model_input(scene, finder))
+        jobs.note(held, looked_at=Now())
         result = finder.search(profiles, top=MATCHES_KEPT)
     except EngineError as error:
         logger.warning("scene %s failed: %s [%s]", scene_id, error.detail, error.code)

@@ -101,9 +101,9 @@ def test_every_recording_can_be_told_apart_without_scripts(client, scene):
     assert '<label for="photo">Your photo</label>' in client.get("/").content.decode()
 
 
-def test_a_waiting_photo_has_two_stages(client, scene):
+def test_a_waiting_photo_has_three_stages(client, scene):
     Scene.objects.update(state="queued", run=None, finished_at=None, started_at=None)
     page = client.get(f"/scenes/{scene.pk}/progress/").content.decode()
     stages = re.findall(r"<li ([^>]*)>([^<]+)</li>", page)
-    assert [words for _, words in stages] == ["Queued", "Looking and listening"]
-    assert [attributes.strip() for attributes, _ in stages] == ['aria-current="step"', ""]
+    assert [words for _, words in stages] == ["Queued", "Looking", "Matching"]
+    assert [attributes.strip() for attributes, _ in stages] == ['aria-current="step"', "", ""]

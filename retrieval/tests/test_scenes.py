@@ -284,6 +284,25 @@ def test_a_visitor_waits_for_one_try_of_the_broker_only(
     assert len(connections) <= 1
 
 
+def test_the_page_shows_how_far_the_work_is(site, clips, finder, monkeypatch):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    steps = []
+
+    def page():
+        html = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+        steps.extend(re.findall(r'aria-current="step">(\w+)<', html))
+
+    page()
+    for name in ("profile", "search"):
+        method = getattr(finder, name)
+        monkeypatch.setattr(
+            finder, name, lambda *a, method=method, **k: (page(), method(*a, **k))[1]
+        )
+    find_sounds(scene.pk, finder=finder, worker="w")
+    assert steps == ["Queued", "Looking", "Matching"]
+
+
 def test_a_scene_whose_file_is_cut_off_has_failed(site, clips, finder):
     upload(site, photo())
     scene = Scene.objects.get()

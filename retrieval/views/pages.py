@@ -22,7 +22,6 @@ from retrieval.selectors.results import result_of
 from retrieval.worker_signs import worker_alive
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
-_STAGES = {JobState.QUEUED: "queued", JobState.PROCESSING: "looking"}
 
 
 @require_safe
@@ -113,7 +112,7 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "width_px": scene.width_px,
         "height_px": scene.height_px,
         "state": scene.state,
-        "stage": _STAGES.get(JobState(scene.state), ""),
+        "stage": _stage(scene),
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
         "failure_code": failure.code if failure else "",
         "failure_title": failure.title if failure else "",
@@ -121,3 +120,10 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "share_url": request.build_absolute_uri(reverse("retrieval:scene", args=[scene.pk])),
         "title": f"A photo that shows {shows}" if shows else "A photo",
     }
+
+
+def _stage(scene: Scene) -> str:
+    """Say in one of three words how far a scene is that is not finished."""
+    if scene.state == JobState.QUEUED:
+        return "queued"
+    return "matching" if scene.looked_at else "looking"
