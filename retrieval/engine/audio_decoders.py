@@ -9,6 +9,7 @@ formats, and a hook refuses whatever else it might want to open.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from io import FileIO
 from itertools import chain
@@ -67,7 +68,7 @@ _CODEC_NAMES = {
 _FFMPEG_ERRORS = (av.FFmpegError, ValueError, OSError)
 
 
-class _CountingSource:
+class _CountingSource(ABC):
     """What both decoders share: holding a recording to the length it states."""
 
     container: Container
@@ -76,8 +77,9 @@ class _CountingSource:
     _file: FileIO
     _decoder_errors: tuple[type[Exception], ...]
 
+    @abstractmethod
     def _decode(self) -> Iterator[NDArray[np.float32]]:
-        raise NotImplementedError
+        """Yield blocks of frames as the decoder gives them."""
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Decode from the beginning to the end, once.

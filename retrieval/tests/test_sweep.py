@@ -47,7 +47,7 @@ def session():
         return cursor.fetchone()[0]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_of_two_sweepers_one_works(swept, other):
     me, mine = threading.get_ident(), sweep.Command()
     mine._round()
@@ -59,7 +59,7 @@ def test_of_two_sweepers_one_works(swept, other):
     assert session() == at_first  # a new one would have let the lock go for a moment
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_the_other_takes_over_and_a_lost_connection_is_made_anew(swept, other, caplog):
     me, mine = threading.get_ident(), sweep.Command()
     mine._round()
@@ -89,7 +89,7 @@ def handlers():
         signal.signal(number, handler)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("when", ["within a round", "between rounds"])
 def test_it_ends_when_told(swept, monkeypatch, handlers, number, when):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,8 @@ def test_ctrl_c_ends_manage_py_and_the_services(installation):
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, VAR_VARIABLE: str(installation.var)},
+        # As in a terminal: a run in the background would hand down that Ctrl-C is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         expect(process, "up\n")
         assert installation.answers()
