@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -179,15 +178,15 @@ def test_sockets_of_a_long_path_lie_in_a_private_directory(passable_directory):
 
 def test_ctrl_c_ends_manage_py_and_the_services(installation):
     script = "import time; print('up', flush=True); time.sleep(60)"
+    # As in a terminal: a run in the background would hand down that Ctrl-C is ignored.
+    listening = ("env", "--default-signal=INT")
     with subprocess.Popen(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", script],
+        [*listening, sys.executable, "manage.py", "shell", "--no-imports", "-c", script],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
         env={**os.environ, VAR_VARIABLE: str(installation.var)},
-        # As in a terminal: a run in the background would hand down that Ctrl-C is ignored.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         expect(process, "up\n")
         assert installation.answers()
