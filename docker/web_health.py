@@ -1,7 +1,6 @@
 """End with 0 if the web server of this container answers /healthz, else say why not.
 
-It asks as the TLS proxy would: by a name of the site, as if over https. Otherwise Django would
-answer with a refusal or a redirect, and a server in order would look broken.
+It asks as the TLS proxy would: by a name of the site, as if over https.
 """
 
 from __future__ import annotations
