@@ -27,15 +27,15 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.image_headers import sniff_media_type
 from retrieval.engine.images import (
     ImageLimits,
-    centre_square,
     encode_for_web,
     open_photo,
+    photo_views,
     read_photo,
 )
 from retrieval.engine.preview import write_preview
 
 PHOTO_SIDE_PX = 224
-"""Side of the square that MobileNet sees."""
+"""Side of the squares that MobileNet sees."""
 
 TAKEN = "taken"
 """What a child answers as soon as it has a job: from then on the job is to blame."""
@@ -63,11 +63,11 @@ class DecodingLimits:
 class DecodedPhoto:
     """What remains of an uploaded photo: pixels and facts, no metadata.
 
-    `pixels` are uint8 [224, 224, 3], RGB, for the network; `web_image` is a JPEG for
-    the page; size and type are the upload's, upright; `sha256` is that of its bytes.
+    `views` are uint8 [n, 224, 224, 3], RGB, for the network, the centre first; `web_image`
+    is a JPEG for the page; size and type are the upload's, upright; `sha256` is that of its bytes.
     """
 
-    pixels: NDArray[np.uint8]
+    views: NDArray[np.uint8]
     width_px: int
     height_px: int
     media_type: str
@@ -80,7 +80,7 @@ def decode_photo(source: Path | bytes, limits: DecodingLimits) -> DecodedPhoto:
     data = read_photo(source, limits.image)
     photo = open_photo(data, limits.image)
     return DecodedPhoto(
-        pixels=centre_square(photo, PHOTO_SIDE_PX),
+        views=photo_views(photo, PHOTO_SIDE_PX),
         width_px=photo.width,
         height_px=photo.height,
         media_type=sniff_media_type(data),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from celery import Task
@@ -12,13 +13,15 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from retrieval.decoding import DecodedPhoto
-from retrieval.engine.matchers import matcher_named
-from retrieval.models import Job, JobState, LibraryImport, Scene
+from retrieval.engine.spaces import all_spaces
+from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Scene
 from retrieval.selectors.jobs import overdue_jobs
+from retrieval.selectors.matchers import matcher_in_force
 from retrieval.services.imports import request_import
 from retrieval.services.jobs import note_woken, release_expired
+from retrieval.services.profiling import owe_profiles
 from retrieval.services.scenes import accept_photo
-from retrieval.tasks import find_sounds_for_scene, run_import
+from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ def submit_photo(decoded: DecodedPhoto, *, owner_id: int | None = None) -> Scene
     with transaction.atomic():
         scene = accept_photo(
             decoded,
-            matcher=matcher_named(settings.SOUNDSCAPE_MATCHER),
+            matcher=matcher_in_force(settings.SOUNDSCAPE_MATCHER),
             queue_limit=settings.SOUNDSCAPE_QUEUE_LIMIT,
             owner_id=owner_id,
         )
@@ -50,6 +53,15 @@ def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImp
         wanted = request_import(source, requested_by=requested_by)
         transaction.on_commit(lambda: _wake(run_import, wanted.pk))
     return wanted
+
+
+def submit_missing_profiles() -> int:
+    """Have recordings described anew where a space or a model has changed; return how many jobs."""
+    with transaction.atomic():
+        owed = owe_profiles(all_spaces())
+        for profiling in owed:
+            transaction.on_commit(partial(_wake, profile_library, profiling.pk))
+    return len(owed)
 
 
 def wake_overdue() -> int:
@@ -78,4 +90,5 @@ def _wake(task: Task[Any, Any], pk: Any) -> bool:
 _TASKS: Final[Mapping[type[Job], Task[Any, Any]]] = {
     Scene: find_sounds_for_scene,
     LibraryImport: run_import,
+    LibraryProfiling: profile_library,
 }

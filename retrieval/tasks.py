@@ -9,12 +9,12 @@ from uuid import UUID
 
 from django.conf import settings
 
-from retrieval.engine.matchers import matcher_named
 from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import objects
+from retrieval.engine.spaces import all_spaces
 from retrieval.services.imports import run_slice
 from retrieval.services.jobs import StaleClaimError
 from retrieval.services.matching import SoundFinder
+from retrieval.services.profiling import run_profiling_slice
 from retrieval.services.scenes import find_sounds
 from soundscape_site.task_policies import inference_task, ingest_task
 
@@ -31,7 +31,7 @@ def model_registry() -> ModelRegistry:
 def sound_finder() -> SoundFinder:
     """Return this process's finder; nothing is loaded before it is used."""
     return SoundFinder(
-        matcher_named(settings.SOUNDSCAPE_MATCHER),
+        settings.SOUNDSCAPE_MATCHER,
         registry=model_registry(),
         index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
     )
@@ -49,10 +49,24 @@ def run_import(import_id: int, **_: object) -> None:
     run_slice(
         import_id,
         registry=model_registry(),
-        space=objects(),
+        spaces=all_spaces(),
         scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
         decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
+        slice_s=_SLICE_S,
+        worker=_worker(),
+    )
+
+
+@ingest_task("profile_library", throws=(StaleClaimError,))
+def profile_library(profiling_id: int, **_: object) -> None:
+    """Give recordings the profiles they lack, for some minutes."""
+    run_profiling_slice(
+        profiling_id,
+        registry=model_registry(),
+        spaces=all_spaces(),
+        scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
+        decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
         slice_s=_SLICE_S,
         worker=_worker(),
     )

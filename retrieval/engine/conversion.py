@@ -7,7 +7,7 @@ import io
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from retrieval.engine.errors import WeightsError
 from retrieval.engine.weights import (
     MOBILENET_V2,
     SOUNDNET_8,
+    YAMNET,
     Arrays,
     WeightSpec,
     content_digest,
@@ -32,6 +33,10 @@ SOUNDNET_EPSILON = 1e-5
 MOBILENET_CONVOLUTIONS = 52
 MOBILENET_BACKGROUND = 0
 """Output of the published MobileNet that means none of ImageNet's classes."""
+
+YAMNET_CONVOLUTIONS = 27
+
+_CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
 def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
@@ -145,17 +150,13 @@ def mobilenet_arrays(published: bytes) -> Arrays:
         Keras's layers and with its axes ([height, width, in, out], depthwise
         [height, width, in, 1]); ``dense.kernel`` [in, classes], ``dense.bias``.
     """
-    layers = _tflite_convolutions(published)
+    layers = [held for name, held in _tflite_operators(published) if name in _CONVOLUTIONS]
     if len(layers) != MOBILENET_CONVOLUTIONS + 1:
         raise WeightsError(
             f"expected {MOBILENET_CONVOLUTIONS + 1} convolutions in the file, found {len(layers)}",
             code="conversion_failed",
         )
-    arrays: Arrays = {}
-    for number, (kernel, bias) in enumerate(layers[:-1]):
-        # Stored as [out, height, width, in], depthwise kernels as [1, height, width, in].
-        arrays[f"conv{number:02}.kernel"] = np.ascontiguousarray(kernel.transpose(1, 2, 3, 0))
-        arrays[f"conv{number:02}.bias"] = bias
+    arrays = _convolution_arrays(layers[:-1])
     kernel, bias = layers[-1]
     weights = np.delete(kernel[:, 0, 0, :], MOBILENET_BACKGROUND, axis=0)
     arrays["dense.kernel"] = np.ascontiguousarray(weights.T)
@@ -163,8 +164,53 @@ def mobilenet_arrays(published: bytes) -> Arrays:
     return arrays
 
 
-def _tflite_convolutions(model: bytes) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return kernel and bias of every convolution, in order of execution."""
+def yamnet_arrays(published: bytes) -> Arrays:
+    """Return YAMNet's kernels and biases in float32, and what its log-mel patches are made with.
+
+    Parameters
+    ----------
+    published : bytes
+        The content of the quantised TensorFlow Lite file.
+
+    Returns
+    -------
+    dict of str to float32 array
+        ``window`` [400], the analysis window; ``mel.kernel`` [257, 64] and ``mel.bias`` [64];
+        ``conv00.kernel``, ``conv00.bias`` to ``conv26`` with Keras's axes; ``dense.kernel``
+        [in, classes], ``dense.bias``.
+    """
+    operators = _tflite_operators(published)
+    convolutions = [held for name, held in operators if name in _CONVOLUTIONS]
+    windows = [held for name, held in operators if name == "MUL"]
+    dense = [held for name, held in operators if name == "FULLY_CONNECTED"]
+    if (len(convolutions), len(windows), len(dense)) != (YAMNET_CONVOLUTIONS, 1, 2):
+        raise WeightsError(
+            f"expected {YAMNET_CONVOLUTIONS} convolutions, a window and two matrices in the file,"
+            f" found {len(convolutions)}, {len(windows)} and {len(dense)}",
+            code="conversion_failed",
+        )
+    arrays = _convolution_arrays(convolutions)
+    (arrays["window"],) = windows[0]
+    for name, (matrix, bias) in zip(("mel", "dense"), dense, strict=True):
+        arrays[f"{name}.kernel"] = np.ascontiguousarray(matrix.T)
+        arrays[f"{name}.bias"] = bias
+    return arrays
+
+
+def _convolution_arrays(layers: Sequence[Sequence[NDArray[np.float32]]]) -> Arrays:
+    """Name kernels and biases in order, with Keras's axes.
+
+    Stored are kernels as [out, height, width, in], depthwise ones as [1, height, width, in].
+    """
+    arrays: Arrays = {}
+    for number, (kernel, bias) in enumerate(layers):
+        arrays[f"conv{number:02}.kernel"] = np.ascontiguousarray(kernel.transpose(1, 2, 3, 0))
+        arrays[f"conv{number:02}.bias"] = bias
+    return arrays
+
+
+def _tflite_operators(model: bytes) -> list[tuple[str, list[NDArray[np.float32]]]]:
+    """Return each operator's name and the real numbers it holds, in order of execution."""
     tf = load_tensorflow()
     with warnings.catch_warnings():
         # The reader announces its own removal; the pinned TensorFlow still has it.
@@ -179,22 +225,32 @@ def _tflite_convolutions(model: bytes) -> list[tuple[NDArray[np.float32], NDArra
             ),
         )
     details = {detail["index"]: detail for detail in reader.get_tensor_details()}
-    layers = []
-    for operator in reader._get_ops_details():  # the order is told nowhere else
-        if operator["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
-            _, kernel, bias = operator["inputs"]
-            layers.append(
-                (
-                    _dequantised(reader.get_tensor(kernel), details[kernel]),
-                    _dequantised(reader.get_tensor(bias), details[bias]),
-                )
-            )
-    return layers
+    operators = reader._get_ops_details()  # the order is told nowhere else
+    computed = {index for operator in operators for index in operator["outputs"]}
+    computed |= {detail["index"] for detail in reader.get_input_details()}
+    return [
+        (
+            operator["op_name"],
+            [
+                _dequantised(reader.get_tensor(index), details[index])
+                for index in operator["inputs"]
+                if index not in computed and _holds_real_numbers(details[index])
+            ],
+        )
+        for operator in operators
+    ]
+
+
+def _holds_real_numbers(detail: Mapping[str, Any]) -> bool:
+    """Tell weights from the shapes, axes and paddings that operators also hold."""
+    return detail["dtype"] is np.float32 or detail["quantization_parameters"]["scales"].size > 0
 
 
 def _dequantised(stored: NDArray[Any], detail: Mapping[str, Any]) -> NDArray[np.float32]:
     """Return the real values of a tensor stored as whole numbers, with a scale per channel."""
     parameters = detail["quantization_parameters"]
+    if parameters["scales"].size == 0:
+        return np.array(stored, dtype=np.float32)
     axis = parameters["quantized_dimension"]
     shape = [-1 if position == axis else 1 for position in range(stored.ndim)]
     scales = parameters["scales"].astype(np.float64).reshape(shape)
@@ -206,4 +262,5 @@ def _dequantised(stored: NDArray[Any], detail: Mapping[str, Any]) -> NDArray[np.
 CONVERTERS: dict[str, Callable[[bytes], Arrays]] = {
     MOBILENET_V2.name: mobilenet_arrays,
     SOUNDNET_8.name: soundnet_arrays,
+    YAMNET.name: yamnet_arrays,
 }

@@ -270,7 +270,39 @@ def centre_square(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
         RGB. Margins are floored; scaling is Pillow's bicubic with antialiasing.
     """
     edge = min(image.size)
-    left, top = (image.width - edge) // 2, (image.height - edge) // 2
+    return _square(image, (image.width - edge) // 2, (image.height - edge) // 2, side_px)
+
+
+def photo_views(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
+    """Return what the network sees of a photo: its centre, both its ends, and the whole of it.
+
+    The edges of a scenery tell where one is as much as its middle. A square photo has no ends
+    beside its centre, and gets the centre and the whole alone, which are the same then.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Mode RGB.
+    side_px : int
+        Side of each view.
+
+    Returns
+    -------
+    NDArray[np.uint8], shape (n, side_px, side_px, 3)
+        RGB. First the centre square, as `centre_square` cuts it; then the squares at the left and
+        right (or top and bottom) end; last the whole photo, squeezed into a square.
+    """
+    edge = min(image.size)
+    views = [centre_square(image, side_px)]
+    if image.width != image.height:
+        views.append(_square(image, 0, 0, side_px))
+        views.append(_square(image, image.width - edge, image.height - edge, side_px))
+    views.append(np.asarray(image.resize((side_px, side_px), Image.Resampling.BICUBIC)))
+    return np.stack(views)
+
+
+def _square(image: Image.Image, left: int, top: int, side_px: int) -> NDArray[np.uint8]:
+    edge = min(image.size)
     square = image.crop((left, top, left + edge, top + edge))
     return np.asarray(square.resize((side_px, side_px), Image.Resampling.BICUBIC))
 

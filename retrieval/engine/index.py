@@ -29,10 +29,23 @@ class IndexDamagedError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """One clip on its way into the index: id, ``b`` and bias of the matcher."""
+    """One clip on its way into the index.
+
+    Attributes
+    ----------
+    clip_id : int
+        The recording.
+    row : float32 [shape=(columns,)]
+        ``b`` of the matcher.
+    logs : float64 [shape=(log_columns,)]
+        ``log q`` in the matcher's spaces, one after the other; only their sum is kept.
+    bias : float
+        The matcher's constant.
+    """
 
     clip_id: int
     row: NDArray[np.float32]
+    logs: NDArray[np.float64]
     bias: float = 0.0
 
 
@@ -42,7 +55,7 @@ class _Header:
     count: int
     snapshot: int
     row_limit: float
-    row_sum: list[float]
+    log_sum: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +74,8 @@ class LibraryIndex:
         In the order in which the clips came.
     row_limit : float
         Largest absolute entry of `rows`.
-    row_sum : float64 [shape=(columns,)]
-        Sum of all rows.
+    log_sum : float64 [shape=(log_columns,)]
+        Sum of all clips' ``log q``, in nats.
     """
 
     snapshot: int
@@ -70,7 +83,7 @@ class LibraryIndex:
     biases: NDArray[np.float64]
     clip_ids: NDArray[np.int64]
     row_limit: float
-    row_sum: NDArray[np.float64]
+    log_sum: NDArray[np.float64]
 
     def ranker(self, *, without: Iterable[int] = ()) -> ExactRanker:
         """Return a ranker over all clips but those that have left the library."""
@@ -81,17 +94,6 @@ class LibraryIndex:
             row_limit=self.row_limit,
             excluded=self._positions(without),
         )
-
-    def mean_row(self, *, without: Iterable[int] = ()) -> NDArray[np.float64]:
-        """Return the mean row, shape (columns,), of the clips still in the library."""
-        gone = self._positions(without)
-        left = self.rows.shape[0] - gone.size
-        if left == 0:
-            raise EngineError("the library is empty: it has no mean", code="library_empty")
-        mean: NDArray[np.float64] = (
-            self.row_sum - self.rows[gone].astype(np.float64).sum(axis=0)
-        ) / left
-        return mean
 
     def _positions(self, clip_ids: Iterable[int]) -> NDArray[np.int64]:
         wanted = np.fromiter(clip_ids, dtype=np.int64)
@@ -113,11 +115,14 @@ class IndexFolder:
         The folder; made by the first append.
     columns : int
         Length of a row.
+    log_columns : int
+        How many classes the spaces have together.
     """
 
-    def __init__(self, path: Path, *, columns: int) -> None:
+    def __init__(self, path: Path, *, columns: int, log_columns: int) -> None:
         self.path = path
         self.columns = columns
+        self.log_columns = log_columns
 
     @property
     def snapshot(self) -> int:
@@ -145,7 +150,7 @@ class IndexFolder:
             biases=self._map(_BIASES, np.dtype("<f8"), (header.count,)),
             clip_ids=self._map(_CLIP_IDS, np.dtype("<i8"), (header.count,)),
             row_limit=header.row_limit,
-            row_sum=np.array(header.row_sum, dtype=np.float64),
+            log_sum=np.array(header.log_sum, dtype=np.float64),
         )
 
     def append(self, rows: Iterable[IndexRow], *, snapshot: int) -> int:
@@ -164,7 +169,7 @@ class IndexFolder:
             If a row is not finite; nothing is published.
         """
         header = self._read_header()
-        row_sum = np.array(header.row_sum, dtype=np.float64)
+        log_sum = np.array(header.log_sum, dtype=np.float64)
         count, limit = header.count, header.row_limit
         self.path.mkdir(parents=True, exist_ok=True)
         with (
@@ -177,12 +182,12 @@ class IndexFolder:
                 row_file.write(row.tobytes())
                 bias_file.write(np.float64(entry.bias).astype("<f8").tobytes())
                 id_file.write(np.int64(entry.clip_id).astype("<i8").tobytes())
-                row_sum += row
+                log_sum += entry.logs
                 limit = max(limit, float(np.abs(row).max()))
                 count += 1
             for stream in (row_file, bias_file, id_file):
                 _sync(stream)
-        self._write_header(_Header(self.columns, count, snapshot, limit, row_sum.tolist()))
+        self._write_header(_Header(self.columns, count, snapshot, limit, log_sum.tolist()))
         return count - header.count
 
     def clear(self) -> None:
@@ -196,7 +201,12 @@ class IndexFolder:
             raise SpaceMismatchError(
                 f"clip {entry.clip_id}: row {row.shape}, the index has {self.columns} columns"
             )
-        if not (np.isfinite(row).all() and np.isfinite(entry.bias)):
+        if entry.logs.shape != (self.log_columns,):
+            raise SpaceMismatchError(
+                f"clip {entry.clip_id}: logs {entry.logs.shape}, the spaces have "
+                f"{self.log_columns} classes"
+            )
+        if not all(np.isfinite(part).all() for part in (row, entry.logs, np.array(entry.bias))):
             raise EngineError(f"clip {entry.clip_id}: its row is not finite", code="model_error")
         return row
 
@@ -205,14 +215,16 @@ class IndexFolder:
         try:
             header = _parse_header(path.read_bytes())
         except FileNotFoundError:
-            return _Header(self.columns, 0, 0, 0.0, [0.0] * self.columns)
+            return _Header(self.columns, 0, 0, 0.0, [0.0] * self.log_columns)
         except (ValueError, TypeError, KeyError) as error:
             raise IndexDamagedError(
                 f"{path} is no header ({error!r}); delete {self.path}"
             ) from error
-        if header.columns != self.columns:
+        found, wanted = (header.columns, len(header.log_sum)), (self.columns, self.log_columns)
+        if found != wanted:
             raise SpaceMismatchError(
-                f"{self.path} has {header.columns} columns, the matcher {self.columns}"
+                f"{self.path} has {found[0]} columns of {found[1]} classes, the matcher "
+                f"{wanted[0]} of {wanted[1]}"
             )
         return header
 
@@ -257,14 +269,11 @@ def _parse_header(raw: bytes) -> _Header:
         count=int(fields["count"]),
         snapshot=int(fields["snapshot"]),
         row_limit=float(fields["row_limit"]),
-        row_sum=[float(value) for value in fields["row_sum"]],
+        log_sum=[float(value) for value in fields["log_sum"]],
     )
-    if header.count < 0 or header.snapshot < 0 or len(header.row_sum) != header.columns:
-        raise ValueError(
-            f"count {header.count}, snapshot {header.snapshot}, {len(header.row_sum)} sums for "
-            f"{header.columns} columns"
-        )
-    if not np.isfinite([header.row_limit, *header.row_sum]).all():
+    if header.count < 0 or header.snapshot < 0:
+        raise ValueError(f"count {header.count}, snapshot {header.snapshot}")
+    if not np.isfinite([header.row_limit, *header.log_sum]).all():
         raise ValueError("its sums are not finite")
     return header
 

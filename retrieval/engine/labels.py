@@ -112,6 +112,25 @@ class Vocabulary:
             )
         return self.labels[position]
 
+    def by_name(self, name: str) -> ClassLabel:
+        """Return the first class with a name.
+
+        Raises
+        ------
+        VocabularyError
+            If the vocabulary has no such name (code ``unknown_class``).
+        """
+        position = self._first_positions.get(name)
+        if position is None:
+            raise VocabularyError(
+                f"vocabulary {self.name!r} has no class called {name!r}", code="unknown_class"
+            )
+        return self.labels[position]
+
+    @cached_property
+    def _first_positions(self) -> dict[str, int]:
+        return {label.name: label.index for label in reversed(self.labels)}
+
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {label.key: label.index for label in self.labels}

@@ -2,74 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.engine.bank import Bank, classes_bank
 from retrieval.engine.distributions import Distribution
 from retrieval.engine.divergence import relative_entropy
 from retrieval.engine.errors import EngineError, SpaceMismatchError
-from retrieval.engine.spaces import Space, objects
+from retrieval.engine.heard_there import HeardThere, Origin
+from retrieval.engine.spaces import HeardSpace, Space, heard, objects
+from retrieval.engine.strength import (
+    Strength,
+    explained_share,
+    strength_by_sounds,
+    strength_by_things,
+)
 
 Profiles = Mapping[str, Distribution]
 """Distributions of one photo or one recording by the name of their space."""
 
 
 @dataclass(frozen=True, slots=True)
-class WeightedSpace:
-    """A space and its part in a matcher's score, weight > 0."""
+class Judgement:
+    """How good a match is, beyond its place.
 
-    space: Space
-    weight: float = 1.0
+    Attributes
+    ----------
+    divergences_nats : mapping of str to float
+        D(photo || recording) by the name of the space.
+    explained : float
+        Which share of what the photo says the recording explains, at most 1.
+    standard : float
+        By how many deviations the recording fits this photo better than the bank's photos.
+    strength : Strength
+        The same in a word.
+    """
+
+    divergences_nats: Mapping[str, float]
+    explained: float
+    standard: float
+    strength: Strength
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    r"""Score recordings for a photo by the weighted sum of cross terms.
+class Matcher(ABC):
+    r"""Score recordings for a photo by one inner product.
 
-    .. math:: s = \sum_i w_i \; p_i \cdot \log q_i = a(\text{photo}) \cdot b(\text{clip})
+    .. math:: s = a(\text{photo}) \cdot b(\text{clip})
 
-    For one photo, :math:`\sum p \log p` is constant, so the largest score has
-    the least weighted relative entropy. The sum over spaces is one inner
-    product of concatenated vectors, so that one exact index serves all.
+    Every matcher has this form, in concatenated spaces, so that one exact index serves all.
 
     Attributes
     ----------
     name : str
         What users choose.
     version : int
-        Raised with every change that may change a ranking.
-    parts : tuple of WeightedSpace
-        In the order of concatenation.
+        Raised with every change that may change a ranking, other than by models, table or bank.
+    bank : Bank
+        Against which scores are judged.
     """
 
     name: str
     version: int
-    parts: tuple[WeightedSpace, ...]
 
-    @property
-    def spaces(self) -> tuple[Space, ...]:
-        """The spaces in the order of concatenation."""
-        return tuple(part.space for part in self.parts)
+    def __init__(self, spaces: tuple[Space, ...], bank: Bank) -> None:
+        self.spaces = spaces
+        self.bank = bank
 
     @property
     def image_models(self) -> dict[str, str]:
-        """The version of each space's image model, by the space's name."""
+        """The version of each space's image side, by the space's name."""
         return {space.name: space.image_model for space in self.spaces}
 
     @property
     def audio_models(self) -> dict[str, str]:
-        """The version of each space's audio model, by the space's name."""
+        """The version of each space's audio side, by the space's name."""
         return {space.name: space.audio_model for space in self.spaces}
 
     @property
+    def told_in(self) -> Space:
+        """The space in which a match is explained."""
+        return self.spaces[-1]
+
+    @property
+    @abstractmethod
     def columns(self) -> int:
         """Length of ``a`` and ``b``."""
-        return sum(len(space) for space in self.spaces)
 
+    @property
+    @abstractmethod
+    def rows_version(self) -> str:
+        """Stands for everything but the profiles that ``b`` depends on."""
+
+    @abstractmethod
     def query(self, scene: Profiles) -> NDArray[np.float64]:
         """Return ``a``, float64 of shape (columns,), from a photo's profiles.
 
@@ -78,10 +108,8 @@ class Matcher:
         SpaceMismatchError
             If a profile is missing or has the wrong number of classes.
         """
-        return np.concatenate(
-            [part.weight * _profile(scene, part.space).values for part in self.parts]
-        )
 
+    @abstractmethod
     def row(self, clip: Profiles) -> NDArray[np.float32]:
         """Return ``b``, float32 of shape (columns,), from a recording's profiles.
 
@@ -90,27 +118,204 @@ class Matcher:
         SpaceMismatchError
             If a profile is missing or has the wrong number of classes.
         """
-        rows = [part.space.log_row(_profile(clip, part.space)) for part in self.parts]
-        return np.concatenate(rows).astype(np.float32)
 
-    def split(self, row: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:
-        """Return a row's part in each space, ``log q`` in nats, by the space's name."""
-        edges = np.cumsum([len(space) for space in self.spaces])[:-1]
-        parts = np.split(np.asarray(row, dtype=np.float64), edges)
-        return {space.name: part for space, part in zip(self.spaces, parts, strict=True)}
+    @abstractmethod
+    def _strength(self, scene: Profiles, *, explained: float, standard: float) -> Strength: ...
 
-    def divergences(self, scene: Profiles, row: NDArray[np.float32]) -> dict[str, float]:
-        """Return D(photo || recording) in nats by the name of the space."""
-        by_space = self.split(row)
-        return {
-            space.name: relative_entropy(
-                _profile(scene, space), _from_log_row(by_space[space.name])
-            )
+    def log_rows(self, clip: Profiles) -> dict[str, NDArray[np.float64]]:
+        """Return ``log q`` of a recording in each space, in nats, by the space's name."""
+        return {space.name: space.log_row(profile_in(clip, space)) for space in self.spaces}
+
+    def judge(self, scene: Profiles, clip: Profiles) -> Judgement:
+        """Return how good a match is, beyond its place."""
+        divergences = {
+            space.name: relative_entropy(profile_in(scene, space), profile_in(clip, space))
             for space in self.spaces
         }
+        space = self.told_in
+        p = profile_in(scene, space)
+        log_row = space.log_row(profile_in(clip, space))
+        mean, deviation = self.bank.moments[space.name].of_scores(log_row)
+        standard = (float(p.values @ log_row) - mean) / deviation
+        explained = explained_share(p, divergences[space.name]) * self.telling_share(scene)
+        strength = self._strength(scene, explained=explained, standard=standard)
+        return Judgement(divergences, explained, standard, strength)
+
+    def telling_share(self, scene: Profiles) -> float:
+        """Return the share of a photo's classes that say something in `told_in`."""
+        return 1.0
 
 
-def _profile(profiles: Profiles, space: Space) -> Distribution:
+class PaperMatcher(Matcher):
+    r"""The paper's: least relative entropy in one space, and nothing else.
+
+    For one photo, :math:`\sum p \log p` is constant, so the largest :math:`p \cdot \log q` has the
+    least relative entropy.
+    """
+
+    version = 1
+
+    def __init__(self, space: Space, bank: Bank, *, name: str = "paper") -> None:
+        super().__init__((space,), bank)
+        self.name = name
+
+    @property
+    def columns(self) -> int:
+        """As many as the space has classes."""
+        return len(self.told_in)
+
+    @property
+    def rows_version(self) -> str:
+        """The logarithm depends on nothing else."""
+        return "log"
+
+    def query(self, scene: Profiles) -> NDArray[np.float64]:
+        """Return the photo's distribution."""
+        return profile_in(scene, self.told_in).values
+
+    def row(self, clip: Profiles) -> NDArray[np.float32]:
+        """Return the logarithm of the recording's distribution."""
+        return self.log_rows(clip)[self.told_in.name].astype(np.float32)
+
+    def _strength(self, scene: Profiles, *, explained: float, standard: float) -> Strength:
+        return strength_by_things(standard=standard)
+
+
+class EarMatcher(Matcher):
+    r"""Least relative entropy among sounds, joined by a standard score among things.
+
+    .. math:: s = m \; t \cdot \log q^{\mathrm{heard}}
+              + w \, \frac{p \cdot \log q^{\mathrm{objects}} - \mu}{\sigma}
+              - \lambda \, v \, u
+
+    `m` is the share of the photo's classes that say something about its sounds; `w` is how much
+    the things count beside them; `\mu` and `\sigma` are the recording's mean and deviation over a
+    bank of photos. The last term keeps speech out of places without people: `v` is the share of
+    speech in the recording, `u` how natural and deserted the photo's scenery is.
+
+    It is one inner product: `-\mu/\sigma` and `-v` are columns of ``b`` of their own. Two matchers
+    that differ in their weights alone share their rows, and so one index.
+
+    Parameters
+    ----------
+    things_always, things_when_mute : float
+        ``w = things_always + things_when_mute (1 - m)``.
+    speech_penalty : float
+        Lambda, in nats for a recording that is all speech.
+    """
+
+    version = 1
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        things: Space,
+        sounds: HeardSpace,
+        bank: Bank,
+        things_always: float,
+        things_when_mute: float,
+        speech_penalty: float,
+    ) -> None:
+        super().__init__((things, sounds), bank)
+        self.name = name
+        self.things = things
+        self.sounds = sounds
+        self.things_always = things_always
+        self.things_when_mute = things_when_mute
+        self.speech_penalty = speech_penalty
+
+    @property
+    def columns(self) -> int:
+        """The classes of both spaces, and one column each for the bank's mean and for speech."""
+        return len(self.things) + 1 + len(self.sounds) + 1
+
+    @property
+    def rows_version(self) -> str:
+        """Rows depend on the bank."""
+        return f"ear-v{self.version}-{self.bank.version}"
+
+    def query(self, scene: Profiles) -> NDArray[np.float64]:
+        """Return both distributions weighted, the things' weight, and the penalty for speech."""
+        telling = self.telling_share(scene)
+        things = self.things_always + self.things_when_mute * (1 - telling)
+        return np.concatenate(
+            [
+                things * profile_in(scene, self.things).values,
+                [things],
+                telling * profile_in(scene, self.sounds).values,
+                [self.speech_penalty * self._desertedness(scene)],
+            ]
+        )
+
+    def row(self, clip: Profiles) -> NDArray[np.float32]:
+        """Return both logarithms, the things' one standardised, and minus the share of speech."""
+        rows = self.log_rows(clip)
+        log_things = rows[self.things.name]
+        mean, deviation = self.bank.moments[self.things.name].of_scores(log_things)
+        speech = float(profile_in(clip, self.sounds).values[self._speech].sum())
+        return np.concatenate(
+            [log_things / deviation, [-mean / deviation], rows[self.sounds.name], [-speech]]
+        ).astype(np.float32)
+
+    def telling_share(self, scene: Profiles) -> float:
+        """Return the share of a photo's classes that say something about its sounds."""
+        seen = profile_in(scene, self.things).values
+        return float(seen[self.sounds.table.telling].sum())
+
+    def _strength(self, scene: Profiles, *, explained: float, standard: float) -> Strength:
+        return strength_by_sounds(explained=explained, standard=standard)
+
+    def _desertedness(self, scene: Profiles) -> float:
+        """Return how natural a scenery is and how little of people one would hear in it, 0 to 1."""
+        natural = float(profile_in(scene, self.things).values[self._natural].sum())
+        people = float(profile_in(scene, self.sounds).values[self._people].sum())
+        return natural * max(0.0, 1 - people / PEOPLE_SHARE)
+
+    @cached_property
+    def _natural(self) -> NDArray[np.bool_]:
+        return np.array([entry.origin is Origin.NATURAL for entry in self.sounds.table.entries])
+
+    @cached_property
+    def _speech(self) -> NDArray[np.intp]:
+        return _positions(self.sounds, SPEECH)
+
+    @cached_property
+    def _people(self) -> NDArray[np.intp]:
+        return _positions(self.sounds, SPEECH | PEOPLE)
+
+
+SPEECH: Final = frozenset(
+    {"Speech", "Child speech, kid speaking", "Conversation", "Narration, monologue"}
+)
+PEOPLE: Final = frozenset(
+    {
+        "Hubbub, speech noise, speech babble", "Chatter", "Crowd", "Children playing",
+        "Children shouting", "Shout", "Yell", "Laughter", "Cheering", "Applause",
+    }
+)  # fmt: skip
+
+PEOPLE_SHARE: Final = 0.1
+"""From this share of voices on, speech belongs to the place."""
+
+THINGS_BESIDE_SOUNDS: Final = 0.3
+"""A deviation among things counts as much as 0.3 nats among sounds."""
+
+SPEECH_PENALTY: Final = 3.0
+
+
+def _positions(space: Space, names: frozenset[str]) -> NDArray[np.intp]:
+    return np.array([label.index for label in space.vocabulary if label.name in names])
+
+
+def profile_in(profiles: Profiles, space: Space) -> Distribution:
+    """Return the profile in a space.
+
+    Raises
+    ------
+    SpaceMismatchError
+        If it is missing or has the wrong number of classes.
+    """
     try:
         profile = profiles[space.name]
     except KeyError:
@@ -124,30 +329,71 @@ def _profile(profiles: Profiles, space: Space) -> Distribution:
     return profile
 
 
-def _from_log_row(log_row: NDArray[np.float64]) -> Distribution:
-    return Distribution(np.exp(log_row))
-
-
 def paper() -> Matcher:
     """Return the paper's matcher: relative entropy among ImageNet's classes, nothing else."""
-    return Matcher(name="paper", version=1, parts=(WeightedSpace(objects()),))
+    space = objects()
+    return PaperMatcher(space, classes_bank((space,)))
 
 
-_MATCHERS: Final[Mapping[str, Callable[[], Matcher]]] = {"paper": paper}
+def heard_matcher(table: HeardThere | None = None, bank: Bank | None = None) -> Matcher:
+    """Return the matcher by sounds; photos that say little of sounds lean on their things."""
+    return _ear("heard", table, bank, things_always=0.0, things_when_mute=THINGS_BESIDE_SOUNDS)
 
 
-def matcher_named(name: str) -> Matcher:
+def fused(table: HeardThere | None = None, bank: Bank | None = None) -> Matcher:
+    """Return the matcher by sounds and things."""
+    return _ear("fused", table, bank, things_always=THINGS_BESIDE_SOUNDS, things_when_mute=0.0)
+
+
+def _ear(
+    name: str,
+    table: HeardThere | None,
+    bank: Bank | None,
+    *,
+    things_always: float,
+    things_when_mute: float,
+) -> Matcher:
+    things, sounds = objects(), heard(table)
+    return EarMatcher(
+        name,
+        things=things,
+        sounds=sounds,
+        bank=bank or classes_bank((things, sounds)),
+        things_always=things_always,
+        things_when_mute=things_when_mute,
+        speech_penalty=SPEECH_PENALTY,
+    )
+
+
+MATCHERS: Final = ("paper", "heard", "fused")
+
+
+def matcher_named(
+    name: str, *, table: HeardThere | None = None, bank: Bank | None = None
+) -> Matcher:
     """Return a matcher by its name.
+
+    Parameters
+    ----------
+    name : str
+        One of `MATCHERS`.
+    table : HeardThere, optional
+        What one hears where; the project's own by default. The paper's matcher needs none.
+    bank : Bank, optional
+        Photos against which scores are judged; by default every class once. The paper's matcher
+        stays as it was published and takes none.
 
     Raises
     ------
     EngineError
         With code ``matcher_unknown`` if there is none of that name.
     """
-    try:
-        return _MATCHERS[name]()
-    except KeyError:
-        known = ", ".join(_MATCHERS)
+    if name == "paper":
+        return paper()
+    makers = {"heard": heard_matcher, "fused": fused}
+    if name not in makers:
         raise EngineError(
-            f"no matcher is called {name!r}; there are: {known}", code="matcher_unknown"
-        ) from None
+            f"no matcher is called {name!r}; there are: {', '.join(MATCHERS)}",
+            code="matcher_unknown",
+        )
+    return makers[name](table, bank)

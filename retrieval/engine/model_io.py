@@ -46,13 +46,45 @@ def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float6
     ModelOutputError
         If the last axis has another length, or a value is not finite.
     """
+    values = _checked_output(logits, classes)
+    # The largest logit is taken off first, so that exp() cannot overflow.
+    weights = np.exp(values - values.max(axis=-1, keepdims=True, initial=-np.inf))
+    probabilities: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def independent_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
+    """Return the logistic function of each output, computed in float64.
+
+    Parameters
+    ----------
+    logits : array_like [shape=(..., classes)]
+        A model's raw outputs.
+    classes : int
+        How many classes the model's vocabulary has.
+
+    Returns
+    -------
+    float64 array [shape=(..., classes)]
+        Within [0, 1]; any number of classes may be likely at once.
+
+    Raises
+    ------
+    ModelOutputError
+        If the last axis has another length, or a value is not finite.
+    """
+    values = _checked_output(logits, classes)
+    # exp() only ever gets what is not positive, so that it cannot overflow.
+    small = np.exp(-np.abs(values))
+    probabilities: NDArray[np.float64] = np.where(values >= 0, 1.0, small) / (1.0 + small)
+    return probabilities
+
+
+def _checked_output(logits: ArrayLike, classes: int) -> NDArray[np.float64]:
     values = np.asarray(logits, dtype=np.float64)
     if values.ndim == 0 or values.shape[-1] != classes:
         raise ModelOutputError(f"expected {classes} classes, the model gave shape {values.shape}")
     if not np.isfinite(values).all():
         where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(values))[0])
         raise ModelOutputError(f"the model gave {values[where]} at {where}")
-    # The largest logit is taken off first, so that exp() cannot overflow.
-    weights = np.exp(values - values.max(axis=-1, keepdims=True, initial=-np.inf))
-    probabilities: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
-    return probabilities
+    return values

@@ -17,6 +17,7 @@ from retrieval.engine.backend import load_keras
 from retrieval.engine.labels import load_vocabulary
 from retrieval.engine.model_io import check_input, class_probabilities
 from retrieval.engine.weights import SOUNDNET_8, Arrays, load_arrays
+from retrieval.engine.windows import Windowing
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 SAMPLE_RATE_HZ = 22_050
 WINDOW_S = 20
 WINDOW_SAMPLES = WINDOW_S * SAMPLE_RATE_HZ
+MIN_TAIL_S = 5
+"""More than this behind the last whole window is worth a window of its own."""
+
+WINDOWING = Windowing(
+    window_samples=WINDOW_SAMPLES,
+    hop_samples=WINDOW_SAMPLES,
+    min_tail_samples=MIN_TAIL_S * SAMPLE_RATE_HZ,
+    repeat_short=True,
+)
 
 FULL_SCALE = 256.0
 """The network was taught on samples in [-256, 256]."""
@@ -109,7 +119,7 @@ class SoundNetClassifier:
     """
 
     sample_rate_hz = SAMPLE_RATE_HZ
-    window_samples = WINDOW_SAMPLES
+    windowing = WINDOWING
 
     def __init__(self, models_directory: Path) -> None:
         self.model_version = SOUNDNET_8.model_version
@@ -137,7 +147,7 @@ class SoundNetClassifier:
         ModelOutputError
             If the network gives something that is no distribution.
         """
-        check_input(waveforms, dtype=np.float32, shape=(self.window_samples,))
+        check_input(waveforms, dtype=np.float32, shape=(WINDOW_SAMPLES,))
         distributions = np.empty((len(waveforms), len(self.vocabulary)), dtype=np.float64)
         for start in range(0, len(waveforms), BATCH_WINDOWS):
             batch = slice(start, start + BATCH_WINDOWS)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.distributions import Distribution
 from retrieval.engine.errors import SpaceMismatchError
+from retrieval.engine.heard_there import HeardThere, load_heard_there
+from retrieval.engine.hearing import Hearing, loudest_of_moments
 from retrieval.engine.labels import Vocabulary, load_vocabulary
-from retrieval.engine.weights import MOBILENET_V2, SOUNDNET_8
+from retrieval.engine.weights import MOBILENET_V2, SOUNDNET_8, YAMNET
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Space:
-    """A common vocabulary and how recordings are smoothed in it.
+    """A common vocabulary, with its two sides and how recordings are smoothed in it.
+
+    As it stands, photos and recordings are described by the models' own classes. A subclass
+    carries them over from other classes, or from what is no distribution.
 
     Attributes
     ----------
@@ -24,7 +30,7 @@ class Space:
     vocabulary : Vocabulary
         The classes, in model order.
     image_model, audio_model : str
-        Versions of the models of its two sides; profiles are stored with them.
+        Versions of all that makes the profiles of its two sides; stored with them.
     floor : float
         Smallest class probability of a recording before renormalisation;
         without it one impossible class would make a divergence infinite.
@@ -39,25 +45,45 @@ class Space:
     def __len__(self) -> int:
         return len(self.vocabulary)
 
-    def scene_profile(self, probabilities: ArrayLike) -> Distribution:
-        """Return a photo's distribution as it is, after checking its classes.
+    @property
+    def audio_classifier(self) -> str:
+        """Version of the network alone that listens, without what is made of its answers."""
+        return self.audio_model.partition("+")[0]
+
+    def scene_profile(self, views: ArrayLike) -> Distribution:
+        """Return a photo's distribution: that of its first view, the centre.
+
+        Parameters
+        ----------
+        views : array_like [shape=(n, k)]
+            What the image model says of each view of the photo; rows sum to 1.
 
         Raises
         ------
         SpaceMismatchError
             If it has another number of classes than the space.
         """
-        return self._checked(Distribution(probabilities))
+        return self._checked(Distribution(np.atleast_2d(np.asarray(views))[0]))
 
-    def clip_profile(self, probabilities: ArrayLike) -> Distribution:
-        """Return a recording's distribution with the space's floor.
+    def remembered(self, hearing: Hearing) -> Hearing:
+        """Return what is kept of a recording's windows: all that `clip_profile` needs."""
+        return hearing
+
+    def clip_profile(self, windows: ArrayLike) -> Distribution:
+        """Return a recording's distribution: the windows' mean, with the space's floor.
+
+        Parameters
+        ----------
+        windows : array_like [shape=(n, k)]
+            As `remembered`.
 
         Raises
         ------
         SpaceMismatchError
             If it has another number of classes than the space.
         """
-        return self._checked(Distribution(probabilities)).floored(self.floor)
+        mean = np.atleast_2d(np.asarray(windows, dtype=np.float64)).mean(axis=0)
+        return self._checked(Distribution(mean)).floored(self.floor)
 
     def log_row(self, clip: Distribution) -> NDArray[np.float64]:
         """Return log q of a recording, in nats, shape (k,), all finite and <= 0."""
@@ -72,6 +98,67 @@ class Space:
         return distribution
 
 
+@dataclass(frozen=True)
+class HeardSpace(Space):
+    """The space of sounds: photos are carried over to it by what one hears there.
+
+    Attributes
+    ----------
+    table : HeardThere
+        What one hears where one sees each of the image model's classes.
+    """
+
+    table: HeardThere
+
+    def scene_profile(self, views: ArrayLike) -> Distribution:
+        r"""Return what one would hear in a photo's scenery.
+
+        The mean of the views, so that the edges of a scenery count, carried over by the table:
+
+        .. math:: t_h = \frac{\sum_c \bar p_c T_{ch}}{\sum_{c\ \mathrm{telling}} \bar p_c}
+
+        Classes that say nothing about the place are left out, and the rest is scaled to 1. Of a
+        photo in which nothing else is seen one would hear what one hears anywhere: the mean of
+        the table.
+        """
+        seen = Distribution(np.atleast_2d(np.asarray(views)).mean(axis=0))
+        if len(seen) != len(self.table.seen):
+            raise SpaceMismatchError(
+                f"the table of {self.name!r} has {len(self.table.seen)} classes, got {len(seen)}"
+            )
+        heard = seen.values @ self.table.weights
+        if heard.sum() == 0:
+            heard = self.table.weights.sum(axis=0)
+        return Distribution(heard / heard.sum())
+
+    def remembered(self, hearing: Hearing) -> Hearing:
+        """Return the largest scores within each moment."""
+        return loudest_of_moments(hearing, moment_s=MOMENT_S)
+
+    def clip_profile(self, windows: ArrayLike) -> Distribution:
+        r"""Return how what is heard in a recording is shared among the sounds.
+
+        The mean score over its moments, with an even share of :data:`EVEN_EVIDENCE` added to
+        every sound before they are scaled to 1:
+
+        .. math:: q_h = \frac{s_h + \mu / k}{\sum_j s_j + \mu}
+
+        A recording in which the model is sure of nothing becomes a flat distribution, which
+        explains nothing well. This is Dirichlet smoothing as text retrieval knows it (Zhai and
+        Lafferty, "A study of smoothing methods for language models", SIGIR 2001).
+        """
+        scores = np.atleast_2d(np.asarray(windows, dtype=np.float64)).mean(axis=0)
+        evidence = scores + EVEN_EVIDENCE / scores.size
+        return self._checked(Distribution(evidence / evidence.sum()))
+
+
+MOMENT_S: Final = 5.0
+"""A listener takes in some seconds as one impression."""
+
+EVEN_EVIDENCE: Final = 3.0
+"""In scores: a recording with three sounds heard for certain is half smoothed."""
+
+
 def objects() -> Space:
     """Return the paper's space: ImageNet's classes, MobileNet's and SoundNet's outputs."""
     return Space(
@@ -81,3 +168,27 @@ def objects() -> Space:
         audio_model=SOUNDNET_8.model_version,
         floor=1e-9,
     )
+
+
+def heard(table: HeardThere | None = None) -> HeardSpace:
+    """Return the space of sounds: AudioSet's classes, MobileNet's carried over, and YAMNet's.
+
+    Parameters
+    ----------
+    table : HeardThere, optional
+        What one hears where; the project's own by default.
+    """
+    table = table or load_heard_there()
+    return HeardSpace(
+        name="heard",
+        vocabulary=load_vocabulary("audioset"),
+        image_model=f"{MOBILENET_V2.model_version}+{table.version}",
+        audio_model=f"{YAMNET.model_version}+moments-{MOMENT_S:g}s",
+        floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),
+        table=table,
+    )
+
+
+def all_spaces() -> tuple[Space, ...]:
+    """Return every space in which recordings are described."""
+    return (objects(), heard())

@@ -86,7 +86,20 @@ SOUNDNET_8 = WeightSpec(
     output_bias="conv8.bias",
 )
 
-ALL_WEIGHTS = (MOBILENET_V2, SOUNDNET_8)
+YAMNET = WeightSpec(
+    name="yamnet",
+    source_name="yamnet.tflite",
+    source_sha256="10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de",
+    origin=HttpOrigin(
+        "https://storage.googleapis.com/mediapipe-assets/yamnet_audio_classifier_with_metadata.tflite"
+    ),
+    converted_name="yamnet.npz",
+    content_sha256="56b43b7e3749e81b176ee35ce2d98c5ddf24824a8868eb8056cca89ec397e069",
+    vocabulary="audioset",
+    output_bias="dense.bias",
+)
+
+ALL_WEIGHTS = (MOBILENET_V2, SOUNDNET_8, YAMNET)
 
 
 def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:

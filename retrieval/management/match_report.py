@@ -11,7 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from retrieval.engine.distributions import Distribution
+from retrieval.engine.labels import ClassLabel
 from retrieval.engine.matchers import Matcher
+from retrieval.engine.sounds import short_name
+from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.licences import LICENCES, credit_line
 from retrieval.services.matching import FoundClip, SearchResult
 
@@ -25,26 +28,44 @@ class PhotoReport:
     """One photo's result, with all that made it."""
 
     photo: str
-    matcher: Matcher
     scene: Mapping[str, Distribution]
     result: SearchResult
 
+    @property
+    def matcher(self) -> Matcher:
+        """Whose result it is: the one asked for, or the paper's where that has no profiles yet."""
+        return self.result.matcher
+
 
 def as_json(report: PhotoReport) -> dict[str, Any]:
-    """Return the report as plain data."""
-    space = report.matcher.spaces[0]
+    """Return the report as plain data.
+
+    ``classes`` is what the image model sees; ``would_hear``, with a matcher by sounds, what that
+    comes to.
+    """
+    things, told_in = report.matcher.spaces[0], report.matcher.told_in
     return {
         "photo": report.photo,
         "classes": [
-            {"wnid": space.vocabulary[index].key, "label": space.vocabulary[index].name, "p": p}
-            for index, p in report.scene[space.name].largest(_CLASSES_SHOWN)
+            {"wnid": label.key, "label": label.name, "p": p}
+            for label, p in _largest(report, things)
         ],
+        "would_hear": [
+            {"key": label.key, "sound": short_name(label), "p": p}
+            for label, p in _largest(report, told_in)
+        ]
+        if isinstance(told_in, HeardSpace)
+        else [],
         "matches": [_match_as_json(found) for found in report.result.found],
         "models": {
             space.name: {"image": space.image_model, "audio": space.audio_model}
             for space in report.matcher.spaces
         },
-        "matcher": {"name": report.matcher.name, "version": report.matcher.version},
+        "matcher": {
+            "name": report.matcher.name,
+            "version": report.matcher.version,
+            "bank": report.matcher.bank.version,
+        },
         "snapshot": report.result.snapshot,
         "library_size": report.result.library_size,
     }
@@ -57,8 +78,15 @@ def _match_as_json(found: FoundClip) -> dict[str, Any]:
         "rank": found.rank,
         "clip": clip.path,
         "title": clip.title,
-        "divergence_nats": found.divergences_nats[explanation.space],
+        "divergence_nats": found.judgement.divergences_nats[explanation.space],
+        "space": explanation.space,
         "score": found.score,
+        "strength": found.judgement.strength.value,
+        "explained": found.judgement.explained,
+        "standard": found.judgement.standard,
+        "sounds": {sound["name"]: sound["score"] for sound in clip.sounds},
+        "flags": clip.flags,
+        "takes": len(found.takes),
         "license": clip.license,
         "credit": credit_line(
             title=clip.title,
@@ -70,7 +98,7 @@ def _match_as_json(found: FoundClip) -> dict[str, Any]:
             "nats_better_than_average": explanation.total_nats,
             "classes": [
                 {
-                    "wnid": term.label.key,
+                    "key": term.label.key,
                     "label": term.label.name,
                     "p": term.scene_share,
                     "q": term.clip_share,
@@ -99,11 +127,21 @@ def as_table(report: PhotoReport) -> str:
 
 
 def _classes(report: PhotoReport) -> Table:
-    space = report.matcher.spaces[0]
     table = Table(box=None, show_header=False, pad_edge=False)
-    for index, p in report.scene[space.name].largest(_CLASSES_SHOWN):
-        table.add_row("  ", space.vocabulary[index].name, _bar(p), f"{p:6.1%}")
+    for label, p in _largest(report, report.matcher.spaces[0]):
+        table.add_row("  ", label.name, _bar(p), f"{p:6.1%}")
+    if isinstance(report.matcher.told_in, HeardSpace):
+        heard = _largest(report, report.matcher.told_in)
+        words = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in heard)
+        table.add_row("  ", Text(f"One would hear {words}", style="dim"), "", "")
     return table
+
+
+def _largest(report: PhotoReport, space: Space) -> list[tuple[ClassLabel, float]]:
+    return [
+        (space.vocabulary[index], p)
+        for index, p in report.scene[space.name].largest(_CLASSES_SHOWN)
+    ]
 
 
 def _matches(report: PhotoReport) -> Table:
@@ -117,12 +155,12 @@ def _matches(report: PhotoReport) -> Table:
     for place in found:
         explanation = place.explanations[0]
         share = explanation.total_nats / most if most > 0 else 0.0
-        divergence = place.divergences_nats[explanation.space]
+        divergence = place.judgement.divergences_nats[explanation.space]
         table.add_row(
             f"{place.rank}.",
             Text(place.clip.title, style="bold"),
             _bar(max(0.0, share)),
-            f"{divergence:.3f} nats",
+            f"{place.judgement.strength.value}, {divergence:.3f} nats",
         )
         table.add_row("", _details(place), "", "")
     return table
@@ -139,11 +177,15 @@ def _details(place: FoundClip) -> Text:
         if part
     )  # fmt: skip
     reasons = ", ".join(
-        f"{term.label.name} {term.advantage_nats:+.2f}"
+        f"{short_name(term.label)} {term.advantage_nats:+.2f}"
         for term in explanation.terms[:_REASONS_SHOWN]
     )
+    sounds = ", ".join(f"{sound['name']} {sound['score']:.1f}" for sound in clip.sounds[:5])
+    takes = f" · {len(place.takes)} more of the same recording" if place.takes else ""
+    heard = f"heard in it: {sounds or 'nothing for certain'}{takes}"
     return Text(
-        f"{credit}\n{explanation.total_nats:+.2f} nats against the average recording: {reasons}",
+        f"{credit}\n{heard}\n{explanation.total_nats:+.2f} nats against the average recording: "
+        f"{reasons}",
         style="dim",
     )
 

@@ -1,24 +1,31 @@
 """What the database keeps: recordings, photos, their profiles, and the matches between them."""
 
 from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
+from retrieval.models.hearing import BankMoments, HeardOverride, PhotoBank
 from retrieval.models.imports import LibraryImport
 from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
 from retrieval.models.library import Library, Space
+from retrieval.models.profiling import LibraryProfiling, ProfileFailure
 from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "BankMoments",
     "Clip",
     "ClipProfile",
     "ClipWindow",
+    "HeardOverride",
     "ImportItem",
     "Job",
     "JobState",
     "Library",
     "LibraryImport",
+    "LibraryProfiling",
     "Match",
     "MatchDivergence",
     "MatchRun",
+    "PhotoBank",
+    "ProfileFailure",
     "Scene",
     "SceneProfile",
     "Space",

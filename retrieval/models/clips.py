@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, IntegerField, Q
+from django.db.models import F, Func, IntegerField, Q, Value
 from django.db.models.functions import Now
 
+from retrieval.engine.sounds import Flag
 from retrieval.licences import LICENCES
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
@@ -51,6 +52,22 @@ class Clip(Job):
         help_text="One byte a bin of the outline; 255 is the recording's own largest magnitude."
     )
 
+    sounds = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        editable=False,
+        help_text="What is heard in it, surest first: key and score of each sound, and its name.",
+    )
+    flags = ArrayField(
+        models.CharField(max_length=16, choices=[(flag.value, flag.value) for flag in Flag]),
+        default=list,
+        db_default=Value([], ArrayField(models.CharField(max_length=16))),
+        blank=True,
+        editable=False,
+        help_text="What is in the way of a place's sound.",
+    )
+
     added_in = models.BigIntegerField(null=True, blank=True, editable=False)
     removed_in = models.BigIntegerField(null=True, blank=True, editable=False)
 
@@ -67,6 +84,10 @@ class Clip(Job):
             models.CheckConstraint(
                 condition=Q(duration_s__gt=0, sample_rate_hz__gt=0, channels__gt=0),
                 name="retrieval_clip_has_sound",
+            ),
+            models.CheckConstraint(
+                condition=Q(flags__contained_by=[flag.value for flag in Flag]),
+                name="retrieval_clip_flags_known",
             ),
             models.CheckConstraint(
                 condition=(Q(state=JobState.DONE) & Q(added_in__isnull=False))

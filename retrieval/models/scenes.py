@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
+from retrieval.engine.strength import Strength
 from retrieval.models.clips import SHA256_PATTERN, Clip, vector_fills_space
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
@@ -49,6 +51,13 @@ class MatchRun(models.Model):
     matcher = models.CharField(max_length=32)
     matcher_version = models.PositiveIntegerField()
     model_versions = models.JSONField(help_text="Model version by side and space.")
+    bank = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Photos against which scores were judged.",
+    )
     snapshot = models.BigIntegerField()
     library_size = models.PositiveIntegerField()
     search_seconds = models.FloatField()
@@ -62,6 +71,7 @@ class MatchRun(models.Model):
                     "matcher",
                     "matcher_version",
                     "model_versions",
+                    "bank",
                     "snapshot",
                 ],
                 name="retrieval_matchrun_once",
@@ -122,6 +132,27 @@ class Match(models.Model):
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, related_name="matches")
     rank = models.PositiveIntegerField()
     score = models.FloatField()
+    explained = models.FloatField(
+        null=True, help_text="Share of what the photo says that the recording explains."
+    )
+    standard = models.FloatField(
+        null=True, help_text="Deviations above the recording's mean score over the bank's photos."
+    )
+    strength = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[(strength.value, strength.value) for strength in Strength],
+        help_text="Empty in runs from before strengths.",
+    )
+    takes = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        db_default=Value([], ArrayField(models.BigIntegerField())),
+        blank=True,
+        help_text="Clips that are other takes of the same recording and rank right behind.",
+    )
     explanations = models.JSONField(
         default=list, help_text="For each space: the largest terms, their rest and their total."
     )
@@ -136,6 +167,21 @@ class Match(models.Model):
             models.CheckConstraint(
                 condition=Q(score__gt=-INFINITY, score__lt=INFINITY),
                 name="retrieval_match_score_finite",
+            ),
+            models.CheckConstraint(
+                condition=Q(strength__in=["", *(strength.value for strength in Strength)]),
+                name="retrieval_match_strength_known",
+            ),
+            models.CheckConstraint(
+                # PostgreSQL sorts NaN above infinity: the upper bounds keep it out.
+                condition=Q(strength="")
+                | Q(
+                    explained__gt=-INFINITY,
+                    explained__lte=1,
+                    standard__gt=-INFINITY,
+                    standard__lt=INFINITY,
+                ),
+                name="retrieval_match_strength_has_reasons",
             ),
         ]
 

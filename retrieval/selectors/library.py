@@ -77,14 +77,26 @@ def profiled_clips(
 
 
 def _with_profiles(clip_ids: list[int], wanted: Q) -> Iterator[ProfiledClip]:
+    by_clip = _profiles(clip_ids, wanted)
+    for clip_id in clip_ids:
+        yield ProfiledClip(clip_id=clip_id, profiles=by_clip[clip_id])
+
+
+def profiles_of(
+    clip_ids: Iterable[int], *, model_versions: Mapping[str, str]
+) -> dict[int, dict[str, Distribution]]:
+    """Return clips' distributions by clip and space, as far as there are any of these models."""
+    return _profiles(list(clip_ids), _of_models(model_versions))
+
+
+def _profiles(clip_ids: list[int], wanted: Q) -> dict[int, dict[str, Distribution]]:
     rows = ClipProfile.objects.filter(wanted, clip_id__in=clip_ids).values(
         "clip_id", "space_id", "distribution"
     )
     by_clip: dict[int, dict[str, Distribution]] = {clip_id: {} for clip_id in clip_ids}
     for row in rows:
         by_clip[row["clip_id"]][row["space_id"]] = Distribution(row["distribution"])
-    for clip_id in clip_ids:
-        yield ProfiledClip(clip_id=clip_id, profiles=by_clip[clip_id])
+    return by_clip
 
 
 def _of_models(model_versions: Mapping[str, str]) -> Q:
@@ -92,6 +104,15 @@ def _of_models(model_versions: Mapping[str, str]) -> Q:
     for space, version in model_versions.items():
         wanted |= Q(space_id=space, model_version=version)
     return wanted
+
+
+def searchable_recordings() -> list[tuple[int, str, str]]:
+    """Return id, path and source of every recording that can be heard; one without is its own."""
+    rows = Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).order_by("id")
+    return [
+        (clip_id, path, source or path)
+        for clip_id, path, source in rows.values_list("id", "path", "source_url")
+    ]
 
 
 def clip_count() -> int:

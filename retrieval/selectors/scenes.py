@@ -18,6 +18,7 @@ def stored_run(
     matcher: str,
     matcher_version: int,
     model_versions: dict[str, Any],
+    bank: str,
     snapshot: int,
 ) -> MatchRun | None:
     """Return what was found for the same photo in the same state of everything, if it was."""
@@ -26,5 +27,6 @@ def stored_run(
         matcher=matcher,
         matcher_version=matcher_version,
         model_versions=model_versions,
+        bank=bank,
         snapshot=snapshot,
     ).first()

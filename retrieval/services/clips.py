@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from numpy.typing import NDArray
 
 from retrieval import media
 from retrieval.engine.audio import RecordingFacts
-from retrieval.engine.spaces import Space
+from retrieval.engine.hearing import Hearing
+from retrieval.engine.sounds import describe
+from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.licences import LICENCES
 from retrieval.manifest import ManifestEntry, RowProblem
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, JobState
@@ -33,10 +33,7 @@ class KeptFiles:
 
 @dataclass(frozen=True, slots=True)
 class NewClip:
-    """A recording that is ready to be stored.
-
-    `windows` are the model's distributions, float64 of shape (windows, classes).
-    """
+    """A recording that is ready to be stored, with what was heard in it by space."""
 
     entry: ManifestEntry
     sha256: str
@@ -44,8 +41,7 @@ class NewClip:
     facts: RecordingFacts
     files: KeptFiles
     item: ImportItem
-    windows: NDArray[np.float64]
-    starts_s: Sequence[float]
+    hearings: Mapping[str, Hearing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +93,8 @@ def update_metadata(clip_id: int, entry: ManifestEntry) -> None:
     Clip.objects.filter(pk=clip_id).update(**_metadata(entry))
 
 
-def store_clips(
-    news: Sequence[NewClip], *, source: str, space: Space, model_version: str
-) -> StoredClips:
-    """Store recordings with profile and windows: all of them at once, or none.
+def store_clips(news: Sequence[NewClip], *, source: str, spaces: Sequence[Space]) -> StoredClips:
+    """Store recordings with profiles and windows: all of them at once, or none.
 
     One whose content another import stored meanwhile is recorded as a duplicate.
     """
@@ -110,7 +104,12 @@ def store_clips(
         fresh = [new for new in news if new.sha256 not in known]
         clips = [_clip(new, snapshot) for new in fresh]
         Clip.objects.bulk_create(clips)
-        _store_profiles(fresh, clips, space=space, model_version=model_version, snapshot=snapshot)
+        for space in spaces:
+            heard = [
+                (clip, new.hearings[space.name]) for new, clip in zip(fresh, clips, strict=True)
+            ]
+            store_profiles(heard, space=space, snapshot=snapshot)
+            describe_clips(heard, space=space)
         ids = known | {clip.sha256: clip.pk for clip in clips}
         for new in news:
             new.item.clip_id = ids[new.sha256]
@@ -177,26 +176,19 @@ def _metadata(entry: ManifestEntry) -> dict[str, Any]:
     }
 
 
-def _store_profiles(
-    news: Sequence[NewClip],
-    clips: Sequence[Clip],
-    *,
-    space: Space,
-    model_version: str,
-    snapshot: int,
-) -> None:
-    profiles = [
+def store_profiles(heard: Sequence[tuple[Clip, Hearing]], *, space: Space, snapshot: int) -> None:
+    """Store what one model heard in some recordings, searchable from a snapshot on."""
+    profiles = ClipProfile.objects.bulk_create(
         ClipProfile(
             clip=clip,
             space_id=space.name,
             classes=len(space),
-            model_version=model_version,
-            distribution=space.clip_profile(new.windows.mean(axis=0)).values,
+            model_version=space.audio_model,
+            distribution=space.clip_profile(hearing.windows).values,
             added_in=snapshot,
         )
-        for new, clip in zip(news, clips, strict=True)
-    ]
-    ClipProfile.objects.bulk_create(profiles)
+        for clip, hearing in heard
+    )
     ClipWindow.objects.bulk_create(
         [
             ClipWindow(
@@ -206,10 +198,24 @@ def _store_profiles(
                 start_s=start_s,
                 distribution=window,
             )
-            for new, profile in zip(news, profiles, strict=True)
+            for profile, (_, hearing) in zip(profiles, heard, strict=True)
             for position, (start_s, window) in enumerate(
-                zip(new.starts_s, new.windows, strict=True)
+                zip(hearing.starts_s, hearing.windows, strict=True)
             )
         ],
         batch_size=200,
     )
+
+
+def describe_clips(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> None:
+    """Say in words what was heard, if the space's classes are sounds."""
+    if not isinstance(space, HeardSpace):
+        return
+    for clip, hearing in heard:
+        description = describe(hearing.windows, space.vocabulary)
+        clip.sounds = [
+            {"key": sound.label.key, "name": sound.name, "score": round(sound.score, 3)}
+            for sound in description.sounds
+        ]
+        clip.flags = [flag.value for flag in description.flags]
+    Clip.objects.bulk_update([clip for clip, _ in heard], ["sounds", "flags"])

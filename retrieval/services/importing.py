@@ -6,23 +6,17 @@ import logging
 import shutil
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from retrieval import media
 from retrieval.decoding import DecodingPool
 from retrieval.engine.audio import RecordingFacts
 from retrieval.engine.errors import DecodeError
-from retrieval.engine.registry import AudioClassifier
-from retrieval.engine.spaces import Space
-from retrieval.engine.windows import cut_windows, window_starts
+from retrieval.engine.hearing import Hearing
 from retrieval.manifest import ManifestEntry, RowProblem
 from retrieval.models import ImportItem
 from retrieval.selectors.imports import SettledItem, settled_items
@@ -35,9 +29,7 @@ from retrieval.services.clips import (
     store_clips,
     update_metadata,
 )
-
-MIN_TAIL_S = 5
-"""More than this behind the last whole window is worth a window of its own."""
+from retrieval.services.listening import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +80,14 @@ class _Decoded:
     candidate: _Candidate
     facts: RecordingFacts
     folder: Path
-    waveform: Path
+
+    def waveform(self, listener: Listener) -> Path:
+        return _waveform(self.folder, listener)
+
+
+def _waveform(folder: Path, listener: Listener) -> Path:
+    """Name the samples that a model listens to; two models at one rate share them."""
+    return folder / f"{listener.sample_rate_hz}.f32"
 
 
 class ClipImporter:
@@ -103,14 +102,12 @@ class ClipImporter:
         The manifest or folder, absolute: under it outcomes are remembered.
     pool : DecodingPool
         Child processes that decode.
-    load_classifier : callable
-        Returns the space's audio model; called when the first recording needs it.
-    space : Space
-        Where the profiles live.
+    listeners : sequence of Listener
+        The audio side of each space; at least one.
     scratch : Path
         A folder of this run's own.
     batch_windows : int
-        How many windows the model takes at once.
+        Recordings are gathered until they have so many windows of the first listener.
     on_progress : callable
         Called with the report after each step.
     should_stop : callable
@@ -122,8 +119,7 @@ class ClipImporter:
         *,
         source: str,
         pool: DecodingPool,
-        load_classifier: Callable[[], AudioClassifier],
-        space: Space,
+        listeners: Sequence[Listener],
         scratch: Path,
         batch_windows: int,
         on_progress: Callable[[ImportReport], None],
@@ -131,8 +127,7 @@ class ClipImporter:
     ) -> None:
         self.source = source
         self.pool = pool
-        self.load_classifier = load_classifier
-        self.space = space
+        self.listeners = listeners
         self.scratch = scratch
         self.batch_windows = batch_windows
         self.on_progress = on_progress
@@ -140,15 +135,10 @@ class ClipImporter:
         self.report = ImportReport()
         self._under_way: set[str] = set()
 
-    @cached_property
-    def classifier(self) -> AudioClassifier:
-        """The audio model: an import that finds nothing new never loads it."""
-        return self.load_classifier()
-
     def run(self, entries: Iterable[ManifestEntry]) -> ImportReport:
         """Import every entry; one bad file costs only itself."""
         for group in self._groups(self._decoded(self._candidates(entries))):
-            self._store(group, self._profile(group))
+            self._store(group, self._heard(group))
             for decoded in group:
                 self._clear(decoded.candidate, decoded.folder)
             self.on_progress(self.report)
@@ -233,7 +223,10 @@ class ClipImporter:
             folder.mkdir()
             future = self.pool.submit_recording(
                 candidate.entry.file,
-                waveform_paths={self.classifier.sample_rate_hz: folder / "waveform.f32"},
+                waveform_paths={
+                    listener.sample_rate_hz: _waveform(folder, listener)
+                    for listener in self.listeners
+                },
                 preview_path=folder / "preview",
             )
             ahead.append((candidate, folder, future))
@@ -254,7 +247,7 @@ class ClipImporter:
             logger.exception("decoding %s", candidate.entry.path)
             self._fail(candidate, RowProblem("decoder_fault", str(error).splitlines()[0]))
         else:
-            yield _Decoded(candidate, facts, folder, folder / "waveform.f32")
+            yield _Decoded(candidate, facts, folder)
             return
         self._clear(candidate, folder)
 
@@ -262,68 +255,49 @@ class ClipImporter:
         shutil.rmtree(folder)
         self._under_way.discard(candidate.sha256)
 
-    # --- profile: batches of windows across recordings ------------------------------------
+    # --- listen: batches of windows across recordings -------------------------------------
 
     def _groups(self, decoded: Iterator[_Decoded | None]) -> Iterator[list[_Decoded]]:
         """Gather recordings until they fill a batch of windows, or must be stored."""
+        first = self.listeners[0]
         group: list[_Decoded] = []
         windows = 0
         for recording in decoded:
             if recording is not None:
                 group.append(recording)
-                windows += len(self._starts(recording))
+                windows += first.window_count(recording.waveform(first))
             if group and (recording is None or windows >= self.batch_windows):
                 yield group
                 group, windows = [], 0
         if group:
             yield group
 
-    def _starts(self, recording: _Decoded) -> tuple[int, ...]:
-        samples = recording.waveform.stat().st_size // np.dtype(np.float32).itemsize
-        return window_starts(
-            samples,
-            window_samples=self.classifier.window_samples,
-            min_tail_samples=MIN_TAIL_S * self.classifier.sample_rate_hz,
-        )
-
-    def _profile(self, group: list[_Decoded]) -> list[NDArray[np.float64]]:
-        """Return each recording's window distributions, shape (windows, classes)."""
-        owners, windows, outputs = [], [], []
-        for owner, recording in enumerate(group):
-            waveform = np.memmap(recording.waveform, dtype="<f4", mode="r")
-            for start in self._starts(recording):
-                owners.append(owner)
-                windows.append(
-                    cut_windows(waveform, [start], window_samples=self.classifier.window_samples)
-                )
-                if len(windows) == self.batch_windows:
-                    outputs.append(self.classifier.classify_windows(np.concatenate(windows)))
-                    windows = []
-        if windows:
-            outputs.append(self.classifier.classify_windows(np.concatenate(windows)))
-        by_window = np.concatenate(outputs)
-        owner_of = np.array(owners)
-        return [by_window[owner_of == owner] for owner in range(len(group))]
+    def _heard(self, group: list[_Decoded]) -> list[dict[str, Hearing]]:
+        """Return what was heard in each recording, by the name of the space."""
+        by_space = {
+            listener.space.name: listener.hear([one.waveform(listener) for one in group])
+            for listener in self.listeners
+        }
+        return [
+            {space: hearings[place] for space, hearings in by_space.items()}
+            for place in range(len(group))
+        ]
 
     # --- store: a group is one transaction ------------------------------------------------
 
-    def _store(self, group: list[_Decoded], windows: list[NDArray[np.float64]]) -> None:
+    def _store(self, group: list[_Decoded], heard: list[dict[str, Hearing]]) -> None:
         news = [
             new
-            for recording, by_window in zip(group, windows, strict=True)
-            if (new := self._new_clip(recording, by_window)) is not None
+            for recording, hearings in zip(group, heard, strict=True)
+            if (new := self._new_clip(recording, hearings)) is not None
         ]
-        outcome = store_clips(
-            news,
-            source=self.source,
-            space=self.space,
-            model_version=self.classifier.model_version,
-        )
+        spaces = [listener.space for listener in self.listeners]
+        outcome = store_clips(news, source=self.source, spaces=spaces)
         self.report.imported += outcome.stored
         self.report.duplicates += len(news) - outcome.stored
         self.report.audio_seconds += outcome.audio_seconds
 
-    def _new_clip(self, recording: _Decoded, windows: NDArray[np.float64]) -> NewClip | None:
+    def _new_clip(self, recording: _Decoded, hearings: dict[str, Hearing]) -> NewClip | None:
         """Copy a recording's files; None if it vanished while it was listened to."""
         candidate, facts = recording.candidate, recording.facts
         try:
@@ -338,8 +312,7 @@ class ClipImporter:
             facts=facts,
             files=files,
             item=candidate.item(ImportItem.Outcome.IMPORTED),
-            windows=windows,
-            starts_s=[s / self.classifier.sample_rate_hz for s in self._starts(recording)],
+            hearings=hearings,
         )
 
     def _settle_duplicate(self, candidate: _Candidate, clip_id: int) -> None:

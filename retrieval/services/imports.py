@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from retrieval.models import LibraryImport
 from retrieval.scratch import scratch_folder
 from retrieval.services import jobs
 from retrieval.services.importing import ClipImporter, ImportReport
+from retrieval.services.listening import listeners_for
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def run_slice(
     import_id: int,
     *,
     registry: ModelRegistry,
-    space: Space,
+    spaces: Sequence[Space],
     scratch_directory: Path,
     decoding_processes: int,
     batch_windows: int,
@@ -58,8 +60,7 @@ def run_slice(
             importer = ClipImporter(
                 source=source,
                 pool=pool,
-                load_classifier=registry.audio_classifier,
-                space=space,
+                listeners=listeners_for(spaces, registry),
                 scratch=scratch,
                 batch_windows=batch_windows,
                 on_progress=_log,

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
@@ -15,17 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.index import IndexDamagedError, IndexFolder, IndexRow, LibraryIndex
-from retrieval.engine.matchers import Matcher
+from retrieval.engine.matchers import Matcher, Profiles
 from retrieval.engine.ranking import ExactRanker
-from retrieval.selectors.library import library_state, profiled_clips, removed_clip_ids
+from retrieval.selectors.library import (
+    library_state,
+    profiled_clips,
+    profiles_of,
+    removed_clip_ids,
+)
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchableLibrary:
     """The library at one snapshot, as one matcher sees it."""
 
+    matcher: Matcher
     snapshot: int
     index: LibraryIndex
     ranker: ExactRanker
@@ -36,9 +43,17 @@ class SearchableLibrary:
         """How many clips are searched."""
         return len(self.index.clip_ids) - int(self.ranker.excluded.size)
 
-    def mean_row(self) -> NDArray[np.float64]:
-        """Return the mean of the clips' rows."""
-        return self.index.mean_row(without=self.removed)
+    @cached_property
+    def mean_log_rows(self) -> dict[str, NDArray[np.float64]]:
+        """Mean ``log q`` of the clips still in the library, in nats, by the space's name."""
+        total = self.index.log_sum.copy()
+        for profiles in profiles_of(
+            self.removed, model_versions=self.matcher.audio_models
+        ).values():
+            total -= _logs(self.matcher, profiles)
+        edges = np.cumsum([len(space) for space in self.matcher.spaces])[:-1]
+        parts = np.split(total / self.size, edges)
+        return {space.name: part for space, part in zip(self.matcher.spaces, parts, strict=True)}
 
 
 def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
@@ -48,7 +63,11 @@ def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
     is derived from the database: one that cannot be right is made again.
     """
     state = library_state()
-    folder = IndexFolder(directory / _folder_name(matcher, state.uuid), columns=matcher.columns)
+    folder = IndexFolder(
+        directory / _folder_name(matcher, state.uuid),
+        columns=matcher.columns,
+        log_columns=sum(len(space) for space in matcher.spaces),
+    )
     with _writer_lock(folder.path):
         try:
             index = _brought_up_to(state.snapshot, folder, matcher)
@@ -58,7 +77,11 @@ def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
             index = _brought_up_to(state.snapshot, folder, matcher)
     removed = tuple(removed_clip_ids(up_to=index.snapshot))
     return SearchableLibrary(
-        snapshot=index.snapshot, index=index, ranker=index.ranker(without=removed), removed=removed
+        matcher=matcher,
+        snapshot=index.snapshot,
+        index=index,
+        ranker=index.ranker(without=removed),
+        removed=removed,
     )
 
 
@@ -68,7 +91,14 @@ def _brought_up_to(snapshot: int, folder: IndexFolder, matcher: Matcher) -> Libr
     if after < snapshot:
         newcomers = profiled_clips(model_versions=matcher.audio_models, after=after, up_to=snapshot)
         folder.append(
-            (IndexRow(clip.clip_id, matcher.row(clip.profiles)) for clip in newcomers),
+            (
+                IndexRow(
+                    clip.clip_id,
+                    matcher.row(clip.profiles),
+                    logs=_logs(matcher, clip.profiles),
+                )
+                for clip in newcomers
+            ),
             snapshot=snapshot,
         )
     elif after > snapshot:
@@ -88,13 +118,19 @@ def _require_that_the_library_reached(snapshot: int, folder: IndexFolder) -> Non
         )
 
 
+def _logs(matcher: Matcher, clip: Profiles) -> NDArray[np.float64]:
+    """Return ``log q`` in the matcher's spaces, one after the other."""
+    rows = matcher.log_rows(clip)
+    return np.concatenate([rows[space.name] for space in matcher.spaces])
+
+
 def _folder_name(matcher: Matcher, library: UUID) -> str:
     """Name everything that a row depends on, so that nothing stale is ever read."""
     models = ",".join(
         f"{space}={version}" for space, version in sorted(matcher.audio_models.items())
     )
-    digest = hashlib.sha256(f"{library}|{models}".encode()).hexdigest()[:16]
-    return f"{matcher.name}-v{matcher.version}-{digest}"
+    digest = hashlib.sha256(f"{library}|{models}|{matcher.rows_version}".encode()).hexdigest()[:16]
+    return f"{matcher.rows_version.partition('@')[0]}-{digest}"
 
 
 @contextmanager

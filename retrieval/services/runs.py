@@ -17,13 +17,10 @@ from retrieval.services.matching import SearchResult
 
 @transaction.atomic
 def store_run(
-    photo_sha256: str,
-    *,
-    matcher: Matcher,
-    scene: Mapping[str, Distribution],
-    result: SearchResult,
+    photo_sha256: str, *, scene: Mapping[str, Distribution], result: SearchResult
 ) -> MatchRun:
     """Store profiles, run and matches; return the run that is there if another was first."""
+    matcher = result.matcher
     SceneProfile.objects.bulk_create(
         [
             SceneProfile(
@@ -42,6 +39,7 @@ def store_run(
         matcher=matcher.name,
         matcher_version=matcher.version,
         model_versions=model_versions(matcher),
+        bank=matcher.bank.version,
         snapshot=result.snapshot,
         defaults={"library_size": result.library_size, "search_seconds": result.search_seconds},
     )
@@ -65,6 +63,10 @@ def _store_matches(run: MatchRun, result: SearchResult) -> None:
             clip=found.clip,
             rank=found.rank,
             score=found.score,
+            explained=found.judgement.explained,
+            standard=found.judgement.standard,
+            strength=found.judgement.strength.value,
+            takes=list(found.takes),
             explanations=[_as_data(explanation) for explanation in found.explanations],
         )
         for found in result.found
@@ -72,7 +74,7 @@ def _store_matches(run: MatchRun, result: SearchResult) -> None:
     MatchDivergence.objects.bulk_create(
         MatchDivergence(match=match, space_id=space, divergence_nats=nats)
         for match, found in zip(matches, result.found, strict=True)
-        for space, nats in found.divergences_nats.items()
+        for space, nats in found.judgement.divergences_nats.items()
     )
 
 

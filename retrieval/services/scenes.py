@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 MATCHES_KEPT: Final = 20
 _LEASE: Final = timedelta(seconds=30)  # some hundred times what a photo takes
 _PHOTO_SUFFIX: Final = ".jpg"
-_INPUT_SUFFIX: Final = ".rgb"
+_INPUT_SUFFIX: Final = ".views"
 
 
 class QueueFullError(Exception):
@@ -51,6 +51,7 @@ def accept_photo(
         matcher=matcher.name,
         matcher_version=matcher.version,
         model_versions=model_versions(matcher),
+        bank=matcher.bank.version,
         snapshot=library_state().snapshot,
     )
     if run is None and queued_count() >= queue_limit:
@@ -62,7 +63,7 @@ def accept_photo(
             decoded.web_image, folder="photos", sha256=decoded.sha256, suffix=_PHOTO_SUFFIX
         ),
         model_input=media.keep_bytes(
-            decoded.pixels.tobytes(), folder="photos", sha256=decoded.sha256, suffix=_INPUT_SUFFIX
+            decoded.views.tobytes(), folder="photos", sha256=decoded.sha256, suffix=_INPUT_SUFFIX
         ),
         width_px=decoded.width_px,
         height_px=decoded.height_px,
@@ -87,16 +88,21 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
     try:
         profiles = finder.profile(_model_input(scene, finder))
         jobs.note(held, looked_at=Now())
-        result = finder.search(profiles, top=MATCHES_KEPT)
+        results = finder.search_all(profiles, top=MATCHES_KEPT)
     except EngineError as error:
         logger.warning("scene %s failed: %s [%s]", scene_id, error.detail, error.code)
         jobs.fail(held, code=error.code, detail=error.detail)
         return
     with transaction.atomic():
-        run = store_run(scene.photo_sha256, matcher=finder.matcher, scene=profiles, result=result)
+        run, *_ = [
+            store_run(scene.photo_sha256, scene=profiles, result=result) for result in results
+        ]
         jobs.finish(held, run=run)
     logger.info(
-        "scene %s done: attempt %d, best clip %s", scene_id, held.attempt, result.found[0].clip.pk
+        "scene %s done: attempt %d, best clip %s",
+        scene_id,
+        held.attempt,
+        results[0].found[0].clip.pk,
     )
 
 
@@ -104,8 +110,10 @@ def _model_input(scene: Scene, finder: SoundFinder) -> NDArray[np.uint8]:
     with scene.model_input.open("rb") as stream:
         raw: Any = stream.read()
     pixels = np.frombuffer(raw, dtype=np.uint8)
-    if pixels.size != np.prod(finder.input_shape):
+    view_bytes = int(np.prod(finder.input_shape))
+    if not pixels.size or pixels.size % view_bytes:
         raise ModelInputError(
-            f"{scene.model_input.name} holds {pixels.size} bytes, not {finder.input_shape}"
+            f"{scene.model_input.name} holds {pixels.size} bytes, no whole views of "
+            f"{finder.input_shape}"
         )
-    return pixels.reshape(finder.input_shape)
+    return pixels.reshape(-1, *finder.input_shape)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.windows import Windowing
 from retrieval.tests.factories import DUMMY
 
 
@@ -15,7 +16,9 @@ class DummyEar:
     model_version = DUMMY.audio_model
     vocabulary = DUMMY.vocabulary
     sample_rate_hz = 8_000
-    window_samples = 16_000  # 2 s
+    windowing = Windowing(  # of 2 s
+        window_samples=16_000, hop_samples=16_000, min_tail_samples=40_000, repeat_short=True
+    )
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -46,5 +49,5 @@ def dummy_registry(tmp_path) -> ModelRegistry:
     return ModelRegistry(
         tmp_path,
         build_image_classifier=lambda _: DummyEye(),
-        build_audio_classifier=lambda _: DummyEar(),
+        build_audio_classifiers={DUMMY.audio_model: lambda _: DummyEar()},
     )

@@ -19,6 +19,7 @@ from retrieval.decoding import DecodingPool
 from retrieval.manifest import COLUMNS, read_entries
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
 from retrieval.services.importing import ClipImporter
+from retrieval.services.listening import Listener
 from retrieval.tests.factories import DUMMY, dummy_space_row
 from retrieval.tests.fakes import DummyEar
 
@@ -56,7 +57,7 @@ def run(pool, tmp_path, media_root):
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         importer = ClipImporter(
-            source=str(source), pool=pool, load_classifier=lambda: ear or DummyEar(), space=DUMMY,
+            source=str(source), pool=pool, listeners=[Listener(DUMMY, lambda: ear or DummyEar())],
             scratch=scratch, batch_windows=4, on_progress=on_progress,
         )  # fmt: skip
         report = importer.run(read_entries(source))

@@ -15,12 +15,13 @@ from django.core.management.base import BaseCommand, CommandError
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import objects
+from retrieval.engine.spaces import all_spaces
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ImportProgress
 from retrieval.manifest import ManifestError, count_entries, read_entries, storable
 from retrieval.scratch import scratch_folder
 from retrieval.services.importing import ClipImporter, ImportReport
+from retrieval.services.listening import listeners_for
 
 _NICENESS = 10  # a site on the same machine goes first
 
@@ -69,8 +70,7 @@ class Command(BaseCommand):
             importer = ClipImporter(
                 source=storable(str(source)),
                 pool=pool,
-                load_classifier=registry.audio_classifier,
-                space=objects(),
+                listeners=listeners_for(all_spaces(), registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=progress.show,

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import DecodeError, EngineError
-from retrieval.engine.matchers import matcher_named
+from retrieval.engine.matchers import MATCHERS
 from retrieval.engine.registry import ModelRegistry
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.match_report import PhotoReport, as_json, as_table
@@ -28,26 +28,34 @@ class Command(BaseCommand):
         """Declare the command's arguments."""
         parser.add_argument("photos", nargs="+", metavar="PHOTO", help="an image file")
         parser.add_argument("--top", type=int, default=5, help="how many recordings (default 5)")
+        parser.add_argument(
+            "--matcher",
+            choices=MATCHERS,
+            default=settings.SOUNDSCAPE_MATCHER,
+            help="how to match (default %(default)s)",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object a photo")
 
-    def handle(self, *, photos: list[str], top: int, json: bool, **options: Any) -> None:
+    def handle(
+        self, *, photos: list[str], top: int, matcher: str, json: bool, **options: Any
+    ) -> None:
         """Match photo by photo; one bad photo costs only itself."""
         if top < 1:
             raise CommandError(f"--top must be at least 1, got {top}.")
         require_migrated_database()
         try:
-            failed = self._match_all(photos, top, as_json_lines=json)
+            failed = self._match_all(photos, top, matcher, as_json_lines=json)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
         if failed:
             raise CommandError(f"{failed} of {len(photos)} photos could not be matched.")
 
-    def _match_all(self, photos: list[str], top: int, *, as_json_lines: bool) -> int:
+    def _match_all(self, photos: list[str], top: int, matcher: str, *, as_json_lines: bool) -> int:
         failed = 0
         with DecodingPool(processes=1) as pool:
             pool.warm()  # the child starts while the model is loaded here
             finder = SoundFinder(
-                matcher_named(settings.SOUNDSCAPE_MATCHER),
+                matcher,
                 registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),
                 index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
             )
@@ -58,9 +66,9 @@ class Command(BaseCommand):
                     failed += 1
                     self._report_failure(photo, error, as_json_lines=as_json_lines)
                     continue
-                scene = finder.profile(decoded.pixels)
+                scene = finder.profile(decoded.views)
                 result = finder.search(scene, top=top)
-                report = PhotoReport(photo, finder.matcher, scene, result)
+                report = PhotoReport(photo, scene, result)
                 if as_json_lines:
                     self.stdout.write(json.dumps(as_json(report), ensure_ascii=False))
                 else:

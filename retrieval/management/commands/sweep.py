@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
-from retrieval.submission import wake_overdue
+from retrieval.submission import submit_missing_profiles, wake_overdue
 
 logger = logging.getLogger(__name__)
 
+_PROFILES_EVERY_S = 3600.0  # the library is read through for it
 _LOCK_KEY = 0x5005_4CA9  # any number, as long as nothing else takes it
 
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         """Sweep until told to stop; of several sweepers one works, the others wait."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave)
+        self._profiles_checked_at: float | None = None
         while True:
             self._round()
             if once:
@@ -42,12 +44,21 @@ class Command(BaseCommand):
         """Sweep once. The connection stays open: with it this process keeps the sweeper's lock."""
         try:
             if _is_the_sweeper():
+                self._owe_profiles()
                 woken = wake_overdue()
                 if woken:
                     logger.info("woke workers for %d jobs", woken)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database does not answer, trying again: %s", error)
             connection.close()
+
+    def _owe_profiles(self) -> None:
+        """Have missing profiles made, now and then: only a new program can lack any."""
+        now = time.monotonic()
+        if self._profiles_checked_at is None or now - self._profiles_checked_at > _PROFILES_EVERY_S:
+            self._profiles_checked_at = now
+            for _ in range(submit_missing_profiles()):
+                logger.info("recordings lack profiles of this program's models: making them")
 
 
 def _leave(*_: object) -> None:

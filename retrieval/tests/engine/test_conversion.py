@@ -11,11 +11,18 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from scipy.signal.windows import hann
 
 from retrieval.engine import conversion
-from retrieval.engine.conversion import convert, mobilenet_arrays, soundnet_arrays, write_arrays
+from retrieval.engine.conversion import (
+    convert,
+    mobilenet_arrays,
+    soundnet_arrays,
+    write_arrays,
+    yamnet_arrays,
+)
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.weights import MOBILENET_V2, SOUNDNET_8, content_digest, load_arrays
+from retrieval.engine.weights import MOBILENET_V2, SOUNDNET_8, YAMNET, content_digest, load_arrays
 from retrieval.tests.toy_weights import PUBLISHED, toy_arrays, toy_spec
 
 
@@ -212,14 +219,33 @@ def test_mobilenet_is_dequantised_as_in_the_reference(shared_dir):
 
 
 def test_a_file_with_other_layers_is_refused(monkeypatch):
-    layer = (np.zeros((1, 1, 1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32))
-    monkeypatch.setattr(conversion, "_tflite_convolutions", lambda _: [layer] * 28)
+    layer = [np.zeros((1, 1, 1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32)]
+    monkeypatch.setattr(conversion, "_tflite_operators", lambda _: [("CONV_2D", layer)] * 28)
 
     with pytest.raises(
         WeightsError, match=r"expected 53 convolutions in the file, found 28"
     ) as caught:
         mobilenet_arrays(b"another model")
     assert caught.value.code == "conversion_failed"
+    with pytest.raises(WeightsError, match=r"expected 27 convolutions, a window") as caught:
+        yamnet_arrays(b"another model")
+    assert caught.value.code == "conversion_failed"
+
+
+@pytest.mark.weights
+def test_yamnet_is_read_whole(shared_dir):
+    """That it is dequantised right is what its golden scores prove."""
+    published = (shared_dir / "models" / YAMNET.source_name).read_bytes()
+
+    arrays = yamnet_arrays(published)
+
+    assert content_digest(arrays) == YAMNET.content_sha256
+    assert arrays["window"].shape == (400,)
+    np.testing.assert_allclose(arrays["window"], hann(400, sym=False), atol=1e-6)
+    np.testing.assert_array_equal(arrays["mel.bias"], np.full(64, 0.001, dtype=np.float32))
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+    depthwise = [arrays[f"conv{number:02}.kernel"].shape for number in range(1, 27, 2)]
+    assert {(height, width, last) for height, width, _, last in depthwise} == {(3, 3, 1)}
 
 
 @pytest.mark.weights

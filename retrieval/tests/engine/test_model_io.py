@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
-from retrieval.engine.model_io import check_input, class_probabilities
+from retrieval.engine.model_io import (
+    check_input,
+    class_probabilities,
+    independent_probabilities,
+)
 
 
 def test_probabilities_agree_with_scipy(rng):
@@ -23,17 +27,33 @@ def test_huge_logits_do_not_overflow():
     np.testing.assert_array_equal(class_probabilities([[1e4, 0.0, -1e4]], classes=3), [[1, 0, 0]])
 
 
+def test_independent_probabilities_agree_with_scipy(rng):
+    logits = rng.normal(scale=20, size=(3, 4, 7)).astype(np.float32)
+
+    probabilities = independent_probabilities(logits, classes=7)
+
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities, expit(logits.astype(np.float64)), rtol=1e-12)
+
+
+def test_huge_independent_logits_do_not_overflow():
+    np.testing.assert_array_equal(
+        independent_probabilities([[1e4, 0.0, -1e4]], classes=3), [[1, 0.5, 0]]
+    )
+
+
 def test_no_rows_give_no_rows():
     assert class_probabilities(np.empty((0, 3)), classes=3).shape == (0, 3)
 
 
+@pytest.mark.parametrize("function", [class_probabilities, independent_probabilities])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_output_that_is_not_finite_is_an_error_that_says_where(bad):
+def test_output_that_is_not_finite_is_an_error_that_says_where(function, bad):
     logits = np.zeros((2, 3))
     logits[1, 2] = bad
 
     with pytest.raises(ModelOutputError, match=rf"gave {bad} at \(1, 2\)"):
-        class_probabilities(logits, classes=3)
+        function(logits, classes=3)
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (3, 2)])

@@ -12,8 +12,13 @@ import pytest
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.labels import ClassLabel, Vocabulary
 from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.spaces import heard, objects
+from retrieval.engine.windows import Windowing
 
 TWO = Vocabulary("two", (ClassLabel(0, "a", "apple"), ClassLabel(1, "b", "bell")))
+
+
+EAR = "fake-ear@1"
 
 
 class FakeEye:
@@ -34,7 +39,9 @@ class FakeEar:
     model_version = "fake-ear@1"
     vocabulary = TWO
     sample_rate_hz = 100
-    window_samples = 200
+    windowing = Windowing(
+        window_samples=200, hop_samples=200, min_tail_samples=200, repeat_short=False
+    )
 
     def __init__(self, models_directory: Path) -> None:
         self.models_directory = models_directory
@@ -51,23 +58,23 @@ def never(models_directory: Path):
 
 def test_each_classifier_is_built_once_from_the_models_directory():
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=FakeEye, build_audio_classifier=FakeEar
+        Path("models"), build_image_classifier=FakeEye, build_audio_classifiers={EAR: FakeEar}
     )
 
-    eye, ear = registry.image_classifier(), registry.audio_classifier()
+    eye, ear = registry.image_classifier(), registry.audio_classifier(EAR)
 
     assert isinstance(eye, FakeEye)
     assert isinstance(ear, FakeEar)
     assert eye.models_directory == ear.models_directory == Path("models")
     assert registry.image_classifier() is eye
-    assert registry.audio_classifier() is ear
+    assert registry.audio_classifier(EAR) is ear
 
 
 def test_nothing_is_built_before_it_is_asked_for():
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=never, build_audio_classifier=FakeEar
+        Path("models"), build_image_classifier=never, build_audio_classifiers={EAR: FakeEar}
     )
-    registry.audio_classifier()
+    registry.audio_classifier(EAR)
     registry.warm(images=False)
 
 
@@ -80,7 +87,7 @@ def test_many_threads_get_the_same_one():
         return FakeEye(models_directory)
 
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=build, build_audio_classifier=never
+        Path("models"), build_image_classifier=build, build_audio_classifiers={EAR: never}
     )
 
     def ask(_):
@@ -103,12 +110,12 @@ def test_a_failed_build_is_told_and_tried_again():
         return FakeEar(models_directory)
 
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=never, build_audio_classifier=build
+        Path("models"), build_image_classifier=never, build_audio_classifiers={EAR: build}
     )
 
     with pytest.raises(WeightsError, match="no weights"):
-        registry.audio_classifier()
-    assert isinstance(registry.audio_classifier(), FakeEar)
+        registry.audio_classifier(EAR)
+    assert isinstance(registry.audio_classifier(EAR), FakeEar)
 
 
 @pytest.mark.parametrize(("images", "sounds"), [(True, True), (True, False), (False, True)])
@@ -117,21 +124,31 @@ def test_warming_runs_what_is_wanted_once(images, sounds):
     registry = ModelRegistry(
         Path("models"),
         build_image_classifier=(lambda _: eye) if images else never,
-        build_audio_classifier=(lambda _: ear) if sounds else never,
+        build_audio_classifiers={EAR: (lambda _: ear) if sounds else never},
     )
 
-    registry.warm(images=images, sounds=sounds)
+    registry.warm(images=images, sounds=[EAR] * sounds)
 
     assert eye.seen == [("uint8", (1, 8, 8, 3))] * images
     assert ear.heard == [("float32", (1, 200))] * sounds
 
 
+def test_a_model_that_nobody_can_build_is_named():
+    registry = ModelRegistry(
+        Path("models"), build_image_classifier=never, build_audio_classifiers={EAR: never}
+    )
+    with pytest.raises(WeightsError, match="no audio model is 'other@2'; there are: fake-ear@1"):
+        registry.audio_classifier("other@2")
+
+
 @pytest.mark.weights
 def test_the_real_models_are_what_a_registry_holds(settings):
     registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
+    versions = [space.audio_model for space in (objects(), heard())]
 
-    registry.warm()
+    registry.warm(sounds=versions)
 
     assert registry.image_classifier().model_version.startswith("mobilenet-v2-1.0-224@")
-    assert registry.audio_classifier().model_version.startswith("soundnet-8@")
-    assert registry.image_classifier().vocabulary is registry.audio_classifier().vocabulary
+    assert [registry.audio_classifier(version).model_version for version in versions] == versions
+    assert registry.image_classifier().vocabulary is objects().vocabulary
+    assert registry.audio_classifier(heard().audio_model).vocabulary is heard().vocabulary

@@ -5,15 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.engine.windows import cut_windows, window_starts
+from retrieval.engine.windows import Windowing
 
 RATE_HZ = 22_050
 TWENTY_S, FIVE_S = 20 * RATE_HZ, 5 * RATE_HZ
 
 
+def windowing(**changed):
+    lengths = {"window_samples": TWENTY_S, "hop_samples": TWENTY_S, "min_tail_samples": FIVE_S}
+    return Windowing(**{**lengths, "repeat_short": True, **changed})
+
+
 def starts_of(duration_s, **changed):
-    lengths = {"window_samples": TWENTY_S, "min_tail_samples": FIVE_S, **changed}
-    return [start / RATE_HZ for start in window_starts(round(duration_s * RATE_HZ), **lengths)]
+    starts = windowing(**changed).starts(round(duration_s * RATE_HZ))
+    return [start / RATE_HZ for start in starts]
 
 
 @pytest.mark.parametrize(
@@ -40,24 +45,25 @@ def test_a_tail_limit_of_a_window_leaves_whole_windows_only():
 
 
 def test_overlapping_windows():
-    assert window_starts(40, window_samples=16, min_tail_samples=16, hop_samples=8) == (
-        0,
-        8,
-        16,
-        24,
-    )
+    overlapping = windowing(window_samples=16, min_tail_samples=16, hop_samples=8)
+    assert overlapping.starts(40) == (0, 8, 16, 24)
 
 
-@pytest.mark.parametrize("wrong", ["sample_count", "window_samples", "hop_samples"])
+@pytest.mark.parametrize("wrong", ["window_samples", "hop_samples"])
 def test_lengths_must_be_positive(wrong):
-    lengths = {"sample_count": 9, "window_samples": 4, "min_tail_samples": 1, "hop_samples": 4}
     with pytest.raises(ValueError, match=f"{wrong}=0"):
-        window_starts(**{**lengths, wrong: 0})
+        windowing(**{wrong: 0})
+
+
+def test_a_recording_must_have_samples():
+    with pytest.raises(ValueError, match="sample_count=0"):
+        windowing().starts(0)
 
 
 @given(st.integers(1, 5_000), st.integers(1, 700), st.integers(0, 700), st.integers(1, 700))
 def test_windows_lie_within_and_leave_no_long_rest(samples, window, tail, hop):
-    starts = window_starts(samples, window_samples=window, min_tail_samples=tail, hop_samples=hop)
+    placed = windowing(window_samples=window, min_tail_samples=tail, hop_samples=hop)
+    starts = placed.starts(samples)
     assert starts[0] == 0
     assert list(starts) == sorted(set(starts))
     if samples <= window:
@@ -72,7 +78,8 @@ def test_windows_lie_within_and_leave_no_long_rest(samples, window, tail, hop):
 
 @given(st.integers(1, 3_000), st.integers(1, 500))
 def test_without_a_tail_limit_every_sample_is_heard(samples, window):
-    starts = window_starts(samples, window_samples=window, min_tail_samples=0)
+    placed = windowing(window_samples=window, hop_samples=window, min_tail_samples=0)
+    starts = placed.starts(samples)
     heard = np.zeros(samples, bool)
     for start in starts:
         heard[start : start + window] = True
@@ -83,7 +90,7 @@ def test_windows_are_cut_from_a_memory_map(tmp_path):
     samples = np.arange(1_000, dtype=np.float32)
     samples.tofile(tmp_path / "waveform.f32")
     mapped = np.memmap(tmp_path / "waveform.f32", np.float32, mode="r")
-    windows = cut_windows(mapped, (0, 400, 700), 300)
+    windows = windowing(window_samples=300).cut(mapped, (0, 400, 700))
     assert windows.dtype == np.float32
     assert windows[:, 0].tolist() == [0, 400, 700]
     assert np.array_equal(windows[2], samples[700:])
@@ -91,12 +98,15 @@ def test_windows_are_cut_from_a_memory_map(tmp_path):
     assert mapped[5] == 5
 
 
-def test_short_recording_is_repeated():
-    windows = cut_windows(np.array([1, 2, 3], np.float32), (0,), 8)
-    assert windows.tolist() == [[1, 2, 3, 1, 2, 3, 1, 2]]
+@pytest.mark.parametrize(
+    ("repeat", "filled"), [(True, [1, 2, 3, 1, 2, 3, 1, 2]), (False, [1, 2, 3, 0, 0, 0, 0, 0])]
+)
+def test_short_recording_fills_its_window(repeat, filled):
+    placed = windowing(window_samples=8, repeat_short=repeat)
+    assert placed.cut(np.array([1, 2, 3], np.float32), (0,)).tolist() == [filled]
 
 
 @pytest.mark.parametrize(("samples", "start"), [(10, 3), (10, -1), (4, 1)])
 def test_windows_outside_the_recording_are_refused(samples, start):
     with pytest.raises(ValueError, match="recording of"):
-        cut_windows(np.zeros(samples, np.float32), (start,), 8)
+        windowing(window_samples=8).cut(np.zeros(samples, np.float32), (start,))

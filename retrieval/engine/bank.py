@@ -1,0 +1,125 @@
+"""A bank of photos, against which a recording's score for one photo is judged.
+
+Some recordings fit everything: a sound in which the model heard a little of all classes never
+scores badly. Whether a score is high *for this recording* shows only against its scores for many
+photos. Of these the mean and the covariance are enough, so no photo is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.engine.errors import EngineError
+from retrieval.engine.spaces import HeardSpace, Space
+
+CLASSES: Final = "classes"
+_DIGEST_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and covariance of photos' distributions in one space.
+
+    Attributes
+    ----------
+    mean : float64 [shape=(k,)]
+        Of the distributions.
+    covariance : float64 [shape=(k, k)]
+        Of the distributions, over the bank itself (divided by n, not n - 1).
+    """
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, distributions: NDArray[np.float64]) -> Moments:
+        """Return the moments of some distributions, float64 [shape=(n, k)], n >= 2.
+
+        Raises
+        ------
+        EngineError
+            With code ``bank_too_small`` if there are fewer than two.
+        """
+        if len(distributions) < 2:
+            raise EngineError(
+                f"a bank needs at least two photos, got {len(distributions)}", code="bank_too_small"
+            )
+        mean = distributions.mean(axis=0)
+        centred = distributions - mean
+        return cls(mean, centred.T @ centred / len(distributions))
+
+    def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
+        r"""Return mean and deviation, over the bank, of a recording's scores :math:`p \cdot b`.
+
+        :math:`\mu = \bar p \cdot b`, :math:`\sigma^2 = b^\top C\, b`, exactly those of the scores
+        themselves.
+
+        Parameters
+        ----------
+        log_row : float64 [shape=(k,)]
+            ``b = log q`` of the recording, in nats.
+
+        Raises
+        ------
+        EngineError
+            With code ``bank_degenerate`` if all photos of the bank score the same.
+        """
+        mean = float(self.mean @ log_row)
+        deviation = math.sqrt(max(0.0, float(log_row @ self.covariance @ log_row)))
+        if deviation == 0:
+            raise EngineError(
+                "all photos of the bank score the same: they tell recordings nothing apart",
+                code="bank_degenerate",
+            )
+        return mean, deviation
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """A bank's moments in each space, under a name that stands for their content.
+
+    Attributes
+    ----------
+    version : str
+        What it was made of, e.g. ``classes@3f2a...`` or ``photos-2``; stored with every run.
+    load : callable
+        Returns the moments by the name of the space. Called when a score is first judged: who
+        only needs to know which bank is in force never pays for it.
+    """
+
+    version: str
+    load: Callable[[], Mapping[str, Moments]]
+
+    @cached_property
+    def moments(self) -> Mapping[str, Moments]:
+        """The moments by the name of the space."""
+        return self.load()
+
+
+def classes_bank(spaces: Sequence[Space]) -> Bank:
+    """Return the bank that needs no photo: every class of the image model, once and alone.
+
+    In a space of sounds a class counts as what is heard there; those that say nothing are left
+    out.
+    """
+    digest = hashlib.sha256(
+        "".join(f"{space.name}={space.image_model}\n" for space in spaces).encode()
+    )
+    return Bank(
+        f"{CLASSES}@{digest.hexdigest()[:_DIGEST_DIGITS]}",
+        load=lambda: {space.name: Moments.of(_class_distributions(space)) for space in spaces},
+    )
+
+
+def _class_distributions(space: Space) -> NDArray[np.float64]:
+    if isinstance(space, HeardSpace):
+        return np.asarray(space.table.weights[space.table.telling])
+    return np.eye(len(space))

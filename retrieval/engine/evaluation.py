@@ -1,0 +1,133 @@
+"""How good rankings are, against graded truth, with honest uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+PRECISION_DEPTH: Final = 5
+GAIN_DEPTH: Final = 10
+RESAMPLES: Final = 4000
+CONFIDENCE: Final = 0.95
+
+MEASURES: Final = ("good@1", "good-or-decent@1", "P@5", "nDCG@10", "MRR")
+
+
+class Grade(IntEnum):
+    """How well a recording fits a photo."""
+
+    BAD = 0
+    DECENT = 1
+    GOOD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over photos with its bootstrap interval, at the level of `CONFIDENCE`."""
+
+    mean: float
+    low: float
+    high: float
+    photos: int
+
+
+def measure(grades: Sequence[int]) -> dict[str, float]:
+    r"""Return each measure of one photo's ranking.
+
+    ``good@1`` and ``good-or-decent@1``: 1 or 0. ``P@5``: share of good or decent ones among the
+    first five. ``MRR``: one over the place of the first good one. ``nDCG@10``: discounted gain
+    :math:`\sum_{r \le 10} (2^{g_r} - 1) / \log_2(r + 1)` over that of the best order (Järvelin and
+    Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002).
+
+    Parameters
+    ----------
+    grades : sequence of int
+        Grades of *all* recordings in the order of the ranking.
+
+    Returns
+    -------
+    dict of str to float
+        By name. What cannot be reached is left out: ``good@1`` and ``MRR`` where no recording is
+        good, ``nDCG@10`` where none is even decent.
+    """
+    found = np.asarray(grades)
+    values = {
+        "good-or-decent@1": float(found[0] >= Grade.DECENT),
+        "P@5": float(np.mean(found[:PRECISION_DEPTH] >= Grade.DECENT)),
+    }
+    good = np.flatnonzero(found == Grade.GOOD)
+    if good.size:
+        values["good@1"] = float(good[0] == 0)
+        values["MRR"] = 1 / (1 + int(good[0]))
+    best = _discounted_gain(-np.sort(-found))
+    if best > 0:
+        values["nDCG@10"] = _discounted_gain(found) / best
+    return values
+
+
+def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
+    """Return the mean of photos' values with its percentile bootstrap interval.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One a photo, at least one.
+    seed : int
+        Of the resampling: the same values give the same interval.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = sample[rng.integers(0, sample.size, (RESAMPLES, sample.size))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(sample.mean()), float(low), float(high), sample.size)
+
+
+def paired_difference(
+    one: Mapping[str, float], other: Mapping[str, float], *, seed: int = 0
+) -> Interval:
+    """Return by how much one ranking's values exceed another's, photo by photo.
+
+    Parameters
+    ----------
+    one, other : mapping of str to float
+        Values by photo; only photos that both have count.
+    """
+    common = sorted(one.keys() & other.keys())
+    return bootstrap([one[photo] - other[photo] for photo in common], seed=seed)
+
+
+def split_by_source(sources: Sequence[str], *, parts: int, seed: int = 0) -> NDArray[np.intp]:
+    """Divide recordings so that no two parts share a source.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Where each recording comes from; takes of one recording name the same.
+    parts : int
+        How many parts.
+    seed : int
+        Of the shuffling.
+
+    Returns
+    -------
+    intp array [shape=(n,)]
+        The part of each recording. Parts differ by no more than the largest source in size.
+    """
+    names, source_of, sizes = np.unique(sources, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(names.size)
+    part_of_source = np.empty(names.size, dtype=np.intp)
+    filled = np.zeros(parts, dtype=np.intp)
+    for source in order:
+        part_of_source[source] = filled.argmin()
+        filled[filled.argmin()] += sizes[source]
+    return part_of_source[source_of]
+
+
+def _discounted_gain(grades: NDArray[np.int_]) -> float:
+    first = grades[:GAIN_DEPTH].astype(np.float64)
+    return float(((2**first - 1) / np.log2(np.arange(2, first.size + 2))).sum())

@@ -1,0 +1,215 @@
+"""What `bench_retrieval` prints: measures with intervals, differences, photo by photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Final
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from retrieval.benchmark import Truth, TruthError
+from retrieval.engine.evaluation import (
+    MEASURES,
+    Grade,
+    Interval,
+    bootstrap,
+    measure,
+    paired_difference,
+    split_by_source,
+)
+
+HALVES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of the library as the benchmark needs it."""
+
+    clip_id: int
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """Results of each matcher.
+
+    Attributes
+    ----------
+    photos, recordings : int
+        How many were searched for, and searched.
+    measures : mapping
+        By matcher and measure.
+    differences : mapping
+        By pair of matchers (the second's value taken off the first's) and measure.
+    halves : mapping
+        By matcher: the measures in each half of the library; the halves share no source.
+    by_photo : mapping
+        By photo and matcher: its measures, and the path and grade of its first recordings.
+    """
+
+    photos: int
+    recordings: int
+    measures: Mapping[str, Mapping[str, Interval]]
+    differences: Mapping[tuple[str, str], Mapping[str, Interval]]
+    halves: Mapping[str, Sequence[Mapping[str, float]]]
+    by_photo: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def build_report(
+    truth: Truth,
+    *,
+    recordings: Sequence[Recording],
+    rankings: Mapping[str, Mapping[str, Sequence[int]]],
+) -> BenchReport:
+    """Grade rankings (clip ids, best first, by matcher and photo) and sum up.
+
+    Raises
+    ------
+    TruthError
+        If no recording of the library is graded: it is another library than the truth table's.
+    """
+    paths = {recording.clip_id: recording.path for recording in recordings}
+    graded = {
+        name: {
+            photo: truth.grades_of(photo, [paths[clip_id] for clip_id in ranking])
+            for photo, ranking in by_photo.items()
+        }
+        for name, by_photo in rankings.items()
+    }
+    if not any(any(grades) for by_photo in graded.values() for grades in by_photo.values()):
+        raise TruthError("the truth table grades no recording of this library")
+    values = {
+        name: {photo: measure(grades) for photo, grades in by_photo.items()}
+        for name, by_photo in graded.items()
+    }
+    return BenchReport(
+        photos=len(truth.photos),
+        recordings=len(recordings),
+        measures={
+            name: {key: bootstrap(list(_of(key, by_photo).values())) for key in MEASURES}
+            for name, by_photo in values.items()
+        },
+        differences={
+            (one, other): {
+                key: paired_difference(_of(key, values[one]), _of(key, values[other]))
+                for key in MEASURES
+            }
+            for other, one in combinations(values, 2)
+        },
+        halves={name: _halves(recordings, rankings[name], graded[name]) for name in rankings},
+        by_photo={
+            photo: {
+                name: {
+                    "measures": values[name][photo],
+                    "first": [
+                        {"recording": paths[clip_id], "grade": grade.name.lower()}
+                        for clip_id, grade in zip(
+                            rankings[name][photo][:3], graded[name][photo][:3], strict=True
+                        )
+                    ],
+                }
+                for name in rankings
+            }
+            for photo in truth.photos
+        },
+    )
+
+
+def _of(key: str, by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    return {photo: values[key] for photo, values in by_photo.items() if key in values}
+
+
+def _halves(
+    recordings: Sequence[Recording],
+    rankings: Mapping[str, Sequence[int]],
+    graded: Mapping[str, Sequence[Grade]],
+) -> list[dict[str, float]]:
+    """Measure in each half of the library alone, to see whether a few recordings decide."""
+    half_of = dict(
+        zip(
+            [recording.clip_id for recording in recordings],
+            split_by_source([recording.source for recording in recordings], parts=HALVES),
+            strict=True,
+        )
+    )
+    results = []
+    for half in range(HALVES):
+        values = {
+            photo: measure(
+                [
+                    grade
+                    for clip_id, grade in zip(ranking, graded[photo], strict=True)
+                    if half_of[clip_id] == half
+                ]
+            )
+            for photo, ranking in rankings.items()
+        }
+        results.append({key: bootstrap(list(_of(key, values).values())).mean for key in MEASURES})
+    return results
+
+
+def as_json(report: BenchReport) -> dict[str, Any]:
+    """Return the report as plain data."""
+    data = asdict(report)
+    data["differences"] = {
+        f"{one} - {other}": measures for (one, other), measures in data["differences"].items()
+    }
+    return data
+
+
+def as_tables(report: BenchReport) -> str:
+    """Return the report as text for a terminal of its width."""
+    console = Console()
+    with console.capture() as capture:
+        console.print(
+            Group(
+                Text(f"{report.photos} photos, {report.recordings} recordings; 95 % intervals"),
+                _measures(report),
+                _differences(report),
+                _half_table(report),
+                _photos(report),
+            )
+        )
+    return capture.get()
+
+
+def _measures(report: BenchReport) -> Table:
+    table = Table("matcher", *MEASURES, title="All photos")
+    for name, measures in report.measures.items():
+        table.add_row(name, *(_interval(measures[key]) for key in MEASURES))
+    return table
+
+
+def _differences(report: BenchReport) -> Table:
+    table = Table("difference", *MEASURES, title="Photo by photo")
+    for (one, other), measures in report.differences.items():
+        cells = (_interval(measures[key], signed=True) for key in MEASURES)
+        table.add_row(f"{one} - {other}", *cells)
+    return table
+
+
+def _half_table(report: BenchReport) -> Table:
+    table = Table("matcher", *MEASURES, title="Halves of the library that share no source")
+    for name, halves in report.halves.items():
+        for half in halves:
+            table.add_row(name, *(f"{half[key]:.3f}" for key in MEASURES))
+    return table
+
+
+def _photos(report: BenchReport) -> Table:
+    names = list(report.measures)
+    table = Table("photo", *names, title="First recording of each photo")
+    for photo, by_matcher in report.by_photo.items():
+        firsts = [by_matcher[name]["first"][0] for name in names]
+        table.add_row(photo, *(f"{first['grade']}: {first['recording']}" for first in firsts))
+    return table
+
+
+def _interval(value: Interval, *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{value.mean:{sign}.3f} [{value.low:{sign}.2f}, {value.high:{sign}.2f}]"

@@ -1,0 +1,102 @@
+"""`manage.py bench_retrieval [--matcher NAME ...] [--json]`."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval.benchmark import Truth, TruthError, load_truth
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import EngineError
+from retrieval.engine.matchers import MATCHERS, Profiles
+from retrieval.engine.registry import ModelRegistry
+from retrieval.management.bench_report import (
+    BenchReport,
+    Recording,
+    as_json,
+    as_tables,
+    build_report,
+)
+from retrieval.management.guards import require_migrated_database
+from retrieval.selectors.library import searchable_recordings
+from retrieval.selectors.matchers import matcher_in_force
+from retrieval.services.indexing import open_library
+from retrieval.services.matching import SoundFinder
+
+
+class Command(BaseCommand):
+    """Say how good the matches are, against a truth table of our own."""
+
+    help = (
+        "Rank the library for each sample photo that shows a scenery, and compare with the truth "
+        "table: the first recording, the first five, the first ten, with intervals."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument(
+            "--matcher",
+            action="append",
+            choices=MATCHERS,
+            help="which; may be given several times (default: all)",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, matcher: list[str] | None, json: bool, **options: Any) -> None:
+        """Rank, grade, report."""
+        require_migrated_database()
+        try:
+            report = self._measure(matcher or list(MATCHERS))
+        except (EngineError, TruthError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(_dumped(report) if json else as_tables(report))
+
+    def _measure(self, names: list[str]) -> BenchReport:
+        truth = load_truth()
+        recordings = [Recording(*facts) for facts in searchable_recordings()]
+        scenes = self._scenes(truth)
+        rankings = {}
+        for name in names:
+            matcher = matcher_in_force(name)
+            library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
+            if library.size < len(recordings):
+                raise CommandError(
+                    f"{len(recordings) - library.size} recordings lack the profiles of {name}: "
+                    "run `manage.py profile_clips`"
+                )
+            rankings[name] = {
+                photo: [
+                    place.clip_id
+                    for place in library.ranker.rank(matcher.query(scene), top=library.size)
+                ]
+                for photo, scene in scenes.items()
+            }
+        return build_report(truth, recordings=recordings, rankings=rankings)
+
+    def _scenes(self, truth: Truth) -> dict[str, Profiles]:
+        photos = {path.name: path for path in Path(settings.SOUNDSCAPE_SAMPLE_PHOTOS).rglob("*")}
+        missing = [photo for photo in truth.photos if photo not in photos]
+        if missing:
+            raise CommandError(
+                f"{len(missing)} photos of the truth table, {missing[0]} first, are not in "
+                f"{settings.SOUNDSCAPE_SAMPLE_PHOTOS}; SOUNDSCAPE_SAMPLE_PHOTOS names their folder"
+            )
+        finder = SoundFinder(
+            settings.SOUNDSCAPE_MATCHER,
+            registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),
+            index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
+        )
+        with DecodingPool(processes=1) as pool:
+            return {
+                photo: finder.profile(pool.decode_photo(photos[photo]).views)
+                for photo in truth.photos
+            }
+
+
+def _dumped(report: BenchReport) -> str:
+    return json.dumps(as_json(report), indent=2)

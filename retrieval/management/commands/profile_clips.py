@@ -1,0 +1,64 @@
+"""`manage.py profile_clips`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import Progress
+
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import EngineError
+from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.spaces import all_spaces
+from retrieval.management.guards import require_migrated_database
+from retrieval.scratch import scratch_folder
+from retrieval.selectors.profiling import unprofiled_clips
+from retrieval.services.listening import Listener, listeners_for
+from retrieval.services.profiling import ProfilingReport, profile_clips
+
+_NICENESS = 10  # a site on the same machine goes first
+
+
+class Command(BaseCommand):
+    """Describe recordings that lack a profile of this program's models, now and not later."""
+
+    help = (
+        "Give every recording of the library the profiles it lacks. A site does that by itself in "
+        "the background; this is for those who would rather wait."
+    )
+
+    def handle(self, **options: Any) -> None:
+        """Go through the spaces; say what was done."""
+        require_migrated_database()
+        os.nice(_NICENESS)
+        registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
+        try:
+            for listener in listeners_for(all_spaces(), registry):
+                self._profile(listener)
+        except EngineError as error:
+            raise CommandError(f"{error.detail} [{error.code}]") from error
+
+    def _profile(self, listener: Listener) -> None:
+        lacking = unprofiled_clips(listener.space).count()
+        if not lacking:
+            self.stdout.write(f"{listener.space.name}: every recording has its profile.")
+            return
+        with (
+            Progress(console=Console(stderr=True)) as bar,
+            scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
+            DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
+        ):
+            line = bar.add_task(f"Listening for {listener.space.name}", total=lacking)
+
+            def show(report: ProfilingReport) -> None:
+                bar.update(line, completed=report.profiled + report.failed)
+
+            report = profile_clips(listener, pool=pool, scratch=scratch, on_progress=show)
+        self.stdout.write(
+            f"{listener.space.name}: {report.profiled} recordings described, "
+            f"{report.failed} could not be."
+        )

@@ -1,0 +1,107 @@
+"""Which matchers are in force: the program's recipes with this site's table and bank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from django.db.models import Max
+
+from retrieval.engine.bank import Bank, Moments
+from retrieval.engine.heard_there import HeardThere, Sound, load_heard_there
+from retrieval.engine.labels import load_vocabulary
+from retrieval.engine.matchers import Matcher, matcher_named
+from retrieval.engine.spaces import heard, objects
+from retrieval.models import BankMoments, HeardOverride, PhotoBank
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRecipe:
+    """What of a site decides how its matchers score; changes whenever they do.
+
+    Attributes
+    ----------
+    override_id : int
+        The newest override of the table; 0 without any.
+    bank_id : int
+        The newest bank of the site's own photos; 0 without any.
+    """
+
+    override_id: int
+    bank_id: int
+
+
+def site_recipe() -> SiteRecipe:
+    """Return what is in force now."""
+    return SiteRecipe(
+        override_id=HeardOverride.objects.aggregate(newest=Max("id"))["newest"] or 0,
+        bank_id=PhotoBank.objects.aggregate(newest=Max("id"))["newest"] or 0,
+    )
+
+
+def matcher_in_force(name: str) -> Matcher:
+    """Return a matcher by its name, with the site's table and bank.
+
+    Raises
+    ------
+    EngineError
+        With code ``matcher_unknown`` if there is none of that name.
+    """
+    return _matcher(name, site_recipe())
+
+
+@lru_cache(maxsize=8)
+def _matcher(name: str, recipe: SiteRecipe) -> Matcher:
+    table = table_up_to(recipe.override_id)
+    return matcher_named(name, table=table, bank=_site_bank(recipe.bank_id, table))
+
+
+def table_up_to(override_id: int) -> HeardThere:
+    """Return what one hears where: the program's table with the overrides up to one of them."""
+    newest: dict[str, HeardOverride] = {}
+    for override in HeardOverride.objects.filter(id__lte=override_id).order_by("id"):
+        newest[override.wnid] = override
+    replaced = {
+        wnid: sounds_of(override) for wnid, override in newest.items() if not override.taken_back
+    }
+    return load_heard_there().with_sounds(replaced) if replaced else load_heard_there()
+
+
+def sounds_of(override: HeardOverride) -> list[Sound]:
+    """Return the sounds that an override names.
+
+    Raises
+    ------
+    VocabularyError
+        With code ``unknown_class`` if there is no sound of a name.
+    """
+    vocabulary = load_vocabulary("audioset")
+    weights: Mapping[str, float] = override.sounds
+    return [
+        Sound(vocabulary.by_name(name), float(weight), override.why)
+        for name, weight in weights.items()
+    ]
+
+
+def _site_bank(bank_id: int, table: HeardThere) -> Bank | None:
+    """Return the bank of the site's photos, if they were seen as photos are seen now."""
+    spaces = (objects(), heard(table))
+    wanted = {space.name: space.image_model for space in spaces}
+    seen_by = dict(
+        BankMoments.objects.filter(bank_id=bank_id).values_list("space_id", "model_version")
+    )
+    if seen_by != wanted:
+        return None
+    return Bank(f"photos-{bank_id}", load=lambda: _moments(bank_id))
+
+
+def _moments(bank_id: int) -> dict[str, Moments]:
+    return {
+        row.space_id: Moments(
+            mean=row.mean.astype(np.float64),
+            covariance=np.frombuffer(row.covariance, dtype="<f8").reshape(row.classes, row.classes),
+        )
+        for row in BankMoments.objects.filter(bank_id=bank_id)
+    }

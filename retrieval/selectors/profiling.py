@@ -1,0 +1,22 @@
+"""Reads of what recordings still lack."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from retrieval.engine.spaces import Space
+from retrieval.models import Clip, ClipProfile, ProfileFailure
+
+
+def unprofiled_clips(space: Space) -> QuerySet[Clip]:
+    """Return the recordings that can be heard and have no profile in a space by its model now.
+
+    Those that could not be described by it are left out, and so are withdrawn ones.
+    """
+    of_the_model = {"clip": OuterRef("pk"), "space": space.name, "model_version": space.audio_model}
+    return Clip.objects.filter(
+        ~Exists(ClipProfile.objects.filter(**of_the_model)),
+        ~Exists(ProfileFailure.objects.filter(**of_the_model)),
+        added_in__isnull=False,
+        removed_in__isnull=True,
+    ).order_by("id")

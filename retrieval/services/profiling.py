@@ -1,0 +1,196 @@
+"""Describe recordings that are in the library already, in a new space or by a new model."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+
+from retrieval.decoding import DecodingPool
+from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.errors import AudioDecodeError, EngineError
+from retrieval.engine.hearing import Hearing
+from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.spaces import Space
+from retrieval.models import Clip, LibraryProfiling, ProfileFailure
+from retrieval.scratch import scratch_folder
+from retrieval.selectors.profiling import unprofiled_clips
+from retrieval.services import jobs
+from retrieval.services.clips import describe_clips, store_profiles
+from retrieval.services.library import advance_snapshot
+from retrieval.services.listening import Listener, listeners_for
+
+logger = logging.getLogger(__name__)
+
+_LEASE: Final = timedelta(seconds=450)  # beyond the task's hard time limit
+_GROUP_CLIPS: Final = 24
+
+
+@dataclass(slots=True)
+class ProfilingReport:
+    """How far it is."""
+
+    profiled: int = 0
+    failed: int = 0
+    stopped_early: bool = False
+
+
+def owe_profiles(spaces: Sequence[Space]) -> list[LibraryProfiling]:
+    """Record that profiles are missing, where they are and nobody knows yet; return what is new."""
+    owed = []
+    for space in spaces:
+        if unprofiled_clips(space).exists():
+            wanted = {"space_id": space.name, "model_version": space.audio_model}
+            LibraryProfiling.objects.bulk_create(
+                [LibraryProfiling(**wanted)],
+                ignore_conflicts=True,  # one that is open owes the same
+            )
+            owed += LibraryProfiling.objects.filter(**wanted, state="queued", woken_at__isnull=True)
+    return owed
+
+
+def profile_clips(
+    listener: Listener,
+    *,
+    pool: DecodingPool,
+    scratch: Path,
+    on_progress: Callable[[ProfilingReport], None] = lambda _report: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> ProfilingReport:
+    """Give every recording the profile that it lacks, a group at a time.
+
+    Each group is stored whole, searchable from a snapshot of its own on; interrupted at any
+    moment, the next call goes on. A recording that cannot be read any more is noted and left out.
+    """
+    report = ProfilingReport()
+    while clips := list(unprofiled_clips(listener.space)[:_GROUP_CLIPS]):
+        heard, failed = _heard(clips, listener, pool=pool, scratch=scratch)
+        report.profiled += _store(heard, space=listener.space)
+        _note_failures(failed, space=listener.space)
+        report.failed += len(failed)
+        on_progress(report)
+        if should_stop():
+            report.stopped_early = True
+            break
+    return report
+
+
+def run_profiling_slice(
+    profiling_id: int,
+    *,
+    registry: ModelRegistry,
+    spaces: Sequence[Space],
+    scratch_directory: Path,
+    decoding_processes: int,
+    slice_s: float,
+    worker: str,
+) -> None:
+    """Work on missing profiles for a while; what is left is queued again."""
+    held = jobs.claim(LibraryProfiling, profiling_id, owner=worker, lease=_LEASE)
+    if held is None:
+        logger.info("profiling %s is not queued: nothing to do", profiling_id)
+        return
+    wanted = LibraryProfiling.objects.get(pk=profiling_id)
+    listener = next(
+        (
+            listener
+            for listener in listeners_for(spaces, registry)
+            if (listener.space.name, listener.space.audio_model)
+            == (wanted.space_id, wanted.model_version)
+        ),
+        None,
+    )
+    if listener is None:
+        jobs.fail(
+            held,
+            code="model_superseded",
+            detail=f"This program has no {wanted.model_version} for {wanted.space_id}.",
+        )
+        return
+    deadline = time.monotonic() + slice_s
+    try:
+        with (
+            scratch_folder(scratch_directory) as scratch,
+            DecodingPool(processes=decoding_processes) as pool,
+        ):
+            report = profile_clips(
+                listener,
+                pool=pool,
+                scratch=scratch,
+                should_stop=lambda: time.monotonic() > deadline,
+            )
+    except EngineError as error:
+        jobs.fail(held, code=error.code, detail=error.detail)
+        return
+    if report.stopped_early:
+        jobs.pause(held)
+    else:
+        jobs.finish(held)
+
+
+def _heard(
+    clips: Sequence[Clip], listener: Listener, *, pool: DecodingPool, scratch: Path
+) -> tuple[list[tuple[Clip, Hearing]], list[tuple[Clip, AudioDecodeError]]]:
+    folder = scratch / "profiling"
+    folder.mkdir()
+    waveforms = {clip.pk: folder / f"{clip.pk}.f32" for clip in clips}
+    futures: list[tuple[Clip, Future[RecordingFacts]]] = [
+        (
+            clip,
+            pool.submit_recording(
+                Path(clip.original.path),
+                waveform_paths={listener.sample_rate_hz: waveforms[clip.pk]},
+            ),
+        )
+        for clip in clips
+    ]
+    decoded, failed = [], []
+    for clip, future in futures:
+        try:
+            future.result()
+        except AudioDecodeError as error:
+            logger.warning("clip %s: %s [%s]", clip.pk, error.detail, error.code)
+            failed.append((clip, error))
+        else:
+            decoded.append(clip)
+    hearings = listener.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
+    shutil.rmtree(folder)
+    return list(zip(decoded, hearings, strict=True)), failed
+
+
+@transaction.atomic
+def _store(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> int:
+    """Store what nobody has stored meanwhile: the library's lock keeps others out until then."""
+    if not heard:
+        return 0
+    snapshot = advance_snapshot()
+    clip_ids = [clip.pk for clip, _ in heard]
+    lacking = set(unprofiled_clips(space).filter(pk__in=clip_ids).values_list("pk", flat=True))
+    news = [(clip, hearing) for clip, hearing in heard if clip.pk in lacking]
+    store_profiles(news, space=space, snapshot=snapshot)
+    describe_clips(news, space=space)
+    return len(news)
+
+
+def _note_failures(failed: Sequence[tuple[Clip, AudioDecodeError]], *, space: Space) -> None:
+    ProfileFailure.objects.bulk_create(
+        [
+            ProfileFailure(
+                clip=clip,
+                space_id=space.name,
+                model_version=space.audio_model,
+                code=error.code,
+                detail=error.detail,
+            )
+            for clip, error in failed
+        ],
+        ignore_conflicts=True,
+    )
