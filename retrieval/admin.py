@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from retrieval.models import Clip, ImportItem, LibraryImport, Scene
+from retrieval.engine.labels import load_vocabulary
+from retrieval.engine.sounds import Flag
+from retrieval.models import (
+    Clip,
+    HeardOverride,
+    ImportItem,
+    LibraryImport,
+    LibraryProfiling,
+    PhotoBank,
+    ProfileFailure,
+    Scene,
+)
+from retrieval.services.hearing import check_override, override_sounds
 from retrieval.submission import submit_import
+
+
+class FlagFilter(admin.SimpleListFilter):
+    """Recordings with something in the way of a place's sound."""
+
+    title = "flag"
+    parameter_name = "flag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every flag."""
+        return [(flag.value, flag.value) for flag in Flag]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        """Keep the recordings that carry the flag."""
+        return queryset.filter(flags__contains=[self.value()]) if self.value() else queryset
 
 
 @admin.register(Clip)
@@ -20,12 +50,19 @@ class ClipAdmin(admin.ModelAdmin):
         "license",
         "collection",
         "duration_s",
+        "heard_in_it",
+        "flags",
         "added_in",
         "removed_in",
     )
-    list_filter = ("license", "collection", "state")
-    search_fields = ("title", "tags", "author", "path")
+    list_filter = (FlagFilter, "license", "collection", "state")
+    search_fields = ("title", "tags", "author", "path", "sounds")
     exclude = ("peaks",)
+
+    @admin.display(description="heard in it")
+    def heard_in_it(self, clip: Clip) -> str:
+        """Name the sounds, surest first."""
+        return ", ".join(sound["name"] for sound in clip.sounds)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
         """Leave title, tags, author and source open."""
@@ -64,6 +101,85 @@ class ImportItemAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     list_display = ("path", "outcome", "code", "clip", "at")
     list_filter = ("outcome", "code")
     search_fields = ("path", "source")
+
+
+@admin.register(LibraryProfiling)
+class LibraryProfilingAdmin(ReadOnlyAdmin, admin.ModelAdmin):
+    """How far recordings are described anew."""
+
+    list_display = ("space", "model_version", "state", "failure_code", "created_at", "finished_at")
+
+
+@admin.register(ProfileFailure)
+class ProfileFailureAdmin(ReadOnlyAdmin, admin.ModelAdmin):
+    """Recordings that a model could not describe."""
+
+    list_display = ("clip", "space", "model_version", "code", "at")
+    list_filter = ("space", "code")
+
+
+@admin.register(PhotoBank)
+class PhotoBankAdmin(ReadOnlyAdmin, admin.ModelAdmin):
+    """Banks of photos; the newest is in force."""
+
+    list_display = ("id", "photos", "at")
+
+
+class HeardOverrideForm(ModelForm):
+    """An override that the table can take."""
+
+    class Meta:
+        model = HeardOverride
+        fields = ("wnid", "sounds", "taken_back", "why")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what breaks the table's rules, in its own words."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            check_override(HeardOverride(**cleaned))
+        return cleaned
+
+
+@admin.register(HeardOverride)
+class HeardOverrideAdmin(admin.ModelAdmin):
+    """What one hears where one sees a class, if not what the program's table says.
+
+    Rows are added, never changed: the newest of a class counts, one that takes back restores the
+    program's own.
+    """
+
+    form = HeardOverrideForm
+    list_display = ("wnid", "label", "sounds", "taken_back", "why", "at")
+    search_fields = ("wnid", "why")
+
+    @admin.display(description="class")
+    def label(self, override: HeardOverride) -> str:
+        """Name the class."""
+        return load_vocabulary("imagenet").by_key(override.wnid).name
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: HeardOverride,
+        form: ModelForm[HeardOverride],
+        change: bool,  # noqa: FBT001 # Django calls it by position
+    ) -> None:
+        """Have it count from the next photo on."""
+        obj.pk = override_sounds(
+            wnid=obj.wnid,
+            sounds=obj.sounds,
+            why=obj.why,
+            taken_back=obj.taken_back,
+            author=request.user.pk,
+        ).pk
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: what was in force stays on record."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: what was in force stays on record."""
+        return False
 
 
 @admin.register(Scene)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from retrieval.engine.spaces import HeardSpace, Space
 
 CLASSES: Final = "classes"
 _DIGEST_DIGITS: Final = 12
+_CHUNK: Final = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +42,35 @@ class Moments:
     covariance: NDArray[np.float64]
 
     @classmethod
-    def of(cls, distributions: NDArray[np.float64]) -> Moments:
-        """Return the moments of some distributions, float64 [shape=(n, k)], n >= 2.
+    def of(cls, distributions: Iterable[NDArray[np.float64]]) -> Moments:
+        """Return the moments of some distributions, float64 [shape=(k,)] each, two at least.
+
+        They may come one by one: none is kept. Deviations are summed about the first one, so that
+        nothing is lost where all of them lie close together.
 
         Raises
         ------
         EngineError
             With code ``bank_too_small`` if there are fewer than two.
         """
-        if len(distributions) < 2:
+        stream = iter(distributions)
+        origin = next(stream, None)
+        count = 1
+        if origin is not None:
+            total = np.zeros_like(origin)
+            products = np.zeros((origin.size, origin.size))
+            while chunk := list(islice(stream, _CHUNK)):
+                offsets = np.stack(chunk) - origin
+                total += offsets.sum(axis=0)
+                products += offsets.T @ offsets
+                count += len(chunk)
+        if origin is None or count < 2:
             raise EngineError(
-                f"a bank needs at least two photos, got {len(distributions)}", code="bank_too_small"
+                f"a bank needs at least two photos, got {count if origin is not None else 0}",
+                code="bank_too_small",
             )
-        mean = distributions.mean(axis=0)
-        centred = distributions - mean
-        return cls(mean, centred.T @ centred / len(distributions))
+        shift = total / count
+        return cls(origin + shift, products / count - np.outer(shift, shift))
 
     def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
         r"""Return mean and deviation, over the bank, of a recording's scores :math:`p \cdot b`.

@@ -220,11 +220,14 @@ class IndexFolder:
             raise IndexDamagedError(
                 f"{path} is no header ({error!r}); delete {self.path}"
             ) from error
-        found, wanted = (header.columns, len(header.log_sum)), (self.columns, self.log_columns)
-        if found != wanted:
+        if header.columns != self.columns:
             raise SpaceMismatchError(
-                f"{self.path} has {found[0]} columns of {found[1]} classes, the matcher "
-                f"{wanted[0]} of {wanted[1]}"
+                f"{self.path} has {header.columns} columns, the matcher {self.columns}"
+            )
+        if len(header.log_sum) != self.log_columns:
+            raise IndexDamagedError(
+                f"{path} is no header ({len(header.log_sum)} sums for {self.log_columns} classes); "
+                f"delete {self.path}"
             )
         return header
 

@@ -33,14 +33,32 @@ _NOT_WORTH_NAMING: Final = frozenset(
 )  # fmt: skip
 
 
+# Where the first of AudioSet's names is a noun of one, a verb, or not what people say.
 _TOLD_AS: Final[Mapping[str, str]] = {
     "Bird vocalization, bird call, bird song": "birdsong",
     "Livestock, farm animals, working animals": "farm animals",
     "Motor vehicle (road)": "traffic",
-    "Fixed-wing aircraft, airplane": "aeroplane",
+    "Fixed-wing aircraft, airplane": "aeroplanes",
+    "Boat, Water vehicle": "boats",
+    "Walk, footsteps": "footsteps",
     "Clip-clop": "hooves",
-    "Moo": "mooing",
-}
+    "Fowl": "poultry",
+    "Splash, splatter": "splashing",
+    "Chirp, tweet": "chirping",
+    "Insect": "insects", "Cricket": "crickets", "Bird": "birds", "Bee, wasp, etc.": "bees",
+    "Dog": "dogs", "Cat": "cats", "Horse": "horses", "Pig": "pigs", "Goat": "goats",
+    "Duck": "ducks", "Goose": "geese", "Frog": "frogs", "Crow": "crows", "Owl": "owls",
+    "Chicken, rooster": "chickens", "Pigeon, dove": "pigeons",
+    "Car": "cars", "Bus": "buses", "Truck": "lorries", "Vehicle": "vehicles", "Train": "trains",
+    "Motorcycle": "motorcycles", "Bicycle": "bicycles", "Helicopter": "helicopters",
+    "Motorboat, speedboat": "motorboats", "Sailboat, sailing ship": "sailing boats",
+    "Rowboat, canoe, kayak": "rowing boats", "Engine": "engines", "Church bell": "church bells",
+    "Bell": "bells", "Cowbell": "cowbells", "Clock": "clocks",
+    "Bark": "barking", "Howl": "howling", "Moo": "mooing", "Bleat": "bleating",
+    "Squawk": "squawking", "Quack": "quacking", "Croak": "croaking", "Buzz": "buzzing",
+    "Rustle": "rustling", "Creak": "creaking", "Crunch": "crunching", "Crackle": "crackling",
+    "Tick": "ticking", "Shout": "shouting", "Clatter": "clattering", "Drip": "dripping",
+}  # fmt: skip
 
 
 class Flag(StrEnum):

@@ -152,6 +152,8 @@ class HeardSpace(Space):
         return self._checked(Distribution(evidence / evidence.sum()))
 
 
+HEARD: Final = "heard"
+
 MOMENT_S: Final = 5.0
 """A listener takes in some seconds as one impression."""
 
@@ -180,7 +182,7 @@ def heard(table: HeardThere | None = None) -> HeardSpace:
     """
     table = table or load_heard_there()
     return HeardSpace(
-        name="heard",
+        name=HEARD,
         vocabulary=load_vocabulary("audioset"),
         image_model=f"{MOBILENET_V2.model_version}+{table.version}",
         audio_model=f"{YAMNET.model_version}+moments-{MOMENT_S:g}s",

@@ -20,8 +20,8 @@ class Strength(StrEnum):
 
 
 EXPLAINED_FROM: Final = {Strength.WEAK: 0.2, Strength.FAIR: 0.4, Strength.STRONG: 0.55}
-"""Least explained share of each strength, in a space of sounds. `docs/matching.md` has the
-readings: of the pairs below 0.2 about one in ten fits, of those from 0.55 on nine in ten do."""
+"""Least explained share of each strength, in a space of sounds; docs/matching.md has the readings
+behind them."""
 
 STANDARD_FROM: Final = {Strength.WEAK: 1.0, Strength.FAIR: 2.0, Strength.STRONG: 3.0}
 """Least standard score of each strength where only things are compared, not sounds."""

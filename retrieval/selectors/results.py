@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +12,11 @@ import numpy as np
 from django.urls import reverse
 
 from retrieval.engine.distributions import Distribution
+from retrieval.engine.labels import ClassLabel
 from retrieval.engine.matchers import matcher_named
+from retrieval.engine.sounds import short_name
+from retrieval.engine.spaces import HEARD, HeardSpace, Space
+from retrieval.engine.strength import Strength
 from retrieval.licences import LICENCES
 from retrieval.models import Clip, Match, MatchRun, Scene, SceneProfile
 
@@ -22,16 +26,30 @@ DUAL_MONO_LU: Final = 3.01
 """One channel comes out of two loudspeakers: twice the power (ITU-R BS.1770 sums channels)."""
 
 FITS_ABOVE_NATS: Final = 1.0
-"""A best match that beats the average recording by less is said not to fit.
-
-Read off the sample photos: below it lay a clock for a letter box and a crying baby for a gown,
-above it waves for every sea. A calibrated strength takes its place once there are judgements.
-"""
+"""In runs from before strengths: a best match that beats the average recording by less is said
+not to fit."""
 
 FIRST_ALTERNATIVES: Final = 4
 _WAVEFORM_BINS: Final = 200
 _TOP_CLASSES: Final = 5
+_TOP_SOUNDS: Final = 5
+_LEAST_SHARE_TOLD: Final = 0.04
+
+MATCHER_WORDS: Final = {
+    "fused": "by sounds and things",
+    "heard": "by what one hears there",
+    "paper": "by things, as in the paper",
+}
+"""The matchers in the order in which they are shown, and what they go by."""
 _VERSION_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSound:
+    """A sound in a few words, with how surely it is heard or how much of all it is."""
+
+    name: str
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,7 @@ class PlayableClip:
     license_free: bool
     source_url: str
     tags: tuple[str, ...]
+    sounds: tuple[HeardSound, ...]
     audio_url: str
     download_url: str
     media_type: str
@@ -64,20 +83,34 @@ class MatchView:
     clip: PlayableClip
     divergence_nats: float
     total_nats: float
-    strength: str | None = None
+    strength: str
+    other_takes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """What made a result, so that it can be made again."""
 
+    matcher_name: str
     matcher: str
     image_model: str
-    audio_model: str
+    audio_models: tuple[str, ...]
+    bank: str
     snapshot: int
     library_size: int
     search_ms: float
     matched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedMatcher:
+    """Another way to match the same photo in the same library, and what it puts first."""
+
+    name: str
+    words: str
+    best_title: str
+    strength: str
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +122,10 @@ class ResultView:
     alternatives: tuple[MatchView, ...]
     later: tuple[MatchView, ...]
     why: dict[str, Any]
+    would_hear: tuple[HeardSound, ...]
     top_classes: tuple[dict[str, Any], ...]
     provenance: Provenance
+    compared: tuple[ComparedMatcher, ...]
 
     @property
     def more_count(self) -> int:
@@ -103,41 +138,87 @@ class ResultView:
         return self.best.clip.withdrawn
 
 
-def result_of(scene: Scene) -> ResultView:
-    """Return the result of a scene that is done.
+def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
+    """Return the result of a scene that is done, by its own matcher or by another one.
 
     A recording withdrawn since then keeps its place but is not played; the best is the first of
     the others. Only where all were withdrawn the best is one of them.
     """
-    run = scene.run
-    if run is None:
+    if scene.run is None:
         raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
+    runs = _runs_beside(scene.run)
+    run = next((run for run in runs if run.matcher == matcher), scene.run)
     matches = list(_matches(run))
     views = [_match_view(match) for match in matches]
     place = next((at for at, view in enumerate(views) if not view.clip.withdrawn), 0)
     best, others = views[place], [*views[:place], *views[place + 1 :]]
-    explanation = matches[place].explanations[0]
     return ResultView(
-        fits=best.total_nats >= FITS_ABOVE_NATS,
+        fits=_fits(best),
         best=best,
         alternatives=tuple(others[:FIRST_ALTERNATIVES]),
         later=tuple(others[FIRST_ALTERNATIVES:]),
-        why=_why(explanation, best.divergence_nats),
+        why=_why(matches[place].explanations[0], best.divergence_nats),
+        would_hear=tuple(would_hear(run)),
         top_classes=tuple(top_classes(run)),
         provenance=_provenance(run),
+        compared=_compared(runs, shown=run),
     )
+
+
+def _fits(best: MatchView) -> bool:
+    """Say whether the best is worth hearing, not only the nearest."""
+    return best.strength != Strength.NONE if best.strength else best.total_nats >= FITS_ABOVE_NATS
+
+
+def _runs_beside(run: MatchRun) -> list[MatchRun]:
+    """Return what each matcher found for the same photo in the same library, this run included."""
+    beside = MatchRun.objects.filter(photo_sha256=run.photo_sha256, snapshot=run.snapshot)
+    newest = {other.matcher: other for other in beside.order_by("id")} | {run.matcher: run}
+    return [newest[name] for name in MATCHER_WORDS if name in newest] or [run]
+
+
+def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:
+    if len(runs) < 2:
+        return ()
+    firsts = {
+        match.run_id: match
+        for match in Match.objects.filter(run__in=runs, rank=1).select_related("clip")
+    }
+    return tuple(
+        ComparedMatcher(
+            name=run.matcher,
+            words=MATCHER_WORDS[run.matcher],
+            best_title=firsts[run.pk].clip.title,
+            strength=firsts[run.pk].strength,
+            shown=run.pk == shown.pk,
+        )
+        for run in runs
+    )
+
+
+def would_hear(run: MatchRun) -> Iterable[HeardSound]:
+    """Yield what one would hear in the photo's scenery; nothing where things were compared."""
+    space = matcher_named(run.matcher).told_in
+    if isinstance(space, HeardSpace):
+        for index, share in _scene_profile(run, space).largest(_TOP_SOUNDS):
+            if share >= _LEAST_SHARE_TOLD:
+                yield HeardSound(short_name(space.vocabulary[index]), share)
 
 
 def top_classes(run: MatchRun) -> Iterable[dict[str, Any]]:
     """Yield the classes that the photo shows most, in the matcher's first space."""
     space = matcher_named(run.matcher).spaces[0]
+    for index, share in _scene_profile(run, space).largest(_TOP_CLASSES):
+        yield {"label": space.vocabulary[index].name, "share": share}
+
+
+def _scene_profile(run: MatchRun, space: Space) -> Distribution:
     profile = SceneProfile.objects.get(
         photo_sha256=run.photo_sha256,
         space_id=space.name,
         model_version=run.model_versions[space.name]["image"],
     )
-    for index, share in Distribution(profile.distribution).largest(_TOP_CLASSES):
-        yield {"label": space.vocabulary[index].name, "share": share}
+    return Distribution(profile.distribution)
 
 
 def gain_db(*, loudness_lufs: float | None, true_peak_dbtp: float, channels: int) -> float:
@@ -165,6 +246,8 @@ def _match_view(match: Match) -> MatchView:
         clip=playable(match.clip),
         divergence_nats=divergences[explanation["space"]],
         total_nats=explanation["total_nats"],
+        strength=match.strength,
+        other_takes=len(match.takes),
     )
 
 
@@ -181,6 +264,7 @@ def playable(clip: Clip) -> PlayableClip:
         license_free=licence.free,
         source_url=clip.source_url,
         tags=tuple(clip.tags),
+        sounds=tuple(HeardSound(sound["name"], sound["score"]) for sound in clip.sounds),
         audio_url=url,
         download_url=f"{url}?download=1",
         media_type=clip.played_media_type,
@@ -211,10 +295,14 @@ def _waveform(peaks: bytes) -> tuple[int, ...]:
 
 
 def _why(explanation: dict[str, Any], divergence_nats: float) -> dict[str, Any]:
+    of_sounds = explanation["space"] == HEARD
     return {
+        "of_sounds": of_sounds,
         "terms": [
             {
-                "label": term["label"]["name"],
+                "label": short_name(ClassLabel(**term["label"]))
+                if of_sounds
+                else term["label"]["name"],
                 "scene_share": term["scene_share"],
                 "clip_share": term["clip_share"],
                 "advantage_nats": term["advantage_nats"],
@@ -228,11 +316,13 @@ def _why(explanation: dict[str, Any], divergence_nats: float) -> dict[str, Any]:
 
 
 def _provenance(run: MatchRun) -> Provenance:
-    models = next(iter(run.model_versions.values()))
+    models = list(run.model_versions.values())
     return Provenance(
+        matcher_name=run.matcher,
         matcher=f"{run.matcher} v{run.matcher_version}",
-        image_model=models["image"].partition("@")[0],
-        audio_model=models["audio"].partition("@")[0],
+        image_model=models[0]["image"].partition("@")[0],
+        audio_models=tuple(sorted(model["audio"].partition("@")[0] for model in models)),
+        bank=run.bank,
         snapshot=run.snapshot,
         library_size=run.library_size,
         search_ms=run.search_seconds * 1000,

@@ -45,7 +45,7 @@ class ProfilingReport:
 
 def owe_profiles(spaces: Sequence[Space]) -> list[LibraryProfiling]:
     """Record that profiles are missing, where they are and nobody knows yet; return what is new."""
-    owed = []
+    owed: list[LibraryProfiling] = []
     for space in spaces:
         if unprofiled_clips(space).exists():
             wanted = {"space_id": space.name, "model_version": space.audio_model}

@@ -74,6 +74,18 @@ def times_average(term: Any) -> str:
 
 
 @register.filter
+def sound_names(sounds: Sequence[Any]) -> str:
+    """List sounds as people do: waves, wind and birds."""
+    return _listed([sound.name for sound in sounds])
+
+
+@register.filter
+def scored_sounds(sounds: Sequence[Any], count: int = 4) -> str:
+    """List sounds with how surely they are heard: waves 0.8 and wind 0.3."""
+    return _listed([f"{sound.name} {sound.share:.1f}" for sound in sounds[:count]])
+
+
+@register.filter
 def bar_rows(terms: Sequence[Any]) -> list[BarRow]:
     """Give each class its two bars, each kind drawn to its own largest one.
 
@@ -90,6 +102,11 @@ def bar_rows(terms: Sequence[Any]) -> list[BarRow]:
         )
         for term in terms
     ]
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _signed(value: float, *, plus: str) -> str:

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import ArrayLike
 
+from retrieval.engine.bank import classes_bank
+from retrieval.engine.heard_there import HeardEntry, HeardThere, Origin, Scenery, Sound
 from retrieval.engine.labels import ClassLabel, Vocabulary
-from retrieval.engine.matchers import Matcher, WeightedSpace
-from retrieval.engine.spaces import Space
+from retrieval.engine.matchers import EarMatcher, Matcher, PaperMatcher
+from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.models import Clip, ClipProfile, JobState
 from retrieval.models import Space as SpaceRow
 from retrieval.services.library import advance_snapshot
@@ -27,12 +29,67 @@ DUMMY = Space(
     audio_model="dummy-ear@1",
     floor=1e-6,
 )
-DUMMY_MATCHER = Matcher(name="dummy", version=1, parts=(WeightedSpace(DUMMY),))
+DUMMY_MATCHER = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="dummy")
+
+SOUNDS = Vocabulary(
+    name="sounds",
+    labels=tuple(
+        ClassLabel(index=i, key=f"s{i}", name=name)
+        for i, name in enumerate(("Waves, surf", "Wind", "Speech", "Bird", "Chatter"))
+    ),
+)
+_HEARD: dict[int, dict[str, float]] = {  # class 5 says nothing
+    0: {"Waves, surf": 0.7, "Wind": 0.3},
+    1: {"Wind": 1.0},
+    2: {"Bird": 0.8, "Wind": 0.2},
+    3: {"Chatter": 0.6, "Speech": 0.4},
+    4: {"Waves, surf": 0.5, "Bird": 0.5},
+    5: {},
+    6: {"Bird": 1.0},
+}
+DUMMY_TABLE = HeardThere(
+    seen=DUMMY.vocabulary,
+    heard=SOUNDS,
+    entries=tuple(
+        HeardEntry(
+            label=label,
+            sounds=tuple(
+                Sound(SOUNDS.by_name(name), weight, "because")
+                for name, weight in _HEARD[label.index].items()
+            ),
+            scenery=Scenery.SEA if _HEARD[label.index] else Scenery.NO_SCENE,
+            origin=Origin.HUMAN_MADE if label.index == 3 else Origin.NATURAL,
+        )
+        for label in DUMMY.vocabulary
+    ),
+)
+DUMMY_HEARD = HeardSpace(
+    name="dummy-heard",
+    vocabulary=SOUNDS,
+    image_model=f"dummy-eye@1+{DUMMY_TABLE.version}",
+    audio_model="dummy-sounds@1+moments",
+    floor=1e-6,
+    table=DUMMY_TABLE,
+)
 
 
-def dummy_space_row() -> SpaceRow:
-    """Register the seven-class space in the database."""
-    return SpaceRow.objects.get_or_create(name=DUMMY.name, defaults={"classes": len(DUMMY)})[0]
+def dummy_ear_matcher(*, name: str = "dummy-ear", **changed: float) -> EarMatcher:
+    """Return a matcher by five sounds beside seven things."""
+    weights = {"things_always": 0.3, "things_when_mute": 0.0, "speech_penalty": 3.0} | changed
+    bank = classes_bank((DUMMY, DUMMY_HEARD))
+    return EarMatcher(name, things=DUMMY, sounds=DUMMY_HEARD, bank=bank, **weights)
+
+
+def small_matchers() -> dict[str, Matcher]:
+    """Return small matchers under the names that a site knows."""
+    things = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="paper")
+    heard = dummy_ear_matcher(name="heard", things_always=0.0, things_when_mute=0.3)
+    return {"paper": things, "heard": heard, "fused": dummy_ear_matcher(name="fused")}
+
+
+def dummy_space_row(space: Space = DUMMY) -> SpaceRow:
+    """Register a small space in the database."""
+    return SpaceRow.objects.get_or_create(name=space.name, defaults={"classes": len(space)})[0]
 
 
 def unsaved_clip(number: int = 1, **fields: Any) -> Clip:
@@ -70,8 +127,7 @@ class ClipFactory:
     @transaction.atomic
     def __call__(self, q: ArrayLike, *, space: Space = DUMMY, **fields: Any) -> Clip:
         self._number += 1
-        if space is DUMMY:
-            dummy_space_row()
+        dummy_space_row(space)
         snapshot = advance_snapshot()
         clip = unsaved_clip(self._number, added_in=snapshot, **fields)
         clip.save()

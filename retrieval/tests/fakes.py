@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.windows import Windowing
-from retrieval.tests.factories import DUMMY
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD
 
 
 class DummyEar:
@@ -31,6 +31,27 @@ class DummyEar:
         return shares
 
 
+class DummySounds:
+    """How much of its energy a window has in each of five bands: sound i is band i."""
+
+    model_version = DUMMY_HEARD.audio_classifier
+    vocabulary = DUMMY_HEARD.vocabulary
+    sample_rate_hz = 4_000
+    windowing = Windowing(  # of 1 s, two a second
+        window_samples=4_000, hop_samples=2_000, min_tail_samples=2_000, repeat_short=False
+    )
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def classify_windows(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        self.batches.append(len(waveforms))
+        power = np.abs(np.fft.rfft(waveforms.astype(np.float64))) ** 2
+        bands = np.stack([part.sum(axis=1) for part in np.array_split(power, 5, axis=1)], axis=1)
+        scores: NDArray[np.float64] = bands / np.maximum(bands.sum(axis=1, keepdims=True), 1e-30)
+        return scores
+
+
 class DummyEye:
     """Shares of brightness in seven horizontal strips: class i is strip i."""
 
@@ -49,5 +70,8 @@ def dummy_registry(tmp_path) -> ModelRegistry:
     return ModelRegistry(
         tmp_path,
         build_image_classifier=lambda _: DummyEye(),
-        build_audio_classifiers={DUMMY.audio_model: lambda _: DummyEar()},
+        build_audio_classifiers={
+            DUMMY.audio_model: lambda _: DummyEar(),
+            DUMMY_HEARD.audio_classifier: lambda _: DummySounds(),
+        },
     )

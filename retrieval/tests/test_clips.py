@@ -9,10 +9,11 @@ import pytest
 from django.db import DatabaseError
 
 from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.hearing import Hearing
 from retrieval.manifest import ManifestEntry
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
 from retrieval.services.clips import KeptFiles, NewClip, store_clips
-from retrieval.tests.factories import DUMMY, dummy_space_row
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 
 SOURCE = "/sounds/library.csv"
 FACTS = RecordingFacts(
@@ -22,8 +23,11 @@ FACTS = RecordingFacts(
 )  # fmt: skip
 
 
-def new_clip(path, *, content, seed=1):
-    windows = np.random.default_rng(seed).dirichlet(np.ones(7), size=3)
+def new_clip(path, *, content, seed=1, scores=None):
+    windows = np.random.default_rng(seed).dirichlet(np.ones(7), size=3).astype(np.float32)
+    hearings = {DUMMY.name: Hearing(windows, [0.0, 1.0, 2.0])}
+    if scores is not None:
+        hearings[DUMMY_HEARD.name] = Hearing(np.asarray(scores, np.float32), [0.0, 2.5])
     return NewClip(
         entry=ManifestEntry(path=path, file=Path("/sounds", path), title=path, license="CC0-1.0"),
         sha256=content * 64,
@@ -31,13 +35,12 @@ def new_clip(path, *, content, seed=1):
         facts=FACTS,
         files=KeptFiles(f"recordings/{content}.wav", ""),
         item=ImportItem(path=path, byte_size=1000, modified_ns=1, outcome="imported"),
-        windows=windows,
-        starts_s=[0.0, 1.0, 2.0],
+        hearings=hearings,
     )
 
 
-def store(*news):
-    return store_clips(news, source=SOURCE, space=DUMMY, model_version=DUMMY.audio_model)
+def store(*news, spaces=(DUMMY,)):
+    return store_clips(news, source=SOURCE, spaces=spaces)
 
 
 def outcomes():
@@ -82,9 +85,8 @@ def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
     dummy_space_row()
     ours = [new_clip("theirs.wav", content="a", seed=2), new_clip("ours.wav", content="b")]
     store_clips(
-        [new_clip("first.wav", content="a")],
-        source="/other.csv", space=DUMMY, model_version=DUMMY.audio_model,
-    )  # fmt: skip
+        [new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY]
+    )
     theirs = Clip.objects.get()
     stored = store(*ours)
     assert (stored.stored, stored.audio_seconds) == (1, 2.5)
@@ -99,3 +101,50 @@ def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
     }
     profiles = dict(ClipProfile.objects.values_list("clip_id", "added_in"))
     assert profiles == {theirs.pk: 1, newer.pk: 2}
+
+
+@pytest.fixture
+def both_spaces(db):
+    for space in (DUMMY, DUMMY_HEARD):
+        dummy_space_row(space)
+    return (DUMMY, DUMMY_HEARD)
+
+
+def test_a_clip_is_described_in_every_space_at_once(both_spaces):
+    scores = [[0.8, 0.2, 0.0, 0.1, 0.0], [0.4, 0.6, 0.0, 0.1, 0.0]]
+    store(new_clip("a.wav", content="a", scores=scores), spaces=both_spaces)
+    clip = Clip.objects.get()
+    profiles = {profile.space_id: profile for profile in clip.profiles.all()}
+    assert set(profiles) == {"dummy", "dummy-heard"}
+    assert {profile.added_in for profile in profiles.values()} == {clip.added_in}
+    heard = profiles["dummy-heard"]
+    assert heard.model_version == DUMMY_HEARD.audio_model
+    windows = heard.windows.order_by("position")
+    assert [window.start_s for window in windows] == [0.0, 2.5]
+    np.testing.assert_allclose([window.distribution for window in windows], scores, atol=1e-7)
+    # Three sounds' worth of evenly shared evidence beside the mean scores.
+    evidence = np.array([0.6, 0.4, 0.0, 0.1, 0.0]) + 3 / 5
+    np.testing.assert_allclose(heard.distribution, evidence / evidence.sum(), atol=1e-7)
+
+
+def test_a_clip_says_in_words_what_is_heard_in_it(both_spaces):
+    """Surest first, what is hardly heard left out; what is in the way of a place is flagged."""
+    scores = [[0.8, 0.2, 0.5, 0.1, 0.0], [0.4, 0.6, 0.5, 0.1, 0.0]]
+    store(
+        new_clip("a.wav", content="a", scores=scores),
+        new_clip("b.wav", content="b", scores=np.zeros((2, 5))),
+        spaces=both_spaces,
+    )
+    spoken, silent = Clip.objects.order_by("id")
+    assert spoken.sounds == [
+        {"key": "s0", "name": "waves", "score": 0.6},
+        {"key": "s2", "name": "speech", "score": 0.5},
+        {"key": "s1", "name": "wind", "score": 0.4},
+    ]
+    assert spoken.flags == ["speech"]
+    assert (silent.sounds, silent.flags) == ([], [])
+
+
+def test_where_only_things_are_told_apart_no_sound_is_named(both_spaces):
+    store(new_clip("a.wav", content="a"))
+    assert (Clip.objects.get().sounds, Clip.objects.get().flags) == ([], [])

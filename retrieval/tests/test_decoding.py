@@ -63,16 +63,27 @@ def alive(pid):
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_photo_comes_back_as_pixels_and_facts(pool, tmp_path, as_file):
+def test_photo_comes_back_as_views_and_facts(pool, tmp_path, as_file):
     upload = encoded(gradient(640, 480), "PNG")
     (tmp_path / "photo").write_bytes(upload)
     photo = pool.decode_photo(tmp_path / "photo" if as_file else upload)
-    assert np.array_equal(photo.pixels, centre_square(gradient(640, 480), 224))
+    whole = gradient(640, 480)
+    ends = [whole.crop((left, 0, left + 480, 480)) for left in (0, 160)]
+    expected = [np.asarray(part.resize((224, 224), Image.Resampling.BICUBIC)) for part in ends]
+    assert photo.views.dtype == np.uint8
+    assert np.array_equal(photo.views[0], centre_square(whole, 224))
+    assert np.array_equal(photo.views[1:3], expected)
+    assert np.array_equal(photo.views[3:], [whole.resize((224, 224), Image.Resampling.BICUBIC)])
     assert (photo.width_px, photo.height_px) == (640, 480)
     assert photo.media_type == "image/png"
     assert photo.sha256 == hashlib.sha256(upload).hexdigest()
     web = Image.open(BytesIO(photo.web_image))
     assert (web.format, web.size) == ("JPEG", (640, 480))
+
+
+def test_a_square_photo_comes_back_as_its_centre_and_the_whole(pool):
+    photo = pool.decode_photo(encoded(gradient(300, 300), "PNG"))
+    assert np.array_equal(photo.views, [centre_square(gradient(300, 300), 224)] * 2)
 
 
 def test_size_is_that_of_the_upright_photo(pool):

@@ -20,8 +20,8 @@ from retrieval.manifest import COLUMNS, read_entries
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
 from retrieval.services.importing import ClipImporter
 from retrieval.services.listening import Listener
-from retrieval.tests.factories import DUMMY, dummy_space_row
-from retrieval.tests.fakes import DummyEar
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
+from retrieval.tests.fakes import DummyEar, DummySounds
 
 pytestmark = pytest.mark.django_db
 
@@ -51,14 +51,19 @@ def write_manifest(folder, *paths, **fields):
 @pytest.fixture
 def run(pool, tmp_path, media_root):
     dummy_space_row()
+    dummy_space_row(DUMMY_HEARD)
 
-    def run_import(source, *, ear=None, on_progress=lambda report: None):
+    def run_import(source, *, ear=None, load=None, further=(), on_progress=lambda report: None):
         scratch = tmp_path / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         importer = ClipImporter(
-            source=str(source), pool=pool, listeners=[Listener(DUMMY, lambda: ear or DummyEar())],
-            scratch=scratch, batch_windows=4, on_progress=on_progress,
+            source=str(source), pool=pool, scratch=scratch, batch_windows=4,
+            listeners=[
+                Listener(DUMMY, load or (lambda: ear or DummyEar())),
+                *(Listener(space, load or DummySounds) for space in further),
+            ],
+            on_progress=on_progress,
         )  # fmt: skip
         report = importer.run(read_entries(source))
         assert list(scratch.iterdir()) == []
@@ -177,8 +182,7 @@ def test_a_second_run_reads_nothing_again(run, tmp_path, monkeypatch):
     source = write_manifest(tmp_path, "a.wav")
     run(source)
     monkeypatch.setattr(media, "sha256_of", lambda path: pytest.fail(f"read {path}"))
-    monkeypatch.setattr(ClipImporter, "classifier", property(lambda _: pytest.fail("model loaded")))
-    report = run(source)
+    report = run(source, load=lambda: pytest.fail("model loaded"))
     assert (report.imported, report.duplicates, Library.objects.get().snapshot) == (0, 1, 1)
 
 
@@ -358,3 +362,38 @@ def test_progress_is_reported_as_it_goes(run, tmp_path):
     )
     assert seen == sorted(seen)
     assert {4, 8, 9} <= set(seen)
+
+
+def test_both_models_listen_to_one_decode(run, tmp_path, pool, monkeypatch):
+    """Each file is decoded once, into one waveform a sample rate."""
+    for i in range(3):
+        tone(tmp_path / f"{i}.wav", hz=300 * (i + 1), seconds=6)
+    decoded = []
+    submit = pool.submit_recording
+
+    def noted(path, **options):
+        decoded.append((path.name, sorted(options["waveform_paths"])))
+        return submit(path, **options)
+
+    monkeypatch.setattr(pool, "submit_recording", noted)
+    run(write_manifest(tmp_path, *(f"{i}.wav" for i in range(3))), further=[DUMMY_HEARD])
+    assert sorted(decoded) == [(f"{i}.wav", [4_000, 8_000]) for i in range(3)]
+    for i, clip in enumerate(Clip.objects.order_by("path")):
+        things, sounds = clip.profiles.order_by("space_id")
+        assert (things.space_id, sounds.space_id) == ("dummy", "dummy-heard")
+        assert things.added_in == sounds.added_in == clip.added_in
+        assert [window.start_s for window in things.windows.order_by("position")] == [0, 2, 4]
+        assert [window.start_s for window in sounds.windows.order_by("position")] == [0]
+        # A pure tone lies in one of five bands of 400 Hz, up to the half of 4 kHz.
+        (window,) = sounds.windows.all()
+        expected = np.eye(5)[300 * (i + 1) // 400]
+        np.testing.assert_allclose(window.distribution, expected, atol=0.01)
+
+
+def test_sounds_and_flags_are_told_at_import(run, tmp_path):
+    tone(tmp_path / "speech.wav", hz=1000, seconds=6)
+    run(write_manifest(tmp_path, "speech.wav"), further=[DUMMY_HEARD])
+    clip = Clip.objects.get()
+    assert [(sound["key"], sound["name"]) for sound in clip.sounds] == [("s2", "speech")]
+    assert clip.sounds[0]["score"] == pytest.approx(1, abs=0.01)
+    assert clip.flags == ["speech"]

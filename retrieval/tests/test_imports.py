@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from retrieval import submission, tasks
 from retrieval.models import Clip, JobState, LibraryImport
 from retrieval.services.imports import request_import, run_slice
-from retrieval.tests.factories import DUMMY, dummy_space_row
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 from retrieval.tests.fakes import dummy_registry
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +26,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def work(tmp_path, media_root):
-    dummy_space_row()
+    for space in (DUMMY, DUMMY_HEARD):
+        dummy_space_row(space)
 
     def work(wanted, *, slice_s=60.0):
         return run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), space=DUMMY, worker="w",
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD], worker="w",
             scratch_directory=tmp_path / "scratch", decoding_processes=1, batch_windows=2,
             slice_s=slice_s,
         )  # fmt: skip
@@ -43,6 +44,8 @@ def test_an_import_in_the_background(folder, work):
     assert work(wanted) is False
     wanted.refresh_from_db()
     assert (wanted.state, Clip.objects.count()) == (JobState.DONE, 6)
+    for clip in Clip.objects.all():
+        assert {profile.space_id for profile in clip.profiles.all()} == {"dummy", "dummy-heard"}
     assert work(wanted) is False  # a second wake-up finds nothing to do
     assert Clip.objects.count() == 6
 

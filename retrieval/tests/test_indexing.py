@@ -1,26 +1,48 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from django.db import connection, transaction
 from scipy.special import rel_entr
 
-from retrieval.engine.matchers import Matcher, WeightedSpace
-from retrieval.engine.spaces import objects
+from retrieval.engine.bank import Bank, Moments, classes_bank
+from retrieval.engine.matchers import PaperMatcher
 from retrieval.models import Clip, ClipProfile, Library
 from retrieval.selectors.library import library_state, profiled_clips
 from retrieval.services import indexing
 from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
-from retrieval.tests.factories import DUMMY, DUMMY_MATCHER, dummy_space_row, unsaved_clip
+from retrieval.tests.factories import (
+    DUMMY,
+    DUMMY_HEARD,
+    DUMMY_MATCHER,
+    dummy_ear_matcher,
+    dummy_space_row,
+    unsaved_clip,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def q(seed):
     return np.random.default_rng(seed).dirichlet(np.full(7, 0.4))
+
+
+def sounds(seed):
+    return np.random.default_rng(seed).uniform(0, 1, 5)
+
+
+def give_heard_profile(clip, scores):
+    """Describe a clip in the space of sounds, in a snapshot of its own."""
+    dummy_space_row(DUMMY_HEARD)
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id=DUMMY_HEARD.name, classes=5, model_version=DUMMY_HEARD.audio_model,
+            distribution=DUMMY_HEARD.clip_profile(scores).values, added_in=advance_snapshot(),
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -64,7 +86,9 @@ def test_a_removed_clip_is_not_searched_and_not_in_the_mean(make_clip, library):
     assert (opened.snapshot, opened.size) == (3, 1)
     ranked = opened.ranker.rank(np.full(7, 1 / 7), top=5)
     assert [place.clip_id for place in ranked] == [kept.pk]
-    np.testing.assert_allclose(opened.mean_row(), opened.index.rows[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        opened.mean_log_rows[DUMMY.name], opened.index.rows[0], rtol=1e-6
+    )
 
 
 def test_a_clip_without_a_profile_of_the_matchers_model_waits_for_it(make_clip, library):
@@ -83,26 +107,72 @@ def test_a_clip_without_a_profile_of_the_matchers_model_waits_for_it(make_clip, 
 
 
 def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
-    both = Matcher("both", 1, (WeightedSpace(DUMMY), WeightedSpace(objects())))
+    both = dummy_ear_matcher()
     clip = make_clip(q(1))
     assert library(both).size == 0
-    space = objects()
-    values = space.clip_profile(np.full(1000, 0.001)).values
+    give_heard_profile(clip, sounds(1))
+    assert library(both).index.rows.shape == (1, 7 + 1 + 5 + 1)
+
+
+def test_a_clip_joins_a_matcher_over_two_spaces_with_its_last_profile(make_clip, library):
+    """It comes after those that came while its profile was made, and no sooner."""
+    both = dummy_ear_matcher()
+    early = make_clip(q(1))
+    late = make_clip(q(2))
+    for clip in (late, early):
+        give_heard_profile(clip, sounds(clip.pk))
+        assert library(both).index.clip_ids.tolist()[-1] == clip.pk
+    opened = library(both)
+    assert (opened.index.clip_ids.tolist(), opened.snapshot) == ([late.pk, early.pk], 4)
+
+
+def test_matchers_of_the_same_rows_share_an_index(make_clip, library, index_directory):
+    give_heard_profile(make_clip(q(1)), sounds(1))
+    for matcher in (dummy_ear_matcher(name="one"), dummy_ear_matcher(name="two", things_always=9)):
+        assert library(matcher).size == 1
+    assert len(list(index_directory.iterdir())) == 1
+    library(DUMMY_MATCHER)
+    assert len(list(index_directory.iterdir())) == 2
+
+
+def test_another_bank_has_another_index(make_clip, library, index_directory):
+    """Its means and deviations are in the rows."""
+    give_heard_profile(make_clip(q(1)), sounds(1))
+    before = library(dummy_ear_matcher())
+    photos = np.random.default_rng(0).dirichlet(np.ones(7), size=9)
+    ear = dummy_ear_matcher()
+    ear.bank = Bank("photos-1", load=lambda: {DUMMY.name: Moments.of(photos)})
+    after = library(ear)
+    assert len(list(index_directory.iterdir())) == 2
+    log_q = np.log(DUMMY.clip_profile(q(1)).values)
+    scores = photos @ log_q
+    np.testing.assert_allclose(
+        after.index.rows[0, :8], np.append(log_q, -scores.mean()) / scores.std(), rtol=1e-5
+    )
+    assert not np.allclose(after.index.rows[0, :8], before.index.rows[0, :8])
+
+
+def test_the_mean_of_each_space_leaves_out_who_has_left(make_clip, library):
+    clips = [make_clip(q(seed)) for seed in range(4)]
+    for clip in clips:
+        give_heard_profile(clip, sounds(clip.pk))
+    library(dummy_ear_matcher())
     with transaction.atomic():
-        ClipProfile.objects.create(
-            clip=clip, space_id="objects", classes=1000, model_version=space.audio_model,
-            distribution=values, added_in=advance_snapshot(),
-        )  # fmt: skip
-    assert library(both).index.rows.shape == (1, 1007)
+        Clip.objects.filter(pk=clips[1].pk).update(removed_in=advance_snapshot())
+    means = library(dummy_ear_matcher()).mean_log_rows
+    kept = [clip.pk for clip in clips if clip != clips[1]]
+    for space in (DUMMY, DUMMY_HEARD):
+        rows = ClipProfile.objects.filter(space_id=space.name, clip__in=kept)
+        stored = np.array([row.distribution.astype(np.float64) for row in rows])
+        expected = np.log(stored / stored.sum(axis=1, keepdims=True)).mean(axis=0)
+        np.testing.assert_allclose(means[space.name], expected, rtol=1e-9)
 
 
 def test_another_model_version_has_another_index(make_clip, library):
     make_clip(q(1))
     assert library().size == 1
-    newer = DUMMY.__class__(
-        DUMMY.name, DUMMY.vocabulary, DUMMY.image_model, "dummy-ear@2", DUMMY.floor
-    )
-    assert library(Matcher("dummy", 1, (WeightedSpace(newer),))).size == 0
+    newer = replace(DUMMY, audio_model="dummy-ear@2")
+    assert library(PaperMatcher(newer, classes_bank((newer,)), name="dummy")).size == 0
 
 
 def test_another_database_never_reads_this_ones_index(make_clip, library):
@@ -220,3 +290,15 @@ def test_of_two_that_find_newcomers_one_appends_them(make_clip, library, monkeyp
         thread.join()
     assert len(appending) == 1
     assert [one.index.clip_ids.tolist() for one in opened] == [[clip.pk for clip in clips]] * 2
+
+
+def test_a_clip_that_left_before_it_was_described_anew_is_no_obstacle(make_clip, library):
+    """The mean is over what is searched, of which such a clip never was a part."""
+    left, kept = make_clip(q(1)), make_clip(q(2))
+    with transaction.atomic():
+        Clip.objects.filter(pk=left.pk).update(removed_in=advance_snapshot())
+    give_heard_profile(kept, sounds(1))
+    opened = library(dummy_ear_matcher())
+    assert opened.index.clip_ids.tolist() == [kept.pk]
+    expected = np.log(DUMMY_HEARD.clip_profile(sounds(1)).values)
+    np.testing.assert_allclose(opened.mean_log_rows[DUMMY_HEARD.name], expected, rtol=1e-6)

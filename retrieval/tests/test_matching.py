@@ -2,31 +2,69 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from django.db import transaction
 from scipy.special import rel_entr
 
 from retrieval.engine.errors import EngineError
-from retrieval.services.matching import SoundFinder
-from retrieval.tests.factories import DUMMY, DUMMY_MATCHER
+from retrieval.engine.strength import Strength
+from retrieval.models import Clip, ClipProfile
+from retrieval.services.indexing import open_library
+from retrieval.services.library import advance_snapshot
+from retrieval.services.matching import SoundFinder, search
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row, small_matchers
 from retrieval.tests.fakes import dummy_registry
 
 pytestmark = pytest.mark.django_db
 
+SOUND_OF_CLASS = (0, 1, 3, 4, 0, 1, 3)
+"""A sound that `factories.DUMMY_TABLE` names for a class; class 5 has none."""
+
 
 @pytest.fixture
-def finder(tmp_path, index_directory):
-    return SoundFinder(
-        DUMMY_MATCHER, registry=dummy_registry(tmp_path), index_directory=index_directory
-    )
+def make_finder(tmp_path, index_directory):
+    def make(name="paper", *, compared=(), matchers=None):
+        known = matchers or small_matchers()
+        return SoundFinder(
+            name,
+            registry=dummy_registry(tmp_path),
+            index_directory=index_directory,
+            load_matcher=known.__getitem__,
+            compared=compared,
+        )
+
+    return make
 
 
-def photo_bright_in(strip):
-    pixels = np.full((224, 224, 3), 1, dtype=np.uint8)
-    pixels[32 * strip : 32 * (strip + 1)] = 255
+@pytest.fixture
+def finder(make_finder):
+    return make_finder()
+
+
+def photo_bright_in(*strips):
+    """One view for each strip in which it is bright."""
+    pixels = np.full((len(strips), 224, 224, 3), 1, dtype=np.uint8)
+    for view, strip in zip(pixels, strips, strict=True):
+        view[32 * strip : 32 * (strip + 1)] = 255
     return pixels
 
 
 def peaked_at(index):
     return np.full(7, 0.02) + np.eye(7)[index] * 0.86
+
+
+def sound(index, score=0.9):
+    return np.full(5, 0.01) + np.eye(5)[index] * score
+
+
+def hear(clip, scores):
+    """Describe a clip in the space of sounds too."""
+    dummy_space_row(DUMMY_HEARD)
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id=DUMMY_HEARD.name, classes=5, model_version=DUMMY_HEARD.audio_model,
+            distribution=DUMMY_HEARD.clip_profile(scores).values, added_in=advance_snapshot(),
+        )  # fmt: skip
+    return clip
 
 
 @pytest.fixture
@@ -50,10 +88,27 @@ def test_states_divergence_and_why(finder, clips):
         q = DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values
         expected = rel_entr(p, q).sum()
         all_divergences.append(expected)
-        assert place.divergences_nats == {"dummy": pytest.approx(expected, abs=1e-6)}
+        assert place.judgement.divergences_nats == {"dummy": pytest.approx(expected, abs=1e-6)}
     best = result.found[0].explanations[0]
     assert best.terms[0].label.key == "d2"
     assert best.total_nats == pytest.approx(np.mean(all_divergences) - all_divergences[0], abs=1e-5)
+
+
+def test_judges_against_the_bank(finder, clips):
+    """By how many deviations of its scores for single classes a clip fits this photo better."""
+    scene = finder.profile(photo_bright_in(2))
+    best, *_, worst = finder.search(scene, top=7).found
+    for place in (best, worst):
+        log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values)
+        standard = (scene["dummy"].values @ log_q - log_q.mean()) / log_q.std()
+        assert place.judgement.standard == pytest.approx(standard, abs=1e-5)
+        p = scene["dummy"].values
+        even = rel_entr(p, np.full(7, 1 / 7)).sum()
+        explained = 1 - place.judgement.divergences_nats["dummy"] / even
+        assert place.judgement.explained == pytest.approx(explained, abs=1e-6)
+    assert 2 <= best.judgement.standard < 3
+    assert best.judgement.strength == Strength.FAIR
+    assert worst.judgement.strength == Strength.NONE
 
 
 def test_says_what_was_searched(finder, clips):
@@ -68,7 +123,208 @@ def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
     assert finder.search(scene, top=1).found[0].clip == better
 
 
-def test_an_empty_library_is_said_plainly(finder):
-    with pytest.raises(EngineError, match="holds no recordings") as caught:
-        finder.search(finder.profile(photo_bright_in(0)), top=1)
-    assert caught.value.code == "library_empty"
+@pytest.mark.parametrize("name", ["paper", "fused"])
+def test_an_empty_library_is_said_plainly(make_finder, name):
+    finder = make_finder(name, compared=["paper", "heard", "fused"])
+    for find in (finder.search, finder.search_all):
+        with pytest.raises(EngineError, match="holds no recordings") as caught:
+            find(finder.profile(photo_bright_in(0)), top=1)
+        assert caught.value.code == "library_empty"
+
+
+# --- several matchers ------------------------------------------------------------------------
+
+
+def test_a_photo_is_seen_in_every_space_the_centre_alone_or_all_views(make_finder):
+    """Things are those of the centre, as in the paper; of a scenery the edges count too."""
+    finder = make_finder("fused")
+    scene = finder.profile(photo_bright_in(1, 6))
+    centre, mean = np.ones(7), np.full(7, 2.0)
+    centre[1], mean[[1, 6]] = 255, 256
+    np.testing.assert_allclose(scene[DUMMY.name].values, centre / centre.sum(), atol=1e-9)
+    mean /= mean.sum()
+    heard = mean @ DUMMY_HEARD.table.weights / (1 - mean[5])
+    np.testing.assert_allclose(scene[DUMMY_HEARD.name].values, heard, atol=1e-9)
+    assert finder.input_shape == (224, 224, 3)
+
+
+def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips):
+    for i, clip in enumerate(clips):  # what sounds right looks wrong
+        hear(clip, sound(SOUND_OF_CLASS[6 - i]))
+    finder = make_finder("heard", compared=["paper", "heard", "fused"])
+    scene = finder.profile(photo_bright_in(3))
+    results = finder.search_all(scene, top=3)
+    assert [result.matcher.name for result in results] == ["heard", "paper", "fused"]
+    assert {result.snapshot for result in results} == {14}
+    for result in results:
+        assert [place.rank for place in result.found] == [1, 2, 3]
+        assert set(result.found[0].judgement.divergences_nats) == set(result.matcher.audio_models)
+    assert results[1].found[0].clip == clips[3]
+    alone = finder.search(scene, top=3)
+    assert [place.clip for place in alone.found] == [place.clip for place in results[0].found]
+
+
+def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
+    """The formula of `EarMatcher`, written down again over the stored profiles."""
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        hear(make_clip(rng.dirichlet(np.full(7, 0.4))), rng.uniform(0, 1, 5))
+    scene = make_finder("fused").profile(photo_bright_in(2, 0))
+    result = make_finder("fused").search(scene, top=30)
+
+    p, t = scene[DUMMY.name].values, scene[DUMMY_HEARD.name].values
+    m = 1 - p[5]
+    u = (1 - p[3]) * max(0, 1 - (t[2] + t[4]) / 0.1)
+    scores = {}
+    for clip in Clip.objects.all():
+        stored = {
+            row.space_id: row.distribution.astype(np.float64) for row in clip.profiles.all()
+        }
+        log_things, log_sounds = np.log(stored[DUMMY.name]), np.log(stored[DUMMY_HEARD.name])
+        things = (p @ log_things - log_things.mean()) / log_things.std()
+        speech = stored[DUMMY_HEARD.name][2]
+        scores[clip.pk] = m * t @ log_sounds + 0.3 * things - 3 * u * speech
+    ranked = {place.clip.pk: place.score for place in result.found}
+    assert list(ranked) == sorted(ranked, key=scores.__getitem__, reverse=True)
+    assert ranked == pytest.approx({pk: scores[pk] for pk in ranked}, abs=1e-4)
+    others = {pk for place in result.found for pk in place.takes}
+    assert set(ranked) | others == set(scores)
+
+
+def test_sounds_are_told_before_things(make_finder, clips):
+    for i, clip in enumerate(clips):
+        hear(clip, sound(SOUND_OF_CLASS[i]))
+    finder = make_finder("fused")
+    best = finder.search(finder.profile(photo_bright_in(1)), top=1).found[0]
+    assert [told.space for told in best.explanations] == [DUMMY_HEARD.name, DUMMY.name]
+    assert best.explanations[0].terms[0].label.name == "Wind"
+    rows = np.log(
+        [row.distribution.astype(np.float64) for row in ClipProfile.objects.filter(classes=5)]
+    )
+    scene = finder.profile(photo_bright_in(1))[DUMMY_HEARD.name].values
+    better = scene @ (rows[clips.index(best.clip)] - rows.mean(axis=0))
+    assert best.explanations[0].total_nats == pytest.approx(better, abs=1e-5)
+
+
+# --- while profiles are made -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("described", "name"), [(0, "paper"), (3, "paper"), (4, "fused")])
+def test_the_papers_matcher_answers_until_half_of_the_library_has_its_profiles(
+    make_finder, clips, described, name
+):
+    for clip in clips[:described]:
+        hear(clip, sound(0))
+    finder = make_finder("fused", compared=["paper", "heard", "fused"])
+    scene = finder.profile(photo_bright_in(6))
+    assert finder.search(scene, top=1).matcher.name == name
+    if name == "paper":
+        assert finder.search(scene, top=1).found[0].clip == clips[6]
+
+
+def test_a_matcher_that_knows_nothing_yet_is_not_compared(make_finder, clips):
+    finder = make_finder("fused", compared=["paper", "heard", "fused"])
+    scene = finder.profile(photo_bright_in(6))
+    assert [result.matcher.name for result in finder.search_all(scene, top=1)] == ["paper"]
+    hear(clips[0], sound(0))
+    results = finder.search_all(scene, top=1)
+    assert [result.matcher.name for result in results] == ["paper", "fused", "heard"]
+    assert [result.library_size for result in results] == [7, 1, 1]
+
+
+def test_a_change_of_the_recipe_counts_from_the_next_photo_on(make_finder, clips):
+    """A finder lives as long as its worker: what is in force is asked for each time."""
+    known = small_matchers()
+    finder = make_finder("fused", matchers=known)
+    for i, clip in enumerate(clips):
+        hear(clip, sound(SOUND_OF_CLASS[i]))
+    scene = finder.profile(photo_bright_in(0))
+    before = finder.search(scene, top=7)
+    known["fused"] = small_matchers()["heard"]
+    known["fused"].name, known["fused"].version = "fused", 2
+    after = finder.search(scene, top=7)
+    assert (before.matcher.version, after.matcher.version) == (1, 2)
+    scores = [{place.clip.pk: place.score for place in run.found} for run in (before, after)]
+    assert scores[0] != scores[1]
+
+
+# --- takes of one recording ------------------------------------------------------------------
+
+
+def test_takes_of_one_source_stand_behind_the_best_of_them(finder, make_clip):
+    source = "https://example.org/sea"
+    first = make_clip(peaked_at(2), source_url=source)
+    other = make_clip([0.05, 0.05, 0.6, 0.1, 0.1, 0.05, 0.05])
+    worse = make_clip([0.1, 0.1, 0.3, 0.2, 0.1, 0.1, 0.1], source_url=source)
+    worst = make_clip(peaked_at(0), source_url=source)
+    result = finder.search(finder.profile(photo_bright_in(2)), top=5)
+    assert [(place.rank, place.clip, place.takes) for place in result.found] == [
+        (1, first, (worse.pk, worst.pk)),
+        (2, other, ()),
+    ]
+
+
+def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, make_clip):
+    first = make_clip(peaked_at(2), source_url="https://example.org/1")
+    nearly = peaked_at(2) + np.array([0.019, 0, -0.019, 0, 0, 0, 0])  # total variation 0.019
+    close = make_clip(nearly, source_url="https://example.org/2")
+    further = peaked_at(2) + np.array([0.021, 0, -0.021, 0, 0, 0, 0])
+    apart = make_clip(further)
+    result = finder.search(finder.profile(photo_bright_in(2)), top=5)
+    assert [(place.rank, place.clip, place.takes) for place in result.found] == [
+        (1, first, (close.pk,)),
+        (2, apart, ()),
+    ]
+
+
+def test_recordings_without_a_source_are_not_of_one_source(finder, clips):
+    result = finder.search(finder.profile(photo_bright_in(2)), top=7)
+    assert len(result.found) == 7
+    assert not any(place.takes for place in result.found)
+
+
+def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
+    """Forty takes of the best: the third place still goes to another recording."""
+    rng = np.random.default_rng(1)
+    others = [make_clip([0.02, 0.02, 0.6 - 0.1 * i, 0.02, 0.02, 0.3, 0.02 + 0.1 * i])
+              for i in range(3)]  # fmt: skip
+    crowd = [
+        make_clip(0.97 * peaked_at(2) + 0.03 * rng.dirichlet(np.ones(7)), source_url="https://a.b/c")
+        for _ in range(40)
+    ]
+    result = finder.search(finder.profile(photo_bright_in(2)), top=3)
+    assert [place.rank for place in result.found] == [1, 2, 3]
+    assert result.found[0].clip in crowd
+    assert {result.found[0].clip.pk, *result.found[0].takes} == {clip.pk for clip in crowd}
+    assert [place.clip for place in result.found[1:]] == others[:2]
+
+
+def test_a_library_of_one_recording_has_one_place(finder, make_clip):
+    for _ in range(9):
+        make_clip(peaked_at(2), source_url="https://a.b/c")
+    result = finder.search(finder.profile(photo_bright_in(2)), top=5)
+    assert len(result.found) == 1
+    assert len(result.found[0].takes) == 8
+
+
+def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip, index_directory):
+    matcher = small_matchers()["paper"]
+    library = open_library(matcher, directory=index_directory)
+    scene = finder.profile(photo_bright_in(4))
+    make_clip(scene["dummy"].values)
+    assert search(scene, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
+
+
+@pytest.mark.parametrize("name", ["paper", "fused"])
+def test_a_recording_that_tells_nothing_apart_is_ranked_and_stops_nobody(make_finder, clips, name):
+    """Its score is the same for all photos of a bank: it fits none better than another."""
+    for i, clip in enumerate(clips):
+        hear(clip, np.full(5, 0.3) if i == 4 else sound(SOUND_OF_CLASS[i]))
+    flat = clips[4]
+    ClipProfile.objects.filter(clip=flat, space_id=DUMMY.name).update(distribution=np.full(7, 1 / 7))
+    finder = make_finder(name)
+    result = finder.search(finder.profile(photo_bright_in(2)), top=7)
+    (place,) = (place for place in result.found if place.clip == flat)
+    assert place.judgement.standard == pytest.approx(0, abs=1e-6)
+    assert place.judgement.strength == Strength.NONE
+    assert place.rank > 1

@@ -12,15 +12,19 @@ import kombu.exceptions
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.test import Client
 from PIL import Image
 
 from retrieval import photo_pool, submission, tasks
-from retrieval.engine import matchers
-from retrieval.models import JobState, Match, MatchRun, Scene, SceneProfile
+from retrieval.engine.bank import Bank
+from retrieval.engine.images import photo_views
+from retrieval.models import ClipProfile, JobState, Match, MatchRun, Scene, SceneProfile
+from retrieval.selectors import results
+from retrieval.services.library import advance_snapshot
 from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
-from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row, small_matchers
 from retrieval.tests.fakes import dummy_registry
 from retrieval.views import pages
 
@@ -43,18 +47,28 @@ def wake_ups(monkeypatch):
 
 @pytest.fixture
 def site(settings, monkeypatch, media_root, index_directory, wake_ups, tmp_path):
-    settings.SOUNDSCAPE_MATCHER = "dummy"
+    settings.SOUNDSCAPE_MATCHER = "paper"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+        monkeypatch.setattr(module, name, small_matchers().__getitem__)
     monkeypatch.setattr(pages, "worker_alive", lambda: True)
     return Client()
 
 
 @pytest.fixture
-def finder(tmp_path, index_directory):
-    return SoundFinder(
-        DUMMY_MATCHER, registry=dummy_registry(tmp_path), index_directory=index_directory
+def make_finder(tmp_path, index_directory):
+    return lambda name, compared: SoundFinder(
+        name,
+        registry=dummy_registry(tmp_path),
+        index_directory=index_directory,
+        load_matcher=small_matchers().__getitem__,
+        compared=compared,
     )
+
+
+@pytest.fixture
+def finder(make_finder):
+    return make_finder("paper", compared=())
 
 
 @pytest.fixture
@@ -294,7 +308,7 @@ def test_the_page_shows_how_far_the_work_is(site, clips, finder, monkeypatch):
         steps.extend(re.findall(r'aria-current="step">(\w+)<', html))
 
     page()
-    for name in ("profile", "search"):
+    for name in ("profile", "search_all"):
         method = getattr(finder, name)
         monkeypatch.setattr(
             finder, name, lambda *a, method=method, **k: (page(), method(*a, **k))[1]
@@ -392,3 +406,151 @@ def test_without_a_worker_the_page_says_so(site, clips, monkeypatch):
     assert site.get("/").content.decode() != alive
     waiting = site.get(f"/scenes/{Scene.objects.get().pk}/progress/").content.decode()
     assert "no worker" in waiting.lower() or "nobody" in waiting.lower()
+
+
+def hear(clip, scores):
+    """Describe a clip in the space of sounds too."""
+    dummy_space_row(DUMMY_HEARD)
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id=DUMMY_HEARD.name, classes=5, model_version=DUMMY_HEARD.audio_model,
+            distribution=DUMMY_HEARD.clip_profile(scores).values, added_in=advance_snapshot(),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def heard_clips(clips):
+    for i, clip in enumerate(clips):
+        hear(clip, np.eye(5)[i % 5])
+    return clips
+
+
+ALL = ("paper", "heard", "fused")
+
+
+def test_what_each_matcher_found_is_stored_and_the_sites_own_counts(
+    site, heard_clips, make_finder, settings
+):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    upload(site, photo(bright_strip=2))
+    scene = Scene.objects.get()
+    find_sounds(scene.pk, finder=make_finder("fused", ALL), worker="w")
+    scene.refresh_from_db()
+    runs = {run.matcher: run for run in MatchRun.objects.all()}
+    assert set(runs) == set(ALL)
+    assert scene.run == runs["fused"]
+    known = small_matchers()
+    for name, run in runs.items():
+        matcher = known[name]
+        assert run.photo_sha256 == scene.photo_sha256
+        assert (run.matcher_version, run.bank) == (matcher.version, matcher.bank.version)
+        assert run.model_versions == {
+            space.name: {"image": space.image_model, "audio": space.audio_model}
+            for space in matcher.spaces
+        }
+        best = run.matches.get(rank=1)
+        assert {row.space_id for row in best.divergences.all()} == set(run.model_versions)
+        assert best.strength in {"none", "weak", "fair", "strong"}
+        assert best.explained <= 1
+        assert np.isfinite(best.standard)
+        assert [told["space"] for told in best.explanations] == [
+            space.name for space in reversed(matcher.spaces)
+        ]
+    assert runs["paper"].matches.get(rank=1).clip == heard_clips[2]
+    profiles = SceneProfile.objects.values_list("space_id", "model_version")
+    assert set(profiles) == {
+        (DUMMY.name, DUMMY.image_model), (DUMMY_HEARD.name, DUMMY_HEARD.image_model),
+    }  # fmt: skip
+
+
+def test_takes_are_stored_with_the_place_of_their_best(site, finder, make_clip):
+    source = "https://example.org/sea"
+    first, other = (
+        make_clip(np.full(7, 0.02) + np.eye(7)[2] * share, source_url=source)
+        for share in (0.86, 0.861)
+    )
+    upload(site, photo(bright_strip=2))
+    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
+    match = Match.objects.get()
+    assert {match.clip_id, *match.takes} == {first.pk, other.pk}
+    assert match.rank == 1
+
+
+def test_the_same_photo_again_needs_no_worker_if_the_sites_matcher_has_seen_it(
+    site, heard_clips, make_finder, settings
+):
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=make_finder("paper", ALL), worker="w")
+    for name in ALL:
+        settings.SOUNDSCAPE_MATCHER = name
+        upload(site, photo())
+        newest = Scene.objects.latest("created_at")
+        assert (newest.state, newest.run.matcher) == (JobState.DONE, name)
+    assert MatchRun.objects.count() == len(ALL)
+
+
+def test_another_bank_makes_the_same_photo_a_new_question(
+    site, heard_clips, make_finder, settings, monkeypatch
+):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=make_finder("fused", ALL), worker="w")
+    changed = small_matchers()
+    changed["fused"].bank = Bank("photos-1", load=changed["fused"].bank.load)
+    monkeypatch.setattr(submission, "matcher_in_force", changed.__getitem__)
+    upload(site, photo())
+    assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
+
+
+def test_what_is_kept_for_the_model_are_whole_views(site, clips, finder):
+    wide = Image.open(photo(bright_strip=2)).resize((300, 200))
+    stream = io.BytesIO()
+    wide.save(stream, "PNG")
+    stream.seek(0)
+    stream.name = "wide.png"
+    upload(site, stream)
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name)) as kept:
+        views = np.frombuffer(kept.read(), dtype=np.uint8).reshape(-1, 224, 224, 3)
+    assert np.array_equal(views, photo_views(wide, 224))
+    assert len(views) == 4
+
+
+def test_every_view_of_a_photo_counts_for_its_sounds(site, heard_clips, make_finder, settings):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    upload(site, photo(bright_strip=1))
+    scene = Scene.objects.get()
+    views = np.full((2, 224, 224, 3), 0, dtype=np.uint8)
+    views[0, 32:64] = views[1, 192:] = 200  # strip 1: wind; strip 6: birds
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(views.tobytes())
+    find_sounds(scene.pk, finder=make_finder("fused", ALL), worker="w")
+    heard = SceneProfile.objects.get(space_id=DUMMY_HEARD.name).distribution
+    np.testing.assert_allclose(heard, [0, 0.5, 0, 0.5, 0], atol=1e-7)
+    things = SceneProfile.objects.get(space_id=DUMMY.name).distribution
+    np.testing.assert_allclose(things, np.eye(7)[1], atol=1e-7)
+
+
+def test_a_photo_that_waited_through_an_upgrade_is_worked_off(site, clips, finder):
+    """Earlier releases kept the centre alone."""
+    upload(site, photo(bright_strip=3))
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(photo_views(Image.open(photo(bright_strip=4)), 224)[0].tobytes())
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert scene.state == JobState.DONE
+    assert Match.objects.get(run=scene.run, rank=1).clip == clips[4]
+
+
+@pytest.mark.parametrize("count", [0, 224 * 224 * 3 - 1, 224 * 224 * 3 + 1])
+def test_what_are_no_whole_views_is_not_looked_at(site, clips, finder, count):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(bytes(count))
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
+    assert f"holds {count} bytes" in scene.failure_detail
+    assert not SceneProfile.objects.exists()

@@ -57,7 +57,7 @@ def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show the alternatives after the first ones; without htmx the page with all of them."""
     found = get_object_or_404(Scene.objects.select_related("run"), pk=scene_id, run__isnull=False)
     if request.headers.get("HX-Request") == "true":
-        alternatives = result_of(found).later
+        alternatives = result_of(found, matcher=request.GET.get("matcher")).later
         return render(request, "retrieval/_alternatives.html", {"alternatives": alternatives})
     context = scene_context(request, found)
     result = context["result"]
@@ -90,7 +90,8 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
 def scene_context(request: HttpRequest, scene: Scene) -> dict[str, Any]:
     """Return what the pages of a scene show."""
     pending = scene.state in _PENDING
-    result = result_of(scene) if scene.state == JobState.DONE else None
+    asked = request.GET.get("matcher")
+    result = result_of(scene, matcher=asked) if scene.state == JobState.DONE else None
     return {
         "scene": _scene_data(request, scene, result.top_classes if result else ()),
         "pending": pending,

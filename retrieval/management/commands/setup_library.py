@@ -30,6 +30,7 @@ class Command(BaseCommand):
         settled = settled_count(str(manifest.resolve()))
         finished = settled and settled >= count_entries(manifest)
         if finished or (clip_count() and not settled):
+            call_command("profile_clips")
             self.stdout.write(f"The library holds {clip_count()} recordings.")
             return
         self.stdout.write(f"Importing the starter library, {manifest}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -12,18 +13,31 @@ from retrieval.engine.index import IndexDamagedError, IndexFolder, IndexRow
 
 @pytest.fixture
 def folder(tmp_path):
-    return IndexFolder(tmp_path / "index", columns=3)
+    return IndexFolder(tmp_path / "index", columns=3, log_columns=2)
 
 
 def rows(*clip_ids):
-    return [IndexRow(i, np.full(3, -float(i), dtype=np.float32), bias=i / 10) for i in clip_ids]
+    return [
+        IndexRow(
+            clip_id,
+            np.full(3, -clip_id, dtype=np.float32),
+            logs=np.array([-clip_id / 4, -2.0 * clip_id]),
+            bias=clip_id / 10,
+        )
+        for clip_id in clip_ids
+    ]
+
+
+def row(columns=3, logs=(-1.0, -1.0), **fields):
+    """One entry, right in all but what a test changes."""
+    values = {"clip_id": 7, "row": np.zeros(columns, np.float32), "logs": np.array(logs)}
+    return IndexRow(**values | fields)
 
 
 def test_nothing_appended_yet(folder):
     index = folder.open()
     assert (folder.snapshot, index.rows.shape) == (0, (0, 3))
-    with pytest.raises(EngineError, match="library is empty"):
-        index.mean_row()
+    assert index.log_sum.tolist() == [0, 0]
 
 
 def test_appends_are_kept_in_order_with_snapshot(folder):
@@ -58,9 +72,12 @@ def test_what_a_killed_writer_left_is_overwritten(folder):
 @pytest.mark.parametrize(
     ("bad", "error", "complaint"),
     [
-        (IndexRow(7, np.zeros(4, np.float32)), SpaceMismatchError, "clip 7: row"),
-        (IndexRow(7, np.full(3, np.nan, np.float32)), EngineError, "clip 7: its row is not finite"),
-        (IndexRow(7, np.zeros(3, np.float32), bias=np.inf), EngineError, "not finite"),
+        (row(columns=4), SpaceMismatchError, r"clip 7: row \(4,\), the index has 3 columns"),
+        (row(logs=[-1.0]), SpaceMismatchError, r"clip 7: logs \(1,\), the spaces have 2 classes"),
+        (row(logs=[[-1.0, -1.0]]), SpaceMismatchError, r"clip 7: logs \(1, 2\)"),
+        (row(row=np.full(3, np.nan, np.float32)), EngineError, "clip 7: its row is not finite"),
+        (row(bias=np.inf), EngineError, "clip 7: its row is not finite"),
+        (row(logs=[-1.0, -np.inf]), EngineError, "clip 7: its row is not finite"),
     ],
 )
 def test_a_bad_row_publishes_nothing(folder, bad, error, complaint):
@@ -68,14 +85,31 @@ def test_a_bad_row_publishes_nothing(folder, bad, error, complaint):
     with pytest.raises(error, match=complaint):
         folder.append([*rows(2), bad], snapshot=2)
     assert (folder.snapshot, folder.open().clip_ids.tolist()) == (1, [1])
+    assert folder.open().log_sum.tolist() == [-0.25, -2.0]
 
 
-def test_mean_and_ranker_leave_out_removed_clips(folder):
-    folder.append(rows(1, 2, 6), snapshot=1)
+def test_the_logarithms_are_summed_over_all_appends(folder):
+    folder.append(rows(1, 2), snapshot=1)
+    assert folder.open().log_sum.tolist() == [-0.75, -6.0]
+    folder.append(rows(6), snapshot=2)
     index = folder.open()
-    assert index.mean_row().tolist() == [-3, -3, -3]
-    assert index.mean_row(without=[6]).tolist() == [-1.5, -1.5, -1.5]
-    ranked = index.ranker(without=[1]).rank(np.full(3, 1 / 3), top=3)
+    assert index.log_sum.dtype == np.float64
+    assert index.log_sum.tolist() == [-2.25, -18.0]
+
+
+def test_the_sum_keeps_the_precision_of_its_logarithms(folder, rng):
+    """Rows are rounded to float32, the sum is not, even across many appends."""
+    logs = np.log(rng.dirichlet(np.ones(2), size=200))
+    for start in range(0, 200, 50):
+        entries = [row(clip_id=i, logs=logs[i]) for i in range(start, start + 50)]
+        folder.append(entries, snapshot=start + 1)
+    exact = [math.fsum(column) for column in logs.T]
+    np.testing.assert_allclose(folder.open().log_sum, exact, rtol=1e-13)
+
+
+def test_a_ranker_leaves_out_removed_clips(folder):
+    folder.append(rows(1, 2, 6), snapshot=1)
+    ranked = folder.open().ranker(without=[1]).rank(np.full(3, 1 / 3), top=3)
     assert [place.clip_id for place in ranked] == [2, 6]
 
 
@@ -91,10 +125,20 @@ def test_a_shortened_file_is_named(folder):
 def test_an_index_of_another_matcher_is_refused(folder):
     folder.append(rows(1), snapshot=1)
     with pytest.raises(SpaceMismatchError, match="has 3 columns, the matcher 7"):
-        IndexFolder(folder.path, columns=7).open()
+        IndexFolder(folder.path, columns=7, log_columns=2).open()
 
 
-HEADER = '{"columns": 3, "count": 1, "snapshot": 1, "row_limit": 1.0, "row_sum": [-1, -1, -1]}'
+def test_an_index_over_other_spaces_is_damaged_and_says_by_how_much(folder):
+    folder.append(rows(1), snapshot=1)
+    other = IndexFolder(folder.path, columns=3, log_columns=9)
+    with pytest.raises(IndexDamagedError, match=r"2 sums for 9 classes\); delete") as caught:
+        other.open()
+    assert caught.value.code == "index_damaged"
+    with pytest.raises(IndexDamagedError, match="2 sums for 9 classes"):
+        other.append(rows(2), snapshot=2)
+
+
+HEADER = '{"columns": 3, "count": 1, "snapshot": 1, "row_limit": 1.0, "log_sum": [-1, -2]}'
 
 
 @pytest.mark.parametrize(
@@ -108,8 +152,12 @@ HEADER = '{"columns": 3, "count": 1, "snapshot": 1, "row_limit": 1.0, "row_sum":
         "{}",
         HEADER.replace('"count": 1', '"count": -1'),
         HEADER.replace('"snapshot": 1', '"snapshot": "soon"'),
-        HEADER.replace("[-1, -1, -1]", "[-1]"),
-        HEADER.replace("[-1, -1, -1]", "[-1, -1, NaN]"),
+        HEADER.replace("[-1, -2]", "[-1]"),
+        HEADER.replace("[-1, -2]", "[-1, -2, -3]"),
+        HEADER.replace("[-1, -2]", "[]"),
+        HEADER.replace("[-1, -2]", "[-1, NaN]"),
+        HEADER.replace("[-1, -2]", '"-1, -2"'),
+        HEADER.replace("log_sum", "row_sum"),
     ],
 )
 def test_a_header_that_is_none_is_named(folder, header):
@@ -124,7 +172,8 @@ def test_a_header_that_is_none_is_named(folder, header):
 def test_the_header_of_that_test_is_one_when_left_alone(folder):
     folder.append(rows(1), snapshot=1)
     (folder.path / "header.json").write_text(HEADER)
-    assert folder.open().clip_ids.tolist() == [1]
+    index = folder.open()
+    assert (index.clip_ids.tolist(), index.log_sum.tolist()) == ([1], [-1, -2])
 
 
 def test_rows_lie_on_the_disk_before_the_header_that_counts_them(folder, monkeypatch):
@@ -159,4 +208,6 @@ def test_a_cleared_index_begins_anew_and_spares_its_readers(folder):
     assert folder.snapshot == 0
     folder.append(rows(7), snapshot=1)
     assert reader.rows.tolist() == [[-1, -1, -1], [-2, -2, -2]]
-    assert folder.open().clip_ids.tolist() == [7]
+    assert reader.log_sum.tolist() == [-0.75, -6.0]
+    index = folder.open()
+    assert (index.clip_ids.tolist(), index.log_sum.tolist()) == ([7], [-1.75, -14.0])

@@ -144,11 +144,11 @@ def test_a_model_that_nobody_can_build_is_named():
 @pytest.mark.weights
 def test_the_real_models_are_what_a_registry_holds(settings):
     registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
-    versions = [space.audio_model for space in (objects(), heard())]
+    versions = [space.audio_classifier for space in (objects(), heard())]
 
     registry.warm(sounds=versions)
 
     assert registry.image_classifier().model_version.startswith("mobilenet-v2-1.0-224@")
     assert [registry.audio_classifier(version).model_version for version in versions] == versions
     assert registry.image_classifier().vocabulary is objects().vocabulary
-    assert registry.audio_classifier(heard().audio_model).vocabulary is heard().vocabulary
+    assert registry.audio_classifier(heard().audio_classifier).vocabulary is heard().vocabulary

@@ -254,7 +254,7 @@ def _best_rank(classifier: SoundNetClassifier, ambience: Ambience) -> int:
     """Rank of the most probable fitting class; 24 s hold one window, 4 s are left over."""
     mono = recording(ambience.name).mean(axis=1)
     waveform = soxr.resample(mono, SAMPLE_RATE_HZ, classifier.sample_rate_hz, quality="HQ")
-    window = waveform[np.newaxis, : classifier.window_samples]
+    window = waveform[np.newaxis, : classifier.windowing.window_samples]
     (probabilities,) = classifier.classify_windows(window)
     keys = [classifier.vocabulary[int(i)].key for i in np.argsort(-probabilities, kind="stable")]
     return 1 + min(keys.index(wnid) for wnid in ambience.fitting_classes)
