@@ -49,11 +49,10 @@ import json, time
 from pathlib import Path
 from django.conf import settings
 from retrieval.decoding import DecodingPool
-from retrieval.engine.matchers import matcher_named
 from retrieval.engine.registry import ModelRegistry
 from retrieval.services.matching import SoundFinder
 finder = SoundFinder(
-    matcher_named(settings.SOUNDSCAPE_MATCHER),
+    settings.SOUNDSCAPE_MATCHER,
     registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),
     index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
 )
@@ -64,7 +63,7 @@ with DecodingPool(processes=1) as pool:
     for photo in {photos!r} * 5:
         marks = [time.perf_counter()]
         decoded = pool.decode_photo(Path(photo)); marks.append(time.perf_counter())
-        scene = finder.profile(decoded.pixels); marks.append(time.perf_counter())
+        scene = finder.profile(decoded.views); marks.append(time.perf_counter())
         finder.search(scene, top=5); marks.append(time.perf_counter())
         timings["match"].append(marks[3] - marks[0])
         for name, start, end in zip(("decode", "classify", "search"), marks, marks[1:]):

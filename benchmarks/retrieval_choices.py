@@ -25,9 +25,17 @@ from retrieval.engine.evaluation import MEASURES, Grade, measure
 from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.images import photo_views
 from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matchers import PEOPLE, PEOPLE_SHARE, SPEECH, SPEECH_PENALTY
+from retrieval.engine.matchers import (
+    LEAST_ANYWHERE,
+    ODDNESS_PENALTY,
+    PEOPLE,
+    PEOPLE_SHARE,
+    SPEECH,
+    SPEECH_PENALTY,
+)
 from retrieval.engine.mobilenet import MobileNetClassifier
 from retrieval.engine.soundnet import SoundNetClassifier
+from retrieval.engine.sounds import TOO_GENERAL
 from retrieval.engine.strength import Strength, strength_by_sounds
 from retrieval.engine.yamnet import YamnetClassifier
 from soundscape_site.settings.paths import SHARED_DIR, VAR_DIR
@@ -55,6 +63,7 @@ class Recipe:
     things: float = 0.3
     things_standardised: bool = True
     speech_penalty: float = SPEECH_PENALTY
+    oddness_penalty: float = ODDNESS_PENALTY
 
 
 IN_FORCE = Recipe("fused, as it is in force")
@@ -83,6 +92,9 @@ RECIPES = (
     replace(IN_FORCE, name="with reverse entropy 1", reverse=1.0),
     replace(IN_FORCE, name="no penalty for speech", speech_penalty=0.0),
     replace(IN_FORCE, name="twice the penalty for speech", speech_penalty=2 * SPEECH_PENALTY),
+    replace(IN_FORCE, name="no penalty for oddness", oddness_penalty=0.0),
+    replace(IN_FORCE, name="half the penalty for oddness", oddness_penalty=ODDNESS_PENALTY / 2),
+    replace(IN_FORCE, name="twice the penalty for oddness", oddness_penalty=ODDNESS_PENALTY * 2),
 )
 
 
@@ -160,6 +172,7 @@ def rank(recipe: Recipe, library: Library, queries: Queries) -> Array:
         things = (things - judged[:, 0]) / judged[:, 1]
     mass = (centre @ table.telling)[:, np.newaxis]
     penalty = recipe.speech_penalty * _deserted(heard, centre) * _speech_share(scores)
+    penalty = penalty + recipe.oddness_penalty * _oddness(scores, bank.mean(axis=0))
     return np.asarray(mass * sounds + recipe.things * things - penalty)
 
 
@@ -189,6 +202,12 @@ def _deserted(heard: Array, centre: Array) -> Array:
     people = heard[:, [name in SPEECH | PEOPLE for name in names]].sum(axis=1)
     deserted = (centre @ natural) * np.maximum(0, 1 - people / PEOPLE_SHARE)
     return np.asarray(deserted[:, np.newaxis])
+
+
+def _oddness(scores: Array, anywhere: Array) -> Array:
+    names = [label.name for label in load_vocabulary("audioset")]
+    odd = np.log((anywhere.max() + LEAST_ANYWHERE) / (anywhere + LEAST_ANYWHERE))
+    return np.asarray(scores @ np.where([name in TOO_GENERAL for name in names], 0.0, odd))
 
 
 def _speech_share(scores: Array) -> Array:

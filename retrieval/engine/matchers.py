@@ -16,6 +16,7 @@ from retrieval.engine.distributions import Distribution
 from retrieval.engine.divergence import relative_entropy
 from retrieval.engine.errors import EngineError, SpaceMismatchError
 from retrieval.engine.heard_there import HeardThere, Origin
+from retrieval.engine.sounds import TOO_GENERAL
 from retrieval.engine.spaces import HeardSpace, Space, heard, objects
 from retrieval.engine.strength import (
     Strength,
@@ -186,15 +187,16 @@ class EarMatcher(Matcher):
 
     .. math:: s = m \; t \cdot \log q^{\mathrm{heard}}
               + w \, \frac{p \cdot \log q^{\mathrm{objects}} - \mu}{\sigma}
-              - \lambda \, v \, u
+              - \lambda \, u \, v - \kappa \, o
 
     `m` is the share of the photo's classes that say something about its sounds; `w` is how much
     the things count beside them; `\mu` and `\sigma` are the recording's mean and deviation over a
-    bank of photos. The last term keeps speech out of places without people: `v` is the share of
-    speech in the recording, `u` how natural and deserted the photo's scenery is.
+    bank of photos. The third term keeps speech out of places without people: `v` is the share of
+    speech in the recording, `u` how natural and deserted the photo's scenery is. The last keeps
+    out what hardly any place sounds like: `o` is the recording's `oddness`.
 
-    It is one inner product: `-\mu/\sigma` and `-v` are columns of ``b`` of their own. Two matchers
-    that differ in their weights alone share their rows, and so one index.
+    It is one inner product: `-\mu/\sigma`, `-v` and `-o` are columns of ``b`` of their own. Two
+    matchers that differ in their weights alone share their rows, and so one index.
 
     Parameters
     ----------
@@ -202,6 +204,8 @@ class EarMatcher(Matcher):
         ``w = things_always + things_when_mute (1 - m)``.
     speech_penalty : float
         Lambda, in nats for a recording that is all speech.
+    oddness_penalty : float
+        Kappa: what each nat of oddness costs.
     """
 
     version = 1
@@ -216,6 +220,7 @@ class EarMatcher(Matcher):
         things_always: float,
         things_when_mute: float,
         speech_penalty: float,
+        oddness_penalty: float,
     ) -> None:
         super().__init__((things, sounds), bank)
         self.name = name
@@ -224,19 +229,20 @@ class EarMatcher(Matcher):
         self.things_always = things_always
         self.things_when_mute = things_when_mute
         self.speech_penalty = speech_penalty
+        self.oddness_penalty = oddness_penalty
 
     @property
     def columns(self) -> int:
-        """The classes of both spaces, and one column each for the bank's mean and for speech."""
-        return len(self.things) + 1 + len(self.sounds) + 1
+        """The classes of both spaces; the bank's mean; speech; oddness."""
+        return len(self.things) + 1 + len(self.sounds) + 2
 
     @property
     def rows_version(self) -> str:
-        """Rows depend on the bank."""
-        return f"ear-v{self.version}-{self.bank.version}"
+        """Rows depend on the bank, and on what the table says of all places together."""
+        return f"ear-v{self.version}-{self.bank.version}-{self.sounds.table.version}"
 
     def query(self, scene: Profiles) -> NDArray[np.float64]:
-        """Return both distributions weighted, the things' weight, and the penalty for speech."""
+        """Return both distributions weighted, the things' weight, and the penalties."""
         telling = self.telling_share(scene)
         things = self.things_always + self.things_when_mute * (1 - telling)
         return np.concatenate(
@@ -244,19 +250,45 @@ class EarMatcher(Matcher):
                 things * profile_in(scene, self.things).values,
                 [things],
                 telling * profile_in(scene, self.sounds).values,
-                [self.speech_penalty * self._desertedness(scene)],
+                [self.speech_penalty * self._desertedness(scene), self.oddness_penalty],
             ]
         )
 
     def row(self, clip: Profiles) -> NDArray[np.float32]:
-        """Return both logarithms, the things' one standardised, and minus the share of speech."""
+        """Return both logarithms, the things' one standardised, minus speech, minus oddness."""
         rows = self.log_rows(clip)
         log_things = rows[self.things.name]
         mean, deviation = self.bank.moments[self.things.name].of_scores(log_things)
-        speech = float(profile_in(clip, self.sounds).values[self._speech].sum())
+        heard = profile_in(clip, self.sounds)
+        speech = float(heard.values[self._speech].sum())
         return np.concatenate(
-            [log_things / deviation, [-mean / deviation], rows[self.sounds.name], [-speech]]
+            [
+                log_things / deviation,
+                [-mean / deviation],
+                rows[self.sounds.name],
+                [-speech, -self.oddness(heard)],
+            ]
         ).astype(np.float32)
+
+    def oddness(self, clip: Distribution) -> float:
+        r"""Return how little a recording's sounds belong to any place, in nats, at least 0.
+
+        .. math:: o = \sum_h s_h \log \frac{\max_j \pi_j}{\pi_h}
+
+        `s` are its scores, `\pi` what one hears over all classes of the table together, with a
+        floor. Birds, wind and water are at home in many places; gunfire and purring in few, and
+        a recording of them needs a photo that asks for them. Sounds in general terms do not
+        count.
+        """
+        return float(self.sounds.scores(clip) @ self._oddness_of_sounds)
+
+    @cached_property
+    def _oddness_of_sounds(self) -> NDArray[np.float64]:
+        table = self.sounds.table
+        anywhere = table.weights[table.telling].mean(axis=0) + LEAST_ANYWHERE
+        odd: NDArray[np.float64] = np.log(anywhere.max() / anywhere)
+        odd[_positions(self.sounds, TOO_GENERAL)] = 0.0
+        return odd
 
     def telling_share(self, scene: Profiles) -> float:
         """Return the share of a photo's classes that say something about its sounds."""
@@ -303,9 +335,14 @@ THINGS_BESIDE_SOUNDS: Final = 0.3
 
 SPEECH_PENALTY: Final = 3.0
 
+ODDNESS_PENALTY: Final = 0.08
+LEAST_ANYWHERE: Final = 1e-3
+"""How much of any sound there is anywhere, at least."""
+
 
 def _positions(space: Space, names: frozenset[str]) -> NDArray[np.intp]:
-    return np.array([label.index for label in space.vocabulary if label.name in names])
+    found = [label.index for label in space.vocabulary if label.name in names]
+    return np.array(found, dtype=np.intp)
 
 
 def profile_in(profiles: Profiles, space: Space) -> Distribution:
@@ -362,6 +399,7 @@ def _ear(
         things_always=things_always,
         things_when_mute=things_when_mute,
         speech_penalty=SPEECH_PENALTY,
+        oddness_penalty=ODDNESS_PENALTY,
     )
 
 

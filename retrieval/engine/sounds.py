@@ -20,8 +20,7 @@ MOST_SOUNDS: Final = 8
 
 _FLAGGED_SCORE: Final = 0.5
 
-# What says how, or where, something was recorded, or only repeats a sound in general terms.
-_NOT_WORTH_NAMING: Final = frozenset(
+TOO_GENERAL: Final = frozenset(
     {
         "Animal", "Wild animals", "Domestic animals, pets",
         "Livestock, farm animals, working animals", "Bird", "Liquid", "Mechanisms", "Music",
@@ -31,6 +30,7 @@ _NOT_WORTH_NAMING: Final = frozenset(
         "Reverberation", "Echo", "Sidetone", "Distortion", "Effects unit",
     }
 )  # fmt: skip
+"""What says how, or where, something was recorded, or only repeats a sound in general terms."""
 
 
 # Where the first of AudioSet's names is a noun of one, a verb, or not what people say.
@@ -121,7 +121,7 @@ def describe(moments: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
     """
     scores = np.asarray(moments, dtype=np.float64).mean(axis=0)
     order = [int(index) for index in np.argsort(-scores, kind="stable")]
-    named = [index for index in order if vocabulary[index].name not in _NOT_WORTH_NAMING]
+    named = [index for index in order if vocabulary[index].name not in TOO_GENERAL]
     sounds = [
         HeardSound(vocabulary[index], float(scores[index]))
         for index in named[:MOST_SOUNDS]

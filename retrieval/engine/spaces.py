@@ -151,6 +151,17 @@ class HeardSpace(Space):
         evidence = scores + EVEN_EVIDENCE / scores.size
         return self._checked(Distribution(evidence / evidence.sum()))
 
+    def scores(self, clip: Distribution) -> NDArray[np.float64]:
+        """Return the scores that a recording's profile was made of, shape (k,), within [0, 1].
+
+        The even share that was added is known, and the quietest of hundreds of sounds is not
+        there at all: its value tells by what everything was divided.
+        """
+        even = EVEN_EVIDENCE / len(self)
+        total = even / self._checked(clip).values.min()
+        scores: NDArray[np.float64] = np.clip(clip.values * total - even, 0.0, 1.0)
+        return scores
+
 
 HEARD: Final = "heard"
 

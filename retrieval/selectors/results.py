@@ -15,7 +15,7 @@ from retrieval.engine.distributions import Distribution
 from retrieval.engine.labels import ClassLabel
 from retrieval.engine.matchers import matcher_named
 from retrieval.engine.sounds import short_name
-from retrieval.engine.spaces import HEARD, HeardSpace, Space
+from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.engine.strength import Strength
 from retrieval.licences import LICENCES
 from retrieval.models import Clip, Match, MatchRun, Scene, SceneProfile
@@ -157,12 +157,17 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
         best=best,
         alternatives=tuple(others[:FIRST_ALTERNATIVES]),
         later=tuple(others[FIRST_ALTERNATIVES:]),
-        why=_why(matches[place].explanations[0], best.divergence_nats),
+        why=_why(matches[place].explanations[0], best.divergence_nats, of_sounds=_by_sounds(run)),
         would_hear=tuple(would_hear(run)),
         top_classes=tuple(top_classes(run)),
         provenance=_provenance(run),
         compared=_compared(runs, shown=run),
     )
+
+
+def _by_sounds(run: MatchRun) -> bool:
+    """Say whether a run's results are told in sounds, or in things."""
+    return isinstance(matcher_named(run.matcher).told_in, HeardSpace)
 
 
 def _fits(best: MatchView) -> bool:
@@ -294,8 +299,9 @@ def _waveform(peaks: bytes) -> tuple[int, ...]:
     return tuple(int(part.max()) for part in bins if part.size)
 
 
-def _why(explanation: dict[str, Any], divergence_nats: float) -> dict[str, Any]:
-    of_sounds = explanation["space"] == HEARD
+def _why(
+    explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool
+) -> dict[str, Any]:
     return {
         "of_sounds": of_sounds,
         "terms": [

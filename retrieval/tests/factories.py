@@ -75,7 +75,12 @@ DUMMY_HEARD = HeardSpace(
 
 def dummy_ear_matcher(*, name: str = "dummy-ear", **changed: float) -> EarMatcher:
     """Return a matcher by five sounds beside seven things."""
-    weights = {"things_always": 0.3, "things_when_mute": 0.0, "speech_penalty": 3.0} | changed
+    weights = {
+        "things_always": 0.3,
+        "things_when_mute": 0.0,
+        "speech_penalty": 3.0,
+        "oddness_penalty": 0.08,
+    } | changed
     bank = classes_bank((DUMMY, DUMMY_HEARD))
     return EarMatcher(name, things=DUMMY, sounds=DUMMY_HEARD, bank=bank, **weights)
 

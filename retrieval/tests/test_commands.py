@@ -11,7 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from retrieval.models import Clip
+from retrieval.engine.spaces import all_spaces, heard
+from retrieval.models import Clip, ClipProfile
+from retrieval.tests.factories import unsaved_clip
 
 pytestmark = [pytest.mark.django_db, pytest.mark.weights]
 
@@ -21,6 +23,12 @@ CLIPS = (
     "ambie/waterfall.wav",
     "esc10/clock-tick/1-21934-A.ogg",
 )
+
+
+@pytest.fixture(autouse=True)
+def nice(monkeypatch):
+    """Keep this process's own priority for the tests to come."""
+    monkeypatch.setattr("os.nice", lambda _: 0)
 
 
 @pytest.fixture
@@ -72,7 +80,10 @@ def test_import_reports_and_match_finds(small_library, shared_dir, tmp_path):
     out, err, failed = match(sea, broken, json=True, top=3)
     good, bad = (json.loads(line) for line in out.splitlines())
 
-    assert set(good) >= {"photo", "classes", "matches", "models", "snapshot"}
+    assert set(good) == {
+        "photo", "classes", "would_hear", "matches", "models", "matcher", "snapshot",
+        "library_size",
+    }  # fmt: skip
     assert (good["photo"], good["snapshot"]) == (str(sea), 1)
     assert set(good["classes"][0]) == {"wnid", "label", "p"}
     assert good["classes"][0]["label"] == "lakeside"
@@ -81,12 +92,14 @@ def test_import_reports_and_match_finds(small_library, shared_dir, tmp_path):
     assert best["clip"] == "blanket/waves.ogg"
     assert (best["title"], best["license"]) == ("Waves", "CC-BY-4.0")
     assert "Luftrum" in best["credit"]
-    divergences = [place["divergence_nats"] for place in good["matches"]]
-    assert divergences == sorted(divergences)
+    scores = [place["score"] for place in good["matches"]]
+    assert scores == sorted(scores, reverse=True)
     why = best["why"]
     total = sum(term["nats"] for term in why["classes"]) + why["rest_nats"]
     assert total == pytest.approx(why["nats_better_than_average"])
     assert good["models"]["objects"]["audio"].startswith("soundnet-8@")
+    assert good["models"]["heard"]["audio"].startswith("yamnet@")
+    assert (good["matcher"]["name"], good["library_size"]) == ("fused", len(CLIPS))
 
     assert bad["error"]["code"] == "unsupported_media_type"
     assert "broken.jpg" in err
@@ -104,6 +117,94 @@ def test_match_without_recordings_says_what_to_do(tmp_path, index_directory, db)
     assert failed is not None
     assert "make setup" in failed
     assert "library_empty" in failed
+
+
+@pytest.mark.parametrize(
+    ("matcher", "space"), [("paper", "objects"), ("heard", "heard"), ("fused", "heard")]
+)
+def test_a_matcher_may_be_chosen(small_library, shared_dir, matcher, space):
+    sea = shared_dir / "photos/kodak/kodim16.png"
+    out, err, failed = match(sea, json=True, top=4, matcher=matcher)
+    report = json.loads(out)
+    assert (err, failed) == ("", None)
+    assert report["matcher"]["name"] == matcher
+    assert report["matcher"]["bank"].startswith("classes@")
+    assert set(report["models"]) == {"objects", space}
+    places = report["matches"]
+    assert len(places) == 4
+    assert {place["space"] for place in places} == {space}
+    assert all(place["strength"] in {"none", "weak", "fair", "strong"} for place in places)
+    if matcher == "paper":
+        divergences = [place["divergence_nats"] for place in places]
+        assert divergences == sorted(divergences)
+        assert report["would_hear"] == []
+    else:
+        assert places[0]["clip"] == "blanket/waves.ogg"
+        assert "waves" in {sound["sound"] for sound in report["would_hear"]}
+        assert {"waves", "ocean"} & set(places[0]["sounds"])
+    table, _, _ = match(sea, top=1, matcher=matcher)
+    assert f"matcher {matcher} v1" in " ".join(table.split())
+
+
+def test_a_matcher_that_is_none_is_refused(tmp_path):
+    with pytest.raises(CommandError, match="invalid choice: 'psychic'"):
+        call_command("match", str(tmp_path / "any.png"), "--matcher", "psychic")
+
+
+def profile_clips():
+    out = io.StringIO()
+    call_command("profile_clips", stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_a_library_from_before_answers_as_it_did_until_it_is_described_anew(
+    small_library, shared_dir, capsys
+):
+    everything = {
+        (row.clip_id, row.space_id): row.distribution.tobytes()
+        for row in ClipProfile.objects.all()
+    }
+    described = {clip.pk: (clip.sounds, clip.flags) for clip in Clip.objects.all()}
+    assert all(sounds for sounds, _ in described.values())
+    ClipProfile.objects.filter(space_id="heard").delete()
+    Clip.objects.update(sounds=[], flags=[])
+
+    sea = shared_dir / "photos/kodak/kodim16.png"
+    (before, *_), (paper, *_) = match(sea, json=True), match(sea, json=True, matcher="paper")
+    before, paper = json.loads(before), json.loads(paper)
+    assert before["matcher"] == paper["matcher"]
+    assert before["matches"] == paper["matches"]
+
+    assert profile_clips() == [
+        "objects: every recording has its profile.",
+        f"heard: {len(CLIPS)} recordings described, 0 could not be.",
+    ]
+    assert {
+        (row.clip_id, row.space_id): row.distribution.tobytes()
+        for row in ClipProfile.objects.all()
+    } == everything
+    assert {clip.pk: (clip.sounds, clip.flags) for clip in Clip.objects.all()} == described
+    after = json.loads(match(sea, json=True)[0])
+    assert after["matcher"]["name"] == "fused"
+    assert profile_clips() == [
+        f"{space.name}: every recording has its profile." for space in all_spaces()
+    ]
+
+
+def test_recordings_that_cannot_be_described_are_counted(small_library):
+    gone = Clip.objects.get(path="blanket/waves.ogg")
+    ClipProfile.objects.filter(space_id="heard", clip=gone).delete()
+    gone.original.storage.delete(gone.original.name)
+    assert profile_clips()[1] == "heard: 0 recordings described, 1 could not be."
+    assert gone.profile_failures.get().model_version == heard().audio_model
+    assert profile_clips()[1] == "heard: every recording has its profile."
+
+
+def test_without_weights_describing_ends_with_a_message(settings, tmp_path, scratch):
+    settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path / "nothing"
+    unsaved_clip(1).save()
+    with pytest.raises(CommandError, match=r"\[weights_unavailable\]"):
+        profile_clips()
 
 
 @pytest.mark.parametrize("top", [0, -3])

@@ -7,20 +7,26 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
+from retrieval.engine.spaces import all_spaces
 from retrieval.models import (
+    BankMoments,
     Clip,
     ClipProfile,
     ClipWindow,
+    HeardOverride,
     ImportItem,
     JobState,
     Library,
     LibraryImport,
+    LibraryProfiling,
     Match,
     MatchDivergence,
     MatchRun,
+    PhotoBank,
+    ProfileFailure,
     Scene,
     SceneProfile,
     Space,
@@ -31,6 +37,7 @@ pytestmark = pytest.mark.django_db
 
 SHA = "ab" * 32
 UNIFORM = np.full(7, 1 / 7)
+REASONS = {"explained": 1.0, "standard": 0.0}
 
 
 def broken(constraint):
@@ -137,11 +144,17 @@ def test_a_scene_has_an_id_that_cannot_be_guessed():
         ({"license": "mine"}, "clip_license_known"),
         ({"sha256": SHA.upper()}, "clip_sha256_form"),
         ({"duration_s": 0}, "clip_has_sound"),
+        ({"flags": ["speech", "boring"]}, "clip_flags_known"),
     ],
 )
 def test_a_clip_cannot_break_its_rules(fields, constraint):
     with broken(f"retrieval_{constraint}"):
         save(unsaved_clip(1, **fields))
+
+
+def test_a_clip_may_have_every_flag_or_none():
+    save(unsaved_clip(1, flags=["speech", "music", "noise", "silence"]))
+    save(unsaved_clip(2, flags=[]))
 
 
 def test_one_clip_per_content(clip):
@@ -225,6 +238,21 @@ def test_one_match_per_run_and_rank_and_clip(clip):
         ({"rank": 0}, "match_rank_from_1"),
         ({"score": float("nan")}, "match_score_finite"),
         ({"score": float("-inf")}, "match_score_finite"),
+        ({"strength": "mighty"} | REASONS, "match_strength_known"),
+        ({"strength": "none"}, "match_strength_has_reasons"),
+        *[
+            ({"strength": "fair"} | REASONS | bad, "match_strength_has_reasons")
+            for bad in (
+                {"explained": None},
+                {"explained": 1.001},
+                {"explained": float("nan")},
+                {"explained": float("-inf")},
+                {"standard": None},
+                {"standard": float("nan")},
+                {"standard": float("inf")},
+                {"standard": float("-inf")},
+            )
+        ],
     ],
 )
 def test_a_match_cannot_break_its_rules(clip, fields, constraint):
@@ -247,9 +275,21 @@ def test_one_divergence_per_match_and_space(clip):
         save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=1))
 
 
-def test_one_run_per_photo_matcher_models_and_snapshot():
+def test_a_match_may_be_of_any_strength_or_of_a_time_before_strengths(clip):
+    of = save(run())
+    save(Match(run=of, clip=clip, rank=1, score=-1))
+    for rank, strength in enumerate(("none", "weak", "fair", "strong"), start=2):
+        other = save(unsaved_clip(rank))
+        reasons = {"explained": -40.0, "standard": -3.0} if strength == "none" else REASONS
+        save(Match(run=of, clip=other, rank=rank, score=-1, strength=strength, **reasons))
+
+
+def test_one_run_per_photo_matcher_models_bank_and_snapshot():
     save(run())
     save(run(snapshot=2))
+    save(run(bank="photos-1"))
+    save(run(matcher="heard"))
+    save(run(matcher_version=2))
     save(run(model_versions={"a": 2}))
     with broken("retrieval_matchrun_once"):
         save(run())
@@ -289,3 +329,179 @@ def test_removing_a_clip_that_was_matched_is_refused(clip):
 def test_a_background_import_names_an_absolute_path():
     with broken("retrieval_libraryimport_absolute"):
         save(LibraryImport(source="library.csv"))
+
+
+# --- what is heard there, and banks ----------------------------------------------------------
+
+
+def override(**fields):
+    values = {"wnid": "n09332890", "sounds": {"Wind": 1.0}, "why": "we were there"}
+    return HeardOverride(**values | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"wnid": "lakeside"}, "heardoverride_wnid_form"),
+        ({"wnid": "n0933289"}, "heardoverride_wnid_form"),
+        ({"wnid": "n093328901"}, "heardoverride_wnid_form"),
+        ({"why": ""}, "heardoverride_has_reason"),
+    ],
+)
+def test_an_override_names_a_class_and_a_reason(fields, constraint):
+    with broken(f"retrieval_{constraint}"):
+        save(override(**fields))
+
+
+def test_a_class_may_be_overridden_again_and_again():
+    for _ in range(2):
+        save(override())
+    save(override(sounds={}, taken_back=True))
+
+
+def moments(bank, **fields):
+    dummy_space_row()
+    values = {
+        "bank": bank, "space_id": DUMMY.name, "classes": 7, "model_version": "m@1",
+        "mean": UNIFORM, "covariance": bytes(7 * 7 * 8),
+    }  # fmt: skip
+    return BankMoments(**values | fields)
+
+
+@pytest.mark.parametrize("photos", [0, 1])
+def test_one_photo_is_no_bank(photos):
+    with broken("retrieval_photobank_has_photos"):
+        save(PhotoBank(photos=photos))
+    save(PhotoBank(photos=2))
+
+
+def test_one_set_of_moments_per_bank_and_space():
+    bank = save(PhotoBank(photos=9))
+    save(moments(bank))
+    save(moments(save(PhotoBank(photos=9))))
+    with broken("retrieval_bankmoments_once"):
+        save(moments(bank, model_version="m@2"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"mean": np.full(8, 1 / 8)}, "mean_fills_space"),
+        ({"covariance": bytes(7 * 7 * 4)}, "covariance_fills_space"),
+        ({"covariance": bytes(7 * 7 * 8 - 1)}, "covariance_fills_space"),
+        ({"covariance": b""}, "covariance_fills_space"),
+        (
+            {"mean": np.full(8, 1 / 8), "classes": 8, "covariance": bytes(8 * 8 * 8)},
+            "fits",
+        ),
+        ({"space_id": "objects"}, "fits"),
+    ],
+)
+def test_moments_have_as_many_values_as_their_space_has_classes(fields, constraint):
+    with broken(f"retrieval_bankmoments_{constraint}"):
+        save(moments(save(PhotoBank(photos=9)), **fields))
+
+
+def test_a_mean_is_finite():
+    with pytest.raises(DataError, match="not allowed in vector"):
+        save(moments(save(PhotoBank(photos=9)), mean=[float("nan"), *UNIFORM[1:]]))
+
+
+def test_moments_go_with_their_bank_and_a_space_stays():
+    bank = save(PhotoBank(photos=9))
+    save(moments(bank))
+    with pytest.raises(Exception, match="protected foreign keys"):
+        Space.objects.get(name=DUMMY.name).delete()
+    bank.delete()
+    assert not BankMoments.objects.exists()
+
+
+# --- profiles that are owed ------------------------------------------------------------------
+
+
+def owed(**fields):
+    dummy_space_row()
+    return LibraryProfiling(**{"space_id": DUMMY.name, "model_version": "m@1"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"state": "lost"}, "state_known"),
+        ({"attempts": 4}, "attempts_bounded"),
+        ({"state": JobState.DONE}, "finished_has_time"),
+        ({"finished_at": timezone.now()}, "finished_has_time"),
+        ({"state": JobState.FAILED, "finished_at": timezone.now()}, "failed_has_code"),
+        ({"failure_code": "poison"}, "failed_has_code"),
+        ({"state": JobState.PROCESSING}, "processing_has_lease"),
+        ({"lease_owner": "w"}, "processing_has_lease"),
+    ],
+)
+def test_what_is_owed_is_a_job(fields, constraint):
+    with broken(f"retrieval_libraryprofiling_{constraint}"):
+        save(owed(**fields))
+
+
+def test_the_same_profiles_are_owed_once_at_a_time():
+    lease = {"lease_owner": "w", "lease_expires_at": timezone.now() + timedelta(minutes=1)}
+    now = timezone.now()
+    save(owed(state=JobState.DONE, finished_at=now))
+    save(owed(state=JobState.FAILED, finished_at=now, failure_code="x"))
+    save(owed(state=JobState.PROCESSING, **lease))
+    with broken("retrieval_libraryprofiling_one_at_a_time"):
+        save(owed())
+    save(owed(model_version="m@2"))
+    with broken("retrieval_libraryprofiling_one_at_a_time"):
+        save(owed(model_version="m@2"))
+
+
+def test_a_recording_fails_once_per_space_and_model_with_a_reason(clip):
+    values = {"clip": clip, "space_id": DUMMY.name, "model_version": "m@1", "code": "x"}
+    save(ProfileFailure(**values))
+    save(ProfileFailure(**values | {"model_version": "m@2"}))
+    save(ProfileFailure(**values | {"space_id": "objects"}))
+    with broken("retrieval_profilefailure_once"):
+        save(ProfileFailure(**values | {"code": "y"}))
+    with broken("retrieval_profilefailure_has_code"):
+        save(ProfileFailure(**values | {"model_version": "m@3", "code": ""}))
+
+
+# --- what the migrations leave ---------------------------------------------------------------
+
+
+def test_every_space_of_the_program_is_registered_with_its_size():
+    for space in all_spaces():
+        assert Space.objects.get(name=space.name).classes == len(space)
+
+
+@pytest.mark.parametrize(
+    ("make", "columns"),
+    [
+        (lambda clip: unsaved_clip(2), ("sounds", "flags")),
+        (lambda clip: run(), ("bank",)),
+        (
+            lambda clip: Match(run=save(run()), clip=clip, rank=1, score=-1),
+            ("explained", "standard", "strength", "takes"),
+        ),
+    ],
+)
+def test_a_program_of_the_release_before_can_still_write(clip, make, columns):
+    """During an upgrade it does not know the new columns: the database fills them."""
+    row = make(clip)
+    known = [field for field in row._meta.concrete_fields if field.column not in ("id", *columns)]
+    known = [field for field in known if not field.has_db_default()]
+    names = ", ".join(field.column for field in known)
+    places = ", ".join("%s" for _ in known)
+    values = [
+        field.get_db_prep_save(getattr(row, field.attname), connection) for field in known
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places}) RETURNING id", values
+        )
+        (pk,) = cursor.fetchone()
+    stored = type(row).objects.get(pk=pk)
+    expected = {"sounds": [], "flags": [], "bank": "", "strength": "", "takes": []}
+    assert {name: getattr(stored, name) for name in columns} == {
+        name: expected.get(name) for name in columns
+    }

@@ -9,14 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval import photo_pool, tasks
-from retrieval.engine import matchers
-from retrieval.models import Clip, Scene
-from retrieval.selectors.results import playable, result_of
+from retrieval import photo_pool, submission, tasks
+from retrieval.models import Clip, ClipProfile, Match, Scene
+from retrieval.selectors import results
+from retrieval.selectors.results import MATCHER_WORDS, playable, result_of
 from retrieval.services.library import advance_snapshot
 from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
-from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.factories import (
+    DUMMY_HEARD,
+    DUMMY_TABLE,
+    dummy_space_row,
+    small_matchers,
+)
 from retrieval.tests.fakes import dummy_registry
 
 
@@ -27,24 +32,57 @@ def close_pool():
 
 
 @pytest.fixture
-def scene(client, settings, monkeypatch, media_root, index_directory, tmp_path, make_clip):
-    """A scene whose best recording is the third of seven."""
-    settings.SOUNDSCAPE_MATCHER = "dummy"
-    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+def site(settings, monkeypatch, media_root, index_directory, make_clip):
+    """Seven recordings; the i-th sounds like thing i, and like the sounds that are heard there."""
+    settings.SOUNDSCAPE_MATCHER = "paper"
+    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+        monkeypatch.setattr(module, name, small_matchers().__getitem__)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
     for number in range(7):
-        make_clip(np.full(7, 0.02) + np.eye(7)[number] * 0.86)
-    pixels = np.full((224, 224, 3), 10, dtype=np.uint8)
-    pixels[64:96] = 250
-    photo = io.BytesIO()
-    Image.fromarray(pixels).save(photo, "PNG")
-    photo.seek(0)
-    client.post("/scenes/", {"photo": photo})
-    finder = SoundFinder(
-        DUMMY_MATCHER, registry=dummy_registry(tmp_path), index_directory=index_directory
-    )
-    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
-    return Scene.objects.select_related("run").get()
+        clip = make_clip(np.full(7, 0.02) + np.eye(7)[number] * 0.86)
+        clip.sounds = [{"key": "s0", "name": "waves", "score": 0.8}] if number == 4 else []
+        clip.save()
+        add_profile(clip, DUMMY_TABLE.weights[number] * 4)
+
+
+@pytest.fixture
+def find(site, client, tmp_path, index_directory):
+    """Upload a photo that is bright in one strip, and have its sounds found."""
+
+    def find_for(strip, *, matcher="paper", compared=()):
+        pixels = np.full((224, 224, 3), 10, dtype=np.uint8)
+        pixels[32 * strip : 32 * (strip + 1)] = 250
+        photo = io.BytesIO()
+        Image.fromarray(pixels).save(photo, "PNG")
+        photo.seek(0)
+        client.post("/scenes/", {"photo": photo})
+        finder = SoundFinder(
+            matcher,
+            registry=dummy_registry(tmp_path),
+            index_directory=index_directory,
+            load_matcher=small_matchers().__getitem__,
+            compared=compared,
+        )
+        scene = Scene.objects.order_by("-created_at").first()
+        find_sounds(scene.pk, finder=finder, worker="w")
+        return Scene.objects.select_related("run").get(pk=scene.pk)
+
+    return find_for
+
+
+@pytest.fixture
+def scene(find):
+    """A scene whose best recording is the third of seven."""
+    return find(2)
+
+
+def add_profile(clip, scores):
+    dummy_space_row(DUMMY_HEARD)
+    ClipProfile.objects.create(
+        clip=clip, space_id=DUMMY_HEARD.name, classes=len(DUMMY_HEARD),
+        model_version=DUMMY_HEARD.audio_model, added_in=clip.added_in,
+        distribution=DUMMY_HEARD.clip_profile(scores).values,
+    )  # fmt: skip
 
 
 def withdraw(*ids):
@@ -107,3 +145,104 @@ def test_a_waiting_photo_has_three_stages(client, scene):
     stages = re.findall(r"<li ([^>]*)>([^<]+)</li>", page)
     assert [words for _, words in stages] == ["Queued", "Looking", "Matching"]
     assert [attributes.strip() for attributes, _ in stages] == ['aria-current="step"', "", ""]
+
+
+ALL = ("paper", "heard", "fused")
+
+
+def test_says_in_words_what_one_would_hear_and_what_is_heard(client, find):
+    scene = find(4, matcher="fused")
+    result = result_of(scene)
+    assert result.why["of_sounds"]
+    assert [sound.name for sound in result.would_hear] == ["birds", "waves", "wind"]
+    assert [(sound.name, sound.share) for sound in result.best.clip.sounds] == [("waves", 0.8)]
+    page = " ".join(page_of(client, scene).split())
+    assert "You would hear <strong>birds, waves and wind</strong> here." in page
+    assert "This recording has waves 0.8." in page
+    assert "share of what one would hear" in page
+
+
+def test_a_recording_in_which_nothing_is_sure_is_said_to_be_so(client, find):
+    Clip.objects.update(sounds=[])
+    page = " ".join(page_of(client, find(4, matcher="fused")).split())
+    assert "In this recording nothing is heard for certain." in page
+
+
+def test_things_are_told_as_things(client, scene):
+    result = result_of(scene)
+    assert (result.would_hear, result.why["of_sounds"]) == ((), False)
+    assert "You would hear" not in page_of(client, scene)
+
+
+def test_every_match_says_how_strong_it_is(client, find):
+    scene = find(2, matcher="fused")
+    stored = list(Match.objects.filter(run=scene.run).order_by("rank"))
+    result = result_of(scene)
+    views = [result.best, *result.alternatives, *result.later]
+    assert [view.strength for view in views] == [match.strength for match in stored]
+    assert len({match.strength for match in stored}) > 1
+    assert page_of(client, scene).count(f"chip--{result.best.strength}") >= 1
+
+
+def test_below_the_floor_the_page_says_that_nothing_fits_and_shows_the_nearest(client, scene):
+    assert "Nothing in the library really fits" not in page_of(client, scene)
+    Match.objects.filter(run=scene.run).update(strength="none")
+    page = page_of(client, scene)
+    assert "Nothing in the library really fits" in page
+    assert "The nearest" in page
+    assert result_of(scene).best.clip.audio_url in page
+
+
+def test_a_run_from_before_strengths_goes_by_its_advantage(scene):
+    Match.objects.filter(run=scene.run).update(strength="", explained=None, standard=None)
+    result = result_of(scene)
+    assert result.fits == (result.best.total_nats >= results.FITS_ABOVE_NATS)
+    assert result.best.strength == ""
+
+
+def test_the_curious_can_compare_the_matchers(client, find):
+    scene = find(2, matcher="fused", compared=ALL)
+    assert [way.name for way in result_of(scene).compared] == list(MATCHER_WORDS)
+    page = page_of(client, scene)
+    for name, words in MATCHER_WORDS.items():
+        assert f'href="/scenes/{scene.pk}/?matcher={name}"' in page
+        assert words in page
+    shown = client.get(f"/scenes/{scene.pk}/?matcher=paper").content.decode()
+    assert "matcher paper v1" in shown
+    assert "You would hear" not in shown
+    more = client.get(
+        f"/scenes/{scene.pk}/more/?matcher=paper", headers={"HX-Request": "true"}
+    ).content.decode()
+    paper = result_of(scene, matcher="paper")
+    assert [view.clip.audio_url in more for view in paper.later] == [True] * len(paper.later)
+    assert paper.provenance.matcher == "paper v1"
+    assert result_of(scene).provenance.matcher == "fused v1"
+
+
+def test_an_unknown_matcher_in_the_address_shows_the_sites_own(client, find):
+    scene = find(2, matcher="fused", compared=ALL)
+    page = client.get(f"/scenes/{scene.pk}/?matcher=magic%00<script>").content.decode()
+    assert "matcher fused v1" in page
+    assert "<script>" not in page.partition("<body")[2].partition("Compare")[2].lower()
+
+
+def test_a_result_of_one_matcher_alone_offers_no_comparison(client, scene):
+    assert result_of(scene).compared == ()
+    assert "Compare the ways to match" not in page_of(client, scene)
+
+
+def test_takes_of_one_recording_are_counted_with_it(client, find):
+    Clip.objects.filter(path__in=["folder/clip-3.ogg", "folder/clip-7.ogg"]).update(
+        source_url="https://example.org/same"
+    )
+    scene = find(2, matcher="fused")
+    result = result_of(scene)
+    assert result.best.other_takes == 1
+    assert len([result.best, *result.alternatives, *result.later]) == 6
+    assert "1 more take" in page_of(client, scene)
+
+
+def test_provenance_names_both_ears_and_the_bank(client, find):
+    provenance = result_of(find(2, matcher="fused")).provenance
+    assert provenance.audio_models == ("dummy-ear", "dummy-sounds")
+    assert provenance.bank.startswith("classes@")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from retrieval.engine.spaces import all_spaces
 from retrieval.management.commands import setup_library
 from retrieval.manifest import COLUMNS
-from retrieval.models import ImportItem
+from retrieval.models import ClipProfile, ImportItem
 from retrieval.services.clips import record_items
 from retrieval.tests.factories import unsaved_clip
 
@@ -30,6 +32,14 @@ def manifest(settings, tmp_path):
     settings.SOUNDSCAPE_STARTER_LIBRARY = tmp_path / "starter"
     write_manifest(tmp_path / "shared")
     return settings.SOUNDSCAPE_SHARED_LIBRARY
+
+
+@pytest.fixture
+def nice(monkeypatch):
+    """Keep this process's own priority for the tests to come."""
+    given: list[int] = []
+    monkeypatch.setattr("os.nice", given.append)
+    return given
 
 
 class Commands:
@@ -77,17 +87,17 @@ def test_an_empty_library_gets_the_shared_recordings(commands, manifest):
     assert commands.called == ["migrate", "import_clips"]
 
 
-def test_a_library_that_is_there_is_left_alone(commands):
+def test_a_library_that_is_there_gets_no_recordings_only_the_profiles_it_lacks(commands):
     run_setup()
     commands.called.clear()
     assert run_setup() == "The library holds 2 recordings.\n"
-    assert commands.called == ["migrate"]
+    assert commands.called == ["migrate", "profile_clips"]
 
 
-def test_a_library_of_ones_own_recordings_is_left_alone(commands):
+def test_a_library_of_ones_own_recordings_gets_no_others(commands):
     unsaved_clip(9).save()
     assert run_setup() == "The library holds 1 recordings.\n"
-    assert commands.called == ["migrate"]
+    assert commands.called == ["migrate", "profile_clips"]
 
 
 def test_without_shared_recordings_the_program_synthesises_its_own_once(commands, manifest):
@@ -96,7 +106,7 @@ def test_without_shared_recordings_the_program_synthesises_its_own_once(commands
     assert commands.called == ["migrate", "make_starter_library", "import_clips"]
     commands.called.clear()
     assert run_setup() == "The library holds 2 recordings.\n"
-    assert commands.called == ["migrate"]
+    assert commands.called == ["migrate", "profile_clips"]
 
 
 def test_what_failed_is_tried_again(commands):
@@ -115,7 +125,16 @@ def test_a_library_that_stays_empty_is_an_error(commands, manifest):
             run_setup()
 
 
-def test_the_real_migration_runs_where_nothing_is_missing(manifest, monkeypatch):
-    """Everything but the import is the real thing here."""
-    unsaved_clip(9).save()
+def test_the_real_commands_run_where_nothing_is_missing(manifest, monkeypatch, capsys, nice):
+    """Everything but the import is the real thing here; no model is loaded."""
+    clip = unsaved_clip(9)
+    clip.save()
+    for space in all_spaces():
+        ClipProfile.objects.create(
+            clip=clip, space_id=space.name, classes=len(space), model_version=space.audio_model,
+            distribution=np.full(len(space), 1 / len(space)), added_in=1,
+        )  # fmt: skip
     assert run_setup() == "The library holds 1 recordings.\n"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{space.name}: every recording has its profile." for space in all_spaces()
+    ]

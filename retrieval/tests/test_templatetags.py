@@ -135,3 +135,27 @@ def test_templates_can_use_them():
         "{% load figures waveforms %}{{ share|percent }} {% waveform_path peaks bars=1 %}"
     )
     assert template.render(Context({"share": 0.5, "peaks": [3]})).endswith("M0.5 4.0v92.0")
+
+
+@dataclass(frozen=True)
+class HeardWord:
+    name: str
+    share: float
+
+
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [([], ""), (["waves"], "waves"), (["waves", "wind"], "waves and wind"),
+     (["waves", "wind", "birds"], "waves, wind and birds")],
+)  # fmt: skip
+def test_sounds_are_listed_as_people_do(names: list[str], written: str):
+    assert figures.sound_names([HeardWord(name, 0.5) for name in names]) == written
+
+
+def test_scores_stand_behind_the_first_few_sounds():
+    words = [
+        HeardWord(name, share)
+        for name, share in zip("abcde", (0.84, 0.3, 0.25, 0.2, 0.1), strict=True)
+    ]
+    assert figures.scored_sounds(words) == "a 0.8, b 0.3, c 0.2 and d 0.2"
+    assert figures.scored_sounds(words, 1) == "a 0.8"

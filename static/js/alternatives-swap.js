@@ -6,7 +6,7 @@ import { clipOf, clock } from "./clip.js";
 import { paint } from "./player.js";
 import { sound } from "./sound.js";
 
-const PARTS = ["rank", "strength", "title", "credit", "waveform"];
+const PARTS = ["rank", "strength", "title", "sounds", "credit", "waveform"];
 const FACTS = ["src", "gainDb", "durationS", "title", "author", "rank", "download"];
 
 const mainPlayer = () => document.querySelector("[data-player][data-main]");

@@ -6,6 +6,7 @@ from scipy.special import rel_entr
 
 from retrieval.engine.divergence import relative_entropy
 from retrieval.engine.explanation import explain
+from retrieval.tests.factories import DUMMY_HEARD
 
 
 @pytest.fixture
@@ -79,3 +80,42 @@ def test_in_a_library_of_one_nothing_is_better_than_average(space, case):
     scene, _, rows = case
     explanation = explain(space, scene=scene, clip_log_row=rows[0], library_mean_log_row=rows[0])
     assert explanation.total_nats == 0
+
+
+def test_among_sounds_a_match_is_told_by_what_is_heard():
+    """At sea the recording has the waves, the library mostly wind."""
+    scene = DUMMY_HEARD.scene_profile(np.eye(7)[0])  # waves 0.7, wind 0.3
+    clip = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
+    others = np.array([0.1, 0.5, 0.1, 0.2, 0.1])
+    library_mean = (np.log(clip) + np.log(others)) / 2
+
+    explanation = explain(
+        DUMMY_HEARD, scene=scene, clip_log_row=np.log(clip), library_mean_log_row=library_mean,
+        count=2,
+    )  # fmt: skip
+
+    assert explanation.space == "dummy-heard"
+    waves, neither = explanation.terms
+    assert waves.label.name == "Waves, surf"
+    assert neither.label.name == "Speech"  # before the wind, of which it has too little
+    assert (waves.scene_share, waves.clip_share) == pytest.approx((0.7, 0.6))
+    assert waves.advantage_nats == pytest.approx(0.7 * np.log(0.6 / 0.1) / 2)
+    assert neither.advantage_nats == 0
+    assert explanation.rest_nats == pytest.approx(0.3 * np.log(0.1 / 0.5) / 2)
+    assert explanation.divergence_nats == pytest.approx(
+        0.7 * np.log(0.7 / 0.6) + 0.3 * np.log(0.3 / 0.1)
+    )
+
+
+def test_every_sound_is_named_when_asked_for():
+    scene = DUMMY_HEARD.scene_profile(np.full(7, 1 / 7))
+    log_row = DUMMY_HEARD.log_row(DUMMY_HEARD.clip_profile(np.array([0.9, 0.1, 0.0, 0.4, 0.0])))
+    flat = np.full(5, -np.log(5))
+    explanation = explain(
+        DUMMY_HEARD, scene=scene, clip_log_row=log_row, library_mean_log_row=flat, count=9
+    )
+    assert {term.label.name for term in explanation.terms} == {
+        "Waves, surf", "Wind", "Speech", "Bird", "Chatter",
+    }  # fmt: skip
+    assert explanation.rest_nats == pytest.approx(0, abs=1e-12)
+    assert explanation.total_nats == pytest.approx(scene.values @ (log_row - flat))

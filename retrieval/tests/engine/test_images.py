@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from retrieval.engine.errors import ImageDecodeError
-from retrieval.engine.images import ImageLimits, centre_square, encode_for_web, open_photo
+from retrieval.engine.images import (
+    ImageLimits,
+    centre_square,
+    encode_for_web,
+    open_photo,
+    photo_views,
+)
 from retrieval.tests.engine.photos import (
     encoded,
     gradient,
@@ -316,6 +322,45 @@ def test_centre_square_floors_its_margins(size):
     assert square.shape == (224, 224, 3)
     assert square.dtype == np.uint8
     assert np.array_equal(square, np.asarray(expected))
+
+
+def scaled(pixels):
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize((224, 224), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("size", [(300, 200), (301, 200), (1200, 90), (200, 301), (17, 40)])
+def test_a_photo_is_looked_at_in_its_centre_at_both_ends_and_as_a_whole(size):
+    photo = gradient(*size)
+    pixels, edge = np.asarray(photo), min(size)
+
+    views = photo_views(photo, 224)
+
+    assert (views.shape, views.dtype) == ((4, 224, 224, 3), np.uint8)
+    assert np.array_equal(views[0], centre_square(photo, 224))
+    assert np.array_equal(views[1], scaled(pixels[:edge, :edge]))
+    assert np.array_equal(views[2], scaled(pixels[-edge:, -edge:]))
+    assert np.array_equal(views[3], scaled(pixels))
+
+
+def test_the_edges_of_a_wide_photo_are_seen():
+    """A red strip at the left end and a blue one at the right: the centre shows neither."""
+    wide = Image.new("RGB", (600, 200))
+    wide.paste((255, 0, 0), (0, 0, 100, 200))
+    wide.paste((0, 0, 255), (500, 0, 600, 200))
+    centre, left, right, whole = photo_views(wide, 32).reshape(4, -1, 3).max(axis=1).tolist()
+    assert centre == [0, 0, 0]
+    assert (left[0], left[2]) == (255, 0)
+    assert (right[0], right[2]) == (0, 255)
+    assert (whole[0], whole[2]) == (255, 255)
+
+
+def test_a_square_photo_has_no_ends_beside_its_centre():
+    square = gradient(150, 150)
+    views = photo_views(square, 224)
+    assert views.shape == (2, 224, 224, 3)
+    assert np.array_equal(views[0], scaled(np.asarray(square)))
+    assert np.array_equal(views[1], views[0])
 
 
 def test_kodak_photos_reach_the_network_unchanged(shared_dir):

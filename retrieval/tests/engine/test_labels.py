@@ -41,6 +41,25 @@ def test_an_unknown_key_is_an_error():
     assert caught.value.code == "unknown_class"
 
 
+def test_a_class_is_found_by_its_name():
+    assert Vocabulary("two", (TENCH, KITE)).by_name("kite") == KITE
+
+
+def test_of_two_classes_with_a_name_the_first_is_found():
+    """ImageNet's crane with feathers stands before the one with a hook."""
+    imagenet = load_vocabulary("imagenet")
+    cranes = [label for label in imagenet if label.name == "crane"]
+    assert [label.key for label in cranes] == ["n02012849", "n03126707"]
+    assert imagenet.by_name("crane") == cranes[0]
+
+
+@pytest.mark.parametrize("name", ["n01440764", "Tench", "tench ", ""])
+def test_an_unknown_name_is_an_error(name):
+    with pytest.raises(VocabularyError, match=f"'two' has no class called '{name}'") as caught:
+        Vocabulary("two", (TENCH, KITE)).by_name(name)
+    assert caught.value.code == "unknown_class"
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -88,6 +107,22 @@ def test_imagenet_stands_in_the_order_its_models_were_taught():
     assert keys == sorted(keys)
     assert vocabulary[0].name == "tench"
     assert vocabulary[len(vocabulary) - 1].name == "toilet tissue"
+
+
+def test_audioset_stands_in_the_order_its_model_was_taught():
+    vocabulary = load_vocabulary("audioset")
+
+    assert len(vocabulary) == 521
+    assert (vocabulary[0].key, vocabulary[0].name) == ("/m/09x0r", "Speech")
+    assert vocabulary[1].name == "Child speech, kid speaking"
+    assert vocabulary[494].name == "Silence"
+    assert vocabulary[520].name == "Field recording"
+
+
+def test_no_two_of_audiosets_sounds_share_a_name():
+    """The table of what one hears refers to them by name."""
+    vocabulary = load_vocabulary("audioset")
+    assert [vocabulary.by_name(label.name) for label in vocabulary] == list(vocabulary)
 
 
 def test_a_vocabulary_is_read_once():

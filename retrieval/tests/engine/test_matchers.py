@@ -247,9 +247,7 @@ def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
     mute = scene_of(matcher, seen(5))
     clips = [random_clip(rng, matcher) for _ in range(8)]
 
-    without_penalty = dummy_ear_matcher(
-        things_always=0.0, things_when_mute=0.3, speech_penalty=0.0
-    )
+    without_penalty = dummy_ear_matcher(things_always=0.0, things_when_mute=0.3, speech_penalty=0.0)
     scores = [score(without_penalty, mute, clip) for clip in clips]
 
     assert matcher.telling_share(mute) == 0
@@ -333,9 +331,7 @@ def expected_standard(matcher, scene, clip):
     log_q = np.log(clip[sounds.name].values)
     bank = [
         sounds.scene_profile(one[np.newaxis]).values @ log_q
-        for one, entry in zip(
-            np.eye(len(sounds.table.entries)), sounds.table.entries, strict=True
-        )
+        for one, entry in zip(np.eye(len(sounds.table.entries)), sounds.table.entries, strict=True)
         if entry.sounds
     ]
     return (scene[sounds.name].values @ log_q - np.mean(bank)) / np.std(bank)
@@ -404,9 +400,7 @@ def test_strength_grows_with_what_the_recording_explains(explained, strength):
     assert judgement.strength is strength
 
 
-@pytest.mark.parametrize(
-    ("above", "strength"), [(0.49, Strength.NONE), (0.51, Strength.STRONG)]
-)
+@pytest.mark.parametrize(("above", "strength"), [(0.49, Strength.NONE), (0.51, Strength.STRONG)])
 def test_what_fits_everything_is_no_match_however_much_it_explains(above, strength):
     """The bank is set so that the photo lies `above` deviations over its mean."""
     log_q = np.log([0.05, 0.8, 0.05, 0.05, 0.05])

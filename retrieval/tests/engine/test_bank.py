@@ -1,0 +1,142 @@
+"""A bank's mean and deviation of a score are those of the scores of its photos."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.engine.bank import Bank, Moments, classes_bank
+from retrieval.engine.errors import EngineError
+from retrieval.engine.heard_there import load_heard_there
+from retrieval.engine.spaces import heard, objects
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_TABLE
+
+
+def log_row_of(space, rng):
+    return np.log(rng.dirichlet(np.full(len(space), 0.5)) + 1e-6)
+
+
+def test_moments_are_mean_and_covariance_over_the_bank_itself(rng):
+    photos = rng.dirichlet(np.ones(6), size=40)
+    moments = Moments.of(photos)
+    np.testing.assert_allclose(moments.mean, photos.mean(axis=0), atol=1e-15)
+    np.testing.assert_allclose(moments.covariance, np.cov(photos.T, bias=True), atol=1e-15)
+
+
+@pytest.mark.parametrize("count", [2, 500, 501, 502, 1001, 1237])
+def test_photos_may_come_one_by_one_however_many(count, rng):
+    photos = rng.dirichlet(np.full(4, 0.3), size=count)
+    moments = Moments.of(photo for photo in photos)
+    np.testing.assert_allclose(moments.mean, photos.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(moments.covariance, np.cov(photos.T, bias=True), atol=1e-14)
+
+
+def test_nothing_is_lost_where_all_photos_lie_close_together(rng):
+    """Deviations of 1e-9 about shares of a quarter: squares about zero would lose them all."""
+    offsets = rng.integers(-8, 9, size=(40, 4)) * 2.0**-33
+    moments = Moments.of(0.25 + offsets)
+    expected = np.cov(offsets.T, bias=True)
+    np.testing.assert_allclose(moments.covariance, expected, atol=1e-6 * expected.max())
+
+
+@given(st.integers(2, 60), st.integers(2, 30), st.integers(0, 2**32 - 1))
+def test_no_photo_need_be_kept_to_judge_a_score(photo_count, classes, seed):
+    rng = np.random.default_rng(seed)
+    photos = rng.dirichlet(np.full(classes, 0.3), size=photo_count)
+    log_row = np.log(rng.dirichlet(np.ones(classes)) + 1e-9)
+
+    mean, deviation = Moments.of(photos).of_scores(log_row)
+
+    scores = [photo @ log_row for photo in photos]
+    assert mean == pytest.approx(np.mean(scores), rel=1e-9)
+    assert deviation == pytest.approx(np.std(scores), rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_bank_needs_two_photos(count):
+    with pytest.raises(EngineError, match=f"at least two photos, got {count}") as caught:
+        Moments.of(np.full((count, 4), 0.25))
+    assert caught.value.code == "bank_too_small"
+
+
+def test_a_bank_of_one_photo_twice_tells_nothing_apart():
+    with pytest.raises(EngineError, match="score the same") as caught:
+        Moments.of(np.full((2, 4), 0.25)).of_scores(np.log([0.5, 0.25, 0.125, 0.125]))
+    assert caught.value.code == "bank_degenerate"
+
+
+@pytest.mark.parametrize("space", [objects(), DUMMY], ids=["objects", "dummy"])
+def test_among_things_the_bank_is_every_class_once_and_alone(space, rng):
+    log_row = log_row_of(space, rng)
+    mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
+    assert mean == pytest.approx(log_row.mean())  # a photo of one class scores log q of it
+    assert deviation == pytest.approx(log_row.std())
+
+
+@pytest.mark.parametrize("space", [heard(), DUMMY_HEARD], ids=["heard", "dummy-heard"])
+def test_among_sounds_the_bank_is_what_is_heard_at_every_class_that_tells(space, rng):
+    log_row = log_row_of(space, rng)
+
+    mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
+
+    scores = [
+        sum(sound.weight * log_row[sound.label.index] for sound in entry.sounds)
+        for entry in space.table.entries
+        if entry.sounds
+    ]
+    assert mean == pytest.approx(np.mean(scores))
+    assert deviation == pytest.approx(np.std(scores))
+
+
+def test_a_bank_holds_moments_of_each_of_its_spaces():
+    moments = classes_bank((DUMMY, DUMMY_HEARD)).moments
+    assert {name: each.mean.shape for name, each in moments.items()} == {
+        "dummy": (7,), "dummy-heard": (5,),
+    }  # fmt: skip
+
+
+def test_a_bank_is_read_when_first_needed_and_once():
+    read = []
+
+    def load():
+        read.append("read")
+        return {"dummy": Moments.of(np.eye(7))}
+
+    bank = Bank("photos-2", load)
+    assert bank.version == "photos-2"
+    assert read == []
+    assert bank.moments is bank.moments
+    assert read == ["read"]
+
+
+def test_a_banks_name_stands_for_what_it_was_made_of():
+    version = classes_bank((DUMMY, DUMMY_HEARD)).version
+    assert version.startswith("classes@")
+    assert classes_bank((DUMMY, DUMMY_HEARD)).version == version
+
+    table = DUMMY_TABLE.with_sounds({"d5": DUMMY_TABLE.entry("d6").sounds})
+    others = [
+        classes_bank((DUMMY,)),
+        classes_bank((dataclasses.replace(DUMMY, image_model="dummy-eye@2"), DUMMY_HEARD)),
+        classes_bank(
+            (DUMMY, dataclasses.replace(DUMMY_HEARD, image_model=f"eye@1+{table.version}"))
+        ),
+        classes_bank((dataclasses.replace(DUMMY, name="other"), DUMMY_HEARD)),
+    ]
+    versions = {other.version for other in others}
+    assert len(versions) == len(others)
+    assert version not in versions
+
+
+def test_an_overridden_table_gives_another_bank():
+    own = load_heard_there()
+    table = own.with_sounds({"n01440764": own.entry("n02692877").sounds})
+    assert classes_bank((heard(table),)).version != classes_bank((heard(),)).version
+    assert not np.array_equal(
+        classes_bank((heard(table),)).moments["heard"].mean,
+        classes_bank((heard(),)).moments["heard"].mean,
+    )

@@ -1,0 +1,101 @@
+"""What librarians can change about what is heard where, and what the admin refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from retrieval.models import Clip, HeardOverride
+from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
+
+pytestmark = pytest.mark.django_db
+
+BEACON = "n02814860"
+ADD = "/admin/retrieval/heardoverride/add/"
+
+
+def post(admin_client, **fields):
+    values = {"wnid": BEACON, "sounds": '{"Foghorn": 1}', "why": "fog"} | fields
+    return admin_client.post(ADD, values)
+
+
+def errors(answer):
+    return str(answer.context["adminform"].form.errors)
+
+
+def test_an_override_counts_from_then_on(admin_client, admin_user):
+    before = matcher_in_force("fused")
+    assert post(admin_client).status_code == 302
+    override = HeardOverride.objects.get()
+    assert override.author == admin_user.pk
+    entry = table_up_to(site_recipe().override_id).entry(BEACON)
+    assert [(sound.label.name, sound.weight) for sound in entry.sounds] == [("Foghorn", 1.0)]
+    after = matcher_in_force("fused")
+    assert after.image_models["heard"] != before.image_models["heard"]
+    assert after.image_models["objects"] == before.image_models["objects"]
+    assert after.bank.version != before.bank.version
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"sounds": '{"Foghorn": 0.5}'}, "weights sum to 0.5, not to 1"),
+        ({"sounds": '{"Foghorn": -1, "Wind": 2}'}, "are not all positive"),
+        ({"sounds": '{"Mermaids": 1}'}, "no class called &#x27;Mermaids&#x27;"),
+        ({"sounds": '["Wind"]'}, "Write each sound with its weight"),
+        ({"sounds": '{"Wind": "much"}'}, "Write each sound with its weight"),
+        ({"sounds": '{"Wind": null}'}, "Write each sound with its weight"),
+        ({"sounds": "wind"}, "Enter a valid JSON"),
+        ({"wnid": "n00000000"}, "has no class &#x27;n00000000&#x27;"),
+        ({"why": ""}, "This field is required"),
+    ],
+)
+def test_what_the_table_cannot_take_is_refused_in_words(admin_client, fields, said):
+    answer = post(admin_client, **fields)
+    assert answer.status_code == 200
+    assert said in errors(answer)
+    assert not HeardOverride.objects.exists()
+
+
+def test_an_override_without_sounds_says_that_the_class_tells_nothing(admin_client):
+    assert post(admin_client, sounds="{}").status_code == 302
+    assert table_up_to(site_recipe().override_id).entry(BEACON).sounds == ()
+
+
+def test_what_was_in_force_stays_on_record(admin_client):
+    post(admin_client)
+    pk = HeardOverride.objects.get().pk
+    change = f"/admin/retrieval/heardoverride/{pk}/"
+    assert admin_client.post(f"{change}change/", {"why": "other"}).status_code == 403
+    assert admin_client.post(f"{change}delete/", {"post": "yes"}).status_code == 403
+    assert "beacon" in admin_client.get("/admin/retrieval/heardoverride/").content.decode()
+
+
+def test_recordings_are_found_by_what_is_heard_in_them_and_by_flag(admin_client, make_clip):
+    quiet, spoken = make_clip([1, 0, 0, 0, 0, 0, 0]), make_clip([0, 1, 0, 0, 0, 0, 0])
+    Clip.objects.filter(pk=quiet.pk).update(
+        sounds=[{"key": "/m/x", "name": "foghorn", "score": 0.9}]
+    )
+    Clip.objects.filter(pk=spoken.pk).update(flags=["speech"])
+    listed = admin_client.get("/admin/retrieval/clip/?q=foghorn").content.decode()
+    assert quiet.title in listed
+    assert spoken.title not in listed
+    flagged = admin_client.get("/admin/retrieval/clip/?flag=speech").content.decode()
+    assert spoken.title in flagged
+    assert quiet.title not in flagged
+
+
+@pytest.mark.parametrize(
+    "page", ["libraryprofiling", "profilefailure", "photobank", "heardoverride", "clip"]
+)
+def test_every_list_opens_and_reads_only(admin_client, page):
+    assert admin_client.get(f"/admin/retrieval/{page}/").status_code == 200
+    if page in {"libraryprofiling", "profilefailure", "photobank"}:
+        assert admin_client.get(f"/admin/retrieval/{page}/add/").status_code == 403
+
+
+def test_sounds_are_kept_as_they_were_written(admin_client):
+    weights = {"Wind": 0.25, "Waves, surf": 0.75}
+    post(admin_client, sounds=json.dumps(weights))
+    assert HeardOverride.objects.get().sounds == weights
