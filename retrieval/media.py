@@ -50,6 +50,11 @@ def keep_copy(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
     return _stored(io.BytesIO(content), content_name(folder=folder, sha256=sha256, suffix=suffix))
 
 
+def keep_restored(stream: BinaryIO, *, name: str) -> None:
+    """Store what a backup holds under the name it had; what the stream raises, stores nothing."""
+    _stored(stream, name)
+
+
 def content_name(*, folder: str, sha256: str, suffix: str) -> str:
     """Return the name under which a content is kept."""
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
 from django.core.files import File
@@ -35,11 +34,6 @@ def _names(folder: str) -> Iterator[str]:
                 yield from _names(f"{folder}{entry}")
         else:
             yield f"{folder}{entry}"
-
-
-def hash_in_name(name: str) -> str:
-    """Return the part of a name that is its content's hash."""
-    return PurePosixPath(name).stem
 
 
 def hash_and_size(name: str) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q
@@ -14,6 +14,11 @@ from retrieval.models import DeletedScene, DiscardedFile, Scene
 def deletion_of(scene_id: UUID) -> DeletedScene | None:
     """Return what stayed of a scene that was deleted."""
     return DeletedScene.objects.filter(pk=scene_id).first()
+
+
+def deletions_since(instant: datetime) -> list[DeletedScene]:
+    """Return what was deleted from an instant on."""
+    return list(DeletedScene.objects.filter(at__gte=instant).order_by("at"))
 
 
 def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:

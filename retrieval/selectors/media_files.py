@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
+from pathlib import PurePosixPath
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Collate
 
@@ -28,17 +30,25 @@ class NamedFile:
     name: str
     made_from: str
 
+    def is_as_named(self, sha256: str) -> bool | None:
+        """Say whether a content is this file's; None where its name does not tell."""
+        in_name = PurePosixPath(self.name).stem
+        if sha256 == in_name:
+            return True
+        return None if self.made_from == in_name else False
 
-def named_files() -> Iterator[NamedFile]:
+
+def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
     """Yield every file that a row names, once, in the order of the names' bytes.
 
     Memory does not grow with the library: the database sorts, and hands out some rows at a time.
     """
+    clips, scenes = Clip.objects.using(using), Scene.objects.using(using)
     streams = merge(
-        _files(Clip.objects.all(), "original", made_from=Value("")),
-        _files(Clip.objects.exclude(preview=""), "preview", made_from=F("sha256")),
-        _files(Scene.objects.all(), "photo", made_from=F("photo_sha256")),
-        _files(Scene.objects.all(), "model_input", made_from=F("photo_sha256")),
+        _files(clips, "original", made_from=Value("")),
+        _files(clips.exclude(preview=""), "preview", made_from=F("sha256")),
+        _files(scenes, "photo", made_from=F("photo_sha256")),
+        _files(scenes, "model_input", made_from=F("photo_sha256")),
         key=attrgetter("name"),
     )
     for _, same in groupby(streams, key=attrgetter("name")):

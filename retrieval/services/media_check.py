@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from retrieval.content_locks import lock_alone
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
-from retrieval.stored_files import changed_at, hash_and_size, hash_in_name, stored_names
+from retrieval.stored_files import changed_at, hash_and_size, stored_names
 
 ORPHAN_AFTER: Final = timedelta(days=1)
 """A file comes before its row; that of a recording, as long before as its group takes."""
@@ -118,11 +118,10 @@ def _compare(row: NamedFile, report: MediaReport) -> None:
         return
     report.files += 1
     report.bytes += size
-    if sha256 == hash_in_name(row.name):
-        return
-    if row.made_from == hash_in_name(row.name):
+    unaltered = row.is_as_named(sha256)
+    if unaltered is None:
         report.unproven += 1
-    else:
+    elif not unaltered:
         report.altered.add(row.name)
 
 
