@@ -103,6 +103,24 @@ def test_what_was_sent_before_signing_in_stays_ones_own(client, django_user_mode
     assert delete(client, scene).status_code == 303
 
 
+def test_photos_from_two_tabs_are_both_ones_own(client, monkeypatch):
+    upload(client)
+    pool = photo_pool.photo_pool()
+    decode = pool.decode_photo
+    other_tab = Client()
+    other_tab.cookies = client.cookies
+
+    def meanwhile(content):
+        monkeypatch.setattr(pool, "decode_photo", decode)
+        scenes.append(upload(other_tab, 1))
+        return decode(content)
+
+    scenes: list[Scene] = []
+    monkeypatch.setattr(pool, "decode_photo", meanwhile)
+    scenes.append(upload(client, 2))
+    assert [delete(client, scene).status_code for scene in scenes] == [303, 303]
+
+
 def test_a_foreign_page_cannot_make_a_browser_delete(client):
     scene = upload(client)
     lured = Client(enforce_csrf_checks=True)

@@ -16,10 +16,13 @@ _REMEMBERED: Final = 500  # the newest of them; the others still go when their t
 
 
 def remember(request: HttpRequest, scene: Scene) -> None:
-    """Let this browser delete a scene that it uploaded without an account."""
+    """Let this browser delete a scene that it uploaded without an account.
+
+    The session was read before the photo was decoded; another tab may have sent one since.
+    """
     if scene.owner_id is None:
-        known = [*request.session.get(_KEY, []), str(scene.pk)]
-        request.session[_KEY] = known[-_REMEMBERED:]
+        newest = type(request.session)(request.session.session_key)
+        request.session[_KEY] = [*newest.get(_KEY, []), str(scene.pk)][-_REMEMBERED:]
 
 
 def owns(request: HttpRequest, scene: Scene) -> bool:
