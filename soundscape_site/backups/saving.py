@@ -13,7 +13,6 @@ from typing import Any, Final
 import django
 from django.core.files.storage import default_storage
 from django.db import connections, transaction
-from django.utils import timezone
 
 from retrieval.models import Library
 from retrieval.selectors.deletion import deletions_since
@@ -39,8 +38,9 @@ _LONGEST_DELETION: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """What is known of the database at the backup's instant."""
+    """What is known of the database at the backup's instant, by its own clock."""
 
+    instant: datetime
     tables: list[TableCopy]
     sequences: dict[str, int]
     library: dict[str, Any]
@@ -74,14 +74,13 @@ def save_backup(
         If the folder holds something.
     """
     _make_empty(folder)
-    begun = timezone.now()
     rows = _save_rows(folder, using=using)
     copied = CopiedFiles(total=rows.files)
     _copy_files(_read_names(folder), folder, copied, on_progress)
     (folder / _NAMES).unlink()
     manifest = Manifest(
         format=FORMAT,
-        made_at=begun.isoformat(),
+        made_at=rows.instant.isoformat(),
         versions=rows.versions,
         library=rows.library,
         migrations=rows.migrations,
@@ -90,7 +89,7 @@ def save_backup(
         media_files=copied.done,
         media_bytes=copied.bytes,
         media_sha256=copied.sha256,
-        deleted_meanwhile=_deleted_since(begun),
+        deleted_meanwhile=_deleted_since(rows.instant),
         damaged=copied.damaged,
     )
     manifest.write(folder)
@@ -114,8 +113,8 @@ def _save_rows(folder: Path, *, using: str) -> _Rows:
         migrations = [name for (name,) in cursor.fetchall()]
         cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
         ((vector,),) = cursor.fetchall()
-        cursor.execute("SHOW server_version")
-        ((server,),) = cursor.fetchall()
+        cursor.execute("SELECT now(), current_setting('server_version')")
+        ((instant, server),) = cursor.fetchall()
         tables = [
             copy_out(cursor, table, columns, folder / DATABASE)
             for table, columns in tables_in_order(cursor).items()
@@ -123,6 +122,7 @@ def _save_rows(folder: Path, *, using: str) -> _Rows:
         library = Library.objects.using(using).get()
         files = _write_names(folder, using=using)
         return _Rows(
+            instant=instant,
             tables=tables,
             sequences=last_numbers(cursor),
             library={"uuid": str(library.uuid), "snapshot": library.snapshot},
