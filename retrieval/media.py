@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import shutil
 import tempfile
@@ -12,8 +13,18 @@ from typing import BinaryIO
 
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db import transaction
+
+from retrieval.content_locks import share_lock
+
+logger = logging.getLogger(__name__)
 
 _FILE_MODE = 0o644
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    """Return the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def sha256_of(path: Path) -> str:
@@ -34,19 +45,44 @@ def keep_bytes(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
     return _keep(io.BytesIO(content), name)
 
 
+def keep_copy(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
+    """Store what can be made again and no row names, under the name of what it was made from."""
+    return _stored(io.BytesIO(content), content_name(folder=folder, sha256=sha256, suffix=suffix))
+
+
+def keep_restored(stream: BinaryIO, *, name: str) -> None:
+    """Store what a backup holds under the name it had; what the stream raises, stores nothing."""
+    _stored(stream, name)
+
+
 def content_name(*, folder: str, sha256: str, suffix: str) -> str:
     """Return the name under which a content is kept."""
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
 
 
+@transaction.atomic
 def _keep(stream: BinaryIO, name: str) -> str:
+    """Store a stream for a row that is to name it.
+
+    Within a transaction the name is safe from being removed until its row is committed. Elsewhere
+    (a recording's row comes minutes after its file) it is safe as long as it is young.
+    """
+    share_lock(name)
+    return _stored(stream, name)
+
+
+def _stored(stream: BinaryIO, name: str) -> str:
     """Store a stream, whole or not at all; what has this name already is the same content."""
-    if not default_storage.exists(name):
-        try:
-            target = Path(default_storage.path(name))
-        except NotImplementedError:  # an object store, which shows nothing before it has it all
-            return default_storage.save(name, File(stream))
+    try:
+        target = Path(default_storage.path(name))
+    except NotImplementedError:  # an object store, which shows nothing before it has it all
+        return name if default_storage.exists(name) else default_storage.save(name, File(stream))
+    try:
+        os.utime(target)
+    except FileNotFoundError:
         _write_whole(stream, target)
+    except OSError as error:  # another user's, or read-only: whole it is all the same
+        logger.info("%s keeps its age: %s", name, error.strerror)
     return name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from retrieval.views import media, pages, uploads
+from retrieval.views import deletion, media, pages, uploads
 
 app_name = "retrieval"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/", pages.scene, name="scene"),
     path("scenes/<uuid:scene_id>/progress/", pages.scene_progress, name="scene_progress"),
     path("scenes/<uuid:scene_id>/more/", pages.scene_more, name="scene_more"),
+    path("scenes/<uuid:scene_id>/delete/", deletion.scene_delete, name="scene_delete"),
     path("scenes/<uuid:scene_id>/photo", media.scene_photo, name="scene_photo"),
     path("samples/<slug:slug>/", uploads.sample_create, name="sample_create"),
     path("samples/<slug:slug>/photo", media.sample_photo, name="sample_photo"),

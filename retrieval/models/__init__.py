@@ -1,6 +1,7 @@
 """What the database keeps: recordings, photos, their profiles, and the matches between them."""
 
 from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
+from retrieval.models.deletion import DeletedScene, DiscardedFile
 from retrieval.models.hearing import BankMoments, HeardOverride, PhotoBank
 from retrieval.models.imports import LibraryImport
 from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
@@ -14,6 +15,8 @@ __all__ = [
     "Clip",
     "ClipProfile",
     "ClipWindow",
+    "DeletedScene",
+    "DiscardedFile",
     "HeardOverride",
     "ImportItem",
     "Job",

@@ -120,6 +120,16 @@ class Scene(Job):
                 name="retrieval_scene_done_has_run",
             ),
         ]
+        indexes = [
+            # Whether a file is still in use, and which photos have had their time.
+            models.Index(fields=["photo"], name="retrieval_scene_photo"),
+            models.Index(fields=["model_input"], name="retrieval_scene_model_input"),
+            models.Index(
+                fields=["created_at"],
+                name="retrieval_scene_anonymous_age",
+                condition=Q(owner__isnull=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.id} ({self.state})"

@@ -84,7 +84,9 @@ def keep_files(file: Path, *, sha256: str, facts: RecordingFacts) -> KeptFiles:
         return KeptFiles(original, "")
     return KeptFiles(
         original,
-        media.keep(preview, folder="previews", sha256=sha256, suffix=preview.suffix),
+        media.keep(
+            preview, folder="previews", sha256=media.sha256_of(preview), suffix=preview.suffix
+        ),
     )
 
 

@@ -55,4 +55,4 @@ def _kept(path: Path, _size: int, _changed_ns: int) -> str | None:
             raise
         logger.warning("sample %s is not shown: %s [%s]", path, error.detail, error.code)
         return None
-    return media.keep_bytes(decoded.web_image, folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
+    return media.keep_copy(decoded.web_image, folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)

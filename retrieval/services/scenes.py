@@ -14,6 +14,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from retrieval import media
+from retrieval.content_locks import share_lock
 from retrieval.decoding import DecodedPhoto
 from retrieval.engine.errors import EngineError, ModelInputError
 from retrieval.engine.matchers import Matcher
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MATCHES_KEPT: Final = 20
 _LEASE: Final = timedelta(seconds=30)  # some hundred times what a photo takes
+_FOLDER: Final = "photos"
 _PHOTO_SUFFIX: Final = ".jpg"
 _INPUT_SUFFIX: Final = ".views"
 
@@ -36,6 +38,7 @@ class QueueFullError(Exception):
     """So many photos wait that one more would wait too long."""
 
 
+@transaction.atomic
 def accept_photo(
     decoded: DecodedPhoto, *, matcher: Matcher, queue_limit: int, owner_id: int | None = None
 ) -> Scene:
@@ -46,6 +49,7 @@ def accept_photo(
     QueueFullError
         If `queue_limit` photos wait already; nothing is kept.
     """
+    share_lock(decoded.sha256)  # what was found for this photo stays until this scene refers to it
     run = stored_run(
         decoded.sha256,
         matcher=matcher.name,
@@ -59,12 +63,8 @@ def accept_photo(
     scene = Scene(
         owner_id=owner_id,
         photo_sha256=decoded.sha256,
-        photo=media.keep_bytes(
-            decoded.web_image, folder="photos", sha256=decoded.sha256, suffix=_PHOTO_SUFFIX
-        ),
-        model_input=media.keep_bytes(
-            decoded.views.tobytes(), folder="photos", sha256=decoded.sha256, suffix=_INPUT_SUFFIX
-        ),
+        photo=_kept(decoded.web_image, suffix=_PHOTO_SUFFIX),
+        model_input=_kept(decoded.views.tobytes(), suffix=_INPUT_SUFFIX),
         width_px=decoded.width_px,
         height_px=decoded.height_px,
     )
@@ -103,6 +103,13 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
         scene_id,
         held.attempt,
         results[0].found[0].clip.pk,
+    )
+
+
+def _kept(content: bytes, *, suffix: str) -> str:
+    """Store a content under its own hash, not the upload's: `check_media` can prove it then."""
+    return media.keep_bytes(
+        content, folder=_FOLDER, sha256=media.sha256_of_bytes(content), suffix=suffix
     )
 
 

@@ -13,11 +13,12 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from retrieval.engine.errors import DecodeError
-from retrieval.models import Clip, Scene
+from retrieval.models import Clip
 from retrieval.ranges import stored_file_response
 from retrieval.samples import sample_named
 from retrieval.selectors.results import audio_version
 from retrieval.services.samples import kept_photo
+from retrieval.views.gone import gone_if_deleted, scene_at
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +65,10 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
 
 
 @require_safe
+@gone_if_deleted
 def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Send the photo of a scene, re-encoded, to whoever knows the scene."""
-    scene = get_object_or_404(Scene, pk=scene_id)
+    scene = scene_at(scene_id)
     return stored_file_response(
         request,
         str(scene.photo.name),

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -19,6 +19,8 @@ from retrieval.problems import Problem, problem
 from retrieval.samples import sample_photos
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.results import result_of
+from retrieval.views.gone import gone_if_deleted, scene_at
+from retrieval.views.ownership import owns
 from retrieval.worker_signs import worker_alive
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
@@ -33,17 +35,19 @@ def front(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
+@gone_if_deleted
 def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show a scene, whatever state it is in."""
-    found = _scene(scene_id)
+    found = scene_at(scene_id)
     return render(request, "retrieval/scene.html", scene_context(request, found))
 
 
 @require_safe
 @never_cache
+@gone_if_deleted
 def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show how far a scene is, or what came of it; only the former asks again."""
-    found = _scene(scene_id)
+    found = scene_at(scene_id)
     context = scene_context(request, found)
     if context["pending"]:
         return render(request, "retrieval/_progress.html", context)
@@ -53,9 +57,12 @@ def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 
 @require_safe
 @never_cache
+@gone_if_deleted
 def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show the alternatives after the first ones; without htmx the page with all of them."""
-    found = get_object_or_404(Scene.objects.select_related("run"), pk=scene_id, run__isnull=False)
+    found = scene_at(scene_id)
+    if found.run is None:
+        raise Http404(f"scene {scene_id} has no result")
     if request.headers.get("HX-Request") == "true":
         alternatives = result_of(found, matcher=request.GET.get("matcher")).later
         return render(request, "retrieval/_alternatives.html", {"alternatives": alternatives})
@@ -100,10 +107,6 @@ def scene_context(request: HttpRequest, scene: Scene) -> dict[str, Any]:
     }
 
 
-def _scene(scene_id: UUID) -> Scene:
-    return get_object_or_404(Scene.objects.select_related("run"), pk=scene_id)
-
-
 def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, Any]:
     failure = problem(scene.failure_code, scene.failure_detail) if scene.failure_code else None
     shows = classes[0]["label"] if classes else ""
@@ -113,6 +116,7 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "width_px": scene.width_px,
         "height_px": scene.height_px,
         "state": scene.state,
+        "mine": owns(request, scene),
         "stage": _stage(scene),
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
         "failure_code": failure.code if failure else "",

@@ -15,6 +15,7 @@ from retrieval.problems import Problem, problem
 from retrieval.samples import sample_named
 from retrieval.services.scenes import QueueFullError
 from retrieval.submission import submit_photo
+from retrieval.views.ownership import remember
 from retrieval.views.pages import front_context, scene_context
 
 _RETRY_AFTER_S = 30
@@ -69,6 +70,7 @@ def _submitted(request: HttpRequest, content: bytes) -> HttpResponse:
 
 
 def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
+    remember(request, scene)
     url = reverse("retrieval:scene", args=[scene.pk])
     if not _by_htmx(request):
         return HttpResponse(status=303, headers={"Location": url})

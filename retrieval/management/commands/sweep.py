@@ -8,9 +8,11 @@ import sys
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
+from retrieval.services.deletion import expire_scenes, remove_discarded_files
 from retrieval.submission import submit_missing_profiles, wake_overdue
 
 logger = logging.getLogger(__name__)
@@ -20,9 +22,12 @@ _LOCK_KEY = 0x5005_4CA9  # any number, as long as nothing else takes it
 
 
 class Command(BaseCommand):
-    """Queue again what lost its worker; wake workers for what nobody took."""
+    """Queue again what lost its worker; wake workers for what nobody took; delete what expired."""
 
-    help = "Run for ever: queue again jobs that lost their worker, wake workers for forgotten ones."
+    help = (
+        "Run for ever: queue again jobs that lost their worker, wake workers for forgotten ones, "
+        "delete photos whose time is over."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
@@ -48,6 +53,8 @@ class Command(BaseCommand):
                 woken = wake_overdue()
                 if woken:
                     logger.info("woke workers for %d jobs", woken)
+                expire_scenes(retention_days=settings.SOUNDSCAPE_SCENE_RETENTION_DAYS)
+                remove_discarded_files()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database does not answer, trying again: %s", error)
             connection.close()

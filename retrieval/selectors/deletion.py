@@ -1,0 +1,42 @@
+"""Reads of what is to go, and of what is gone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from retrieval.models import DeletedScene, DiscardedFile, Scene
+
+
+def deletion_of(scene_id: UUID) -> DeletedScene | None:
+    """Return what stayed of a scene that was deleted."""
+    return DeletedScene.objects.filter(pk=scene_id).first()
+
+
+def deletions_since(instant: datetime) -> list[DeletedScene]:
+    """Return what was deleted from an instant on."""
+    return list(DeletedScene.objects.filter(at__gte=instant).order_by("at"))
+
+
+def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
+    """Return photos that nobody signed in for and whose time is over, oldest first."""
+    expired = Scene.objects.filter(owner__isnull=True, created_at__lt=Now() - after)
+    return list(expired.order_by("created_at").values_list("pk", flat=True)[:limit])
+
+
+def discarded_names(*, limit: int) -> list[str]:
+    """Return files that a deleted scene named and that nobody has removed yet."""
+    return list(DiscardedFile.objects.order_by("at").values_list("pk", flat=True)[:limit])
+
+
+def scene_uses_file(name: str) -> bool:
+    """Say whether a scene names a file."""
+    return Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
+
+
+def photo_has_scene(photo_sha256: str) -> bool:
+    """Say whether a scene of a photo is there."""
+    return Scene.objects.filter(photo_sha256=photo_sha256).exists()

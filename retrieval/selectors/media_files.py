@@ -1,0 +1,75 @@
+"""Which files the rows name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Collate
+
+from retrieval.models import Clip, Scene
+
+_CHUNK_ROWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that rows name.
+
+    `made_from` is the hash of what it was made from, where that is another content: files of early
+    versions were named by it.
+    """
+
+    name: str
+    made_from: str
+
+    def is_as_named(self, sha256: str) -> bool | None:
+        """Say whether a content is this file's; None where its name does not tell."""
+        in_name = PurePosixPath(self.name).stem
+        if sha256 == in_name:
+            return True
+        return None if self.made_from == in_name else False
+
+
+def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
+    """Yield every file that a row names, once, in the order of the names' bytes.
+
+    Memory does not grow with the library: the database sorts, and hands out some rows at a time.
+    """
+    clips, scenes = Clip.objects.using(using), Scene.objects.using(using)
+    streams = merge(
+        _files(clips, "original", made_from=Value("")),
+        _files(clips.exclude(preview=""), "preview", made_from=F("sha256")),
+        _files(scenes, "photo", made_from=F("photo_sha256")),
+        _files(scenes, "model_input", made_from=F("photo_sha256")),
+        key=attrgetter("name"),
+    )
+    for _, same in groupby(streams, key=attrgetter("name")):
+        yield next(same)
+
+
+def named_file_count() -> int:
+    """Return about how many files the rows name: scenes of one photo share theirs."""
+    previews = Clip.objects.exclude(preview="").count()
+    return Clip.objects.count() + previews + 2 * Scene.objects.count()
+
+
+def is_named(name: str) -> bool:
+    """Say whether any row names a file now."""
+    return (
+        Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
+        or Clip.objects.filter(Q(original=name) | Q(preview=name)).exists()
+    )
+
+
+def _files(rows: QuerySet[Any], field: str, *, made_from: F | Value) -> Iterator[NamedFile]:
+    ordered = rows.order_by(Collate(field, "C")).values_list(field, made_from)
+    for name, source in ordered.iterator(chunk_size=_CHUNK_ROWS):
+        yield NamedFile(name, source)

@@ -1,0 +1,171 @@
+"""Bring a backup back: into an empty place, or over another one when told."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from django.contrib.auth import get_user_model
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from retrieval.media import keep_restored
+from retrieval.models import Clip, DeletedScene, Library, LibraryImport, Scene
+from retrieval.services.deletion import delete_scene
+from retrieval.stored_files import hash_and_size, stored_names
+from soundscape_site.backups.errors import BackupError
+from soundscape_site.backups.manifest import DATABASE, MEDIA, MEDIA_HASHES, Manifest
+from soundscape_site.backups.packed import require_unaltered
+from soundscape_site.backups.tables import copy_in, empty, file_of, set_last_numbers
+
+_LOCK_WITHIN: Final = "SET LOCAL lock_timeout = '10s'"
+
+MigrationKey = tuple[str, str]
+
+
+def restore_backup(
+    folder: Path,
+    *,
+    using: str,
+    replace: bool = False,
+    on_progress: Callable[[int, int], None] = lambda _files, _bytes: None,
+) -> Manifest:
+    """Restore a backup; `using` is the database as its owner. Every hash is checked on the way.
+
+    Files come first, and all rows in one transaction after them: whatever fails leaves the
+    database as it was. The library gets a new identity, so that no index made of another state is
+    ever believed.
+
+    Raises
+    ------
+    BackupError
+        If the backup cannot be believed, does not go with this program or this database, or if
+        there is data here and `replace` was not given.
+    """
+    manifest = Manifest.read(folder)
+    for table in manifest.tables:
+        require_unaltered(file_of(folder / DATABASE, table.name), table.sha256)
+    require_unaltered(folder / MEDIA_HASHES, manifest.media_sha256)
+    _prepare_tables(manifest, using=using, replace=replace)
+    if not replace:
+        _require_no_other_files(folder)
+    _restore_files(folder, on_progress)
+    _restore_rows(folder, manifest, using=using)
+    call_command("migrate", database=using, verbosity=0)
+    for deleted in manifest.deleted_meanwhile:
+        delete_scene(uuid.UUID(deleted["id"]), reason=DeletedScene.Reason(deleted["reason"]))
+    return manifest
+
+
+def _prepare_tables(manifest: Manifest, *, using: str, replace: bool) -> None:
+    """Have the tables as the backup's rows need them."""
+    executor = MigrationExecutor(connections[using])
+    wanted: set[MigrationKey] = {
+        (app, name) for app, _, name in (key.partition(".") for key in manifest.migrations)
+    }
+    unknown = sorted(wanted - set(executor.loader.disk_migrations))
+    if unknown:
+        raise BackupError(
+            f"The backup was made by a newer version, or by one with other apps: {len(unknown)} "
+            f"of its migrations are unknown here, {'.'.join(unknown[0])} first. Use that version."
+        )
+    present = set(executor.loader.applied_migrations)
+    if not present:
+        for app, name in _last_of(wanted, executor):
+            call_command("migrate", app, name, database=using, verbosity=0)
+        return
+    if present != wanted:
+        first = ".".join(min(present ^ wanted))
+        raise BackupError(
+            f"The tables here are not those of the backup's version ({first} is in one of them "
+            "only). Name a database that was never migrated: its tables are made as needed."
+        )
+    if not replace:
+        _require_no_rows(using)
+
+
+def _last_of(wanted: set[MigrationKey], executor: MigrationExecutor) -> list[MigrationKey]:
+    """Return those on which no other wanted one depends: they bring all the others along."""
+    graph = executor.loader.graph
+    needed = {parent.key for key in wanted for parent in graph.node_map[key].parents}
+    return sorted(wanted - needed)
+
+
+def _require_no_rows(using: str) -> None:
+    for model in (Clip, Scene, LibraryImport, get_user_model()):
+        if model._default_manager.using(using).exists():
+            name = model._meta.verbose_name_plural
+            raise BackupError(
+                f"The database holds {name} already. Restore into an empty one, or give --replace "
+                "to lose every row of it."
+            )
+
+
+def _require_no_other_files(folder: Path) -> None:
+    """Accept what an interrupted restoration of the same backup left."""
+    for name in stored_names():
+        if not (folder / MEDIA / name).is_file():
+            raise BackupError(
+                f"The media folder holds files of its own already ({name}). Restore into an empty "
+                "one, or give --replace; other files then stay for check_media to find."
+            )
+
+
+def _restore_files(folder: Path, on_progress: Callable[[int, int], None]) -> None:
+    done_bytes = 0
+    with (folder / MEDIA_HASHES).open() as listed:
+        for done, line in enumerate(listed, start=1):
+            sha256, _, path = line.rstrip("\n").partition("  ")
+            name = path.removeprefix(f"{MEDIA}/")
+            done_bytes += _restore_file(folder / path, name, sha256)
+            on_progress(done, done_bytes)
+
+
+def _restore_file(source: Path, name: str, sha256: str) -> int:
+    """Store a file unless it is there unaltered; return its size."""
+    if default_storage.exists(name):
+        present, size = hash_and_size(name)
+        if present == sha256:
+            return size
+        default_storage.delete(name)
+    try:
+        with source.open("rb") as stream:
+            checked = _Checked(stream, source, sha256)
+            keep_restored(checked, name=name)  # type: ignore[arg-type] # it is read, no more
+            return checked.size
+    except FileNotFoundError as error:
+        raise BackupError(f"{source} is missing: use another backup.") from error
+
+
+class _Checked:
+    """A file that raises at its end if it is not the one expected."""
+
+    def __init__(self, stream: BinaryIO, path: Path, sha256: str) -> None:
+        self._stream, self._path, self._expected = stream, path, sha256
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._digest.update(data)
+        self.size += len(data)
+        if not data and self._digest.hexdigest() != self._expected:
+            raise BackupError(f"{self._path} is not what was written then: use another backup.")
+        return data
+
+
+def _restore_rows(folder: Path, manifest: Manifest, *, using: str) -> None:
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        cursor.execute(_LOCK_WITHIN)
+        empty(cursor, [table.name for table in manifest.tables])
+        for table in manifest.tables:
+            rows = copy_in(cursor, table, folder / DATABASE)
+            if rows != table.rows:
+                raise BackupError(f"{table.name} got {rows} rows, not {table.rows}.")
+        set_last_numbers(cursor, manifest.sequences)
+        Library.objects.using(using).update(uuid=uuid.uuid4())

@@ -1,0 +1,201 @@
+"""Make a backup while the site works."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import django
+from django.core.files.storage import default_storage
+from django.db import connections, transaction
+
+from retrieval.models import Library
+from retrieval.selectors.deletion import deletions_since
+from retrieval.selectors.media_files import NamedFile, is_named, named_files
+from retrieval.stored_files import blocks
+from soundscape_site.backups.errors import BackupError
+from soundscape_site.backups.manifest import (
+    DATABASE,
+    FORMAT,
+    MEDIA,
+    MEDIA_HASHES,
+    Manifest,
+    TableCopy,
+)
+from soundscape_site.backups.packed import packing, unpacking
+from soundscape_site.backups.tables import copy_out, last_numbers, tables_in_order
+
+_NAMES: Final = ".names"
+_ONE_INSTANT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_LONGEST_DELETION: Final = timedelta(hours=1)
+"""Its time is its beginning, and its commit may fall after the instant of the rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """What is known of the database at the backup's instant, by its own clock."""
+
+    instant: datetime
+    tables: list[TableCopy]
+    sequences: dict[str, int]
+    library: dict[str, Any]
+    migrations: list[str]
+    versions: dict[str, str]
+    files: int
+
+
+@dataclass(slots=True)
+class CopiedFiles:
+    """How far the files are."""
+
+    total: int = 0
+    done: int = 0
+    bytes: int = 0
+    damaged: list[str] = field(default_factory=list)
+    sha256: str = ""
+
+
+def save_backup(
+    folder: Path, *, using: str, on_progress: Callable[[CopiedFiles], None] = lambda _: None
+) -> Manifest:
+    """Write a backup into a new or empty folder; `using` is the database as its owner.
+
+    Rows first, in one instant; then every file that they name. Files come and never change, so a
+    later copy is as good, but for those of scenes deleted meanwhile: these are noted.
+
+    Raises
+    ------
+    BackupError
+        If the folder holds something.
+    """
+    _make_empty(folder)
+    rows = _save_rows(folder, using=using)
+    copied = CopiedFiles(total=rows.files)
+    _copy_files(_read_names(folder), folder, copied, on_progress)
+    (folder / _NAMES).unlink()
+    manifest = Manifest(
+        format=FORMAT,
+        made_at=rows.instant.isoformat(),
+        versions=rows.versions,
+        library=rows.library,
+        migrations=rows.migrations,
+        tables=rows.tables,
+        sequences=rows.sequences,
+        media_files=copied.done,
+        media_bytes=copied.bytes,
+        media_sha256=copied.sha256,
+        deleted_meanwhile=_deleted_since(rows.instant),
+        damaged=copied.damaged,
+    )
+    manifest.write(folder)
+    return manifest
+
+
+def _make_empty(folder: Path) -> None:
+    """Make the folder, for its owner alone: rows hold what people trusted the site with."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise BackupError(f"{folder} holds something already: name a new or an empty folder.")
+    for name in (DATABASE, MEDIA):
+        (folder / name).mkdir(mode=0o700)
+
+
+def _save_rows(folder: Path, *, using: str) -> _Rows:
+    """Write all rows of one instant, and a list of the files that they name."""
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        cursor.execute(_ONE_INSTANT)
+        cursor.execute("SELECT app || '.' || name FROM django_migrations ORDER BY id")
+        migrations = [name for (name,) in cursor.fetchall()]
+        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+        ((vector,),) = cursor.fetchall()
+        cursor.execute("SELECT now(), current_setting('server_version')")
+        ((instant, server),) = cursor.fetchall()
+        tables = [
+            copy_out(cursor, table, columns, folder / DATABASE)
+            for table, columns in tables_in_order(cursor).items()
+        ]
+        library = Library.objects.using(using).get()
+        files = _write_names(folder, using=using)
+        return _Rows(
+            instant=instant,
+            tables=tables,
+            sequences=last_numbers(cursor),
+            library={"uuid": str(library.uuid), "snapshot": library.snapshot},
+            migrations=migrations,
+            versions={
+                "django": django.get_version(),
+                "postgresql": server,
+                "pgvector": vector,
+            },
+            files=files,
+        )
+
+
+def _write_names(folder: Path, *, using: str) -> int:
+    """Write down which files the rows name: copying them may take hours, a transaction may not."""
+    count = 0
+    with packing(folder / _NAMES) as stream:
+        for file in named_files(using=using):
+            stream.write(f"{file.name}\t{file.made_from}\n".encode())
+            count += 1
+    return count
+
+
+def _read_names(folder: Path) -> Iterator[NamedFile]:
+    with unpacking(folder / _NAMES) as stream:
+        for line in stream:
+            name, _, made_from = line.decode().rstrip("\n").partition("\t")
+            yield NamedFile(name, made_from)
+
+
+def _copy_files(
+    files: Iterator[NamedFile],
+    folder: Path,
+    copied: CopiedFiles,
+    on_progress: Callable[[CopiedFiles], None],
+) -> None:
+    """Copy files and write the list of their hashes, in the form that `sha256sum -c` reads."""
+    listed = hashlib.sha256()
+    with (folder / MEDIA_HASHES).open("wb") as hashes:
+        for file in files:
+            try:
+                sha256, size = _copy(file.name, folder / MEDIA / file.name)
+            except FileNotFoundError:
+                if is_named(file.name):
+                    copied.damaged.append(file.name)
+                continue
+            if file.is_as_named(sha256) is False:
+                copied.damaged.append(file.name)
+            line = f"{sha256}  {MEDIA}/{file.name}\n".encode()
+            hashes.write(line)
+            listed.update(line)
+            copied.done += 1
+            copied.bytes += size
+            on_progress(copied)
+        hashes.flush()
+        os.fsync(hashes.fileno())
+    copied.sha256 = listed.hexdigest()
+
+
+def _copy(name: str, target: Path) -> tuple[str, int]:
+    """Copy a stored file; return its hash and size."""
+    digest, size = hashlib.sha256(), 0
+    with default_storage.open(name, "rb") as source:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as copy:
+            for block in blocks(source):
+                digest.update(block)
+                size += copy.write(block)
+    return digest.hexdigest(), size
+
+
+def _deleted_since(instant: datetime) -> list[dict[str, str]]:
+    return [
+        {"id": str(deleted.pk), "reason": deleted.reason}
+        for deleted in deletions_since(instant - _LONGEST_DELETION)
+    ]

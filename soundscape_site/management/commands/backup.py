@@ -1,0 +1,59 @@
+"""`manage.py backup DIR`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from retrieval.management.counting import Counting
+from retrieval.management.guards import require_migrated_database
+from retrieval.selectors.media_files import named_file_count
+from soundscape_site.backups.errors import BackupError
+from soundscape_site.backups.manifest import Manifest
+from soundscape_site.backups.owner import owners_database
+from soundscape_site.backups.saving import save_backup
+
+
+class Command(BaseCommand):
+    """Save database and media."""
+
+    help = "Save the database of one instant and every file that it names; the site may go on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
+
+    def handle(self, *, folder: Path, **options: Any) -> None:
+        """Save, and say what was saved."""
+        using = owners_database()
+        require_migrated_database()
+        try:
+            with Counting("Saving", total=named_file_count()) as counting:
+                manifest = save_backup(
+                    folder.absolute(),
+                    using=using,
+                    on_progress=lambda now: counting.show(done=now.done, done_bytes=now.bytes),
+                )
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(
+                f"The backup stopped: {error}. {folder} is not complete: delete it."
+            ) from error
+        self._report(folder, manifest)
+
+    def _report(self, folder: Path, manifest: Manifest) -> None:
+        rows = sum(table.rows for table in manifest.tables)
+        self.stdout.write(
+            f"{folder}: {rows} rows of {len(manifest.tables)} tables, "
+            f"{manifest.media_files} files, {manifest.media_bytes / 1e6:.1f} MB."
+        )
+        if manifest.damaged:
+            raise CommandError(
+                f"{len(manifest.damaged)} files are missing or altered on the site itself, "
+                f"{manifest.damaged[0]} first. The backup holds everything else; "
+                "`manage.py check_media` names them all [media_disagrees]"
+            )

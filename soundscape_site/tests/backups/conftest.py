@@ -1,0 +1,50 @@
+"""A site that works, and other places to restore it to."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+import pytest
+
+from accounts.models import AuditEntry, User
+from retrieval import media
+from retrieval.services.matching import SoundFinder
+from retrieval.tests.factories import DUMMY_MATCHER, ClipFactory
+from retrieval.tests.fakes import dummy_registry
+from soundscape_site.tests.backups.places import Place
+
+
+@pytest.fixture
+def site(settings, tmp_path, transactional_db):
+    """A small library with files, an account, an entry in the audit log."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.SOUNDSCAPE_INDEX_DIRECTORY = tmp_path / "index"
+    make_clip = ClipFactory()
+    for number in range(3):
+        content = f"recording {number}".encode()
+        sha256 = media.sha256_of_bytes(content)
+        name = media.keep_bytes(content, folder="recordings", sha256=sha256, suffix=".ogg")
+        make_clip(
+            np.random.default_rng(number).dirichlet(np.ones(7)), sha256=sha256, original=name,
+            title="Tab\tline\nback\\slash", peaks=bytes(range(256)),
+        )  # fmt: skip
+    ada = User.objects.create_user("ada", password="a long enough password")
+    AuditEntry.objects.create(actor_id=ada.pk, action="logged.in", subject="ada")
+
+
+@pytest.fixture
+def finder(site, tmp_path, settings):
+    return SoundFinder(
+        DUMMY_MATCHER,
+        registry=dummy_registry(tmp_path),
+        index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
+    )
+
+
+@pytest.fixture
+def place(tmp_path, transactional_db):
+    """A place that holds nothing."""
+    empty = Place(f"restored_{secrets.token_hex(4)}", tmp_path / "elsewhere")
+    yield empty
+    empty.remove()
