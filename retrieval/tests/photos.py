@@ -18,7 +18,7 @@ def decoded_photo(number: int = 0, *, upload: str = "upload") -> DecodedPhoto:
     """Return a photo; other uploads of the same number look the same."""
     pixels = np.full((224, 224, 3), number % 200 + 10, dtype=np.uint8)
     return DecodedPhoto(
-        pixels=pixels,
+        views=pixels[np.newaxis],
         width_px=224,
         height_px=224,
         media_type="image/png",
