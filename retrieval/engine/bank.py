@@ -22,6 +22,9 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.spaces import HeardSpace, Space
 
 CLASSES: Final = "classes"
+LEAST_DEVIATION: Final = 0.01
+"""In nats. What lies below is rounding, not a recording that tells photos apart."""
+
 _DIGEST_DIGITS: Final = 12
 _CHUNK: Final = 500
 
@@ -83,19 +86,15 @@ class Moments:
         log_row : float64 [shape=(k,)]
             ``b = log q`` of the recording, in nats.
 
-        Raises
-        ------
-        EngineError
-            With code ``bank_degenerate`` if all photos of the bank score the same.
+        Returns
+        -------
+        tuple of float
+            Mean and deviation, in nats; the deviation is at least `LEAST_DEVIATION`. A recording
+            that is all even scores the same for every photo: its standard score is 0 then.
         """
         mean = float(self.mean @ log_row)
-        deviation = math.sqrt(max(0.0, float(log_row @ self.covariance @ log_row)))
-        if deviation == 0:
-            raise EngineError(
-                "all photos of the bank score the same: they tell recordings nothing apart",
-                code="bank_degenerate",
-            )
-        return mean, deviation
+        variance = max(0.0, float(log_row @ self.covariance @ log_row))
+        return mean, max(math.sqrt(variance), LEAST_DEVIATION)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,13 +91,18 @@ def build_report(
         photos=len(truth.photos),
         recordings=len(recordings),
         measures={
-            name: {key: bootstrap(list(_of(key, by_photo).values())) for key in MEASURES}
+            name: {
+                key: bootstrap(list(found.values()))
+                for key in MEASURES
+                if (found := _of(key, by_photo))
+            }
             for name, by_photo in values.items()
         },
         differences={
             (one, other): {
-                key: paired_difference(_of(key, values[one]), _of(key, values[other]))
+                key: paired_difference(_of(key, values[one]), found)
                 for key in MEASURES
+                if (found := _of(key, values[other]))
             }
             for other, one in combinations(values, 2)
         },
@@ -149,7 +154,13 @@ def _halves(
             )
             for photo, ranking in rankings.items()
         }
-        results.append({key: bootstrap(list(_of(key, values).values())).mean for key in MEASURES})
+        results.append(
+            {
+                key: bootstrap(list(found.values())).mean
+                for key in MEASURES
+                if (found := _of(key, values))
+            }
+        )
     return results
 
 
@@ -181,14 +192,14 @@ def as_tables(report: BenchReport) -> str:
 def _measures(report: BenchReport) -> Table:
     table = Table("matcher", *MEASURES, title="All photos")
     for name, measures in report.measures.items():
-        table.add_row(name, *(_interval(measures[key]) for key in MEASURES))
+        table.add_row(name, *(_interval(measures.get(key)) for key in MEASURES))
     return table
 
 
 def _differences(report: BenchReport) -> Table:
     table = Table("difference", *MEASURES, title="Photo by photo")
     for (one, other), measures in report.differences.items():
-        cells = (_interval(measures[key], signed=True) for key in MEASURES)
+        cells = (_interval(measures.get(key), signed=True) for key in MEASURES)
         table.add_row(f"{one} - {other}", *cells)
     return table
 
@@ -197,7 +208,7 @@ def _half_table(report: BenchReport) -> Table:
     table = Table("matcher", *MEASURES, title="Halves of the library that share no source")
     for name, halves in report.halves.items():
         for half in halves:
-            table.add_row(name, *(f"{half[key]:.3f}" for key in MEASURES))
+            table.add_row(name, *(f"{half[key]:.3f}" if key in half else "-" for key in MEASURES))
     return table
 
 
@@ -210,6 +221,8 @@ def _photos(report: BenchReport) -> Table:
     return table
 
 
-def _interval(value: Interval, *, signed: bool = False) -> str:
+def _interval(value: Interval | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "-"
     sign = "+" if signed else ""
     return f"{value.mean:{sign}.3f} [{value.low:{sign}.2f}, {value.high:{sign}.2f}]"

@@ -23,32 +23,33 @@ _TITLES: Final = {
 _INTRODUCTION: Final = """\
 # What one hears there
 
-MobileNet names what a photo shows in ImageNet's 1000 classes. Sounds are not things: a lighthouse is
-silent, but at its foot one hears waves, wind and birds. This table says for every class what one would
-hear *standing where such a photo is taken*; `retrieval/engine/vocabulary/heard_there.csv` holds it, with
-the reason for every sound, and `scenery.csv` beside it where each class is seen and whether that is
-natural or human-made.
+MobileNet names what a photo shows in ImageNet's 1000 classes. Sounds are not things: a lighthouse
+is silent, but at its foot one hears waves, wind and birds. This table says for every class what
+one would hear *standing where such a photo is taken*;
+`retrieval/engine/vocabulary/heard_there.csv` holds it, with the reason for every sound, and
+`scenery.csv` beside it where each class is seen and whether that is natural or human-made.
 
 How it was written:
 
-- From knowledge of the world, class by class, in seven parts by seven writers from one set of rules. No
-  model was run and no benchmark was seen.
-- The scene counts, not only the thing: a swimming costume is a beach, an umbrella is rain in a street. What
-  is loud itself comes first: a chain saw, a rooster, a fire engine.
-- Families may share an entry (hounds, terriers); whatever shows a scenery, a building, a vehicle or a
-  plant has one of its own.
-- The network stumbles: a beach comes out as a sandbar or a sarong, a market as a grocery store. Such
-  classes are written for the places behind them.
-- A class that says nothing about the place (a bow tie, a bagel) is marked so. It counts for nothing, and
-  what is left of the photo is scaled up; a photo in which such classes prevail leans on its things
-  instead ([matching](matching.md)).
-- AudioSet's 521 classes in YAMNet know no gulls and no monkeys: birds, squawking and howling stand in.
-- A fresh reader judged 100 rows drawn at random, blind, and would have changed 8. Those were mended; about as
-  many of the others can be expected to be debatable.
+- From knowledge of the world, class by class, in seven parts by seven writers from one set of
+  rules. No model was run and no benchmark was seen.
+- The scene counts, not only the thing: a swimming costume is a beach, an umbrella is rain in a
+  street. What is loud itself comes first: a chain saw, a rooster, a fire engine.
+- Families may share an entry (hounds, terriers); whatever shows a scenery, a building, a vehicle
+  or a plant has one of its own.
+- The network stumbles: a beach comes out as a sandbar or a sarong, a market as a grocery store.
+  Such classes are written for the places behind them.
+- A class that says nothing about the place (a bow tie, a bagel) is marked so. It counts for
+  nothing, and what is left of the photo is scaled up; a photo in which such classes prevail leans
+  on its things instead ([matching](matching.md)).
+- AudioSet's 521 classes in YAMNet know no gulls and no monkeys: birds, squawking and howling
+  stand in.
+- A fresh reader judged 100 rows drawn at random, blind, and would have changed 8. Those were
+  mended; about as many of the others can be expected to be debatable.
 
-The weights of a class sum to 1. A librarian can override a class in the admin (*heard overrides*); the
-table's version, and with it every stored profile and match, then names the new content.
-`manage.py heard_there lakeside` shows a class with its reasons.
+The weights of a class sum to 1. A librarian can override a class in the admin (*heard
+overrides*); the table's version, and with it every stored profile and match, then names the new
+content. `manage.py heard_there lakeside` shows a class with its reasons.
 
 This page is made by `manage.py heard_there --markdown`.
 """

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='match',
-            constraint=models.CheckConstraint(condition=models.Q(('strength', ''), models.Q(('explained__gt', float("-inf")), ('explained__lte', 1), ('standard__gt', float("-inf")), ('standard__lt', float("inf"))), _connector='OR'), name='retrieval_match_strength_has_reasons'),
+            constraint=models.CheckConstraint(condition=models.Q(('strength', ''), models.Q(('explained__gt', float("-inf")), ('explained__isnull', False), ('explained__lte', 1), ('standard__gt', float("-inf")), ('standard__isnull', False), ('standard__lt', float("inf"))), _connector='OR'), name='retrieval_match_strength_has_reasons'),
         ),
         migrations.AddConstraint(
             model_name='matchrun',

@@ -186,6 +186,8 @@ class Match(models.Model):
                 # PostgreSQL sorts NaN above infinity: the upper bounds keep it out.
                 condition=Q(strength="")
                 | Q(
+                    explained__isnull=False,
+                    standard__isnull=False,
                     explained__gt=-INFINITY,
                     explained__lte=1,
                     standard__gt=-INFINITY,

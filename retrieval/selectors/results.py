@@ -299,9 +299,7 @@ def _waveform(peaks: bytes) -> tuple[int, ...]:
     return tuple(int(part.max()) for part in bins if part.size)
 
 
-def _why(
-    explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool
-) -> dict[str, Any]:
+def _why(explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool) -> dict[str, Any]:
     return {
         "of_sounds": of_sounds,
         "terms": [

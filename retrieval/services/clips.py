@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,6 +21,8 @@ from retrieval.manifest import ManifestEntry, RowProblem
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, JobState
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.library import advance_snapshot
+
+RECORDINGS_FOLDER: Final = "recordings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,9 @@ def metadata_problem(entry: ManifestEntry) -> RowProblem | None:
 
 def keep_files(file: Path, *, sha256: str, facts: RecordingFacts) -> KeptFiles:
     """Copy a recording and its preview into the storage; the format names them, not the user."""
-    original = media.keep(file, folder="recordings", sha256=sha256, suffix=f".{facts.container}")
+    original = media.keep(
+        file, folder=RECORDINGS_FOLDER, sha256=sha256, suffix=f".{facts.container}"
+    )
     preview = facts.preview_path
     if preview is None:
         return KeptFiles(original, "")

@@ -36,7 +36,6 @@ class SearchableLibrary:
     snapshot: int
     index: LibraryIndex
     ranker: ExactRanker
-    removed: tuple[int, ...]
 
     @property
     def size(self) -> int:
@@ -47,9 +46,8 @@ class SearchableLibrary:
     def mean_log_rows(self) -> dict[str, NDArray[np.float64]]:
         """Mean ``log q`` of the clips still in the library, in nats, by the space's name."""
         total = self.index.log_sum.copy()
-        for profiles in profiles_of(
-            self.removed, model_versions=self.matcher.audio_models
-        ).values():
+        gone = self.index.clip_ids[self.ranker.excluded].tolist()
+        for profiles in profiles_of(gone, model_versions=self.matcher.audio_models).values():
             total -= _logs(self.matcher, profiles)
         edges = np.cumsum([len(space) for space in self.matcher.spaces])[:-1]
         parts = np.split(total / self.size, edges)
@@ -75,13 +73,12 @@ def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
             logger.warning("Making the index again from the database: %s", error.detail)
             folder.clear()
             index = _brought_up_to(state.snapshot, folder, matcher)
-    removed = tuple(removed_clip_ids(up_to=index.snapshot))
+    removed = removed_clip_ids(up_to=index.snapshot)
     return SearchableLibrary(
         matcher=matcher,
         snapshot=index.snapshot,
         index=index,
         ranker=index.ranker(without=removed),
-        removed=removed,
     )
 
 

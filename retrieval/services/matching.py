@@ -95,7 +95,10 @@ class SoundFinder:
     def matchers(self) -> list[Matcher]:
         """Return the matchers as they are in force now, the one that counts first."""
         names = dict.fromkeys([self.name, *self._compared])
-        return [self._load_matcher(name) for name in names]
+        matchers = [self._load_matcher(name) for name in names]
+        of_now = {matcher.rows_version for matcher in matchers}
+        self._libraries = {rows: known for rows, known in self._libraries.items() if rows in of_now}
+        return matchers
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

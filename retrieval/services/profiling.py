@@ -12,11 +12,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from django.db import transaction
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
 
 from retrieval.decoding import DecodingPool
 from retrieval.engine.audio import RecordingFacts
-from retrieval.engine.errors import AudioDecodeError, EngineError
+from retrieval.engine.errors import DecodeError, EngineError
 from retrieval.engine.hearing import Hearing
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import Space
@@ -24,7 +25,7 @@ from retrieval.models import Clip, LibraryProfiling, ProfileFailure
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services import jobs
-from retrieval.services.clips import describe_clips, store_profiles
+from retrieval.services.clips import RECORDINGS_FOLDER, describe_clips, store_profiles
 from retrieval.services.library import advance_snapshot
 from retrieval.services.listening import Listener, listeners_for
 
@@ -45,16 +46,25 @@ class ProfilingReport:
 
 def owe_profiles(spaces: Sequence[Space]) -> list[LibraryProfiling]:
     """Record that profiles are missing, where they are and nobody knows yet; return what is new."""
-    owed: list[LibraryProfiling] = []
+    lacking = [space for space in spaces if unprofiled_clips(space).exists()]
+    return [owed for space in lacking if (owed := _owe(space)) is not None]
+
+
+def _owe(space: Space) -> LibraryProfiling | None:
+    """Record what is owed; None if it is owed already."""
+    wanted = LibraryProfiling(space_id=space.name, model_version=space.audio_model)
+    try:
+        with transaction.atomic():
+            wanted.save(force_insert=True)
+    except IntegrityError:  # the database allows one open job for a space and a model
+        return None
+    return wanted
+
+
+def forget_failures(spaces: Sequence[Space]) -> None:
+    """Let recordings be tried again that could not be described by the models of now."""
     for space in spaces:
-        if unprofiled_clips(space).exists():
-            wanted = {"space_id": space.name, "model_version": space.audio_model}
-            LibraryProfiling.objects.bulk_create(
-                [LibraryProfiling(**wanted)],
-                ignore_conflicts=True,  # one that is open owes the same
-            )
-            owed += LibraryProfiling.objects.filter(**wanted, state="queued", woken_at__isnull=True)
-    return owed
+        ProfileFailure.objects.filter(space_id=space.name, model_version=space.audio_model).delete()
 
 
 def profile_clips(
@@ -69,6 +79,11 @@ def profile_clips(
 
     Each group is stored whole, searchable from a snapshot of its own on; interrupted at any
     moment, the next call goes on. A recording that cannot be read any more is noted and left out.
+
+    Raises
+    ------
+    EngineError
+        With code ``storage_unavailable`` if the recordings are away altogether; none is noted.
     """
     report = ProfilingReport()
     while clips := list(unprofiled_clips(listener.space)[:_GROUP_CLIPS]):
@@ -138,7 +153,7 @@ def run_profiling_slice(
 
 def _heard(
     clips: Sequence[Clip], listener: Listener, *, pool: DecodingPool, scratch: Path
-) -> tuple[list[tuple[Clip, Hearing]], list[tuple[Clip, AudioDecodeError]]]:
+) -> tuple[list[tuple[Clip, Hearing]], list[tuple[Clip, DecodeError]]]:
     folder = scratch / "profiling"
     folder.mkdir()
     waveforms = {clip.pk: folder / f"{clip.pk}.f32" for clip in clips}
@@ -156,11 +171,17 @@ def _heard(
     for clip, future in futures:
         try:
             future.result()
-        except AudioDecodeError as error:
+        except DecodeError as error:
             logger.warning("clip %s: %s [%s]", clip.pk, error.detail, error.code)
             failed.append((clip, error))
+        except RuntimeError as error:  # a fault of the decoder's code: no other is to suffer
+            logger.exception("decoding clip %s", clip.pk)
+            detail = str(error).splitlines()[0]
+            failed.append((clip, DecodeError(detail, code="decoder_fault")))
         else:
             decoded.append(clip)
+    if failed and not default_storage.exists(RECORDINGS_FOLDER):
+        raise EngineError("the folder of recordings is away", code="storage_unavailable")
     hearings = listener.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
     shutil.rmtree(folder)
     return list(zip(decoded, hearings, strict=True)), failed
@@ -180,7 +201,7 @@ def _store(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> int:
     return len(news)
 
 
-def _note_failures(failed: Sequence[tuple[Clip, AudioDecodeError]], *, space: Space) -> None:
+def _note_failures(failed: Sequence[tuple[Clip, DecodeError]], *, space: Space) -> None:
     ProfileFailure.objects.bulk_create(
         [
             ProfileFailure(

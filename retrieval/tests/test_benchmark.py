@@ -13,7 +13,6 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from PIL import Image
 
-
 from retrieval.benchmark import TRUTH_FOLDER, Truth, TruthError, load_truth
 from retrieval.engine.evaluation import Grade
 from retrieval.management.bench_report import Recording, as_json, as_tables, build_report
@@ -215,7 +214,8 @@ def small_site(settings, monkeypatch, write_truth, index_directory, make_clip, t
     """Seven recordings of seven things, and photos of the third and the fifth."""
     folder = write_truth(
         "two.png,yes,thing 2\nfour.png,yes,thing 4\nnone.png,no,nothing\n",
-        "two.png,2.ogg,good,it is\ntwo.png,near,decent,nearly\nfour.png,4.ogg,good,it is\nfour.png,5.ogg,good,why not\n",
+        "two.png,2.ogg,good,it is\ntwo.png,near,decent,nearly\nfour.png,4.ogg,good,it is\n"
+        "four.png,5.ogg,good,why not\n",
     )
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "photos"
     (tmp_path / "photos/deeper").mkdir(parents=True)
@@ -283,7 +283,9 @@ def test_recordings_without_profiles_are_told_of(small_site):
     for clip in small_site[:2]:
         clip.profiles.filter(space_id=DUMMY_HEARD.name).delete()
     assert json.loads(bench(json=True, matcher=["paper"]))["recordings"] == 7
-    with pytest.raises(CommandError, match=r"2 recordings lack the profiles of heard.*profile_clips"):
+    with pytest.raises(
+        CommandError, match=r"2 recordings lack the profiles of heard.*profile_clips"
+    ):
         bench(matcher=["heard"])
 
 

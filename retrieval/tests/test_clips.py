@@ -84,9 +84,7 @@ def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
     """It was new when this import looked; it is there now that it is to be stored."""
     dummy_space_row()
     ours = [new_clip("theirs.wav", content="a", seed=2), new_clip("ours.wav", content="b")]
-    store_clips(
-        [new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY]
-    )
+    store_clips([new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY])
     theirs = Clip.objects.get()
     stored = store(*ours)
     assert (stored.stored, stored.audio_seconds) == (1, 2.5)

@@ -492,9 +492,7 @@ def test_a_program_of_the_release_before_can_still_write(clip, make, columns):
     known = [field for field in known if not field.has_db_default()]
     names = ", ".join(field.column for field in known)
     places = ", ".join("%s" for _ in known)
-    values = [
-        field.get_db_prep_save(getattr(row, field.attname), connection) for field in known
-    ]
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in known]
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places}) RETURNING id", values

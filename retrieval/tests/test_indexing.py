@@ -86,9 +86,7 @@ def test_a_removed_clip_is_not_searched_and_not_in_the_mean(make_clip, library):
     assert (opened.snapshot, opened.size) == (3, 1)
     ranked = opened.ranker.rank(np.full(7, 1 / 7), top=5)
     assert [place.clip_id for place in ranked] == [kept.pk]
-    np.testing.assert_allclose(
-        opened.mean_log_rows[DUMMY.name], opened.index.rows[0], rtol=1e-6
-    )
+    np.testing.assert_allclose(opened.mean_log_rows[DUMMY.name], opened.index.rows[0], rtol=1e-6)
 
 
 def test_a_clip_without_a_profile_of_the_matchers_model_waits_for_it(make_clip, library):
@@ -111,7 +109,7 @@ def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
     clip = make_clip(q(1))
     assert library(both).size == 0
     give_heard_profile(clip, sounds(1))
-    assert library(both).index.rows.shape == (1, 7 + 1 + 5 + 1)
+    assert library(both).index.rows.shape == (1, 7 + 1 + 5 + 2)
 
 
 def test_a_clip_joins_a_matcher_over_two_spaces_with_its_last_profile(make_clip, library):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -21,7 +23,7 @@ SECONDS = (0.6, 3.0, 7.3, 12.0)
 def waveforms(tmp_path):
     """Four recordings, each decoded once for both models; by sample rate."""
     rng = np.random.default_rng(4)
-    by_rate = {8_000: [], 4_000: []}
+    by_rate: dict[int, list[Path]] = {8_000: [], 4_000: []}
     for i, seconds in enumerate(SECONDS):
         count = round(seconds * 8_000)
         swept = np.sin(2 * np.pi * np.cumsum(np.linspace(100, 500 * (i + 1), count)) / 8_000)

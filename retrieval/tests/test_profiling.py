@@ -204,9 +204,10 @@ def test_a_group_is_stored_whole_or_not_at_all(import_tones, describe, monkeypat
         assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 2
         raise OSError("the disk is full")
 
-    with monkeypatch.context() as failing, pytest.raises(OSError, match="disk is full"):
+    with monkeypatch.context() as failing:
         failing.setattr(profiling, "describe_clips", fail)
-        describe()
+        with pytest.raises(OSError, match="disk is full"):
+            describe()
     assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
     assert Library.objects.get().snapshot == snapshot
     assert describe().profiled == 2
@@ -248,9 +249,7 @@ def test_a_library_of_which_nothing_can_be_read_comes_to_an_end(import_tones, de
     assert Library.objects.get().snapshot == snapshot
 
 
-def test_a_fault_of_the_decoder_costs_only_its_recording(
-    import_tones, describe, pool, monkeypatch
-):
+def test_a_fault_of_the_decoder_costs_only_its_recording(import_tones, describe, pool, monkeypatch):
     """As in an import: the others are not to suffer."""
     bad, good = import_tones(200, 600)
     submit = pool.submit_recording
@@ -401,7 +400,7 @@ def test_missing_profiles_wake_the_ingest_worker_after_the_commit(
 ):
     """Of the real spaces neither knows this recording."""
     import_tones(200)
-    sent = []
+    sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     with django_capture_on_commit_callbacks(execute=True):
         assert submission.submit_missing_profiles() == len(all_spaces())
@@ -448,13 +447,11 @@ def test_a_long_one_is_worked_off_in_slices(import_tones, work, monkeypatch):
 
 def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkeypatch):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
-    sent = []
+    sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     import_tones(200, 600)
     (owed,) = owe_profiles([DUMMY_HEARD])
-    LibraryProfiling.objects.update(
-        created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z"
-    )
+    LibraryProfiling.objects.update(created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z")
     assert work(owed, slice_s=0.0).woken_at is None
     assert submission.wake_overdue() == 1
     assert sent == [owed.pk]

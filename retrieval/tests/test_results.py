@@ -63,7 +63,7 @@ def find(site, client, tmp_path, index_directory):
             load_matcher=small_matchers().__getitem__,
             compared=compared,
         )
-        scene = Scene.objects.order_by("-created_at").first()
+        scene = Scene.objects.latest("created_at")
         find_sounds(scene.pk, finder=finder, worker="w")
         return Scene.objects.select_related("run").get(pk=scene.pk)
 

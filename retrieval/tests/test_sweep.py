@@ -125,7 +125,7 @@ def test_it_ends_when_told(swept, monkeypatch, handlers, number, when):
 @pytest.fixture
 def wake_ups(monkeypatch):
     """What was sent to the ingest workers."""
-    sent = []
+    sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     yield sent
     connection.close()  # gives up the lock

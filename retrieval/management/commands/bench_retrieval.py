@@ -59,6 +59,8 @@ class Command(BaseCommand):
     def _measure(self, names: list[str]) -> BenchReport:
         truth = load_truth()
         recordings = [Recording(*facts) for facts in searchable_recordings()]
+        if not recordings:
+            raise CommandError("the library holds no recordings [library_empty]")
         scenes = self._scenes(truth)
         rankings = {}
         for name in names:

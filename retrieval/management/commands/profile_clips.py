@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from retrieval.management.guards import require_migrated_database
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.listening import Listener, listeners_for
-from retrieval.services.profiling import ProfilingReport, profile_clips
+from retrieval.services.profiling import ProfilingReport, forget_failures, profile_clips
 
 _NICENESS = 10  # a site on the same machine goes first
 
@@ -31,9 +32,19 @@ class Command(BaseCommand):
         "the background; this is for those who would rather wait."
     )
 
-    def handle(self, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the command's arguments."""
+        parser.add_argument(
+            "--retry-failed",
+            action="store_true",
+            help="try those again that could not be described before",
+        )
+
+    def handle(self, *, retry_failed: bool, **options: Any) -> None:
         """Go through the spaces; say what was done."""
         require_migrated_database()
+        if retry_failed:
+            forget_failures(all_spaces())
         os.nice(_NICENESS)
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
         try:

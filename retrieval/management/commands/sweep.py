@@ -29,6 +29,8 @@ class Command(BaseCommand):
         "delete photos whose time is over."
     )
 
+    _profiles_checked_at: float | None = None
+
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument("--every", type=float, default=30.0, help="seconds between rounds")
@@ -38,7 +40,6 @@ class Command(BaseCommand):
         """Sweep until told to stop; of several sweepers one works, the others wait."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave)
-        self._profiles_checked_at: float | None = None
         while True:
             self._round()
             if once:
@@ -63,9 +64,9 @@ class Command(BaseCommand):
         """Have missing profiles made, now and then: only a new program can lack any."""
         now = time.monotonic()
         if self._profiles_checked_at is None or now - self._profiles_checked_at > _PROFILES_EVERY_S:
-            self._profiles_checked_at = now
             for _ in range(submit_missing_profiles()):
                 logger.info("recordings lack profiles of this program's models: making them")
+            self._profiles_checked_at = now
 
 
 def _leave(*_: object) -> None:

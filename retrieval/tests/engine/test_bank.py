@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.bank import Bank, Moments, classes_bank
@@ -43,6 +43,7 @@ def test_nothing_is_lost_where_all_photos_lie_close_together(rng):
     np.testing.assert_allclose(moments.covariance, expected, atol=1e-6 * expected.max())
 
 
+@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(2, 30), st.integers(0, 2**32 - 1))
 def test_no_photo_need_be_kept_to_judge_a_score(photo_count, classes, seed):
     rng = np.random.default_rng(seed)

@@ -235,7 +235,7 @@ def test_a_table_has_every_class_in_order():
 
 
 def test_an_entry_checks_itself():
-    with pytest.raises(VocabularyError, match="weights sum to 0.5"):
+    with pytest.raises(VocabularyError, match=r"weights sum to 0\.5"):
         HeardEntry(SEEN[0], (sound("Wind", 0.5),), Scenery.SEA, Origin.NATURAL)
     with pytest.raises(VocabularyError, match="says nothing, yet shows 'sea'"):
         HeardEntry(SEEN[0], (), Scenery.SEA, Origin.NATURAL)
@@ -273,6 +273,15 @@ def test_the_version_stands_for_classes_sounds_and_weights():
     versions = {parsed(heard=heard).version for heard in others}
     assert len(versions) == len(others)
     assert version not in versions
+
+
+def test_the_same_sounds_at_another_class_are_another_version():
+    """Two tables in which each sound comes as often, and in the same order."""
+    scenery = [line.replace("mountain-and-snow", "no-scene") for line in SCENERY]
+    tie_speaks = [*HEARD[:2], "n2,alp,,,nothing", "n3,tie,Speech,1,an office"]
+    alp_speaks = [*HEARD[:2], "n2,alp,Speech,1,a guide", "n3,tie,,,nothing"]
+    one, other = (parsed(heard, scenery) for heard in (tie_speaks, alp_speaks))
+    assert one.version != other.version
 
 
 def test_a_better_reason_is_no_other_version():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.hearing import Hearing, loudest_of_moments
@@ -42,6 +42,7 @@ def test_a_recording_is_divided_into_as_many_moments_as_come_nearest(windows, ho
     assert len(found.windows) == len(found.starts_s) == moments
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.floats(0.1, 3), st.floats(0.5, 30))
 def test_moments_take_every_window_once_and_are_of_equal_length(count, hop_s, moment_s):
     given_windows = hearing(count, hop_s=hop_s)

@@ -336,7 +336,8 @@ def test_a_photo_is_looked_at_in_its_centre_at_both_ends_and_as_a_whole(size):
 
     views = photo_views(photo, 224)
 
-    assert (views.shape, views.dtype) == ((4, 224, 224, 3), np.uint8)
+    assert views.shape == (4, 224, 224, 3)
+    assert views.dtype == np.uint8
     assert np.array_equal(views[0], centre_square(photo, 224))
     assert np.array_equal(views[1], scaled(pixels[:edge, :edge]))
     assert np.array_equal(views[2], scaled(pixels[-edge:, -edge:]))

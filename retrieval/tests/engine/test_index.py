@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,11 @@ def rows(*clip_ids):
 
 def row(columns=3, logs=(-1.0, -1.0), **fields):
     """One entry, right in all but what a test changes."""
-    values = {"clip_id": 7, "row": np.zeros(columns, np.float32), "logs": np.array(logs)}
+    values: dict[str, Any] = {
+        "clip_id": 7,
+        "row": np.zeros(columns, np.float32),
+        "logs": np.array(logs),
+    }
     return IndexRow(**values | fields)
 
 

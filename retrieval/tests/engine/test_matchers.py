@@ -9,7 +9,7 @@ from scipy.special import rel_entr
 from retrieval.engine.bank import Bank, Moments
 from retrieval.engine.distributions import Distribution
 from retrieval.engine.errors import EngineError, SpaceMismatchError
-from retrieval.engine.heard_there import Origin, load_heard_there
+from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.labels import load_vocabulary
 from retrieval.engine.matchers import (
     MATCHERS,
@@ -23,52 +23,23 @@ from retrieval.engine.matchers import (
 )
 from retrieval.engine.spaces import heard, objects
 from retrieval.engine.strength import Strength
+from retrieval.tests.engine.matching import (
+    expected_score,
+    expected_standard,
+    random_clip,
+    random_recording,
+    random_scene,
+    scene_of,
+    score,
+    seen,
+    sounding,
+)
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_MATCHER, dummy_ear_matcher
-
-TELLING_THINGS = [0, 1, 2, 3, 4, 6]  # of DUMMY: class 5 says nothing
-NATURAL_THINGS = [0, 1, 2, 4, 5, 6]  # class 3 is people's
 
 
 @pytest.fixture
 def paper_like(space):
     return paper() if space.name == "objects" else DUMMY_MATCHER
-
-
-def scene_of(matcher, views):
-    return {space.name: space.scene_profile(views) for space in matcher.spaces}
-
-
-def seen(*things, share=1.0):
-    """One view of DUMMY's classes: `share` on the first thing, the rest on the second."""
-    view = np.zeros(len(DUMMY))
-    view[things[0]] = share
-    view[things[-1]] += 1 - share
-    return view[np.newaxis]
-
-
-def random_scene(rng, matcher):
-    things = matcher.spaces[0]
-    return scene_of(matcher, rng.dirichlet(np.full(len(things), 0.2), size=3))
-
-
-def random_clip(rng, matcher):
-    clip = {}
-    for space in matcher.spaces:
-        answers = rng.dirichlet(np.full(len(space), 0.2), size=2)
-        clip[space.name] = space.clip_profile(answers)
-    return clip
-
-
-def sounding(**scores):
-    """Return the profile of a recording by DUMMY_HEARD's names, without smoothing."""
-    values = np.full(len(DUMMY_HEARD), 1e-6)
-    for name, score in scores.items():
-        values[DUMMY_HEARD.vocabulary.by_name(name).index] = score
-    return Distribution(values / values.sum())
-
-
-def score(matcher, scene, clip):
-    return float(matcher.row(clip).astype(np.float64) @ matcher.query(scene))
 
 
 # --- the paper's ---------------------------------------------------------------------------
@@ -79,7 +50,8 @@ def test_the_papers_numbers_are_photo_and_logarithm_to_the_last_bit(space, paper
 
     query, row = paper_like.query(scene), paper_like.row(clip)
 
-    assert (query.dtype, row.dtype) == (np.float64, np.float32)
+    assert query.dtype == np.float64
+    assert row.dtype == np.float32
     assert query.shape == row.shape == (len(space),) == (paper_like.columns,)
     assert np.array_equal(query, scene[space.name].values)
     assert np.array_equal(row, np.log(clip[space.name].values).astype(np.float32))
@@ -143,45 +115,26 @@ def test_the_papers_strength_is_the_standard_score_against_the_bank(shift, stren
 # --- by sounds -----------------------------------------------------------------------------
 
 
-def expected_score(matcher, scene, clip):
-    """Compute the formula of `EarMatcher` from the profiles and the table's entries."""
-    things, sounds = matcher.spaces
-    entries = sounds.table.entries
-    p, t = scene[things.name].values, scene[sounds.name].values
-    log_things, q = np.log(clip[things.name].values), clip[sounds.name].values
-    named = [label.name for label in sounds.vocabulary]
-    m = sum(share for share, entry in zip(p, entries, strict=True) if entry.sounds)
-    w = matcher.things_always + matcher.things_when_mute * (1 - m)
-    alone = [log_things[i] for i in range(len(things))]  # each class once: a photo of it scores so
-    natural = sum(
-        share for share, entry in zip(p, entries, strict=True) if entry.origin == Origin.NATURAL
-    )
-    speech = [i for i, name in enumerate(named) if name in SPEECH]
-    people = [i for i, name in enumerate(named) if name in SPEECH or name in PEOPLE]
-    u = natural * max(0.0, 1 - sum(t[people]) / PEOPLE_SHARE)
-    return (
-        m * (t @ np.log(q))
-        + w * (p @ log_things - np.mean(alone)) / np.std(alone)
-        - matcher.speech_penalty * sum(q[speech]) * u
-    )
-
-
 def some_matcher(kind):
     if kind in MATCHERS:
         return matcher_named(kind)
     always, mute = {"always": (0.7, 0.0), "mute": (0.0, 0.4), "both": (0.2, 0.5)}[kind]
-    return dummy_ear_matcher(things_always=always, things_when_mute=mute, speech_penalty=2.5)
+    return dummy_ear_matcher(
+        things_always=always, things_when_mute=mute, speech_penalty=2.5, oddness_penalty=0.7
+    )
 
 
 @pytest.mark.parametrize("kind", ["always", "mute", "both", "heard", "fused"])
 def test_the_score_is_the_formula_computed_from_the_profiles(kind, rng):
     matcher = some_matcher(kind)
     scenes = [random_scene(rng, matcher) for _ in range(6)]
-    clips = [random_clip(rng, matcher) for _ in range(6)]
+    recordings = [random_recording(rng, matcher) for _ in range(6)]
 
-    found = [[score(matcher, scene, clip) for clip in clips] for scene in scenes]
+    found = [[score(matcher, scene, clip) for clip, _ in recordings] for scene in scenes]
 
-    expected = [[expected_score(matcher, scene, clip) for clip in clips] for scene in scenes]
+    expected = [
+        [expected_score(matcher, scene, *recording) for recording in recordings] for scene in scenes
+    ]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert np.ptp(expected, axis=1).min() > 0.01  # the clips are told apart by more than that
 
@@ -190,10 +143,11 @@ def test_both_sides_have_the_stated_length_and_precision(rng):
     matcher = dummy_ear_matcher()
     query = matcher.query(random_scene(rng, matcher))
     row = matcher.row(random_clip(rng, matcher))
-    assert matcher.columns == 7 + 1 + 5 + 1
-    assert query.shape == row.shape == (14,)
-    assert (query.dtype, row.dtype) == (np.float64, np.float32)
-    assert matcher_named("fused").columns == 1000 + 1 + 521 + 1
+    assert matcher.columns == 7 + 1 + 5 + 2
+    assert query.shape == row.shape == (15,)
+    assert query.dtype == np.float64
+    assert row.dtype == np.float32
+    assert matcher_named("fused").columns == 1000 + 1 + 521 + 2
 
 
 def test_things_are_standardised_over_the_photos_of_the_bank(rng):
@@ -202,7 +156,7 @@ def test_things_are_standardised_over_the_photos_of_the_bank(rng):
     bank = Bank("photos-1", load=lambda: {"dummy": Moments.of(photos)})
     matcher = EarMatcher(
         "ear", things=DUMMY, sounds=DUMMY_HEARD, bank=bank,
-        things_always=1.0, things_when_mute=0.0, speech_penalty=0.0,
+        things_always=1.0, things_when_mute=0.0, speech_penalty=0.0, oddness_penalty=0.0,
     )  # fmt: skip
     clip, mute = random_clip(rng, matcher), seen(5)
 
@@ -214,7 +168,9 @@ def test_things_are_standardised_over_the_photos_of_the_bank(rng):
 
 def test_weights_change_the_photos_side_alone(rng):
     one = dummy_ear_matcher(things_always=0.3, things_when_mute=0.0, speech_penalty=3.0)
-    other = dummy_ear_matcher(things_always=0.0, things_when_mute=0.9, speech_penalty=0.0)
+    other = dummy_ear_matcher(
+        things_always=0.0, things_when_mute=0.9, speech_penalty=0.0, oddness_penalty=0.0
+    )
     scene = random_scene(rng, one)
     assert one.rows_version == other.rows_version
     for clip in (random_clip(rng, one) for _ in range(5)):
@@ -235,11 +191,19 @@ def test_rows_over_another_bank_are_others(rng):
     other = EarMatcher(
         "ear", things=DUMMY, sounds=DUMMY_HEARD,
         bank=Bank("photos-1", load=lambda: {"dummy": Moments.of(photos)}),
-        things_always=0.3, things_when_mute=0.0, speech_penalty=3.0,
+        things_always=0.3, things_when_mute=0.0, speech_penalty=3.0, oddness_penalty=0.08,
     )  # fmt: skip
     clip = random_clip(rng, matcher)
     assert other.rows_version != matcher.rows_version
     assert not np.array_equal(other.row(clip), matcher.row(clip))
+
+
+def test_rows_over_another_table_are_others_even_with_the_same_bank():
+    bank = Bank("photos-7", load=dict)
+    own = load_heard_there()
+    table = own.with_sounds({"n01440764": own.entry("n02692877").sounds})
+    one, other = (matcher_named("fused", table=each, bank=bank) for each in (own, table))
+    assert one.rows_version != other.rows_version
 
 
 def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
@@ -247,7 +211,9 @@ def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
     mute = scene_of(matcher, seen(5))
     clips = [random_clip(rng, matcher) for _ in range(8)]
 
-    without_penalty = dummy_ear_matcher(things_always=0.0, things_when_mute=0.3, speech_penalty=0.0)
+    without_penalty = dummy_ear_matcher(
+        things_always=0.0, things_when_mute=0.3, speech_penalty=0.0, oddness_penalty=0.0
+    )
     scores = [score(without_penalty, mute, clip) for clip in clips]
 
     assert matcher.telling_share(mute) == 0
@@ -257,7 +223,9 @@ def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
 
 
 def test_a_photo_that_says_all_by_sounds_does_not_lean_on_its_things(rng):
-    matcher = dummy_ear_matcher(things_always=0.0, things_when_mute=0.3, speech_penalty=0.0)
+    matcher = dummy_ear_matcher(
+        things_always=0.0, things_when_mute=0.3, speech_penalty=0.0, oddness_penalty=0.0
+    )
     sea = scene_of(matcher, seen(0))
     for clip in (random_clip(rng, matcher) for _ in range(8)):
         log_q = np.log(clip["dummy-heard"].values)
@@ -322,19 +290,58 @@ def test_speech_and_people_are_names_of_the_vocabulary():
     assert not SPEECH & PEOPLE
 
 
+# --- oddness -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scores", "oddness"),  # waves, wind, speech, birds, chatter; birds are heard the most
+    [
+        ([0.0, 0.0, 0.0, 0.9, 0.0], 0.0),
+        ([0.0, 0.0, 0.5, 0.0, 0.0], 0.5 * np.log((2.3 / 6 + 0.001) / (0.4 / 6 + 0.001))),
+        ([0.0, 1.0, 0.0, 0.7, 0.0], np.log((2.3 / 6 + 0.001) / (1.5 / 6 + 0.001))),
+        (
+            [0.2, 0.0, 0.0, 0.0, 1.0],
+            0.2 * np.log((2.3 / 6 + 0.001) / (1.2 / 6 + 0.001))
+            + np.log((2.3 / 6 + 0.001) / (0.6 / 6 + 0.001)),
+        ),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], 0.0),
+    ],
+)
+def test_oddness_is_how_little_the_sounds_belong_to_any_place(scores, oddness):
+    matcher = dummy_ear_matcher()
+    profile = DUMMY_HEARD.clip_profile(np.array(scores))
+    assert matcher.oddness(profile) == pytest.approx(oddness, abs=1e-12)
+
+
+@pytest.mark.parametrize("view", [seen(0), seen(3), seen(5)])
+def test_oddness_costs_the_same_at_every_place(view):
+    on, off = (dummy_ear_matcher(oddness_penalty=kappa) for kappa in (0.5, 0.0))
+    clip = {
+        "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
+        "dummy-heard": DUMMY_HEARD.clip_profile(np.array([0.4, 0.0, 0.8, 0.0, 0.1])),
+    }
+    scene = scene_of(on, view)
+    odd = on.oddness(clip["dummy-heard"])
+    assert odd > 1
+    assert score(off, scene, clip) - score(on, scene, clip) == pytest.approx(0.5 * odd, abs=1e-6)
+
+
+def test_guns_are_odder_than_birds_and_general_words_are_not_odd_at_all():
+    matcher, sounds = matcher_named("fused"), heard()
+    assert isinstance(matcher, EarMatcher)
+
+    def oddness(name):
+        scores = np.zeros(521)
+        scores[sounds.vocabulary.by_name(name).index] = 0.9
+        return matcher.oddness(sounds.clip_profile(scores))
+
+    birds = oddness("Bird vocalization, bird call, bird song")
+    assert 0 <= birds < 1 < oddness("Machine gun")
+    assert oddness("Wind") < oddness("Purr")
+    assert oddness("Animal") == oddness("Field recording") == pytest.approx(0)
+
+
 # --- judgement -----------------------------------------------------------------------------
-
-
-def expected_standard(matcher, scene, clip):
-    """Score the photo and every telling class alone among sounds: mean and deviation by hand."""
-    sounds = matcher.spaces[1]
-    log_q = np.log(clip[sounds.name].values)
-    bank = [
-        sounds.scene_profile(one[np.newaxis]).values @ log_q
-        for one, entry in zip(np.eye(len(sounds.table.entries)), sounds.table.entries, strict=True)
-        if entry.sounds
-    ]
-    return (scene[sounds.name].values @ log_q - np.mean(bank)) / np.std(bank)
 
 
 @pytest.mark.parametrize("kind", ["both", "fused"])
@@ -410,7 +417,7 @@ def test_what_fits_everything_is_no_match_however_much_it_explains(above, streng
     moments = {"dummy-heard": Moments(mean, covariance)}
     matcher = EarMatcher(
         "ear", things=DUMMY, sounds=DUMMY_HEARD, bank=Bank("by-hand", load=lambda: moments),
-        things_always=0.3, things_when_mute=0.0, speech_penalty=3.0,
+        things_always=0.3, things_when_mute=0.0, speech_penalty=3.0, oddness_penalty=0.08,
     )  # fmt: skip
     clip = {
         "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
@@ -480,6 +487,22 @@ def test_matchers_are_found_by_name():
     ) as caught:
         matcher_named("magic")
     assert caught.value.code == "matcher_unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"), [("heard", (0.0, 0.3, 3.0, 0.08)), ("fused", (0.3, 0.0, 3.0, 0.08))]
+)
+def test_version_1_is_these_weights(name, weights):
+    """Stored matches name the version alone: other weights need another one."""
+    matcher = matcher_named(name)
+    assert isinstance(matcher, EarMatcher)
+    assert matcher.version == 1
+    assert weights == (
+        matcher.things_always,
+        matcher.things_when_mute,
+        matcher.speech_penalty,
+        matcher.oddness_penalty,
+    )
 
 
 def test_a_matcher_knows_what_made_its_profiles():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -142,6 +142,7 @@ def test_a_recording_in_which_nothing_is_heard_is_flat():
     np.testing.assert_allclose(profile.values, np.full(5, 0.2), rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(scores_of_a_recording)
 def test_smoothing_never_leaves_a_sound_at_zero(scores):
     space = heard()
@@ -150,11 +151,37 @@ def test_smoothing_never_leaves_a_sound_at_zero(scores):
     assert np.isfinite(space.log_row(profile)).all()
 
 
+@settings(deadline=None)
 @given(scores_of_a_recording)
 def test_smoothing_keeps_the_order_of_the_sounds(scores):
     means = scores.astype(np.float64).mean(axis=0)
     values = heard().clip_profile(scores).values
     assert (np.diff(values[np.argsort(means, kind="stable")]) >= -1e-15).all()
+
+
+@settings(deadline=None)
+@given(scores_of_a_recording, st.integers(0, 520))
+def test_the_scores_are_found_again_from_the_profile(scores, silent):
+    """One of the sounds at least is not there at all, as in any recording."""
+    scores[:, silent] = 0
+    space = heard()
+    found = space.scores(space.clip_profile(scores))
+    np.testing.assert_allclose(found, scores.astype(np.float64).mean(axis=0), atol=1e-9)
+
+
+@settings(deadline=None)
+@given(scores_of_a_recording)
+def test_scores_found_again_are_scores_and_never_too_high(scores):
+    found = heard().scores(heard().clip_profile(scores))
+    assert found.min() == pytest.approx(0, abs=1e-12)
+    assert 0 <= found.min() <= found.max() <= 1
+    assert (found <= scores.astype(np.float64).mean(axis=0) + 1e-9).all()
+
+
+def test_scores_are_found_in_their_own_space_alone(rng):
+    things = objects()
+    with pytest.raises(SpaceMismatchError, match="'heard' has 521 classes, got 1000"):
+        heard().scores(things.clip_profile(rng.dirichlet(np.ones(1000))))
 
 
 def test_a_recording_is_remembered_by_the_loudest_of_its_moments(rng):
@@ -176,7 +203,7 @@ def test_scores_of_another_vocabulary_are_refused():
 def test_scores_that_are_none_are_refused(bad):
     with (
         np.errstate(invalid="ignore"),
-        pytest.raises(InvalidDistributionError, match="finite|negative"),
+        pytest.raises(InvalidDistributionError, match=r"finite|negative"),
     ):
         DUMMY_HEARD.clip_profile(np.array([bad, 0.1, 0.1, 0.1, 0.1]))
 

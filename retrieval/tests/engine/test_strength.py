@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 from scipy.stats import entropy
@@ -95,6 +95,7 @@ def test_by_things_the_standard_score_decides(standard, strength):
     assert strength_by_things(standard=standard) is strength
 
 
+@settings(deadline=None)
 @given(*[st.floats(-3, 5)] * 4)
 def test_a_better_match_is_never_called_weaker(explained, more, standard, higher):
     def place(strength):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.distributions import Distribution
@@ -70,6 +70,7 @@ def test_nothing_ranked_nothing_grouped():
     assert group_takes([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=30))
 def test_no_take_is_lost_and_the_order_stays(sources):
     takes = [take(number, source) for number, source in enumerate(sources)]

@@ -44,7 +44,7 @@ def random_arrays(rng: np.random.Generator) -> dict[str, np.ndarray]:
     for name in list(arrays):
         kernel = arrays[name]
         outputs = kernel.shape[2] if kernel.shape[3] == 1 else kernel.shape[3]
-        arrays[name.replace("kernel", "bias")] = rng.normal(0, 0.1, outputs)
+        arrays[name.replace("kernel", "bias")] = rng.normal(0, 0.1, (outputs,))
     arrays["dense.kernel"] = rng.normal(0, 0.1, (channels, CLASSES))
     arrays["dense.bias"] = rng.normal(0, 0.1, CLASSES)
     return {name: array.astype(np.float32) for name, array in arrays.items()}
@@ -86,7 +86,8 @@ def by_hand(arrays: dict[str, np.ndarray], patch: np.ndarray) -> np.ndarray:
     for number, (stride, _) in enumerate(PUBLISHED_BLOCKS):
         signal = layer(signal, 2 * number + 1, stride, depthwise=True)
         signal = layer(signal, 2 * number + 2, 1, depthwise=False)
-    return signal.mean(axis=(0, 1)) @ wide["dense.kernel"] + wide["dense.bias"]
+    scores: np.ndarray = signal.mean(axis=(0, 1)) @ wide["dense.kernel"] + wide["dense.bias"]
+    return scores
 
 
 def test_the_network_computes_what_the_paper_says(rng):
