@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.windows import Windowing
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD
+from retrieval.services.matching import SoundFinder
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_MATCHER
 
 
 class DummyEar:
@@ -74,4 +75,15 @@ def dummy_registry(tmp_path) -> ModelRegistry:
             DUMMY.audio_model: lambda _: DummyEar(),
             DUMMY_HEARD.audio_classifier: lambda _: DummySounds(),
         },
+    )
+
+
+def dummy_finder(tmp_path, index_directory) -> SoundFinder:
+    """Return a finder by seven things, with nothing to compare."""
+    return SoundFinder(
+        "dummy",
+        registry=dummy_registry(tmp_path),
+        index_directory=index_directory,
+        load_matcher=lambda _name: DUMMY_MATCHER,
+        compared=(),
     )

@@ -23,10 +23,8 @@ from retrieval.models import (
 )
 from retrieval.services.deletion import delete_scene, expire_scenes, remove_discarded_files
 from retrieval.services.jobs import StaleClaimError
-from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
-from retrieval.tests.factories import DUMMY_MATCHER
-from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import accepted
 
 pytestmark = pytest.mark.django_db
@@ -46,9 +44,7 @@ def age(scene, **difference):
 
 @pytest.fixture
 def finder(tmp_path, index_directory, media_root):
-    return SoundFinder(
-        DUMMY_MATCHER, registry=dummy_registry(tmp_path), index_directory=index_directory
-    )
+    return dummy_finder(tmp_path, index_directory)
 
 
 @pytest.fixture

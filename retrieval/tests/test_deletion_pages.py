@@ -9,9 +9,9 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
-from retrieval import photo_pool, tasks
-from retrieval.engine import matchers
+from retrieval import photo_pool, submission, tasks
 from retrieval.models import DeletedScene, JobState, Scene
+from retrieval.selectors import results
 from retrieval.services.deletion import expire_scenes
 from retrieval.tests.factories import DUMMY_MATCHER
 from retrieval.tests.photos import png
@@ -31,7 +31,8 @@ def close_pool():
 @pytest.fixture(autouse=True)
 def site(settings, monkeypatch, media_root):
     settings.SOUNDSCAPE_MATCHER = "dummy"
-    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+        monkeypatch.setattr(module, name, lambda _name: DUMMY_MATCHER)
     monkeypatch.setattr(pages, "worker_alive", lambda: True)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
 

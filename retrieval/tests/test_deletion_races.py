@@ -13,10 +13,8 @@ from django.db import connection, transaction
 from retrieval.content_locks import lock_alone, share_lock
 from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene
 from retrieval.services.deletion import delete_scene
-from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
-from retrieval.tests.factories import DUMMY_MATCHER
-from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import accepted
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -41,9 +39,7 @@ def elsewhere():
 @pytest.fixture
 def finder(tmp_path, index_directory, media_root, make_clip):
     make_clip(np.full(7, 1 / 7))
-    return SoundFinder(
-        DUMMY_MATCHER, registry=dummy_registry(tmp_path), index_directory=index_directory
-    )
+    return dummy_finder(tmp_path, index_directory)
 
 
 def whole(scene):

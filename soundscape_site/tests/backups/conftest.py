@@ -9,9 +9,8 @@ import pytest
 
 from accounts.models import AuditEntry, User
 from retrieval import media
-from retrieval.services.matching import SoundFinder
-from retrieval.tests.factories import DUMMY_MATCHER, ClipFactory
-from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.factories import ClipFactory
+from retrieval.tests.fakes import dummy_finder
 from soundscape_site.tests.backups.places import Place
 
 
@@ -35,11 +34,7 @@ def site(settings, tmp_path, transactional_db):
 
 @pytest.fixture
 def finder(site, tmp_path, settings):
-    return SoundFinder(
-        DUMMY_MATCHER,
-        registry=dummy_registry(tmp_path),
-        index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
-    )
+    return dummy_finder(tmp_path, settings.SOUNDSCAPE_INDEX_DIRECTORY)
 
 
 @pytest.fixture
