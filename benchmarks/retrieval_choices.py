@@ -20,29 +20,31 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrieval.benchmark import TRUTH_FOLDER, load_truth
-from retrieval.engine.bank import Moments
+from retrieval.engine.bank import ClassMoments, Moments
 from retrieval.engine.evaluation import MEASURES, Grade, measure
 from retrieval.engine.heard_there import load_heard_there
+from retrieval.engine.hearing import Hearing
 from retrieval.engine.images import photo_views
 from retrieval.engine.labels import load_vocabulary
 from retrieval.engine.matchers import (
     LEAST_ANYWHERE,
+    MOST_ODDNESS,
     ODDNESS_PENALTY,
     PEOPLE,
     PEOPLE_SHARE,
-    SPEECH,
     SPEECH_PENALTY,
 )
 from retrieval.engine.mobilenet import MobileNetClassifier
 from retrieval.engine.soundnet import SoundNetClassifier
-from retrieval.engine.sounds import TOO_GENERAL
+from retrieval.engine.sounds import SPEECH, TOO_GENERAL
+from retrieval.engine.spaces import heard as heard_space
 from retrieval.engine.strength import Strength, strength_by_sounds
-from retrieval.engine.yamnet import YamnetClassifier
+from retrieval.engine.yamnet import HOP_SAMPLES, SAMPLE_RATE_HZ, YamnetClassifier
 from soundscape_site.settings.paths import SHARED_DIR, VAR_DIR
 
 Array = NDArray[np.float64]
 
-HOPS_PER_MOMENT = 10  # of 0.4875 s
+HOP_S = HOP_SAMPLES / SAMPLE_RATE_HZ
 ENTROPY_FLOOR = 1e-12
 
 
@@ -61,6 +63,9 @@ class Recipe:
     reverse: float = 0.0
     independent: bool = False
     things: float = 0.3
+    things_when_mute: float = 0.0
+    anywhere: str = "sceneries"
+    most_oddness: float = MOST_ODDNESS
     things_standardised: bool = True
     speech_penalty: float = SPEECH_PENALTY
     oddness_penalty: float = ODDNESS_PENALTY
@@ -69,7 +74,8 @@ class Recipe:
 IN_FORCE = Recipe("fused, as it is in force")
 RECIPES = (
     IN_FORCE,
-    replace(IN_FORCE, name="heard: no things beside", things=0.0),
+    replace(IN_FORCE, name="heard, as it is in force", things=0.0, things_when_mute=0.3),
+    replace(IN_FORCE, name="no things at all", things=0.0),
     replace(IN_FORCE, name="things not standardised", things_standardised=False),
     replace(IN_FORCE, name="things 0.1", things=0.1),
     replace(IN_FORCE, name="things 1", things=1.0),
@@ -95,6 +101,8 @@ RECIPES = (
     replace(IN_FORCE, name="no penalty for oddness", oddness_penalty=0.0),
     replace(IN_FORCE, name="half the penalty for oddness", oddness_penalty=ODDNESS_PENALTY / 2),
     replace(IN_FORCE, name="twice the penalty for oddness", oddness_penalty=ODDNESS_PENALTY * 2),
+    replace(IN_FORCE, name="oddness not bounded", most_oddness=np.inf),
+    replace(IN_FORCE, name="oddness over classes", anywhere="classes"),
 )
 
 
@@ -133,8 +141,8 @@ class Library:
 
 
 def _moments(scores: Array) -> Array:
-    parts = np.array_split(scores, max(1, round(len(scores) / HOPS_PER_MOMENT)))
-    return np.stack([part.max(axis=0) for part in parts])
+    hearing = Hearing(scores.astype(np.float32), [HOP_S * place for place in range(len(scores))])
+    return heard_space().remembered(hearing).windows.astype(np.float64)
 
 
 def _best_moment(scores: Array) -> Array:
@@ -156,24 +164,23 @@ def rank(recipe: Recipe, library: Library, queries: Queries) -> Array:
     """Return the score of every recording for every query."""
     table = load_heard_there()
     bank = table.weights[table.telling]
-    centre = queries.views["centre"]
     seen = queries.views[recipe.views]
     heard = seen @ table.weights
-    telling = heard.sum(axis=1, keepdims=True)
+    mass = telling = heard.sum(axis=1, keepdims=True)
     if recipe.mute == "mean":
         heard = heard + (1 - telling) * bank.mean(axis=0)
     heard = heard / heard.sum(axis=1, keepdims=True)
     scores = library.pooled(recipe.pooling)
     sounds = _sound_scores(recipe, heard, scores, Moments.of(bank))
-    things = centre @ library.log_things.T
+    things = seen @ library.log_things.T
     if recipe.things_standardised:
-        moments = Moments.of(np.eye(centre.shape[1]))
-        judged = np.array([moments.of_scores(row) for row in library.log_things])
+        judged = np.array([ClassMoments().of_scores(row) for row in library.log_things])
         things = (things - judged[:, 0]) / judged[:, 1]
-    mass = (centre @ table.telling)[:, np.newaxis]
-    penalty = recipe.speech_penalty * _deserted(heard, centre) * _speech_share(scores)
-    penalty = penalty + recipe.oddness_penalty * _oddness(scores, bank.mean(axis=0))
-    return np.asarray(mass * sounds + recipe.things * things - penalty)
+    weight = recipe.things + recipe.things_when_mute * (1 - mass)
+    penalty = recipe.speech_penalty * _deserted(heard, seen) * _speech_share(scores)
+    anywhere = table.anywhere if recipe.anywhere == "sceneries" else bank.mean(axis=0)
+    oddness = np.minimum(_oddness(scores, anywhere), recipe.most_oddness)
+    return np.asarray(mass * sounds + weight * things - penalty - recipe.oddness_penalty * oddness)
 
 
 def _sound_scores(recipe: Recipe, heard: Array, scores: Array, bank: Moments) -> Array:
@@ -196,11 +203,10 @@ def _sound_scores(recipe: Recipe, heard: Array, scores: Array, bank: Moments) ->
     return np.asarray(result)
 
 
-def _deserted(heard: Array, centre: Array) -> Array:
+def _deserted(heard: Array, seen: Array) -> Array:
     table, names = load_heard_there(), [label.name for label in load_vocabulary("audioset")]
-    natural = np.array([entry.origin.value == "natural" for entry in table.entries])
     people = heard[:, [name in SPEECH | PEOPLE for name in names]].sum(axis=1)
-    deserted = (centre @ natural) * np.maximum(0, 1 - people / PEOPLE_SHARE)
+    deserted = (seen @ table.natural) * np.maximum(0, 1 - people / PEOPLE_SHARE)
     return np.asarray(deserted[:, np.newaxis])
 
 
@@ -271,9 +277,9 @@ def strengths(library: Library, queries: Queries) -> None:
     evidence = library.pooled("moments") + IN_FORCE.smoothing / len(table.heard)
     logs = np.log(evidence / evidence.sum(axis=1, keepdims=True))
     heard = queries.views["all"] @ table.weights
-    heard = heard / heard.sum(axis=1, keepdims=True)
+    mass = heard.sum(axis=1, keepdims=True)
+    heard = heard / mass
     entropy = (heard * np.log(heard + ENTROPY_FLOOR)).sum(axis=1, keepdims=True)
-    mass = (queries.views["centre"] @ table.telling)[:, np.newaxis]
     share = mass * (1 - (entropy - heard @ logs.T) / (entropy + np.log(len(table.heard))))
     judged = np.array([Moments.of(table.weights[table.telling]).of_scores(row) for row in logs])
     standard = (heard @ logs.T - judged[:, 0]) / judged[:, 1]

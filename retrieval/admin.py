@@ -21,6 +21,7 @@ from retrieval.models import (
     ProfileFailure,
     Scene,
 )
+from retrieval.selectors.profiling import clips_without_profile
 from retrieval.services.hearing import check_override, override_sounds
 from retrieval.submission import submit_import
 
@@ -56,13 +57,13 @@ class ClipAdmin(admin.ModelAdmin):
         "removed_in",
     )
     list_filter = (FlagFilter, "license", "collection", "state")
-    search_fields = ("title", "tags", "author", "path", "sounds")
+    search_fields = ("title", "tags", "author", "path", "sound_tags")
     exclude = ("peaks",)
 
     @admin.display(description="heard in it")
     def heard_in_it(self, clip: Clip) -> str:
         """Name the sounds, surest first."""
-        return ", ".join(sound["name"] for sound in clip.sounds)
+        return ", ".join(clip.sound_tags)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
         """Leave title, tags, author and source open."""
@@ -107,7 +108,20 @@ class ImportItemAdmin(ReadOnlyAdmin, admin.ModelAdmin):
 class LibraryProfilingAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     """How far recordings are described anew."""
 
-    list_display = ("space", "model_version", "state", "failure_code", "created_at", "finished_at")
+    list_display = (
+        "space",
+        "model_version",
+        "state",
+        "left",
+        "failure_code",
+        "created_at",
+        "finished_at",
+    )
+
+    @admin.display(description="recordings left")
+    def left(self, profiling: LibraryProfiling) -> int:
+        """Count the recordings that still lack the profile."""
+        return clips_without_profile(profiling.space_id, profiling.model_version).count()
 
 
 @admin.register(ProfileFailure)
@@ -120,9 +134,13 @@ class ProfileFailureAdmin(ReadOnlyAdmin, admin.ModelAdmin):
 
 @admin.register(PhotoBank)
 class PhotoBankAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """Banks of photos; the newest is in force."""
+    """Banks of photos; the newest is in force. A bad one is deleted: then the one before is."""
 
-    list_display = ("id", "photos", "at")
+    list_display = ("id", "photos", "digest", "at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow what Django allows."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 class HeardOverrideForm(ModelForm):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,21 @@ LEAST_DEVIATION: Final = 0.01
 
 _DIGEST_DIGITS: Final = 12
 _CHUNK: Final = 500
+
+
+class ScoreMoments(Protocol):
+    """Anything that knows how recordings score over a bank's photos."""
+
+    def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
+        """Return mean and deviation of a recording's scores, from its ``log q``."""
+
+
+class ClassMoments:
+    """The moments of a bank of every class once and alone, without its large covariance."""
+
+    def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
+        """Return mean and deviation of ``log q`` over the classes: these are the scores."""
+        return float(log_row.mean()), max(float(log_row.std()), LEAST_DEVIATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,17 +119,22 @@ class Bank:
     Attributes
     ----------
     version : str
-        What it was made of, e.g. ``classes@3f2a...`` or ``photos-2``; stored with every run.
+        What it was made of, e.g. ``classes@3f2a...`` or ``photos-2@9b1c...``; stored with every
+        run.
+    versions : mapping of str to str
+        The same for each space alone, by its name: a bank of photos may know one space, and leave
+        another to the classes.
     load : callable
         Returns the moments by the name of the space. Called when a score is first judged: who
         only needs to know which bank is in force never pays for it.
     """
 
     version: str
-    load: Callable[[], Mapping[str, Moments]]
+    versions: Mapping[str, str]
+    load: Callable[[], Mapping[str, ScoreMoments]]
 
     @cached_property
-    def moments(self) -> Mapping[str, Moments]:
+    def moments(self) -> Mapping[str, ScoreMoments]:
         """The moments by the name of the space."""
         return self.load()
 
@@ -130,11 +150,13 @@ def classes_bank(spaces: Sequence[Space]) -> Bank:
     )
     return Bank(
         f"{CLASSES}@{digest.hexdigest()[:_DIGEST_DIGITS]}",
-        load=lambda: {space.name: Moments.of(_class_distributions(space)) for space in spaces},
+        versions={space.name: CLASSES for space in spaces},
+        load=lambda: {space.name: class_moments(space) for space in spaces},
     )
 
 
-def _class_distributions(space: Space) -> NDArray[np.float64]:
+def class_moments(space: Space) -> ScoreMoments:
+    """Return the moments of every class of the image model, once and alone, in a space."""
     if isinstance(space, HeardSpace):
-        return np.asarray(space.table.weights[space.table.telling])
-    return np.eye(len(space))
+        return Moments.of(space.table.weights[space.table.telling])
+    return ClassMoments()

@@ -135,6 +135,13 @@ class HeardThere:
                 f"the table has {len(self.entries)} entries, not one for each of the "
                 f"{len(self.seen)} classes of {self.seen.name!r} in their order"
             )
+        for entry in self.entries:
+            for sound in entry.sounds:
+                if self.heard[sound.label.index] != sound.label:
+                    raise VocabularyError(
+                        f"{entry.label.key} ({entry.label.name}): {sound.label.name!r} is no sound "
+                        f"of {self.heard.name!r}"
+                    )
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
@@ -152,6 +159,27 @@ class HeardThere:
         return matrix
 
     @cached_property
+    def anywhere(self) -> NDArray[np.float64]:
+        """How much of each sound one hears anywhere, float64 [shape=(classes heard,)], sum 1.
+
+        The mean over the sceneries, each the mean over its classes: ImageNet knows 118 dogs and
+        one seashore.
+        """
+        sceneries = np.array([entry.scenery.value for entry in self.entries])
+        means = [
+            self.weights[of_it].mean(axis=0)
+            for scenery in Scenery
+            if (of_it := (sceneries == scenery.value) & self.telling).any()
+        ]
+        mean: NDArray[np.float64] = np.mean(means, axis=0)
+        return mean
+
+    @cached_property
+    def natural(self) -> NDArray[np.bool_]:
+        """Which classes are seen in natural sceneries, bool [shape=(classes seen,)]."""
+        return np.array([entry.origin is Origin.NATURAL for entry in self.entries])
+
+    @cached_property
     def telling(self) -> NDArray[np.bool_]:
         """Which classes say something about the place, bool [shape=(classes seen,)]."""
         return np.array([bool(entry.sounds) for entry in self.entries])
@@ -161,6 +189,7 @@ class HeardThere:
         """Name and content of the table: stored with every profile that it helped to make."""
         digest = hashlib.sha256()
         for entry in self.entries:
+            digest.update(f"{entry.label.key}\0{entry.origin.value}\n".encode())
             for sound in sorted(entry.sounds, key=lambda sound: sound.label.key):
                 line = f"{entry.label.key}\0{sound.label.key}\0{sound.weight!r}\n"
                 digest.update(line.encode())
@@ -284,7 +313,7 @@ def _rows(
     rows = csv.DictReader(lines, strict=True)
     if tuple(rows.fieldnames or ()) != columns:
         raise VocabularyError(f"the table needs the columns {columns}, has {rows.fieldnames}")
-    for row in rows:
+    for row in _read(rows):
         if None in row or None in row.values():
             raise VocabularyError(f"line {rows.line_num} has not {len(columns)} cells: {row}")
         if seen.by_key(row["wnid"]).name != row["label"]:
@@ -293,6 +322,13 @@ def _rows(
                 f"not {row['label']!r}"
             )
         yield row
+
+
+def _read(rows: csv.DictReader[str]) -> Iterable[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise VocabularyError(f"line {rows.line_num} is no CSV: {error}") from error
 
 
 def _sound(row: Mapping[str, str], names: Mapping[str, ClassLabel]) -> Sound:

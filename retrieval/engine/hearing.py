@@ -25,7 +25,9 @@ class Hearing:
     starts_s: Sequence[float]
 
 
-def loudest_of_moments(hearing: Hearing, *, moment_s: float) -> Hearing:
+def loudest_of_moments(
+    hearing: Hearing, *, moment_s: float, lasting: Sequence[int] = ()
+) -> Hearing:
     """Return the largest score of each class within each moment of a recording.
 
     What one hears of a place is a matter of moments: a dog that barks once in five seconds is
@@ -40,6 +42,8 @@ def loudest_of_moments(hearing: Hearing, *, moment_s: float) -> Hearing:
     moment_s : float
         Length of a moment. The recording is divided into as many moments of equal length as come
         nearest to it, at least one.
+    lasting : sequence of int
+        Classes that must last for the whole of a moment: of these the smallest score counts.
 
     Returns
     -------
@@ -50,7 +54,11 @@ def loudest_of_moments(hearing: Hearing, *, moment_s: float) -> Hearing:
     hop_s = float(starts[1] - starts[0]) if len(starts) > 1 else moment_s
     count = max(1, round(len(starts) * hop_s / moment_s))
     parts = np.array_split(np.arange(len(starts)), min(count, len(starts)))
+    windows = np.stack([hearing.windows[part].max(axis=0) for part in parts])
+    of_lasting = list(lasting)
+    for row, part in zip(windows, parts, strict=True):
+        row[of_lasting] = hearing.windows[part][:, of_lasting].min(axis=0)
     return Hearing(
-        windows=np.stack([hearing.windows[part].max(axis=0) for part in parts]),
+        windows=windows,
         starts_s=[float(starts[part[0]]) for part in parts],
     )

@@ -276,8 +276,8 @@ def centre_square(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
 def photo_views(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
     """Return what the network sees of a photo: its centre, both its ends, and the whole of it.
 
-    The edges of a scenery tell where one is as much as its middle. A square photo has no ends
-    beside its centre, and gets the centre and the whole alone, which are the same then.
+    The edges of a scenery tell where one is as much as its middle. Of a square photo all of these
+    are the same, and one is enough.
 
     Parameters
     ----------
@@ -292,13 +292,18 @@ def photo_views(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
         RGB. First the centre square, as `centre_square` cuts it; then the squares at the left and
         right (or top and bottom) end; last the whole photo, squeezed into a square.
     """
+    centre = centre_square(image, side_px)
+    if image.width == image.height:
+        return centre[np.newaxis]
     edge = min(image.size)
-    views = [centre_square(image, side_px)]
-    if image.width != image.height:
-        views.append(_square(image, 0, 0, side_px))
-        views.append(_square(image, image.width - edge, image.height - edge, side_px))
-    views.append(np.asarray(image.resize((side_px, side_px), Image.Resampling.BICUBIC)))
-    return np.stack(views)
+    return np.stack(
+        [
+            centre,
+            _square(image, 0, 0, side_px),
+            _square(image, image.width - edge, image.height - edge, side_px),
+            np.asarray(image.resize((side_px, side_px), Image.Resampling.BICUBIC)),
+        ]
+    )
 
 
 def _square(image: Image.Image, left: int, top: int, side_px: int) -> NDArray[np.uint8]:

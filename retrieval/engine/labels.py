@@ -176,8 +176,17 @@ def parse_vocabulary(name: str, lines: Iterable[str]) -> Vocabulary:
             f"vocabulary {name!r} needs the columns {COLUMNS}, has {rows.fieldnames}"
         )
     labels = []
-    for row in rows:
+    for row in _read(name, rows):
         if None in row or None in row.values() or not row["index"].isdecimal():
             raise VocabularyError(f"vocabulary {name!r}: line {rows.line_num} is no class: {row}")
         labels.append(ClassLabel(index=int(row["index"]), key=row["key"], name=row["name"]))
     return Vocabulary(name=name, labels=tuple(labels))
+
+
+def _read(name: str, rows: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise VocabularyError(
+            f"vocabulary {name!r}: line {rows.line_num} is no CSV: {error}"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +10,14 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from retrieval.engine.bank import Bank, classes_bank
+from retrieval.engine.bank import LEAST_DEVIATION, Bank, classes_bank
 from retrieval.engine.distributions import Distribution
 from retrieval.engine.divergence import relative_entropy
 from retrieval.engine.errors import EngineError, SpaceMismatchError
-from retrieval.engine.heard_there import HeardThere, Origin
-from retrieval.engine.sounds import TOO_GENERAL
+from retrieval.engine.heard_there import HeardThere, load_heard_there
+from retrieval.engine.sounds import SPEECH, TOO_GENERAL
 from retrieval.engine.spaces import HeardSpace, Space, heard, objects
 from retrieval.engine.strength import (
     Strength,
@@ -85,9 +86,18 @@ class Matcher(ABC):
         """The version of each space's audio side, by the space's name."""
         return {space.name: space.audio_model for space in self.spaces}
 
-    @property
-    def told_in(self) -> Space:
-        """The space in which a match is explained."""
+    def scene(self, views: ArrayLike) -> dict[str, Distribution]:
+        """Return a photo's profiles, by the name of the space.
+
+        Parameters
+        ----------
+        views : array_like [shape=(n, classes)]
+            What the image model says of each view of the photo, the centre first.
+        """
+        return {space.name: space.scene_profile(views) for space in self.spaces}
+
+    def told_in(self, scene: Profiles) -> Space:
+        """Return the space in which a photo's matches are judged and explained."""
         return self.spaces[-1]
 
     @property
@@ -120,9 +130,6 @@ class Matcher(ABC):
             If a profile is missing or has the wrong number of classes.
         """
 
-    @abstractmethod
-    def _strength(self, scene: Profiles, *, explained: float, standard: float) -> Strength: ...
-
     def log_rows(self, clip: Profiles) -> dict[str, NDArray[np.float64]]:
         """Return ``log q`` of a recording in each space, in nats, by the space's name."""
         return {space.name: space.log_row(profile_in(clip, space)) for space in self.spaces}
@@ -133,17 +140,21 @@ class Matcher(ABC):
             space.name: relative_entropy(profile_in(scene, space), profile_in(clip, space))
             for space in self.spaces
         }
-        space = self.told_in
+        space = self.told_in(scene)
         p = profile_in(scene, space)
         log_row = space.log_row(profile_in(clip, space))
         mean, deviation = self.bank.moments[space.name].of_scores(log_row)
         standard = (float(p.values @ log_row) - mean) / deviation
-        explained = explained_share(p, divergences[space.name]) * self.telling_share(scene)
-        strength = self._strength(scene, explained=explained, standard=standard)
+        explained = explained_share(p, divergences[space.name])
+        if isinstance(space, HeardSpace):
+            explained *= self.telling_share(scene)
+            strength = strength_by_sounds(explained=explained, standard=standard)
+        else:
+            strength = strength_by_things(standard=standard)
         return Judgement(divergences, explained, standard, strength)
 
     def telling_share(self, scene: Profiles) -> float:
-        """Return the share of a photo's classes that say something in `told_in`."""
+        """Return the share of a photo's classes that say something about its sounds."""
         return 1.0
 
 
@@ -163,7 +174,7 @@ class PaperMatcher(Matcher):
     @property
     def columns(self) -> int:
         """As many as the space has classes."""
-        return len(self.told_in)
+        return len(self.spaces[0])
 
     @property
     def rows_version(self) -> str:
@@ -172,14 +183,11 @@ class PaperMatcher(Matcher):
 
     def query(self, scene: Profiles) -> NDArray[np.float64]:
         """Return the photo's distribution."""
-        return profile_in(scene, self.told_in).values
+        return profile_in(scene, self.spaces[0]).values
 
     def row(self, clip: Profiles) -> NDArray[np.float32]:
         """Return the logarithm of the recording's distribution."""
-        return self.log_rows(clip)[self.told_in.name].astype(np.float32)
-
-    def _strength(self, scene: Profiles, *, explained: float, standard: float) -> Strength:
-        return strength_by_things(standard=standard)
+        return self.log_rows(clip)[self.spaces[0].name].astype(np.float32)
 
 
 class EarMatcher(Matcher):
@@ -206,6 +214,8 @@ class EarMatcher(Matcher):
         Lambda, in nats for a recording that is all speech.
     oddness_penalty : float
         Kappa: what each nat of oddness costs.
+    anywhere : float64 [shape=(classes heard,)], optional
+        How much of each sound one hears anywhere; as `sounds.table` has it by default.
     """
 
     version = 1
@@ -221,6 +231,7 @@ class EarMatcher(Matcher):
         things_when_mute: float,
         speech_penalty: float,
         oddness_penalty: float,
+        anywhere: NDArray[np.float64] | None = None,
     ) -> None:
         super().__init__((things, sounds), bank)
         self.name = name
@@ -230,6 +241,7 @@ class EarMatcher(Matcher):
         self.things_when_mute = things_when_mute
         self.speech_penalty = speech_penalty
         self.oddness_penalty = oddness_penalty
+        self._anywhere = sounds.table.anywhere if anywhere is None else anywhere
 
     @property
     def columns(self) -> int:
@@ -238,8 +250,9 @@ class EarMatcher(Matcher):
 
     @property
     def rows_version(self) -> str:
-        """Rows depend on the bank, and on what the table says of all places together."""
-        return f"ear-v{self.version}-{self.bank.version}-{self.sounds.table.version}"
+        """Rows depend on how the bank scores things, and on what one hears anywhere."""
+        anywhere = hashlib.sha256(self._anywhere.tobytes()).hexdigest()[:_DIGEST_DIGITS]
+        return f"ear-v{self.version}-{self.bank.versions[self.things.name]}-{anywhere}"
 
     def query(self, scene: Profiles) -> NDArray[np.float64]:
         """Return both distributions weighted, the things' weight, and the penalties."""
@@ -259,6 +272,8 @@ class EarMatcher(Matcher):
         rows = self.log_rows(clip)
         log_things = rows[self.things.name]
         mean, deviation = self.bank.moments[self.things.name].of_scores(log_things)
+        if deviation <= LEAST_DEVIATION:  # it tells no photos apart: no thing speaks for it
+            log_things, mean = np.zeros_like(log_things), 0.0
         heard = profile_in(clip, self.sounds)
         speech = float(heard.values[self._speech].sum())
         return np.concatenate(
@@ -275,17 +290,16 @@ class EarMatcher(Matcher):
 
         .. math:: o = \sum_h s_h \log \frac{\max_j \pi_j}{\pi_h}
 
-        `s` are its scores, `\pi` what one hears over all classes of the table together, with a
-        floor. Birds, wind and water are at home in many places; gunfire and purring in few, and
-        a recording of them needs a photo that asks for them. Sounds in general terms do not
-        count.
+        `s` are its scores, `\pi` what one hears anywhere (`HeardThere.anywhere`), with a floor. At
+        most `MOST_ODDNESS`: what is odd in every way is no odder for one more. Birds, wind and
+        water are at home in many places; gunfire and purring in few, and a recording of them needs
+        a photo that asks for them. Sounds in general terms do not count.
         """
-        return float(self.sounds.scores(clip) @ self._oddness_of_sounds)
+        return min(MOST_ODDNESS, float(self.sounds.scores(clip) @ self._oddness_of_sounds))
 
     @cached_property
     def _oddness_of_sounds(self) -> NDArray[np.float64]:
-        table = self.sounds.table
-        anywhere = table.weights[table.telling].mean(axis=0) + LEAST_ANYWHERE
+        anywhere = self._anywhere + LEAST_ANYWHERE
         odd: NDArray[np.float64] = np.log(anywhere.max() / anywhere)
         odd[_positions(self.sounds, TOO_GENERAL)] = 0.0
         return odd
@@ -295,18 +309,15 @@ class EarMatcher(Matcher):
         seen = profile_in(scene, self.things).values
         return float(seen[self.sounds.table.telling].sum())
 
-    def _strength(self, scene: Profiles, *, explained: float, standard: float) -> Strength:
-        return strength_by_sounds(explained=explained, standard=standard)
+    def told_in(self, scene: Profiles) -> Space:
+        """Return the space of sounds, unless the photo says next to nothing of them."""
+        return self.sounds if self.telling_share(scene) >= LEAST_TELLING else self.things
 
     def _desertedness(self, scene: Profiles) -> float:
         """Return how natural a scenery is and how little of people one would hear in it, 0 to 1."""
-        natural = float(profile_in(scene, self.things).values[self._natural].sum())
+        natural = float(profile_in(scene, self.things).values[self.sounds.table.natural].sum())
         people = float(profile_in(scene, self.sounds).values[self._people].sum())
         return natural * max(0.0, 1 - people / PEOPLE_SHARE)
-
-    @cached_property
-    def _natural(self) -> NDArray[np.bool_]:
-        return np.array([entry.origin is Origin.NATURAL for entry in self.sounds.table.entries])
 
     @cached_property
     def _speech(self) -> NDArray[np.intp]:
@@ -317,9 +328,6 @@ class EarMatcher(Matcher):
         return _positions(self.sounds, SPEECH | PEOPLE)
 
 
-SPEECH: Final = frozenset(
-    {"Speech", "Child speech, kid speaking", "Conversation", "Narration, monologue"}
-)
 PEOPLE: Final = frozenset(
     {
         "Hubbub, speech noise, speech babble", "Chatter", "Crowd", "Children playing",
@@ -335,9 +343,16 @@ THINGS_BESIDE_SOUNDS: Final = 0.3
 
 SPEECH_PENALTY: Final = 3.0
 
-ODDNESS_PENALTY: Final = 0.08
+ODDNESS_PENALTY: Final = 0.07
+MOST_ODDNESS: Final = 15.0
 LEAST_ANYWHERE: Final = 1e-3
 """How much of any sound there is anywhere, at least."""
+
+
+LEAST_TELLING: Final = 0.2
+"""A photo of which less says something about sounds is judged and explained by its things."""
+
+_DIGEST_DIGITS: Final = 12
 
 
 def _positions(space: Space, names: frozenset[str]) -> NDArray[np.intp]:
@@ -390,7 +405,7 @@ def _ear(
     things_always: float,
     things_when_mute: float,
 ) -> Matcher:
-    things, sounds = objects(), heard(table)
+    things, sounds = objects(whole=True), heard(table)
     return EarMatcher(
         name,
         things=things,
@@ -400,6 +415,7 @@ def _ear(
         things_when_mute=things_when_mute,
         speech_penalty=SPEECH_PENALTY,
         oddness_penalty=ODDNESS_PENALTY,
+        anywhere=load_heard_there().anywhere,  # an override changes photos, not a library's rows
     )
 
 

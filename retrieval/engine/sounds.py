@@ -61,6 +61,11 @@ _TOLD_AS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
+SPEECH: Final = frozenset(
+    {"Speech", "Child speech, kid speaking", "Conversation", "Narration, monologue"}
+)
+
+
 class Flag(StrEnum):
     """What a librarian should know of a recording that is meant to be a place's sound."""
 
@@ -71,9 +76,7 @@ class Flag(StrEnum):
 
 
 _FLAGGED_BY: Final[Mapping[Flag, frozenset[str]]] = {
-    Flag.SPEECH: frozenset(
-        {"Speech", "Child speech, kid speaking", "Conversation", "Narration, monologue"}
-    ),
+    Flag.SPEECH: SPEECH,
     Flag.MUSIC: frozenset({"Music", "Musical instrument", "Singing"}),
     Flag.NOISE: frozenset({"Noise", "White noise", "Pink noise", "Static", "Hum", "Mains hum"}),
     Flag.SILENCE: frozenset({"Silence"}),
@@ -128,11 +131,12 @@ def describe(moments: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
         if scores[index] >= AUDIBLE_SCORE
     ]
     by_name = {label.name: scores[label.index] for label in vocabulary}
-    flags = [
-        flag
-        for flag, names in _FLAGGED_BY.items()
-        if max(by_name.get(name, 0.0) for name in names) >= _FLAGGED_SCORE
-    ]
+    flagged = {
+        flag: max(by_name.get(name, 0.0) for name in names) for flag, names in _FLAGGED_BY.items()
+    }
+    if sounds and sounds[0].score > flagged[Flag.NOISE]:
+        flagged[Flag.NOISE] = 0.0  # rain and surf are noise, too, but one knows what of
+    flags = [flag for flag, score in flagged.items() if score >= _FLAGGED_SCORE]
     return Description(tuple(sounds), tuple(flags))
 
 

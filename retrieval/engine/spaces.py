@@ -34,6 +34,9 @@ class Space:
     floor : float
         Smallest class probability of a recording before renormalisation;
         without it one impossible class would make a divergence infinite.
+    whole : bool
+        Whether all views of a photo count alike, so that the edges of a scenery count; otherwise
+        the centre alone does.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Space:
     image_model: str
     audio_model: str
     floor: float
+    whole: bool = False
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -51,7 +55,7 @@ class Space:
         return self.audio_model.partition("+")[0]
 
     def scene_profile(self, views: ArrayLike) -> Distribution:
-        """Return a photo's distribution: that of its first view, the centre.
+        """Return a photo's distribution: that of its first view, or the mean of all.
 
         Parameters
         ----------
@@ -63,7 +67,8 @@ class Space:
         SpaceMismatchError
             If it has another number of classes than the space.
         """
-        return self._checked(Distribution(np.atleast_2d(np.asarray(views))[0]))
+        seen = np.atleast_2d(np.asarray(views))
+        return self._checked(Distribution(seen.mean(axis=0) if self.whole else seen[0]))
 
     def remembered(self, hearing: Hearing) -> Hearing:
         """Return what is kept of a recording's windows: all that `clip_profile` needs."""
@@ -98,7 +103,7 @@ class Space:
         return distribution
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeardSpace(Space):
     """The space of sounds: photos are carried over to it by what one hears there.
 
@@ -132,8 +137,15 @@ class HeardSpace(Space):
         return Distribution(heard / heard.sum())
 
     def remembered(self, hearing: Hearing) -> Hearing:
-        """Return the largest scores within each moment."""
-        return loudest_of_moments(hearing, moment_s=MOMENT_S)
+        """Return the largest scores within each moment; of silence the smallest.
+
+        A moment is silent if all of it is: a pause between two barks is none.
+        """
+        return loudest_of_moments(hearing, moment_s=MOMENT_S, lasting=self._silence)
+
+    @property
+    def _silence(self) -> list[int]:
+        return [label.index for label in self.vocabulary if label.name == SILENCE]
 
     def clip_profile(self, windows: ArrayLike) -> Distribution:
         r"""Return how what is heard in a recording is shared among the sounds.
@@ -164,6 +176,9 @@ class HeardSpace(Space):
 
 
 HEARD: Final = "heard"
+SILENCE: Final = "Silence"
+VIEWS: Final = "views-4"
+"""Stands for how a photo is looked at: its centre, its ends, the whole of it."""
 
 MOMENT_S: Final = 5.0
 """A listener takes in some seconds as one impression."""
@@ -172,14 +187,21 @@ EVEN_EVIDENCE: Final = 3.0
 """In scores: a recording with three sounds heard for certain is half smoothed."""
 
 
-def objects() -> Space:
-    """Return the paper's space: ImageNet's classes, MobileNet's and SoundNet's outputs."""
+def objects(*, whole: bool = False) -> Space:
+    """Return the paper's space: ImageNet's classes, MobileNet's and SoundNet's outputs.
+
+    Parameters
+    ----------
+    whole : bool
+        Look at the whole of a photo, not at its centre alone as the paper does.
+    """
     return Space(
         name="objects",
         vocabulary=load_vocabulary("imagenet"),
-        image_model=MOBILENET_V2.model_version,
+        image_model=f"{MOBILENET_V2.model_version}{'+' + VIEWS if whole else ''}",
         audio_model=SOUNDNET_8.model_version,
         floor=1e-9,
+        whole=whole,
     )
 
 
@@ -195,9 +217,10 @@ def heard(table: HeardThere | None = None) -> HeardSpace:
     return HeardSpace(
         name=HEARD,
         vocabulary=load_vocabulary("audioset"),
-        image_model=f"{MOBILENET_V2.model_version}+{table.version}",
+        image_model=f"{MOBILENET_V2.model_version}+{VIEWS}+{table.version}",
         audio_model=f"{YAMNET.model_version}+moments-{MOMENT_S:g}s",
         floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),
+        whole=True,
         table=table,
     )
 

@@ -26,6 +26,8 @@ behind them."""
 STANDARD_FROM: Final = {Strength.WEAK: 1.0, Strength.FAIR: 2.0, Strength.STRONG: 3.0}
 """Least standard score of each strength where only things are compared, not sounds."""
 
+_ROUNDING: Final = 1e-9
+
 LEAST_STANDARD: Final = 0.5
 """Below it a recording fits this photo hardly better than any other: it is no match."""
 
@@ -52,7 +54,7 @@ def explained_share(scene: Distribution, divergence_nats: float) -> float:
     """
     p = scene.values[scene.values > 0]
     information = float(np.log(len(scene)) + (p * np.log(p)).sum())
-    return 1 - divergence_nats / information if information > 0 else 0.0
+    return 1 - divergence_nats / information if information > _ROUNDING else 0.0
 
 
 def strength_by_sounds(*, explained: float, standard: float) -> Strength:

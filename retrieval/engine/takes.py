@@ -14,6 +14,10 @@ NEARLY_IDENTICAL: Final = 0.02
 """Total variation distance up to which two profiles count as the same recording's: a re-encoded
 or slightly trimmed copy lies below, two recordings of the same place far above."""
 
+SAME_SOURCE: Final = 0.5
+"""The same where both name one source. A source may be the page of a whole collection: what sounds
+quite different is no take then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Take:
@@ -35,8 +39,8 @@ class TakeGroup:
 def group_takes(ranked: Iterable[Take]) -> list[TakeGroup]:
     """Gather takes of the same recording behind the best placed of them.
 
-    Two are takes of one recording if they name the same source, or if their profiles differ by
-    no more than `NEARLY_IDENTICAL`.
+    Each is compared with the best take of every group: it is a take of that recording if the two
+    differ by no more than `NEARLY_IDENTICAL`, or by `SAME_SOURCE` and name the same source.
 
     Parameters
     ----------
@@ -59,7 +63,6 @@ def group_takes(ranked: Iterable[Take]) -> list[TakeGroup]:
 
 
 def _same_recording(one: Take, other: Take) -> bool:
-    if one.source and one.source == other.source:
-        return True
+    named = bool(one.source) and one.source == other.source
     distance = 0.5 * float(np.abs(one.profile.values - other.profile.values).sum())
-    return distance <= NEARLY_IDENTICAL
+    return distance <= (SAME_SOURCE if named else NEARLY_IDENTICAL)

@@ -193,6 +193,12 @@ def _measures(report: BenchReport) -> Table:
     table = Table("matcher", *MEASURES, title="All photos")
     for name, measures in report.measures.items():
         table.add_row(name, *(_interval(measures.get(key)) for key in MEASURES))
+    any_measures = next(iter(report.measures.values()))
+    table.add_section()
+    table.add_row(
+        "photos",
+        *(str(any_measures[key].photos) if key in any_measures else "0" for key in MEASURES),
+    )
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,6 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from retrieval.engine.distributions import Distribution
 from retrieval.engine.labels import ClassLabel
 from retrieval.engine.matchers import Matcher
 from retrieval.engine.sounds import short_name
@@ -28,13 +26,17 @@ class PhotoReport:
     """One photo's result, with all that made it."""
 
     photo: str
-    scene: Mapping[str, Distribution]
     result: SearchResult
 
     @property
     def matcher(self) -> Matcher:
-        """Whose result it is: the one asked for, or the paper's where that has no profiles yet."""
+        """Whose result it is."""
         return self.result.matcher
+
+    @property
+    def sounds(self) -> HeardSpace | None:
+        """The matcher's space of sounds, if it has one."""
+        return next((one for one in self.matcher.spaces if isinstance(one, HeardSpace)), None)
 
 
 def as_json(report: PhotoReport) -> dict[str, Any]:
@@ -43,19 +45,16 @@ def as_json(report: PhotoReport) -> dict[str, Any]:
     ``classes`` is what the image model sees; ``would_hear``, with a matcher by sounds, what that
     comes to.
     """
-    things, told_in = report.matcher.spaces[0], report.matcher.told_in
     return {
         "photo": report.photo,
         "classes": [
             {"wnid": label.key, "label": label.name, "p": p}
-            for label, p in _largest(report, things)
+            for label, p in _largest(report, report.matcher.spaces[0])
         ],
         "would_hear": [
             {"key": label.key, "sound": short_name(label), "p": p}
-            for label, p in _largest(report, told_in)
-        ]
-        if isinstance(told_in, HeardSpace)
-        else [],
+            for label, p in (_largest(report, report.sounds) if report.sounds else ())
+        ],
         "matches": [_match_as_json(found) for found in report.result.found],
         "models": {
             space.name: {"image": space.image_model, "audio": space.audio_model}
@@ -130,8 +129,8 @@ def _classes(report: PhotoReport) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for label, p in _largest(report, report.matcher.spaces[0]):
         table.add_row("  ", label.name, _bar(p), f"{p:6.1%}")
-    if isinstance(report.matcher.told_in, HeardSpace):
-        heard = _largest(report, report.matcher.told_in)
+    if report.sounds:
+        heard = _largest(report, report.sounds)
         words = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in heard)
         table.add_row("  ", Text(f"One would hear {words}", style="dim"), "", "")
     return table
@@ -140,7 +139,7 @@ def _classes(report: PhotoReport) -> Table:
 def _largest(report: PhotoReport, space: Space) -> list[tuple[ClassLabel, float]]:
     return [
         (space.vocabulary[index], p)
-        for index, p in report.scene[space.name].largest(_CLASSES_SHOWN)
+        for index, p in report.result.scene[space.name].largest(_CLASSES_SHOWN)
     ]
 
 

@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('photos', models.PositiveIntegerField()),
+                ('digest', models.CharField(help_text='Of its means and covariances.', max_length=12)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
             options={
@@ -104,6 +105,11 @@ class Migration(migrations.Migration):
             model_name='clip',
             name='flags',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('speech', 'speech'), ('music', 'music'), ('noise', 'noise'), ('silence', 'silence')], max_length=16), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), size=None)), default=list, editable=False, help_text="What is in the way of a place's sound.", size=None),
+        ),
+        migrations.AddField(
+            model_name='clip',
+            name='sound_tags',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), size=None)), default=list, editable=False, help_text='The names of these sounds, to search by.', size=None),
         ),
         migrations.AddField(
             model_name='clip',

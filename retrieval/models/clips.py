@@ -59,6 +59,14 @@ class Clip(Job):
         editable=False,
         help_text="What is heard in it, surest first: key and score of each sound, and its name.",
     )
+    sound_tags = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        db_default=Value([], ArrayField(models.CharField(max_length=100))),
+        blank=True,
+        editable=False,
+        help_text="The names of these sounds, to search by.",
+    )
     flags = ArrayField(
         models.CharField(max_length=16, choices=[(flag.value, flag.value) for flag in Flag]),
         default=list,

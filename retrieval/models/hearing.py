@@ -49,6 +49,7 @@ class PhotoBank(models.Model):
     """Photos of this site, of which only mean and covariance are kept; the newest counts."""
 
     photos = models.PositiveIntegerField()
+    digest = models.CharField(max_length=12, help_text="Of its means and covariances.")
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

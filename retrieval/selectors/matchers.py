@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from django.db.models import Max
 
-from retrieval.engine.bank import Bank, Moments
+from retrieval.engine.bank import CLASSES, Bank, Moments, ScoreMoments, class_moments
 from retrieval.engine.heard_there import HeardThere, Sound, load_heard_there
 from retrieval.engine.labels import load_vocabulary
 from retrieval.engine.matchers import Matcher, matcher_named
@@ -86,22 +86,36 @@ def sounds_of(override: HeardOverride) -> list[Sound]:
 
 
 def _site_bank(bank_id: int, table: HeardThere) -> Bank | None:
-    """Return the bank of the site's photos, if they were seen as photos are seen now."""
-    spaces = (objects(), heard(table))
-    wanted = {space.name: space.image_model for space in spaces}
+    """Return the bank of the site's photos, with the classes in spaces that it does not know.
+
+    It knows a space if its photos were seen there as photos are seen now: a changed table leaves
+    the things of a bank standing.
+    """
+    spaces = (objects(whole=True), heard(table))
+    bank = PhotoBank.objects.filter(pk=bank_id).first()
     seen_by = dict(
         BankMoments.objects.filter(bank_id=bank_id).values_list("space_id", "model_version")
     )
-    if seen_by != wanted:
+    known = [space for space in spaces if seen_by.get(space.name) == space.image_model]
+    if bank is None or not known:
         return None
-    return Bank(f"photos-{bank_id}", load=lambda: _moments(bank_id))
+    name = f"photos-{bank.pk}@{bank.digest}"
+    versions = {space.name: name if space in known else CLASSES for space in spaces}
+    return Bank(
+        name if len(known) == len(spaces) else f"{name}+{CLASSES}",
+        versions=versions,
+        load=lambda: (
+            {space.name: class_moments(space) for space in spaces}
+            | _moments(bank_id, [space.name for space in known])
+        ),
+    )
 
 
-def _moments(bank_id: int) -> dict[str, Moments]:
+def _moments(bank_id: int, names: list[str]) -> dict[str, ScoreMoments]:
     return {
         row.space_id: Moments(
             mean=row.mean.astype(np.float64),
             covariance=np.frombuffer(row.covariance, dtype="<f8").reshape(row.classes, row.classes),
         )
-        for row in BankMoments.objects.filter(bank_id=bank_id)
+        for row in BankMoments.objects.filter(bank_id=bank_id, space_id__in=names)
     }

@@ -13,7 +13,12 @@ def unprofiled_clips(space: Space) -> QuerySet[Clip]:
 
     Those that could not be described by it are left out, and so are withdrawn ones.
     """
-    of_the_model = {"clip": OuterRef("pk"), "space": space.name, "model_version": space.audio_model}
+    return clips_without_profile(space.name, space.audio_model)
+
+
+def clips_without_profile(space_name: str, model_version: str) -> QuerySet[Clip]:
+    """Do what `unprofiled_clips` says, for a model by its version."""
+    of_the_model = {"clip": OuterRef("pk"), "space": space_name, "model_version": model_version}
     return Clip.objects.filter(
         ~Exists(ClipProfile.objects.filter(**of_the_model)),
         ~Exists(ProfileFailure.objects.filter(**of_the_model)),

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
+from django.conf import settings
 from django.urls import reverse
 
 from retrieval.engine.distributions import Distribution
@@ -118,6 +119,7 @@ class ResultView:
     """All that the result page shows."""
 
     fits: bool
+    stand_in: bool
     best: MatchView
     alternatives: tuple[MatchView, ...]
     later: tuple[MatchView, ...]
@@ -152,22 +154,28 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
     views = [_match_view(match) for match in matches]
     place = next((at for at, view in enumerate(views) if not view.clip.withdrawn), 0)
     best, others = views[place], [*views[:place], *views[place + 1 :]]
+    explanation = matches[place].explanations[0]
+    of_sounds = _is_of_sounds(run, explanation["space"])
     return ResultView(
         fits=_fits(best),
+        stand_in=matcher is None and run.matcher != settings.SOUNDSCAPE_MATCHER,
         best=best,
         alternatives=tuple(others[:FIRST_ALTERNATIVES]),
         later=tuple(others[FIRST_ALTERNATIVES:]),
-        why=_why(matches[place].explanations[0], best.divergence_nats, of_sounds=_by_sounds(run)),
-        would_hear=tuple(would_hear(run)),
+        why=_why(explanation, best.divergence_nats, of_sounds=of_sounds),
+        would_hear=tuple(would_hear(run)) if of_sounds else (),
         top_classes=tuple(top_classes(run)),
         provenance=_provenance(run),
         compared=_compared(runs, shown=run),
     )
 
 
-def _by_sounds(run: MatchRun) -> bool:
-    """Say whether a run's results are told in sounds, or in things."""
-    return isinstance(matcher_named(run.matcher).told_in, HeardSpace)
+def _is_of_sounds(run: MatchRun, space_name: str) -> bool:
+    """Say whether a match is told in sounds, or in things."""
+    return any(
+        space.name == space_name and isinstance(space, HeardSpace)
+        for space in matcher_named(run.matcher).spaces
+    )
 
 
 def _fits(best: MatchView) -> bool:
@@ -185,29 +193,30 @@ def _runs_beside(run: MatchRun) -> list[MatchRun]:
 def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:
     if len(runs) < 2:
         return ()
-    firsts = {
-        match.run_id: match
-        for match in Match.objects.filter(run__in=runs, rank=1).select_related("clip")
-    }
+    heard_first: dict[int, Match] = {}
+    for match in Match.objects.filter(run__in=runs).select_related("clip").order_by("rank"):
+        if match.clip.removed_in is None:
+            heard_first.setdefault(match.run_id, match)
     return tuple(
         ComparedMatcher(
             name=run.matcher,
             words=MATCHER_WORDS[run.matcher],
-            best_title=firsts[run.pk].clip.title,
-            strength=firsts[run.pk].strength,
+            best_title=heard_first[run.pk].clip.title,
+            strength=heard_first[run.pk].strength,
             shown=run.pk == shown.pk,
         )
         for run in runs
+        if run.pk in heard_first
     )
 
 
 def would_hear(run: MatchRun) -> Iterable[HeardSound]:
-    """Yield what one would hear in the photo's scenery; nothing where things were compared."""
-    space = matcher_named(run.matcher).told_in
-    if isinstance(space, HeardSpace):
-        for index, share in _scene_profile(run, space).largest(_TOP_SOUNDS):
-            if share >= _LEAST_SHARE_TOLD:
-                yield HeardSound(short_name(space.vocabulary[index]), share)
+    """Yield what one would hear in the photo's scenery: the largest, and all that counts."""
+    for space in matcher_named(run.matcher).spaces:
+        if isinstance(space, HeardSpace):
+            for place, (index, share) in enumerate(_scene_profile(run, space).largest(_TOP_SOUNDS)):
+                if place == 0 or share >= _LEAST_SHARE_TOLD:
+                    yield HeardSound(short_name(space.vocabulary[index]), share)
 
 
 def top_classes(run: MatchRun) -> Iterable[dict[str, Any]]:
@@ -319,6 +328,13 @@ def _why(explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool
     }
 
 
+def _bank_in_words(version: str) -> str:
+    """Say what scores were judged against."""
+    if version.startswith("photos-"):
+        return "the photos of this site"
+    return "every class of the image model" if version else ""
+
+
 def _provenance(run: MatchRun) -> Provenance:
     models = list(run.model_versions.values())
     return Provenance(
@@ -326,7 +342,7 @@ def _provenance(run: MatchRun) -> Provenance:
         matcher=f"{run.matcher} v{run.matcher_version}",
         image_model=models[0]["image"].partition("@")[0],
         audio_models=tuple(sorted(model["audio"].partition("@")[0] for model in models)),
-        bank=run.bank,
+        bank=_bank_in_words(run.bank),
         snapshot=run.snapshot,
         library_size=run.library_size,
         search_ms=run.search_seconds * 1000,

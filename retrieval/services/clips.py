@@ -223,5 +223,6 @@ def describe_clips(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> No
             {"key": sound.label.key, "name": sound.name, "score": round(sound.score, 3)}
             for sound in description.sounds
         ]
+        clip.sound_tags = [sound.name for sound in description.sounds]
         clip.flags = [flag.value for flag in description.flags]
-    Clip.objects.bulk_update([clip for clip, _ in heard], ["sounds", "flags"])
+    Clip.objects.bulk_update([clip for clip, _ in heard], ["sounds", "sound_tags", "flags"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from retrieval.engine.bank import Moments
 from retrieval.engine.errors import VocabularyError
+from retrieval.engine.labels import load_vocabulary
 from retrieval.engine.spaces import Space
 from retrieval.models import BankMoments, HeardOverride, PhotoBank, SceneProfile
 from retrieval.selectors.matchers import sounds_of, table_up_to
 
 MIN_BANK_PHOTOS: Final = 300
 """Fewer photos than that judge worse than the 1000 classes themselves do (docs/matching.md)."""
+
+
+_DIGEST_DIGITS: Final = 12
 
 
 class BankTooSmallError(Exception):
@@ -59,7 +64,8 @@ def check_override(override: HeardOverride) -> None:
     try:
         table_up_to(0).with_sounds({override.wnid: sounds_of(override)})
     except VocabularyError as error:
-        raise ValidationError({"sounds": error.detail}) from error
+        known = any(label.key == override.wnid for label in load_vocabulary("imagenet"))
+        raise ValidationError({"sounds" if known else "wnid": error.detail}) from error
     except (TypeError, ValueError, AttributeError) as error:
         detail = 'Write each sound with its weight, such as {"Wind": 0.4, "Waves, surf": 0.6}.'
         raise ValidationError({"sounds": detail}) from error
@@ -82,17 +88,25 @@ def make_photo_bank(spaces: Mapping[str, Space]) -> PhotoBank:
             f"The site has {len(photos)} different photos; a bank needs {MIN_BANK_PHOTOS}. "
             "Until then every class of the image model, once each, judges better."
         )
-    bank = PhotoBank.objects.create(photos=len(photos))
+    rows = []
+    digest = hashlib.sha256()
     for space in spaces.values():
         moments = Moments.of(_distributions(space, photos))
-        BankMoments.objects.create(
-            bank=bank,
-            space_id=space.name,
-            classes=len(space),
-            model_version=space.image_model,
-            mean=moments.mean,
-            covariance=moments.covariance.astype("<f8").tobytes(),
+        covariance = moments.covariance.astype("<f8").tobytes()
+        digest.update(moments.mean.astype("<f4").tobytes() + covariance)
+        rows.append(
+            BankMoments(
+                space_id=space.name,
+                classes=len(space),
+                model_version=space.image_model,
+                mean=moments.mean,
+                covariance=covariance,
+            )
         )
+    bank = PhotoBank.objects.create(photos=len(photos), digest=digest.hexdigest()[:_DIGEST_DIGITS])
+    for row in rows:
+        row.bank = bank
+        row.save(force_insert=True)
     return bank
 
 

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _LEASE: Final = timedelta(seconds=450)  # beyond the task's hard time limit
 _GROUP_CLIPS: Final = 24
+_GROUP_S: Final = 1800.0  # half a minute of listening: no slice overruns its limit by much
 
 
 @dataclass(slots=True)
@@ -86,7 +87,9 @@ def profile_clips(
         With code ``storage_unavailable`` if the recordings are away altogether; none is noted.
     """
     report = ProfilingReport()
-    while clips := list(unprofiled_clips(listener.space)[:_GROUP_CLIPS]):
+    last = 0
+    while clips := _next_group(listener.space, after=last):
+        last = clips[-1].pk
         heard, failed = _heard(clips, listener, pool=pool, scratch=scratch)
         report.profiled += _store(heard, space=listener.space)
         _note_failures(failed, space=listener.space)
@@ -96,6 +99,18 @@ def profile_clips(
             report.stopped_early = True
             break
     return report
+
+
+def _next_group(space: Space, *, after: int) -> list[Clip]:
+    """Return some recordings that lack their profile, of half an hour together or one alone."""
+    group: list[Clip] = []
+    seconds = 0.0
+    for clip in unprofiled_clips(space).filter(pk__gt=after).defer("peaks")[:_GROUP_CLIPS]:
+        seconds += clip.duration_s
+        if group and seconds > _GROUP_S:
+            break
+        group.append(clip)
+    return group
 
 
 def run_profiling_slice(

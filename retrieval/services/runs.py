@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
 
-from retrieval.engine.distributions import Distribution
 from retrieval.engine.explanation import Explanation
 from retrieval.engine.matchers import Matcher
 from retrieval.models import Match, MatchDivergence, MatchRun, SceneProfile
@@ -16,9 +14,7 @@ from retrieval.services.matching import SearchResult
 
 
 @transaction.atomic
-def store_run(
-    photo_sha256: str, *, scene: Mapping[str, Distribution], result: SearchResult
-) -> MatchRun:
+def store_run(photo_sha256: str, *, result: SearchResult) -> MatchRun:
     """Store profiles, run and matches; return the run that is there if another was first."""
     matcher = result.matcher
     SceneProfile.objects.bulk_create(
@@ -28,7 +24,7 @@ def store_run(
                 space_id=space.name,
                 classes=len(space),
                 model_version=space.image_model,
-                distribution=scene[space.name].values,
+                distribution=result.scene[space.name].values,
             )
             for space in matcher.spaces
         ],

@@ -86,17 +86,15 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
         return
     scene = Scene.objects.get(pk=scene_id)
     try:
-        profiles = finder.profile(_model_input(scene, finder))
+        seen = finder.look(_model_input(scene, finder))
         jobs.note(held, looked_at=Now())
-        results = finder.search_all(profiles, top=MATCHES_KEPT)
+        results = finder.search_all(seen, top=MATCHES_KEPT)
     except EngineError as error:
         logger.warning("scene %s failed: %s [%s]", scene_id, error.detail, error.code)
         jobs.fail(held, code=error.code, detail=error.detail)
         return
     with transaction.atomic():
-        run, *_ = [
-            store_run(scene.photo_sha256, scene=profiles, result=result) for result in results
-        ]
+        run, *_ = [store_run(scene.photo_sha256, result=result) for result in results]
         jobs.finish(held, run=run)
     logger.info(
         "scene %s done: attempt %d, best clip %s",

@@ -7,13 +7,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from numpy.typing import NDArray
 
 from retrieval.benchmark import Truth, TruthError, load_truth
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
-from retrieval.engine.matchers import MATCHERS, Profiles
+from retrieval.engine.matchers import MATCHERS
 from retrieval.engine.registry import ModelRegistry
 from retrieval.management.bench_report import (
     BenchReport,
@@ -61,26 +63,41 @@ class Command(BaseCommand):
         recordings = [Recording(*facts) for facts in searchable_recordings()]
         if not recordings:
             raise CommandError("the library holds no recordings [library_empty]")
-        scenes = self._scenes(truth)
-        rankings = {}
-        for name in names:
-            matcher = matcher_in_force(name)
-            library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
-            if library.size < len(recordings):
-                raise CommandError(
-                    f"{len(recordings) - library.size} recordings lack the profiles of {name}: "
-                    "run `manage.py profile_clips`"
-                )
-            rankings[name] = {
-                photo: [
-                    place.clip_id
-                    for place in library.ranker.rank(matcher.query(scene), top=library.size)
-                ]
-                for photo, scene in scenes.items()
-            }
-        return build_report(truth, recordings=recordings, rankings=rankings)
+        seen = self._seen(truth)
+        rankings = {name: self._rankings(name, seen) for name in names}
+        known = set.intersection(
+            *(set(ranking) for by_photo in rankings.values() for ranking in by_photo.values())
+        )
+        if not known:
+            raise CommandError(
+                "no recording has the profiles of all these matchers: run `manage.py profile_clips`"
+            )
+        if len(known) < len(recordings):
+            self.stderr.write(
+                f"{len(recordings) - len(known)} recordings lack profiles and are left out."
+            )
+        return build_report(
+            truth,
+            recordings=[recording for recording in recordings if recording.clip_id in known],
+            rankings={
+                name: {
+                    photo: [clip_id for clip_id in ranking if clip_id in known]
+                    for photo, ranking in by_photo.items()
+                }
+                for name, by_photo in rankings.items()
+            },
+        )
 
-    def _scenes(self, truth: Truth) -> dict[str, Profiles]:
+    def _rankings(self, name: str, seen: dict[str, NDArray[np.float64]]) -> dict[str, list[int]]:
+        matcher = matcher_in_force(name)
+        library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
+        queries = {photo: matcher.query(matcher.scene(views)) for photo, views in seen.items()}
+        return {
+            photo: [place.clip_id for place in library.ranker.rank(query, top=max(1, library.size))]
+            for photo, query in queries.items()
+        }
+
+    def _seen(self, truth: Truth) -> dict[str, NDArray[np.float64]]:
         photos = {path.name: path for path in Path(settings.SOUNDSCAPE_SAMPLE_PHOTOS).rglob("*")}
         missing = [photo for photo in truth.photos if photo not in photos]
         if missing:
@@ -95,8 +112,7 @@ class Command(BaseCommand):
         )
         with DecodingPool(processes=1) as pool:
             return {
-                photo: finder.profile(pool.decode_photo(photos[photo]).views)
-                for photo in truth.photos
+                photo: finder.look(pool.decode_photo(photos[photo]).views) for photo in truth.photos
             }
 
 

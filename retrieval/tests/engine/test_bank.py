@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.engine.bank import Bank, Moments, classes_bank
+from retrieval.engine.bank import LEAST_DEVIATION, Bank, Moments, classes_bank
+from retrieval.engine.distributions import Distribution
 from retrieval.engine.errors import EngineError
 from retrieval.engine.heard_there import load_heard_there
+from retrieval.engine.matchers import matcher_named
 from retrieval.engine.spaces import heard, objects
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_TABLE
 
@@ -54,7 +56,7 @@ def test_no_photo_need_be_kept_to_judge_a_score(photo_count, classes, seed):
 
     scores = [photo @ log_row for photo in photos]
     assert mean == pytest.approx(np.mean(scores), rel=1e-9)
-    assert deviation == pytest.approx(np.std(scores), rel=1e-4, abs=1e-6)
+    assert deviation == pytest.approx(max(np.std(scores), LEAST_DEVIATION), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -65,9 +67,43 @@ def test_a_bank_needs_two_photos(count):
 
 
 def test_a_bank_of_one_photo_twice_tells_nothing_apart():
-    with pytest.raises(EngineError, match="score the same") as caught:
-        Moments.of(np.full((2, 4), 0.25)).of_scores(np.log([0.5, 0.25, 0.125, 0.125]))
-    assert caught.value.code == "bank_degenerate"
+    """Its score has no deviation: the least one stands in, never a nought to divide by."""
+    log_row = np.log([0.5, 0.25, 0.125, 0.125])
+    mean, deviation = Moments.of(np.full((2, 4), 0.25)).of_scores(log_row)
+    assert mean == pytest.approx(log_row.mean())
+    assert deviation == LEAST_DEVIATION == 0.01
+
+
+@pytest.mark.parametrize(
+    "space",
+    [objects(), heard(), DUMMY, DUMMY_HEARD],
+    ids=["objects", "heard", "dummy", "dummy-heard"],
+)
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-6])
+def test_an_even_recording_is_at_the_mean_of_every_bank(space, noise, rng):
+    """Rounding alone tells its photos apart: it must not be blown up to a standard score."""
+    log_row = -np.log(len(space)) * (1 + noise * rng.standard_normal(len(space)))
+    mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
+    assert deviation == LEAST_DEVIATION
+    for photo in rng.dirichlet(np.full(len(space), 0.1), size=20):
+        assert (photo @ log_row - mean) / deviation == pytest.approx(0, abs=0.02)
+
+
+def test_an_even_recordings_things_add_nothing_to_its_score_in_the_index(rng):
+    """There rows are float32: what is left of its score is the part of the sounds."""
+    matcher = matcher_named("fused")
+    things, sounds = matcher.spaces
+    views = rng.dirichlet(np.full(1000, 0.02), size=4)
+    scene = {things.name: things.scene_profile(views), sounds.name: sounds.scene_profile(views)}
+    clip = {
+        things.name: Distribution(np.full(1000, 1e-3)),
+        sounds.name: sounds.clip_profile(np.zeros(521)),
+    }
+    telling = matcher.telling_share(scene)
+    found = matcher.row(clip).astype(np.float64) @ matcher.query(scene)
+    quiet = -telling * np.log(521)
+    speech = 3.0 * 4 / 521  # at most
+    assert quiet - speech - 1e-3 <= found <= quiet + 1e-3
 
 
 @pytest.mark.parametrize("space", [objects(), DUMMY], ids=["objects", "dummy"])

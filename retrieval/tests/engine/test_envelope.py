@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.envelope import PeakEnvelope
@@ -23,6 +23,7 @@ def expected(magnitudes, count):
     return np.rint(np.array(peaks) / max(peaks) * 255)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1_000), st.integers(800, 30_000), st.integers(1, 9_000))
 def test_short_recordings_are_exact_however_they_are_cut(seed, frames, block):
     magnitudes = np.random.default_rng(seed).random(frames).astype(np.float32)

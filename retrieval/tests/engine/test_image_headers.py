@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.errors import ImageDecodeError
@@ -104,6 +104,7 @@ def test_png_full_of_metadata_is_refused(chunks):
     assert raised.value.code == "image_metadata_too_large"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(sorted(FORMATS)))
 def test_no_bytes_break_the_reading_of_headers(tail, media_type):
     photo = encoded(gradient(16, 16), FORMATS[media_type])[:24] + tail
