@@ -11,6 +11,7 @@ on when its parent is killed, and does not start at all below Celery's billiard.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
+from retrieval.confinement import LimitState
 from retrieval.decoding_child import (
     DecodedPhoto,
     DecodingLimits,
@@ -39,11 +41,14 @@ from retrieval.engine.preview import PREVIEW_SUFFIX
 
 __all__ = ["DecodedPhoto", "DecodingLimits", "DecodingPool"]
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _ROOT = Path(__file__).resolve().parents[1]
 _START_ATTEMPTS = 3
 _START_TIMEOUT_S = 30.0
+_OUT_OF_CPU = "SIGXCPU"
 _INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -54,6 +59,7 @@ class _Job(Generic[T]):
     function: Callable[..., T]
     arguments: tuple[Any, ...]
     timeout_s: float
+    cpu_s: float
     failure: type[DecodeError]
     written: tuple[Path, ...] = ()
 
@@ -97,6 +103,7 @@ class DecodingPool:
                 function=decode_photo,
                 arguments=(source, self._limits),
                 timeout_s=self._limits.photo_timeout_s,
+                cpu_s=self._limits.photo_cpu_s,
                 failure=ImageDecodeError,
             )
         )
@@ -120,6 +127,7 @@ class DecodingPool:
                 function=decode_recording,
                 arguments=(path, dict(waveform_paths), preview, self._limits.recording),
                 timeout_s=self._limits.recording_timeout_s,
+                cpu_s=self._limits.recording_cpu_s,
                 failure=AudioDecodeError,
                 written=(*waveform_paths.values(), *_preview_files(preview)),
             )
@@ -129,6 +137,12 @@ class DecodingPool:
     def child_pids(self) -> list[int]:
         """Process ids of the children that are running."""
         return [child.pid for child in self._children if child.pid is not None]
+
+    @property
+    def limits_found(self) -> tuple[LimitState, ...]:
+        """What the youngest child said of its limits; nothing before one came up."""
+        reports = [child.limits_found for child in self._children if child.limits_found]
+        return reports[-1] if reports else ()
 
     def close(self) -> None:
         """Stop the children at once; jobs under way fail with `decoding_stopped`."""
@@ -161,8 +175,12 @@ class DecodingPool:
 
     def _start_one(self) -> None:
         child = self._idle.get()
-        self._make_ready(child)
-        self._idle.put(child)
+        try:
+            if not self._closed:
+                with suppress(OSError, EOFError):  # the first job will meet the same, and say so
+                    child.greet()
+        finally:
+            self._idle.put(child)
 
     def _run(self, job: _Job[T]) -> T:
         child = self._idle.get()  # there are as many children as threads
@@ -206,6 +224,8 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._jobs_done = 0
+        self._greeted = False
+        self.limits_found: tuple[LimitState, ...] = ()
 
     @property
     def pid(self) -> int | None:
@@ -227,9 +247,29 @@ class _Child:
             )
         self._pipe = Connection(ours.detach())
         self._jobs_done = 0
+        self._greeted = False
         with suppress(OSError):  # a child that is dead already is noticed with its first job
             self._pipe.send(self._limits)
         return self._pipe
+
+    def greet(self) -> Connection:
+        """Wait until the process is confined, and tell the operators what holds it."""
+        pipe = self.start()
+        if not self._greeted:
+            if not pipe.poll(_START_TIMEOUT_S):
+                raise EOFError("no decoder came up")
+            self.limits_found = pipe.recv()
+            self._greeted = True
+            self._report()
+        return pipe
+
+    def _report(self) -> None:
+        held = ", ".join(str(limit) for limit in self.limits_found if limit.in_force)
+        wall = f"wall clock ({self._limits.photo_timeout_s:g} s a photo)"
+        logger.info("decoding process %s is held by %s, %s", self.pid, wall, held)
+        missing = ", ".join(str(limit) for limit in self.limits_found if not limit.in_force)
+        if missing:
+            logger.warning("decoding process %s runs WITHOUT limits on %s", self.pid, missing)
 
     def call(self, job: _Job[T]) -> T:
         """Run one job and return its result, or raise what it raised."""
@@ -241,9 +281,12 @@ class _Child:
                 raise _ChildLostError(msg, code="decode_timeout")
             succeeded, result = pipe.recv()
         except (OSError, EOFError) as error:
-            msg = f"the decoder ended unexpectedly ({self._cause_of_death()})"
+            cause = self._cause_of_death()
             self.stop()
-            raise _ChildLostError(msg) from error
+            if cause == _OUT_OF_CPU:
+                msg = f"decoding took more than {job.cpu_s:g} s of computing"
+                raise _ChildLostError(msg, code="decode_timeout") from error
+            raise _ChildLostError(f"the decoder ended unexpectedly ({cause})") from error
         self._jobs_done += 1
         if self._jobs_done >= self._limits.jobs_per_child:
             self.stop()
@@ -254,9 +297,9 @@ class _Child:
     def _hand_over(self, job: _Job[T]) -> Connection:
         """Give the job to a living child; one that died before is no fault of the job."""
         for _ in range(_START_ATTEMPTS):
-            pipe = self.start()
             try:
-                pipe.send((job.function, job.arguments))
+                pipe = self.greet()
+                pipe.send((job.function, job.arguments, job.cpu_s))
                 if pipe.poll(_START_TIMEOUT_S):
                     pipe.recv()
                     return pipe

@@ -6,12 +6,8 @@ decoders and nothing else: no Django, no database, no model.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
-import resource
-import signal
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.confinement import Bounds, allow_cpu, confine
 from retrieval.engine.audio import RecordingFacts, RecordingLimits, analyse_recording
 from retrieval.engine.errors import EngineError
 from retrieval.engine.image_headers import sniff_media_type
@@ -40,8 +37,6 @@ PHOTO_SIDE_PX = 224
 TAKEN = "taken"
 """What a child answers as soon as it has a job: from then on the job is to blame."""
 
-_PR_SET_PDEATHSIG = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodingLimits:
@@ -51,7 +46,9 @@ class DecodingLimits:
     recording: RecordingLimits = field(default_factory=RecordingLimits)
     web_image_side_px: int = 1_600
     photo_timeout_s: float = 10.0
+    photo_cpu_s: float = 10.0
     recording_timeout_s: float = 600.0
+    recording_cpu_s: float = 600.0
     queue_timeout_s: float = 15.0
     jobs_per_child: int = 500
     max_address_space_bytes: int = 2_000_000_000
@@ -114,14 +111,26 @@ def decode_recording(
 
 
 def serve(descriptor: int) -> None:
-    """Live a child's life: be confined, then answer jobs until the parent hangs up."""
+    """Live a child's life: be confined and say so, then answer jobs until the parent hangs up."""
     pipe = Connection(descriptor)
-    _confine(pipe.recv())
+    limits: DecodingLimits = pipe.recv()
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 2)  # decoders chatter about damaged files; errors take the pipe
+    pipe.send(
+        confine(
+            Bounds(
+                address_space_bytes=limits.max_address_space_bytes,
+                written_bytes=limits.max_written_bytes,
+                open_files=limits.max_open_files,
+            )
+        )
+    )
     while True:
         try:
-            function, arguments = pipe.recv()
+            function, arguments, cpu_s = pipe.recv()
         except EOFError:
             return
+        allow_cpu(cpu_s)
         pipe.send(TAKEN)
         pipe.send(_answer(function, arguments))
 
@@ -133,20 +142,3 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[b
         return False, error
     except Exception as error:  # noqa: BLE001 - a fault of ours: the parent is to raise it
         return False, RuntimeError(f"{error!r} in a decoding process\n{traceback.format_exc()}")
-
-
-def _confine(limits: DecodingLimits) -> None:
-    """Bind this process to its parent's life and take from it what decoding does not need."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, limits.max_address_space_bytes),
-        (resource.RLIMIT_FSIZE, limits.max_written_bytes),
-        (resource.RLIMIT_NOFILE, limits.max_open_files),
-    ):
-        _, hard = resource.getrlimit(kind)
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (allowed, allowed))
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
-        os.dup2(nowhere.fileno(), 2)  # decoders chatter about damaged files; errors take the pipe

@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from retrieval.photo_pool import limits_found
 from retrieval.selectors.library import library_has_clips
 from retrieval.worker_signs import worker_alive
 
@@ -54,10 +55,16 @@ def _alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say of each part whether it works: 200 if all do, else 503."""
+    """Say of each part whether it works: 200 if all do, else 503; and what holds the decoders."""
     parts = {name: _state(check) for name, check in _CHECKS.items()}
     ready = all(state == "ok" for state in parts.values())
-    response = JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    decoding = {
+        limit.name: limit.detail if limit.in_force else f"NOT in force: {limit.detail}"
+        for limit in limits_found()
+    }
+    response = JsonResponse(
+        {"ready": ready, "parts": parts, "decoding_limits": decoding}, status=200 if ready else 503
+    )
     if not ready:
         response["Retry-After"] = "10"
     return response

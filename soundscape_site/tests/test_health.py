@@ -9,8 +9,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 from django.test import Client
 
-from retrieval import worker_signs
+from retrieval import photo_pool, worker_signs
 from retrieval.models import Clip
+from retrieval.tests.engine.photos import encoded, gradient
 from retrieval.tests.factories import ClipFactory
 from soundscape_site import health
 
@@ -50,6 +51,16 @@ def test_ready_when_all_parts_work(ready):
     answer = ready.get("/readyz")
     assert answer.status_code == 200
     assert set(answer.json()["parts"].values()) == {"ok"}
+
+
+def test_operators_see_what_holds_the_decoding_processes(ready, request):
+    request.addfinalizer(photo_pool.close_photo_pool)
+    photo_pool.close_photo_pool()
+    assert ready.get("/readyz").json()["decoding_limits"] == {}
+    photo_pool.photo_pool().decode_photo(encoded(gradient(), "PNG"))
+    held = ready.get("/readyz").json()["decoding_limits"]
+    assert held["network"] == "none"
+    assert held["address space"] == "2000 MB"
 
 
 def broken(*_, **__):
