@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
@@ -36,6 +36,7 @@ from retrieval.decoding_child import (
     decode_recording,
 )
 from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.clean_copy import CLEAN_SUFFIXES
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
 from retrieval.engine.preview import PREVIEW_SUFFIX
 
@@ -117,19 +118,19 @@ class DecodingPool:
     ) -> Future[RecordingFacts]:
         """Measure a recording and write its waveforms, one for each sample rate.
 
-        With `preview_path` (its suffix is set here) a preview is written too, if browsers
-        need one. A recording that fails leaves none of these files behind. Submit no more
-        than a few dozen ahead: each waveform waits on disk until it is used.
+        With `preview_path` (its suffix is set by the child) a file to be served is written
+        too: the recording without its tags or, where browsers do not play it, a preview. A
+        recording that fails leaves none of these files behind. Submit no more than a few
+        dozen ahead: each waveform waits on disk until it is used.
         """
-        preview = None if preview_path is None else preview_path.with_suffix(PREVIEW_SUFFIX)
         return self._submit(
             _Job(
                 function=decode_recording,
-                arguments=(path, dict(waveform_paths), preview, self._limits.recording),
+                arguments=(path, dict(waveform_paths), preview_path, self._limits.recording),
                 timeout_s=self._limits.recording_timeout_s,
                 cpu_s=self._limits.recording_cpu_s,
                 failure=AudioDecodeError,
-                written=(*waveform_paths.values(), *_preview_files(preview)),
+                written=(*waveform_paths.values(), *_played_files(preview_path)),
             )
         )
 
@@ -346,5 +347,8 @@ def _environment() -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _preview_files(preview: Path | None) -> tuple[Path, ...]:
-    return () if preview is None else (preview, preview.with_name(preview.name + ".part"))
+def _played_files(path: Path | None) -> Iterator[Path]:
+    """Yield every file that a child may have begun to write for browsers."""
+    for suffix in () if path is None else {PREVIEW_SUFFIX, *CLEAN_SUFFIXES}:
+        whole = path.with_suffix(suffix)
+        yield from (whole, whole.with_name(whole.name + ".part"))

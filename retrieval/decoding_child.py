@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from retrieval.confinement import Bounds, allow_cpu, confine
 from retrieval.engine.audio import RecordingFacts, RecordingLimits, analyse_recording
+from retrieval.engine.clean_copy import write_clean_copy
 from retrieval.engine.errors import EngineError
 from retrieval.engine.image_headers import sniff_media_type
 from retrieval.engine.images import (
@@ -29,7 +30,7 @@ from retrieval.engine.images import (
     open_photo,
     read_photo,
 )
-from retrieval.engine.preview import write_preview
+from retrieval.engine.preview import PREVIEW_SUFFIX, write_preview
 
 PHOTO_SIDE_PX = 224
 """Side of the square that MobileNet sees."""
@@ -89,22 +90,34 @@ def decode_photo(source: Path | bytes, limits: DecodingLimits) -> DecodedPhoto:
 def decode_recording(
     path: Path,
     waveform_paths: Mapping[int, Path],
-    preview_path: Path | None,
+    played_path: Path | None,
     limits: RecordingLimits,
 ) -> RecordingFacts:
-    """Measure a recording, write its waveforms and, where browsers need one, its preview."""
+    """Measure a recording, write its waveforms and what browsers are to play of it."""
     facts = analyse_recording(path, waveform_paths=waveform_paths, limits=limits)
-    if preview_path is None or facts.browser_playable:
+    if played_path is None:
         return facts
     try:
-        heard = write_preview(path, preview_path, facts=facts, limits=limits)
+        return _with_played_file(path, played_path, facts, limits)
     except BaseException:
         for waveform in waveform_paths.values():
             waveform.unlink(missing_ok=True)
         raise
+
+
+def _with_played_file(
+    path: Path, played_path: Path, facts: RecordingFacts, limits: RecordingLimits
+) -> RecordingFacts:
+    """Write a copy without tags where browsers play the format, else a preview."""
+    if facts.browser_playable:
+        copy = played_path.with_suffix(f".{facts.container}")
+        if write_clean_copy(path, copy, facts=facts, limits=limits):
+            return replace(facts, preview_path=copy)
+    preview = played_path.with_suffix(PREVIEW_SUFFIX)
+    heard = write_preview(path, preview, facts=facts, limits=limits)
     return replace(
         facts,
-        preview_path=preview_path,
+        preview_path=preview,
         loudness_lufs=heard.loudness_lufs,
         true_peak_dbtp=heard.true_peak_dbtp,
     )

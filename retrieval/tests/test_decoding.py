@@ -115,8 +115,13 @@ def test_recording_comes_back_as_facts_and_waveforms(pool, tmp_path):
         16_000: 16_000,
         22_050: 22_050,
     }
-    assert facts.preview_path is None
-    assert not (tmp_path / "preview.mp3").exists()
+    assert facts.preview_path == tmp_path / "preview.flac"  # the same sound without its tags
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "x",
+        "16000.f32",
+        "22050.f32",
+        "preview.flac",
+    }
 
 
 def test_recording_that_browsers_cannot_play_gets_a_preview(pool, tmp_path):
