@@ -349,6 +349,8 @@ def _environment() -> dict[str, str]:
 
 def _played_files(path: Path | None) -> Iterator[Path]:
     """Yield every file that a child may have begun to write for browsers."""
-    for suffix in () if path is None else {PREVIEW_SUFFIX, *CLEAN_SUFFIXES}:
+    if path is None:
+        return
+    for suffix in {PREVIEW_SUFFIX, *CLEAN_SUFFIXES}:
         whole = path.with_suffix(suffix)
         yield from (whole, whole.with_name(whole.name + ".part"))

@@ -13,6 +13,8 @@ from retrieval.engine.images import ImageLimits
 _LIMITS: Final = ImageLimits()
 _OUR_FAULT: Final = "Something is wrong on our side, not with your photo. Please try again later."
 _CLOSED: Final = "The site is not set up completely. Please come back later."
+_PASSING: Final = frozenset({429, 503, 507})
+_HALF_A_MINUTE_S: Final = 30
 _BUSY: Final = "Please try again in half a minute; nothing was kept."
 
 
@@ -24,6 +26,7 @@ class Problem:
     status: int
     title: str
     detail: str
+    retry_after_s: int | None = None
 
 
 # An empty sentence: whoever reports the code knows the figures and says it in plain words.
@@ -82,6 +85,9 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "decoder_unavailable": (503, "Photos cannot be read just now", _BUSY),
     "decoding_stopped": (503, "The site is just being restarted", _BUSY),
     "queue_full": (503, "Too many photos are waiting", ""),
+    "quota_photos": (429, "That is all for today", ""),
+    "quota_bytes": (429, "That is all for today", ""),
+    "rate_limited": (429, "One after the other, please", ""),
     "library_empty": (
         503,
         "There are no recordings yet",
@@ -110,7 +116,12 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
 _OTHER: Final = (422, "This photo could not be used", "Please try another one.")
 
 
-def problem(code: str, detail: str) -> Problem:
-    """Return how a failure of this code is answered; `detail` is said only where it must be."""
+def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
+    """Return how a failure of this code is answered; `detail` is said only where it must be.
+
+    What passes by itself says when to come back: after `retry_after_s`, or in half a minute.
+    """
     status, title, sentence = _KNOWN.get(code, _OTHER)
-    return Problem(code, status, title, sentence or detail)
+    if retry_after_s is None and status in _PASSING:
+        retry_after_s = _HALF_A_MINUTE_S
+    return Problem(code, status, title, sentence or detail, retry_after_s)

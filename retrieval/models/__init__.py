@@ -5,6 +5,7 @@ from retrieval.models.imports import LibraryImport
 from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
 from retrieval.models.library import Library, Space
 from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
+from retrieval.models.tallies import UploadTally
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -22,4 +23,5 @@ __all__ = [
     "Scene",
     "SceneProfile",
     "Space",
+    "UploadTally",
 ]

@@ -145,3 +145,4 @@ from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one s
 from soundscape_site.settings.celery import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.engine import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.logs import *  # noqa: E402, F403 # slices of one settings module
+from soundscape_site.settings.visitors import *  # noqa: E402, F403 # slices of one settings module
