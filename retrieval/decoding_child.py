@@ -6,6 +6,7 @@ decoders and nothing else: no Django, no database, no model.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import traceback
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from retrieval.confinement import Bounds, allow_cpu, confine
 from retrieval.engine.audio import RecordingFacts, RecordingLimits, analyse_recording
 from retrieval.engine.clean_copy import write_clean_copy
-from retrieval.engine.errors import EngineError
+from retrieval.engine.errors import DecodeError, EngineError
 from retrieval.engine.image_headers import sniff_media_type
 from retrieval.engine.images import (
     ImageLimits,
@@ -151,7 +152,13 @@ def serve(descriptor: int) -> None:
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
     try:
         return True, function(*arguments)
-    except (EngineError, OSError, MemoryError) as error:
+    except OSError as error:
+        return False, _of_the_file(error) if error.errno == errno.EFBIG else error
+    except (EngineError, MemoryError) as error:
         return False, error
     except Exception as error:  # noqa: BLE001 - a fault of ours: the parent is to raise it
         return False, RuntimeError(f"{error!r} in a decoding process\n{traceback.format_exc()}")
+
+
+def _of_the_file(error: OSError) -> DecodeError:
+    return DecodeError(f"decoding it would write more than is allowed: {error}")

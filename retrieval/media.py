@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from django.core.files import File
 from django.core.files.storage import default_storage
 
 _FILE_MODE = 0o644
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class StorageError(Exception):
+    """A file could not be kept, through no fault of its own; later it may be."""
+
+    code = "storage_unavailable"
+
+
+class StorageFullError(StorageError):
+    """There is no room for the file."""
+
+    code = "storage_full"
+
+
+def storage_error(cause: OSError) -> StorageError:
+    """Return what an error of the operating system means to whoever wanted to keep a file."""
+    kind = StorageFullError if cause.errno in _NO_ROOM else StorageError
+    return kind(f"a file cannot be kept: {cause}")
 
 
 def sha256_of(path: Path) -> str:
@@ -40,13 +60,22 @@ def content_name(*, folder: str, sha256: str, suffix: str) -> str:
 
 
 def _keep(stream: BinaryIO, name: str) -> str:
-    """Store a stream, whole or not at all; what has this name already is the same content."""
+    """Store a stream, whole or not at all; what has this name already is the same content.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be stored now.
+    """
     if not default_storage.exists(name):
         try:
             target = Path(default_storage.path(name))
         except NotImplementedError:  # an object store, which shows nothing before it has it all
             return default_storage.save(name, File(stream))
-        _write_whole(stream, target)
+        try:
+            _write_whole(stream, target)
+        except OSError as error:
+            raise storage_error(error) from error
     return name
 
 

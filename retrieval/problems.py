@@ -15,6 +15,7 @@ _OUR_FAULT: Final = "Something is wrong on our side, not with your photo. Please
 _CLOSED: Final = "The site is not set up completely. Please come back later."
 _PASSING: Final = frozenset({429, 503, 507})
 _HALF_A_MINUTE_S: Final = 30
+_FULL: Final = "The site has run out of disk space. Nothing was kept; please try again later."
 _BUSY: Final = "Please try again in half a minute; nothing was kept."
 
 
@@ -84,6 +85,8 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "decoder_busy": (503, "Too many photos are being read", _BUSY),
     "decoder_unavailable": (503, "Photos cannot be read just now", _BUSY),
     "decoding_stopped": (503, "The site is just being restarted", _BUSY),
+    "storage_full": (507, "There is no room left for photos", _FULL),
+    "storage_unavailable": (503, "Photos cannot be kept just now", _BUSY),
     "queue_full": (503, "Too many photos are waiting", ""),
     "quota_photos": (429, "That is all for today", ""),
     "quota_bytes": (429, "That is all for today", ""),

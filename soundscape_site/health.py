@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 HEALTH_PATH: Final = "/healthz"
 _REDIS_WITHIN_S: Final = 1
+_FREE_BYTES_NEEDED: Final = 50_000_000
 
 
 class NotReadyError(Exception):
@@ -127,6 +129,9 @@ def _media() -> None:
         raise NotReadyError("is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise NotReadyError("cannot be written")
+    free = shutil.disk_usage(folder).free
+    if free < _FREE_BYTES_NEEDED:
+        raise NotReadyError(f"has no room: {free // 1_000_000} MB are free")
 
 
 _CHECKS: Final[dict[str, Callable[[], None]]] = {

@@ -10,14 +10,14 @@ from types import ModuleType
 
 import pytest
 
-from retrieval import decoding, decoding_child, submission
+from retrieval import decoding, decoding_child, media, submission
 from retrieval.engine import errors, image_headers, images, index, matchers, registry, weights
 from retrieval.problems import _KNOWN, problem
 from retrieval.services import jobs, matching, scenes, tallies
 from retrieval.views import upload_limit, uploads
 
 MODULES = (
-    decoding, decoding_child, errors, image_headers, images, index, jobs, matchers, matching,
+    decoding, decoding_child, errors, image_headers, images, index, jobs, matchers, matching, media,
     registry, scenes, submission, tallies, upload_limit, uploads, weights,
 )  # fmt: skip
 KNOW_A_FIGURE = {

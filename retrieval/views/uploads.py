@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from retrieval.decoding import DecodedPhoto
 from retrieval.engine.errors import DecodeError
+from retrieval.media import StorageError
 from retrieval.models import Scene
 from retrieval.photo_pool import photo_pool
 from retrieval.problems import Problem, problem
@@ -23,6 +25,8 @@ from retrieval.upload_rates import seconds_to_wait
 from retrieval.views.pages import front_context, scene_context
 from retrieval.views.visitors import Visitor
 from retrieval.visitors import Allowance
+
+logger = logging.getLogger(__name__)
 
 
 @require_POST
@@ -88,6 +92,9 @@ def _submit(
         )
     except DecodeError as error:
         return problem(error.code, error.detail)
+    except StorageError as error:
+        logger.error("%s: %s", error.code, error)
+        return problem(error.code, str(error))
     except QueueFullError:
         return problem("queue_full", "Try again in half a minute; nothing was kept.")
     except QuotaExceededError as error:
