@@ -34,6 +34,18 @@ class Problem:
 _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "file_missing": (400, "No photo arrived", "Choose a photo first."),
     "too_many_files": (400, "One photo at a time", ""),
+    "malformed_multipart": (
+        400,
+        "The photo did not arrive in one piece",
+        "What was sent broke off or was mixed up on its way. Send it once more.",
+    ),
+    "too_many_fields": (400, "That is no photo", "Far more was sent than a photo. Send one."),
+    "fields_too_large": (413, "That is no photo", "Far more was sent than a photo. Send one."),
+    "unsupported_encoding": (
+        415,
+        "This photo arrived packed",
+        "Send the photo as it is; compressed requests are not unpacked here.",
+    ),
     "file_empty": (
         400,
         "This file is empty",

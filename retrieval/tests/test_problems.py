@@ -14,11 +14,11 @@ from retrieval import decoding, decoding_child, media, submission
 from retrieval.engine import errors, image_headers, images, index, matchers, registry, weights
 from retrieval.problems import _KNOWN, problem
 from retrieval.services import jobs, matching, scenes, tallies
-from retrieval.views import upload_limit, uploads
+from retrieval.views import request_form, upload_limit, uploads
 
 MODULES = (
     decoding, decoding_child, errors, image_headers, images, index, jobs, matchers, matching, media,
-    registry, scenes, submission, tallies, upload_limit, uploads, weights,
+    registry, request_form, scenes, submission, tallies, upload_limit, uploads, weights,
 )  # fmt: skip
 KNOW_A_FIGURE = {
     "too_many_files", "file_too_large", "queue_full", "quota_photos", "quota_bytes", "rate_limited",

@@ -19,7 +19,6 @@ from retrieval.services.imports import request_import, run_slice
 from retrieval.tests.factories import DUMMY, DUMMY_MATCHER, dummy_space_row
 from retrieval.tests.fakes import dummy_registry
 from retrieval.tests.small_disk import small_disk
-from soundscape_site import health
 
 pytestmark = pytest.mark.django_db
 
@@ -139,16 +138,6 @@ def test_a_large_photo_needs_no_temporary_file(site, settings, tmp_path):
     large = io.BytesIO(photo().read() + bytes(10_000_000))
     large.name = "photo.png"
     assert site.post("/scenes/", {"photo": large}).status_code == 303
-
-
-def test_readiness_tells_of_a_disk_without_room(site, disk, monkeypatch):
-    monkeypatch.setattr(health, "_FREE_BYTES_NEEDED", 500_000)
-    assert site.get("/readyz").json()["parts"]["media"] == "ok"
-    disk.fill(leave_kb=8)
-    assert site.get("/readyz").json()["parts"]["media"] == "has no room: 0 MB are free"
-    disk.make_room()
-    disk.make_read_only()
-    assert site.get("/readyz").json()["parts"]["media"] == "cannot be written"
 
 
 def recordings(folder: Path) -> Path:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -125,13 +127,21 @@ def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
     if _by_htmx(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
     else:
-        template, context = "retrieval/front.html", front_context(upload_error=refusal)
+        template, context = _front_page(refusal)
     response = render(request, template, context, status=refusal.status)
     response["HX-Retarget"] = "#upload-message"  # htmx swaps refusals only where it is told to
     response["HX-Reswap"] = "innerHTML"
     if refusal.retry_after_s is not None:
         response["Retry-After"] = str(refusal.retry_after_s)
     return response
+
+
+def _front_page(refusal: Problem) -> tuple[str, dict[str, Any]]:
+    """Return the front page with the refusal; without a database the refusal alone."""
+    try:
+        return "retrieval/front.html", front_context(upload_error=refusal)
+    except (OperationalError, InterfaceError):
+        return "retrieval/_upload_error.html", {"upload_error": refusal}
 
 
 def _by_htmx(request: HttpRequest) -> bool:
