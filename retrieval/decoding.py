@@ -40,7 +40,7 @@ from retrieval.engine.clean_copy import CLEAN_SUFFIXES
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
 from retrieval.engine.preview import PREVIEW_SUFFIX
 
-__all__ = ["DecodedPhoto", "DecodingLimits", "DecodingPool"]
+__all__ = ["ChildLostError", "DecodedPhoto", "DecodingLimits", "DecodingPool"]
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ class DecodingPool:
         child = self._idle.get()  # there are as many children as threads
         try:
             return child.call(job)
-        except (_ChildLostError, MemoryError) as error:
+        except (ChildLostError, MemoryError) as error:
             for path in job.written:
                 path.unlink(missing_ok=True)
             raise self._failure_of(job, error) from error
@@ -201,7 +201,7 @@ class DecodingPool:
             with suppress(OSError):
                 child.start()
 
-    def _failure_of(self, job: _Job[T], error: _ChildLostError | MemoryError) -> DecodeError:
+    def _failure_of(self, job: _Job[T], error: ChildLostError | MemoryError) -> DecodeError:
         if self._closed:
             return job.failure("decoding was stopped", code="decoding_stopped")
         if isinstance(error, MemoryError):
@@ -209,7 +209,7 @@ class DecodingPool:
         return job.failure(str(error), code=error.code)
 
 
-class _ChildLostError(Exception):
+class ChildLostError(Exception):
     """A child died, or took too long and was killed, before it answered."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
@@ -279,15 +279,15 @@ class _Child:
             if not pipe.poll(job.timeout_s):
                 self.stop()
                 msg = f"decoding took longer than {job.timeout_s:g} s"
-                raise _ChildLostError(msg, code="decode_timeout")
+                raise ChildLostError(msg, code="decode_timeout")
             succeeded, result = pipe.recv()
         except (OSError, EOFError) as error:
             cause = self._cause_of_death()
             self.stop()
             if cause == _OUT_OF_CPU:
                 msg = f"decoding took more than {job.cpu_s:g} s of computing"
-                raise _ChildLostError(msg, code="decode_timeout") from error
-            raise _ChildLostError(f"the decoder ended unexpectedly ({cause})") from error
+                raise ChildLostError(msg, code="decode_timeout") from error
+            raise ChildLostError(f"the decoder ended unexpectedly ({cause})") from error
         self._jobs_done += 1
         if self._jobs_done >= self._limits.jobs_per_child:
             self.stop()
@@ -308,7 +308,7 @@ class _Child:
                 pass
             self.stop()
         msg = "no decoder could be started"
-        raise _ChildLostError(msg, code="decoder_unavailable")
+        raise ChildLostError(msg, code="decoder_unavailable")
 
     def _cause_of_death(self) -> str:
         process = self._process
