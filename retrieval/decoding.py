@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
 from retrieval.confinement import LimitState
+from retrieval.decoding_answers import ForeignAnswerError, read_answer
 from retrieval.decoding_child import (
     DecodedPhoto,
     DecodingLimits,
@@ -178,7 +179,9 @@ class DecodingPool:
         child = self._idle.get()
         try:
             if not self._closed:
-                with suppress(OSError, EOFError):  # the first job will meet the same, and say so
+                with suppress(
+                    OSError, EOFError, ForeignAnswerError
+                ):  # the first job will meet the same, and say so
                     child.greet()
         finally:
             self._idle.put(child)
@@ -259,7 +262,7 @@ class _Child:
         if not self._greeted:
             if not pipe.poll(_START_TIMEOUT_S):
                 raise EOFError("no decoder came up")
-            self.limits_found = pipe.recv()
+            self.limits_found = read_answer(pipe)
             self._greeted = True
             self._report()
         return pipe
@@ -280,7 +283,11 @@ class _Child:
                 self.stop()
                 msg = f"decoding took longer than {job.timeout_s:g} s"
                 raise ChildLostError(msg, code="decode_timeout")
-            succeeded, result = pipe.recv()
+            succeeded, result = read_answer(pipe)
+        except ForeignAnswerError as error:
+            self.stop()
+            msg = f"the decoder gave no answer of ours: {error}"
+            raise ChildLostError(msg) from error
         except (OSError, EOFError) as error:
             cause = self._cause_of_death()
             self.stop()
@@ -302,9 +309,9 @@ class _Child:
                 pipe = self.greet()
                 pipe.send((job.function, job.arguments, job.cpu_s))
                 if pipe.poll(_START_TIMEOUT_S):
-                    pipe.recv()
+                    read_answer(pipe)
                     return pipe
-            except (OSError, EOFError):
+            except (OSError, EOFError, ForeignAnswerError):
                 pass
             self.stop()
         msg = "no decoder could be started"

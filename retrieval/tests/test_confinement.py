@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from retrieval import syscall_filter
+from retrieval import decoding_answers, syscall_filter
 from retrieval.confinement import LimitState
 from retrieval.decoding import DecodingLimits, DecodingPool, _Job
-from retrieval.engine.errors import ImageDecodeError
+from retrieval.engine.errors import DecodeError, ImageDecodeError
 from retrieval.tests import confinement_probes as probes
 from retrieval.tests.engine.photos import encoded, gradient
 
@@ -74,9 +74,10 @@ def test_computing_time_is_counted_for_each_job(pool):
 
 def test_size_of_files(pool, tmp_path):
     attempt(pool, probes.write_much, tmp_path / "small", LIMITS.max_written_bytes)
-    with pytest.raises(OSError, match="File too large") as raised:
+    with pytest.raises(DecodeError, match="would write more than is allowed") as raised:
         attempt(pool, probes.write_much, tmp_path / "large", LIMITS.max_written_bytes + 1)
-    assert raised.value.errno == errno.EFBIG
+    assert raised.value.code == "decode_failed"
+    assert_alive(pool)
 
 
 def test_open_files(pool):
@@ -124,6 +125,20 @@ def test_other_processes_are_out_of_reach(pool):
 
 def test_threads_are_allowed_because_decoders_use_them(pool):
     assert attempt(pool, probes.use_a_thread) in pool.child_pids
+
+
+def test_an_answer_cannot_run_anything_in_the_parent(pool, tmp_path):
+    with pytest.raises(ImageDecodeError, match=r"posix\.mkdir is not expected"):
+        attempt(pool, probes.answer_with_a_command, tmp_path / "taken over")
+    assert not (tmp_path / "taken over").exists()
+    assert_alive(pool)
+
+
+def test_an_answer_cannot_fill_the_parents_memory(pool, monkeypatch):
+    monkeypatch.setattr(decoding_answers, "MOST_BYTES", 1_000_000)
+    with pytest.raises(ImageDecodeError, match="ended unexpectedly"):
+        attempt(pool, probes.answer_at_length, 2_000_000)
+    assert_alive(pool)
 
 
 def test_each_start_reports_what_is_in_force(caplog):
