@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final
 
@@ -50,21 +50,27 @@ def seconds_to_wait(allowances: Iterable[Allowance]) -> int:
     if not limited or _outage:
         return 0
     try:
-        return max(_wait(allowance) for allowance in limited)
+        return _longest_wait(limited)
     except redis.RedisError as error:
         _outage.begin()
         logger.warning("Redis does not answer, uploads are not slowed down: %s", error)
         return 0
 
 
-def _wait(allowance: Allowance) -> int:
-    key = _PREFIX + allowance.key
+def _longest_wait(allowances: Sequence[Allowance]) -> int:
+    """Count on all of them in one exchange with Redis."""
     with _redis(settings.REDIS_URL).pipeline(transaction=True) as steps:
-        steps.set(key, 0, ex=_WINDOW_S, nx=True)
-        steps.incr(key)
-        steps.ttl(key)
-        _, count, left_s = steps.execute()
-    return max(1, left_s) if count > allowance.limits.photos_a_minute else 0
+        for allowance in allowances:
+            key = _PREFIX + allowance.key
+            steps.set(key, 0, ex=_WINDOW_S, nx=True)
+            steps.incr(key)
+            steps.ttl(key)
+        answers = steps.execute()
+    waits = [
+        max(1, left_s) if count > allowance.limits.photos_a_minute else 0
+        for allowance, count, left_s in zip(allowances, answers[1::3], answers[2::3], strict=True)
+    ]
+    return max(waits)
 
 
 @cache

@@ -57,31 +57,30 @@ def count_upload(allowances: Sequence[Allowance], *, byte_size: int) -> None:
         As for `require_room`.
     """
     now = timezone.now()
-    day = _day(now)
-    ordered = sorted(allowances, key=lambda allowance: allowance.key)
-    _begin_rows(ordered, day)
-    for allowance in ordered:
-        mine = UploadTally.objects.filter(visitor=allowance.key, day=day)
-        counted = mine.filter(_room(allowance.limits, byte_size)).update(
-            photos=F("photos") + 1, photo_bytes=F("photo_bytes") + byte_size
-        )
-        if not counted:
-            raise _exceeded(mine.get(), allowance, now)
+    for allowance in sorted(allowances, key=lambda allowance: allowance.key):
+        if _count(allowance, _day(now), byte_size):
+            continue
+        _begin_row(allowance.key, _day(now))
+        if not _count(allowance, _day(now), byte_size):
+            tally = UploadTally.objects.get(visitor=allowance.key, day=_day(now))
+            raise _exceeded(tally, allowance, now)
 
 
-def _begin_rows(allowances: Sequence[Allowance], day: date) -> None:
-    """Have a row for everyone; with the first of a day, rows of days gone by are deleted."""
-    known = tallies_of([allowance.key for allowance in allowances], day)
-    missing = [allowance.key for allowance in allowances if allowance.key not in known]
-    if missing:
-        UploadTally.objects.bulk_create(
-            [UploadTally(visitor=key, day=day) for key in missing], ignore_conflicts=True
-        )
-        old = UploadTally.objects.filter(day__lt=day - timedelta(days=_DAYS_KEPT))
-        free = old.select_for_update(skip_locked=True).values(
-            "pk"
-        )  # no waiting for who does so too
-        UploadTally.objects.filter(pk__in=free).delete()
+def _count(allowance: Allowance, day: date, byte_size: int) -> bool:
+    """Count a photo if there is a row with room for it."""
+    mine = UploadTally.objects.filter(visitor=allowance.key, day=day)
+    counted = mine.filter(_room(allowance.limits, byte_size)).update(
+        photos=F("photos") + 1, photo_bytes=F("photo_bytes") + byte_size
+    )
+    return bool(counted)
+
+
+def _begin_row(visitor: str, day: date) -> None:
+    """Have a row, if there is none; those of days gone by are deleted on this occasion."""
+    UploadTally.objects.bulk_create([UploadTally(visitor=visitor, day=day)], ignore_conflicts=True)
+    old = UploadTally.objects.filter(day__lt=day - timedelta(days=_DAYS_KEPT))
+    free = old.select_for_update(skip_locked=True).values("pk")  # no waiting for who does so too
+    UploadTally.objects.filter(pk__in=free).delete()
 
 
 def _room(limits: UploadLimits, byte_size: int) -> Q:
