@@ -7,7 +7,7 @@ MANAGE := $(BIN)/python manage.py
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench models library clean
+.PHONY: help setup run test lint bench fuzz models library clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,6 +42,9 @@ lint: $(STAMP) ## Style, types, import contracts
 
 bench: setup ## Measure import, match, start-up and memory
 	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP) ## Send files changed at random through the decoders (FILES=2000 SEED=1)
+	$(BIN)/python -m benchmarks.fuzz --files $(or $(FILES),2000) --seed $(or $(SEED),1)
 
 clean: ## Delete the virtual environment; data under var/ stays
 	rm -rf $(VENV)

@@ -11,12 +11,13 @@ on when its parent is killed, and does not start at all below Celery's billiard.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
@@ -27,6 +28,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
+from retrieval.confinement import LimitState
+from retrieval.decoding_answers import ForeignAnswerError, read_answer
 from retrieval.decoding_child import (
     DecodedPhoto,
     DecodingLimits,
@@ -34,16 +37,20 @@ from retrieval.decoding_child import (
     decode_recording,
 )
 from retrieval.engine.audio import RecordingFacts
+from retrieval.engine.clean_copy import CLEAN_SUFFIXES
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
 from retrieval.engine.preview import PREVIEW_SUFFIX
 
-__all__ = ["DecodedPhoto", "DecodingLimits", "DecodingPool"]
+__all__ = ["ChildLostError", "DecodedPhoto", "DecodingLimits", "DecodingPool"]
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _ROOT = Path(__file__).resolve().parents[1]
 _START_ATTEMPTS = 3
 _START_TIMEOUT_S = 30.0
+_OUT_OF_CPU = "SIGXCPU"
 _INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -54,6 +61,7 @@ class _Job(Generic[T]):
     function: Callable[..., T]
     arguments: tuple[Any, ...]
     timeout_s: float
+    cpu_s: float
     failure: type[DecodeError]
     written: tuple[Path, ...] = ()
 
@@ -97,6 +105,7 @@ class DecodingPool:
                 function=decode_photo,
                 arguments=(source, self._limits),
                 timeout_s=self._limits.photo_timeout_s,
+                cpu_s=self._limits.photo_cpu_s,
                 failure=ImageDecodeError,
             )
         )
@@ -110,18 +119,19 @@ class DecodingPool:
     ) -> Future[RecordingFacts]:
         """Measure a recording and write its waveforms, one for each sample rate.
 
-        With `preview_path` (its suffix is set here) a preview is written too, if browsers
-        need one. A recording that fails leaves none of these files behind. Submit no more
-        than a few dozen ahead: each waveform waits on disk until it is used.
+        With `preview_path` (its suffix is set by the child) a file to be served is written
+        too: the recording without its tags or, where browsers do not play it, a preview. A
+        recording that fails leaves none of these files behind. Submit no more than a few
+        dozen ahead: each waveform waits on disk until it is used.
         """
-        preview = None if preview_path is None else preview_path.with_suffix(PREVIEW_SUFFIX)
         return self._submit(
             _Job(
                 function=decode_recording,
-                arguments=(path, dict(waveform_paths), preview, self._limits.recording),
+                arguments=(path, dict(waveform_paths), preview_path, self._limits.recording),
                 timeout_s=self._limits.recording_timeout_s,
+                cpu_s=self._limits.recording_cpu_s,
                 failure=AudioDecodeError,
-                written=(*waveform_paths.values(), *_preview_files(preview)),
+                written=(*waveform_paths.values(), *_played_files(preview_path)),
             )
         )
 
@@ -129,6 +139,12 @@ class DecodingPool:
     def child_pids(self) -> list[int]:
         """Process ids of the children that are running."""
         return [child.pid for child in self._children if child.pid is not None]
+
+    @property
+    def limits_found(self) -> tuple[LimitState, ...]:
+        """What the youngest child said of its limits; nothing before one came up."""
+        reports = [child.limits_found for child in self._children if child.limits_found]
+        return reports[-1] if reports else ()
 
     def close(self) -> None:
         """Stop the children at once; jobs under way fail with `decoding_stopped`."""
@@ -161,14 +177,20 @@ class DecodingPool:
 
     def _start_one(self) -> None:
         child = self._idle.get()
-        self._make_ready(child)
-        self._idle.put(child)
+        try:
+            if not self._closed:
+                with suppress(
+                    OSError, EOFError, ForeignAnswerError
+                ):  # the first job will meet the same, and say so
+                    child.greet()
+        finally:
+            self._idle.put(child)
 
     def _run(self, job: _Job[T]) -> T:
         child = self._idle.get()  # there are as many children as threads
         try:
             return child.call(job)
-        except (_ChildLostError, MemoryError) as error:
+        except (ChildLostError, MemoryError) as error:
             for path in job.written:
                 path.unlink(missing_ok=True)
             raise self._failure_of(job, error) from error
@@ -182,7 +204,7 @@ class DecodingPool:
             with suppress(OSError):
                 child.start()
 
-    def _failure_of(self, job: _Job[T], error: _ChildLostError | MemoryError) -> DecodeError:
+    def _failure_of(self, job: _Job[T], error: ChildLostError | MemoryError) -> DecodeError:
         if self._closed:
             return job.failure("decoding was stopped", code="decoding_stopped")
         if isinstance(error, MemoryError):
@@ -190,7 +212,7 @@ class DecodingPool:
         return job.failure(str(error), code=error.code)
 
 
-class _ChildLostError(Exception):
+class ChildLostError(Exception):
     """A child died, or took too long and was killed, before it answered."""
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
@@ -206,6 +228,8 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._jobs_done = 0
+        self._greeted = False
+        self.limits_found: tuple[LimitState, ...] = ()
 
     @property
     def pid(self) -> int | None:
@@ -227,9 +251,29 @@ class _Child:
             )
         self._pipe = Connection(ours.detach())
         self._jobs_done = 0
+        self._greeted = False
         with suppress(OSError):  # a child that is dead already is noticed with its first job
             self._pipe.send(self._limits)
         return self._pipe
+
+    def greet(self) -> Connection:
+        """Wait until the process is confined, and tell the operators what holds it."""
+        pipe = self.start()
+        if not self._greeted:
+            if not pipe.poll(_START_TIMEOUT_S):
+                raise EOFError("no decoder came up")
+            self.limits_found = read_answer(pipe)
+            self._greeted = True
+            self._report()
+        return pipe
+
+    def _report(self) -> None:
+        held = ", ".join(str(limit) for limit in self.limits_found if limit.in_force)
+        wall = f"wall clock ({self._limits.photo_timeout_s:g} s a photo)"
+        logger.info("decoding process %s is held by %s, %s", self.pid, wall, held)
+        missing = ", ".join(str(limit) for limit in self.limits_found if not limit.in_force)
+        if missing:
+            logger.warning("decoding process %s runs WITHOUT limits on %s", self.pid, missing)
 
     def call(self, job: _Job[T]) -> T:
         """Run one job and return its result, or raise what it raised."""
@@ -238,12 +282,19 @@ class _Child:
             if not pipe.poll(job.timeout_s):
                 self.stop()
                 msg = f"decoding took longer than {job.timeout_s:g} s"
-                raise _ChildLostError(msg, code="decode_timeout")
-            succeeded, result = pipe.recv()
-        except (OSError, EOFError) as error:
-            msg = f"the decoder ended unexpectedly ({self._cause_of_death()})"
+                raise ChildLostError(msg, code="decode_timeout")
+            succeeded, result = read_answer(pipe)
+        except ForeignAnswerError as error:
             self.stop()
-            raise _ChildLostError(msg) from error
+            msg = f"the decoder gave no answer of ours: {error}"
+            raise ChildLostError(msg) from error
+        except (OSError, EOFError) as error:
+            cause = self._cause_of_death()
+            self.stop()
+            if cause == _OUT_OF_CPU:
+                msg = f"decoding took more than {job.cpu_s:g} s of computing"
+                raise ChildLostError(msg, code="decode_timeout") from error
+            raise ChildLostError(f"the decoder ended unexpectedly ({cause})") from error
         self._jobs_done += 1
         if self._jobs_done >= self._limits.jobs_per_child:
             self.stop()
@@ -254,17 +305,17 @@ class _Child:
     def _hand_over(self, job: _Job[T]) -> Connection:
         """Give the job to a living child; one that died before is no fault of the job."""
         for _ in range(_START_ATTEMPTS):
-            pipe = self.start()
             try:
-                pipe.send((job.function, job.arguments))
+                pipe = self.greet()
+                pipe.send((job.function, job.arguments, job.cpu_s))
                 if pipe.poll(_START_TIMEOUT_S):
-                    pipe.recv()
+                    read_answer(pipe)
                     return pipe
-            except (OSError, EOFError):
+            except (OSError, EOFError, ForeignAnswerError):
                 pass
             self.stop()
         msg = "no decoder could be started"
-        raise _ChildLostError(msg, code="decoder_unavailable")
+        raise ChildLostError(msg, code="decoder_unavailable")
 
     def _cause_of_death(self) -> str:
         process = self._process
@@ -303,5 +354,10 @@ def _environment() -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _preview_files(preview: Path | None) -> tuple[Path, ...]:
-    return () if preview is None else (preview, preview.with_name(preview.name + ".part"))
+def _played_files(path: Path | None) -> Iterator[Path]:
+    """Yield every file that a child may have begun to write for browsers."""
+    if path is None:
+        return
+    for suffix in {PREVIEW_SUFFIX, *CLEAN_SUFFIXES}:
+        whole = path.with_suffix(suffix)
+        yield from (whole, whole.with_name(whole.name + ".part"))

@@ -6,12 +6,9 @@ decoders and nothing else: no Django, no database, no model.
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import hashlib
 import os
-import resource
-import signal
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.confinement import Bounds, allow_cpu, confine
 from retrieval.engine.audio import RecordingFacts, RecordingLimits, analyse_recording
-from retrieval.engine.errors import EngineError
+from retrieval.engine.clean_copy import write_clean_copy
+from retrieval.engine.errors import DecodeError, EngineError
 from retrieval.engine.image_headers import sniff_media_type
 from retrieval.engine.images import (
     ImageLimits,
@@ -32,15 +31,13 @@ from retrieval.engine.images import (
     photo_views,
     read_photo,
 )
-from retrieval.engine.preview import write_preview
+from retrieval.engine.preview import PREVIEW_SUFFIX, write_preview
 
 PHOTO_SIDE_PX = 224
 """Side of the squares that MobileNet sees."""
 
 TAKEN = "taken"
 """What a child answers as soon as it has a job: from then on the job is to blame."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,9 @@ class DecodingLimits:
     recording: RecordingLimits = field(default_factory=RecordingLimits)
     web_image_side_px: int = 1_600
     photo_timeout_s: float = 10.0
+    photo_cpu_s: float = 10.0
     recording_timeout_s: float = 600.0
+    recording_cpu_s: float = 600.0
     queue_timeout_s: float = 15.0
     jobs_per_child: int = 500
     max_address_space_bytes: int = 2_000_000_000
@@ -92,36 +91,60 @@ def decode_photo(source: Path | bytes, limits: DecodingLimits) -> DecodedPhoto:
 def decode_recording(
     path: Path,
     waveform_paths: Mapping[int, Path],
-    preview_path: Path | None,
+    played_path: Path | None,
     limits: RecordingLimits,
 ) -> RecordingFacts:
-    """Measure a recording, write its waveforms and, where browsers need one, its preview."""
+    """Measure a recording, write its waveforms and what browsers are to play of it."""
     facts = analyse_recording(path, waveform_paths=waveform_paths, limits=limits)
-    if preview_path is None or facts.browser_playable:
+    if played_path is None:
         return facts
     try:
-        heard = write_preview(path, preview_path, facts=facts, limits=limits)
+        return _with_played_file(path, played_path, facts, limits)
     except BaseException:
         for waveform in waveform_paths.values():
             waveform.unlink(missing_ok=True)
         raise
+
+
+def _with_played_file(
+    path: Path, played_path: Path, facts: RecordingFacts, limits: RecordingLimits
+) -> RecordingFacts:
+    """Write a copy without tags where browsers play the format, else a preview."""
+    if facts.browser_playable:
+        copy = played_path.with_suffix(f".{facts.container}")
+        if write_clean_copy(path, copy, facts=facts, limits=limits):
+            return replace(facts, preview_path=copy)
+    preview = played_path.with_suffix(PREVIEW_SUFFIX)
+    heard = write_preview(path, preview, facts=facts, limits=limits)
     return replace(
         facts,
-        preview_path=preview_path,
+        preview_path=preview,
         loudness_lufs=heard.loudness_lufs,
         true_peak_dbtp=heard.true_peak_dbtp,
     )
 
 
 def serve(descriptor: int) -> None:
-    """Live a child's life: be confined, then answer jobs until the parent hangs up."""
+    """Live a child's life: be confined and say so, then answer jobs until the parent hangs up."""
     pipe = Connection(descriptor)
-    _confine(pipe.recv())
+    limits: DecodingLimits = pipe.recv()
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 2)  # decoders chatter about damaged files; errors take the pipe
+    pipe.send(
+        confine(
+            Bounds(
+                address_space_bytes=limits.max_address_space_bytes,
+                written_bytes=limits.max_written_bytes,
+                open_files=limits.max_open_files,
+            )
+        )
+    )
     while True:
         try:
-            function, arguments = pipe.recv()
+            function, arguments, cpu_s = pipe.recv()
         except EOFError:
             return
+        allow_cpu(cpu_s)
         pipe.send(TAKEN)
         pipe.send(_answer(function, arguments))
 
@@ -129,24 +152,13 @@ def serve(descriptor: int) -> None:
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
     try:
         return True, function(*arguments)
-    except (EngineError, OSError, MemoryError) as error:
+    except OSError as error:
+        return False, _of_the_file(error) if error.errno == errno.EFBIG else error
+    except (EngineError, MemoryError) as error:
         return False, error
     except Exception as error:  # noqa: BLE001 - a fault of ours: the parent is to raise it
         return False, RuntimeError(f"{error!r} in a decoding process\n{traceback.format_exc()}")
 
 
-def _confine(limits: DecodingLimits) -> None:
-    """Bind this process to its parent's life and take from it what decoding does not need."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for kind, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, limits.max_address_space_bytes),
-        (resource.RLIMIT_FSIZE, limits.max_written_bytes),
-        (resource.RLIMIT_NOFILE, limits.max_open_files),
-    ):
-        _, hard = resource.getrlimit(kind)
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (allowed, allowed))
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
-        os.dup2(nowhere.fileno(), 2)  # decoders chatter about damaged files; errors take the pipe
+def _of_the_file(error: OSError) -> DecodeError:
+    return DecodeError(f"decoding it would write more than is allowed: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import logging
@@ -9,7 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from django.core.files import File
 from django.core.files.storage import default_storage
@@ -20,6 +21,25 @@ from retrieval.content_locks import share_lock
 logger = logging.getLogger(__name__)
 
 _FILE_MODE = 0o644
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class StorageError(Exception):
+    """A file could not be kept, through no fault of its own; later it may be."""
+
+    code = "storage_unavailable"
+
+
+class StorageFullError(StorageError):
+    """There is no room for the file."""
+
+    code = "storage_full"
+
+
+def storage_error(cause: OSError) -> StorageError:
+    """Return what an error of the operating system means to whoever wanted to keep a file."""
+    kind = StorageFullError if cause.errno in _NO_ROOM else StorageError
+    return kind(f"a file cannot be kept: {cause}")
 
 
 def sha256_of_bytes(content: bytes) -> str:
@@ -66,6 +86,11 @@ def _keep(stream: BinaryIO, name: str) -> str:
 
     Within a transaction the name is safe from being removed until its row is committed. Elsewhere
     (a recording's row comes minutes after its file) it is safe as long as it is young.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be stored now.
     """
     share_lock(name)
     return _stored(stream, name)
@@ -80,7 +105,10 @@ def _stored(stream: BinaryIO, name: str) -> str:
     try:
         os.utime(target)
     except FileNotFoundError:
-        _write_whole(stream, target)
+        try:
+            _write_whole(stream, target)
+        except OSError as error:
+            raise storage_error(error) from error
     except OSError as error:  # another user's, or read-only: whole it is all the same
         logger.info("%s keeps its age: %s", name, error.strerror)
     return name

@@ -6,6 +6,7 @@ import threading
 
 from django.conf import settings
 
+from retrieval.confinement import LimitState
 from retrieval.decoding import DecodingPool
 
 _lock = threading.Lock()
@@ -20,6 +21,11 @@ def photo_pool() -> DecodingPool:
             _pool = DecodingPool(processes=settings.SOUNDSCAPE_WEB_DECODING_PROCESSES)
             _pool.warm()
         return _pool
+
+
+def limits_found() -> tuple[LimitState, ...]:
+    """Return what holds this process's children; nothing as long as there are none."""
+    return () if _pool is None else _pool.limits_found
 
 
 def close_photo_pool() -> None:

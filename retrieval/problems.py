@@ -13,6 +13,9 @@ from retrieval.engine.images import ImageLimits
 _LIMITS: Final = ImageLimits()
 _OUR_FAULT: Final = "Something is wrong on our side, not with your photo. Please try again later."
 _CLOSED: Final = "The site is not set up completely. Please come back later."
+_PASSING: Final = frozenset({429, 503, 507})
+_HALF_A_MINUTE_S: Final = 30
+_FULL: Final = "The site has run out of disk space. Nothing was kept; please try again later."
 _BUSY: Final = "Please try again in half a minute; nothing was kept."
 
 
@@ -24,12 +27,25 @@ class Problem:
     status: int
     title: str
     detail: str
+    retry_after_s: int | None = None
 
 
 # An empty sentence: whoever reports the code knows the figures and says it in plain words.
 _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "file_missing": (400, "No photo arrived", "Choose a photo first."),
     "too_many_files": (400, "One photo at a time", ""),
+    "malformed_multipart": (
+        400,
+        "The photo did not arrive in one piece",
+        "What was sent broke off or was mixed up on its way. Send it once more.",
+    ),
+    "too_many_fields": (400, "That is no photo", "Far more was sent than a photo. Send one."),
+    "fields_too_large": (413, "That is no photo", "Far more was sent than a photo. Send one."),
+    "unsupported_encoding": (
+        415,
+        "This photo arrived packed",
+        "Send the photo as it is; compressed requests are not unpacked here.",
+    ),
     "file_empty": (
         400,
         "This file is empty",
@@ -81,7 +97,12 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "decoder_busy": (503, "Too many photos are being read", _BUSY),
     "decoder_unavailable": (503, "Photos cannot be read just now", _BUSY),
     "decoding_stopped": (503, "The site is just being restarted", _BUSY),
+    "storage_full": (507, "There is no room left for photos", _FULL),
+    "storage_unavailable": (503, "Photos cannot be kept just now", _BUSY),
     "queue_full": (503, "Too many photos are waiting", ""),
+    "quota_photos": (429, "That is all for today", ""),
+    "quota_bytes": (429, "That is all for today", ""),
+    "rate_limited": (429, "One after the other, please", ""),
     "library_empty": (
         503,
         "There are no recordings yet",
@@ -110,7 +131,12 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
 _OTHER: Final = (422, "This photo could not be used", "Please try another one.")
 
 
-def problem(code: str, detail: str) -> Problem:
-    """Return how a failure of this code is answered; `detail` is said only where it must be."""
+def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
+    """Return how a failure of this code is answered; `detail` is said only where it must be.
+
+    What passes by itself says when to come back: after `retry_after_s`, or in half a minute.
+    """
     status, title, sentence = _KNOWN.get(code, _OTHER)
-    return Problem(code, status, title, sentence or detail)
+    if retry_after_s is None and status in _PASSING:
+        retry_after_s = _HALF_A_MINUTE_S
+    return Problem(code, status, title, sentence or detail, retry_after_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,18 +21,28 @@ from retrieval.services.imports import request_import
 from retrieval.services.jobs import note_woken, release_expired
 from retrieval.services.profiling import owe_profiles
 from retrieval.services.scenes import accept_photo
+from retrieval.services.tallies import count_upload
 from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
+from retrieval.visitors import Allowance
 
 logger = logging.getLogger(__name__)
 
 
-def submit_photo(decoded: DecodedPhoto, *, owner_id: int | None = None) -> Scene:
-    """Accept a photo and wake a worker for it.
+def submit_photo(
+    decoded: DecodedPhoto,
+    *,
+    owner_id: int | None = None,
+    allowances: Sequence[Allowance] = (),
+    byte_size: int = 0,
+) -> Scene:
+    """Accept a photo, count it on its sender's allowances, and wake a worker for it.
 
     Raises
     ------
     QueueFullError
         If too many photos wait already.
+    QuotaExceededError
+        If its sender has sent too much today; then nothing is counted either.
     """
     with transaction.atomic():
         scene = accept_photo(
@@ -41,6 +51,7 @@ def submit_photo(decoded: DecodedPhoto, *, owner_id: int | None = None) -> Scene
             queue_limit=settings.SOUNDSCAPE_QUEUE_LIMIT,
             owner_id=owner_id,
         )
+        count_upload(allowances, byte_size=byte_size)  # last: others wait for these rows
         if scene.state == JobState.QUEUED:
             transaction.on_commit(lambda: _wake(find_sounds_for_scene, scene.pk))
     logger.info("scene %s accepted, %s", scene.pk, scene.state)

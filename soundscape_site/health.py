@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from retrieval.photo_pool import limits_found
 from retrieval.selectors.library import library_has_clips
 from retrieval.worker_signs import worker_alive
 
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 HEALTH_PATH: Final = "/healthz"
 _REDIS_WITHIN_S: Final = 1
+_FREE_BYTES_NEEDED: Final = 50_000_000
 
 
 class NotReadyError(Exception):
@@ -54,10 +57,16 @@ def _alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say of each part whether it works: 200 if all do, else 503."""
+    """Say of each part whether it works: 200 if all do, else 503; and what holds the decoders."""
     parts = {name: _state(check) for name, check in _CHECKS.items()}
     ready = all(state == "ok" for state in parts.values())
-    response = JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    decoding = {
+        limit.name: limit.detail if limit.in_force else f"NOT in force: {limit.detail}"
+        for limit in limits_found()
+    }
+    response = JsonResponse(
+        {"ready": ready, "parts": parts, "decoding_limits": decoding}, status=200 if ready else 503
+    )
     if not ready:
         response["Retry-After"] = "10"
     return response
@@ -120,6 +129,9 @@ def _media() -> None:
         raise NotReadyError("is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise NotReadyError("cannot be written")
+    free = shutil.disk_usage(folder).free
+    if free < _FREE_BYTES_NEEDED:
+        raise NotReadyError(f"has no room: {free // 1_000_000} MB are free")
 
 
 _CHECKS: Final[dict[str, Callable[[], None]]] = {

@@ -75,8 +75,9 @@ class RecordingFacts:
     browser_playable : bool
         False where browsers need a preview.
     preview_path : Path or None
-        The preview, where one was asked for and needed. Loudness and true peak
-        are then those of the preview, since it is what listeners hear.
+        What browsers are to play, where it was asked for: the recording without
+        its tags, or a preview. Loudness and true peak are then those of the
+        preview, since it is what listeners hear.
     """
 
     duration_s: float

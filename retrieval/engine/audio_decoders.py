@@ -65,7 +65,7 @@ _CODEC_NAMES = {
 
 
 # The last where a damaged file makes it seek to an impossible place.
-_FFMPEG_ERRORS = (av.FFmpegError, ValueError, OSError)
+FFMPEG_ERRORS = (av.FFmpegError, ValueError, OSError)
 
 
 class _CountingSource(ABC):
@@ -177,26 +177,19 @@ class FfmpegSource(_CountingSource):
         Which demuxer it is for; no other is tried.
     """
 
-    _decoder_errors = _FFMPEG_ERRORS
+    _decoder_errors = FFMPEG_ERRORS
 
     def __init__(self, file: FileIO, container: Container) -> None:
         file.seek(0)
         self._file = file
         self.container = container
         try:
-            self._opened = av.open(
-                file,
-                "r",
-                format=_DEMUXERS[container],
-                container_options={"codec_whitelist": _CODECS, "protocol_whitelist": "none"},
-                metadata_errors="replace",
-                io_open=_open_nothing_else,
-            )
-        except _FFMPEG_ERRORS as error:
+            self._opened = open_container(file, container)
+        except FFMPEG_ERRORS as error:
             raise _undecodable(error) from error
         try:
             self._start()
-        except _FFMPEG_ERRORS as error:
+        except FFMPEG_ERRORS as error:
             self.close()
             raise _undecodable(error) from error
         except AudioDecodeError:
@@ -205,7 +198,7 @@ class FfmpegSource(_CountingSource):
 
     def _start(self) -> None:
         """Decode the first frame: only it tells the rate and channels of all kinds of AAC."""
-        stream = _only_audio_stream(self._opened)
+        stream = only_audio_stream(self._opened)
         self._frames: Iterator[AudioFrame] = self._opened.decode(stream)
         self._first = next(self._frames, None)
         shown = stream.codec_context if self._first is None else self._first
@@ -259,12 +252,39 @@ def _undecodable(error: Exception) -> AudioDecodeError:
     return AudioDecodeError(f"the recording cannot be decoded: {error}")
 
 
+def open_container(file: FileIO, container: Container) -> InputContainer:
+    """Open a file with FFmpeg, as one format and with nothing else in reach.
+
+    Parameters
+    ----------
+    file : FileIO
+        The open file; it is read from where it stands.
+    container : Container
+        Which demuxer it is for; no other is tried.
+    """
+    return av.open(
+        file,
+        "r",
+        format=_DEMUXERS[container],
+        container_options={"codec_whitelist": _CODECS, "protocol_whitelist": "none"},
+        metadata_errors="replace",
+        io_open=_open_nothing_else,
+    )
+
+
 def _open_nothing_else(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
     msg = f"a recording may not open {url!r}"
     raise PermissionError(msg)
 
 
-def _only_audio_stream(opened: InputContainer) -> AudioStream:
+def only_audio_stream(opened: InputContainer) -> AudioStream:
+    """Return the one audio stream of a file that holds nothing but sound, and perhaps a cover.
+
+    Raises
+    ------
+    AudioDecodeError
+        ``audio_unsupported_stream`` or ``unsupported_media_type``.
+    """
     streams = opened.streams
     if len(streams.audio) != 1:
         msg = f"the file holds {len(streams.audio)} audio streams; one is accepted"

@@ -152,6 +152,9 @@ def open_photo(source: Path | bytes, limits: ImageLimits) -> Image.Image:
     check_complete(data, media_type, max_metadata_bytes=limits.max_metadata_bytes)
     with _decoder(), Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[media_type]]) as image:
         _check_size(*image.size, limits)
+        if image.info.get("primary") is False:  # HEIC: what is left is a tile, or a thumbnail
+            msg = "the photo's main picture cannot be put together"
+            raise ImageDecodeError(msg)
         image.load()
         photo = _to_rgb(_upright(image))
     photo.info.clear()
@@ -175,7 +178,7 @@ def _decoder() -> Iterator[None]:
 
 
 def _failure_code(pillow_message: str) -> str:
-    if "truncated" in pillow_message:
+    if "truncated" in pillow_message.lower():
         return "image_truncated"
     if "too large" in pillow_message:  # compressed text or profile that unpacks beyond its bound
         return "image_metadata_too_large"

@@ -8,6 +8,7 @@ from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
 from retrieval.models.library import Library, Space
 from retrieval.models.profiling import LibraryProfiling, ProfileFailure
 from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
+from retrieval.models.tallies import UploadTally
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -32,4 +33,5 @@ __all__ = [
     "Scene",
     "SceneProfile",
     "Space",
+    "UploadTally",
 ]

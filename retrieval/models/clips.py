@@ -14,6 +14,7 @@ from retrieval.models.library import Space
 from retrieval.models.vectors import DistributionField
 
 PREVIEW_MEDIA_TYPE = "audio/mpeg"
+PREVIEW_SUFFIX = ".mp3"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
@@ -127,7 +128,8 @@ class Clip(Job):
     @property
     def played_media_type(self) -> str:
         """Type of what browsers play."""
-        return PREVIEW_MEDIA_TYPE if self.preview else self.media_type
+        is_preview = str(self.preview.name or "").endswith(PREVIEW_SUFFIX)
+        return PREVIEW_MEDIA_TYPE if is_preview else self.media_type
 
 
 class ClipProfile(models.Model):

@@ -115,6 +115,12 @@ def searchable_recordings() -> list[tuple[int, str, str]]:
     ]
 
 
+def clips_served_as_they_came() -> Iterator[Clip]:
+    """Yield the recordings that can be heard and have no file made for that."""
+    served = Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True, preview="")
+    return served.defer("peaks").order_by("pk").iterator(chunk_size=_CHUNK_CLIPS)
+
+
 def clip_count() -> int:
     """Return how many recordings can be heard."""
     return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).count()

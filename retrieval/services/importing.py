@@ -243,6 +243,8 @@ class ClipImporter:
             facts = future.result()
         except DecodeError as error:
             self._fail(candidate, RowProblem(error.code, error.detail))
+        except OSError as error:  # of our disk: the file can be read, or it would have a code
+            raise media.storage_error(error) from error
         except RuntimeError as error:  # a fault of the decoder's code: no other file is to suffer
             logger.exception("decoding %s", candidate.entry.path)
             self._fail(candidate, RowProblem("decoder_fault", str(error).splitlines()[0]))

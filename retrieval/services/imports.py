@@ -14,6 +14,7 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import Space
 from retrieval.manifest import ManifestError, read_entries
+from retrieval.media import StorageError
 from retrieval.models import LibraryImport
 from retrieval.scratch import scratch_folder
 from retrieval.services import jobs
@@ -72,6 +73,10 @@ def run_slice(
     except ManifestError as error:
         jobs.fail(held, code="manifest_invalid", detail=str(error))
         return False
+    except StorageError as error:  # nothing is wrong with the import: it waits for the disk
+        logger.error("import %s waits: %s [%s]", import_id, error, error.code)
+        jobs.pause(held)
+        return True
     except EngineError as error:
         jobs.fail(held, code=error.code, detail=error.detail)
         return False

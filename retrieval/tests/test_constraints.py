@@ -30,6 +30,7 @@ from retrieval.models import (
     Scene,
     SceneProfile,
     Space,
+    UploadTally,
 )  # fmt: skip
 from retrieval.tests.factories import DUMMY, dummy_space_row, unsaved_clip
 
@@ -503,3 +504,21 @@ def test_a_program_of_the_release_before_can_still_write(clip, make, columns):
     assert {name: getattr(stored, name) for name in columns} == {
         name: expected.get(name) for name in columns
     }
+
+
+def test_one_tally_a_visitor_and_day():
+    row = {"visitor": "user:1", "day": "2026-11-24"}
+    save(UploadTally(**row))
+    with broken("retrieval_uploadtally_once"):
+        save(UploadTally(**row))
+
+
+@pytest.mark.parametrize("visitor", ["192.0.2.1", "user:", "browser:xyz", "somebody:1"])
+def test_a_tally_names_nobody(visitor):
+    with broken("retrieval_uploadtally_visitor_form"):
+        save(UploadTally(visitor=visitor, day="2026-11-24"))
+
+
+def test_a_tally_counts_up():
+    with broken("retrieval_uploadtally_counts_up"):
+        save(UploadTally(visitor="user:1", day="2026-11-24", photo_bytes=-1))

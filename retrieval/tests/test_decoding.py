@@ -35,13 +35,14 @@ def pool():
         yield decoders
 
 
-def run(pool, function, *arguments, timeout_s=PATIENCE_S, leaves=()):
+def run(pool, function, *arguments, timeout_s=PATIENCE_S, cpu_s=PATIENCE_S, leaves=()):
     """Submit a probe as if it were a photo to decode."""
     return pool._submit(
         _Job(
             function=function,
             arguments=arguments,
             timeout_s=timeout_s,
+            cpu_s=cpu_s,
             failure=ImageDecodeError,
             written=tuple(leaves),
         )
@@ -126,8 +127,13 @@ def test_recording_comes_back_as_facts_and_waveforms(pool, tmp_path):
         16_000: 16_000,
         22_050: 22_050,
     }
-    assert facts.preview_path is None
-    assert not (tmp_path / "preview.mp3").exists()
+    assert facts.preview_path == tmp_path / "preview.flac"  # the same sound without its tags
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "x",
+        "16000.f32",
+        "22050.f32",
+        "preview.flac",
+    }
 
 
 def test_recording_that_browsers_cannot_play_gets_a_preview(pool, tmp_path):
@@ -181,7 +187,7 @@ def test_crash_fails_its_own_job_only(pool):
 
 def test_crash_of_a_recordings_decoder_has_its_own_code(pool, tmp_path):
     future = pool._submit(
-        _Job(function=probes.crash, arguments=(), timeout_s=9, failure=AudioDecodeError)
+        _Job(function=probes.crash, arguments=(), timeout_s=9, cpu_s=9, failure=AudioDecodeError)
     )
     with pytest.raises(AudioDecodeError) as raised:
         future.result(PATIENCE_S)
@@ -355,7 +361,7 @@ from retrieval.engine.errors import ImageDecodeError
 from retrieval.tests import decoding_probes as probes
 
 def job(function, *arguments):
-    return _Job(function, arguments, timeout_s=600, failure=ImageDecodeError)
+    return _Job(function, arguments, timeout_s=600, cpu_s=600, failure=ImageDecodeError)
 
 pool = DecodingPool(processes=2)
 for future in [pool._submit(job(probes.nap, 0.2)) for _ in range(2)]:

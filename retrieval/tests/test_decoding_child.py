@@ -9,6 +9,7 @@ import pytest
 
 from retrieval import decoding_child
 from retrieval.decoding_child import DecodingLimits, decode_photo, decode_recording
+from retrieval.engine import clean_copy
 from retrieval.engine.audio import RecordingLimits
 from retrieval.engine.errors import ImageDecodeError
 from retrieval.tests.engine.photos import encoded, gradient
@@ -51,3 +52,12 @@ def test_no_preview_unless_it_is_asked_for(tmp_path):
 def test_errors_keep_their_code_on_the_way_to_the_parent():
     error = pickle.loads(pickle.dumps(ImageDecodeError("cut short", code="image_truncated")))
     assert (error.detail, error.code) == ("cut short", "image_truncated")
+
+
+def test_what_cannot_be_copied_without_its_tags_is_served_as_a_preview(tmp_path, monkeypatch):
+    monkeypatch.setattr(clean_copy, "_MOST_BYTES", 1_000)
+    path = written(tmp_path / "x", sine(1), file_format="FLAC", subtype="PCM_16")
+    facts = decode_recording(path, {}, tmp_path / "played", RecordingLimits())
+    assert facts.browser_playable
+    assert facts.preview_path == tmp_path / "played.mp3"
+    assert {file.name for file in tmp_path.iterdir()} == {"x", "played.mp3"}

@@ -18,6 +18,7 @@ from retrieval import media
 from retrieval.decoding import DecodingPool
 from retrieval.manifest import COLUMNS, read_entries
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
+from retrieval.selectors.results import playable
 from retrieval.services.importing import ClipImporter
 from retrieval.services.listening import Listener
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
@@ -397,3 +398,27 @@ def test_sounds_and_flags_are_told_at_import(run, tmp_path):
     assert [(sound["key"], sound["name"]) for sound in clip.sounds] == [("s2", "speech")]
     assert clip.sounds[0]["score"] == pytest.approx(1, abs=0.01)
     assert clip.flags == ["speech"]
+
+
+def test_what_is_served_of_a_recording_carries_no_tags(run, tmp_path, client):
+    tone(tmp_path / "sea.wav")
+    wave = (tmp_path / "sea.wav").read_bytes()
+    place = b"taken at 52.5163N"
+    chunk = b"LIST" + (len(place) + 13).to_bytes(4, "little") + b"INFOICMT"
+    chunk += (len(place) + 1).to_bytes(4, "little") + place + b"\x00"
+    (tmp_path / "sea.wav").write_bytes(
+        b"RIFF" + (len(wave) - 8 + len(chunk)).to_bytes(4, "little") + wave[8:] + chunk
+    )
+    run(write_manifest(tmp_path, "sea.wav", title="Sea"))
+    clip = Clip.objects.get()
+    player = playable(clip)
+    for url in (player.audio_url, player.download_url):
+        answer = client.get(url)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "audio/wav")
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Content-Security-Policy"].startswith("sandbox")
+        content = b"".join(answer.streaming_content)
+        assert content.startswith(b"RIFF")
+        assert place not in content
+    with default_storage.open(str(clip.original.name)) as stream:
+        assert place in stream.read()  # the library's own copy stays what it was

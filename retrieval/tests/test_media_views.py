@@ -123,6 +123,8 @@ def test_a_sample_is_decoded_once_and_asked_about_by_its_tag(client, folder, dec
     (folder / "my photo.JPG").write_bytes(photo())
     first = get_photo(client, folder)
     assert (first.status_code, first["Content-Type"]) == (200, "image/jpeg")
+    assert first["X-Content-Type-Options"] == "nosniff"
+    assert first["Content-Security-Policy"].startswith("sandbox")
     assert Image.open(io.BytesIO(b"".join(first.streaming_content))).size == (40, 30)
     assert get_photo(client, folder, **{"If-None-Match": first["ETag"]}).status_code == 304
     samples._kept.cache_clear()  # a new process finds what the last one kept

@@ -10,16 +10,19 @@ from types import ModuleType
 
 import pytest
 
-from retrieval import decoding, decoding_child, submission
+from retrieval import decoding, decoding_child, media, submission
 from retrieval.engine import errors, image_headers, images, index, matchers, registry, weights
 from retrieval.problems import _KNOWN, problem
-from retrieval.services import jobs, matching, scenes
-from retrieval.views import upload_limit, uploads
+from retrieval.services import jobs, matching, scenes, tallies
+from retrieval.views import request_form, upload_limit, uploads
 
 MODULES = (
-    decoding, decoding_child, errors, image_headers, images, index, jobs, matchers, matching,
-    registry, scenes, submission, upload_limit, uploads, weights,
+    decoding, decoding_child, errors, image_headers, images, index, jobs, matchers, matching, media,
+    registry, request_form, scenes, submission, tallies, upload_limit, uploads, weights,
 )  # fmt: skip
+KNOW_A_FIGURE = {
+    "too_many_files", "file_too_large", "queue_full", "quota_photos", "quota_bytes", "rate_limited",
+}  # fmt: skip
 OF_RECORDINGS = {"audio_decode_failed"}
 UNAVAILABLE = (
     "decoder_busy", "decoder_unavailable", "decoding_stopped", "queue_full", "library_empty",
@@ -65,7 +68,7 @@ def test_every_code_has_words_of_its_own(module):
 @pytest.mark.parametrize("code", [jobs.POISON, *_KNOWN])
 def test_visitors_read_plain_sentences_only(code):
     said = problem(code, "TypeError: 0x7f at b'\\xff'")
-    if code in {"too_many_files", "file_too_large", "queue_full"}:  # these know a figure
+    if code in KNOW_A_FIGURE:
         assert said.detail == "TypeError: 0x7f at b'\\xff'"
         return
     assert re.fullmatch(r"[A-Z][\w ,;.]+\.", said.detail), said.detail

@@ -377,6 +377,7 @@ def test_the_photo_is_served_as_what_it_is(site, clips):
     answer = site.get(f"/scenes/{Scene.objects.get().pk}/photo")
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
     assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"].startswith("sandbox")
     assert "private" in answer["Cache-Control"]
     assert Image.open(io.BytesIO(b"".join(answer.streaming_content))).format == "JPEG"
 

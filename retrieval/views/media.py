@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import PurePosixPath
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +14,9 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from retrieval.engine.errors import DecodeError
+from retrieval.media import StorageError, storage_error
 from retrieval.models import Clip
+from retrieval.problems import problem
 from retrieval.ranges import stored_file_response
 from retrieval.samples import sample_named
 from retrieval.selectors.results import audio_version
@@ -23,7 +26,6 @@ from retrieval.views.gone import gone_if_deleted, scene_at
 logger = logging.getLogger(__name__)
 
 _PHOTO_TYPE = "image/jpeg"
-_RETRY_AFTER_S = 30
 
 # The address holds the version of the file, so a copy need never be asked about again. Only the
 # listener's own browser may keep it: nobody could call a withdrawn recording back from the caches
@@ -48,7 +50,7 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
         raise Http404(f"recording {clip_id} has no version {version!r}")
     name = clip.played_name
     downloads = "download" in request.GET
-    response = stored_file_response(
+    response = _stored_file(
         request,
         name,
         media_type=clip.played_media_type,
@@ -69,7 +71,7 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
 def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Send the photo of a scene, re-encoded, to whoever knows the scene."""
     scene = scene_at(scene_id)
-    return stored_file_response(
+    return _stored_file(
         request,
         str(scene.photo.name),
         media_type=_PHOTO_TYPE,
@@ -86,15 +88,33 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
         raise Http404(f"there is no sample {slug!r}")
     try:
         name = kept_photo(sample)
-    except DecodeError as error:
-        logger.warning("sample %s has to wait: %s [%s]", slug, error.detail, error.code)
-        return HttpResponse(status=503, headers={"Retry-After": str(_RETRY_AFTER_S)})
+    except (DecodeError, StorageError) as error:
+        logger.warning("sample %s has to wait: %s [%s]", slug, error, error.code)
+        return _not_now(error.code)
     if name is None:
         raise Http404(f"sample {slug!r} is no photo")
-    return stored_file_response(
+    return _stored_file(
         request,
         name,
         media_type=_PHOTO_TYPE,
         etag=PurePosixPath(name).stem,
         cache_control=_SAMPLE_CACHING,
+    )
+
+
+def _stored_file(request: HttpRequest, name: str, **options: Any) -> HttpResponseBase:
+    try:
+        return stored_file_response(request, name, **options)
+    except OSError as error:
+        logger.error("%s cannot be read: %s", name, error)
+        return _not_now(storage_error(error).code)
+
+
+def _not_now(code: str) -> HttpResponse:
+    passing = problem(code, "")
+    return HttpResponse(
+        f"{passing.title} [{code}]\n",
+        status=passing.status,
+        content_type="text/plain",
+        headers={"Retry-After": str(passing.retry_after_s)},
     )

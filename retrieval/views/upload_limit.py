@@ -26,7 +26,7 @@ class UploadLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass on what is small enough."""
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        length = _stated_length(request)
         limit = settings.SOUNDSCAPE_MAX_PHOTO_BYTES
         if length <= limit + _FORM_OVERHEAD_BYTES:
             return self.get_response(request)
@@ -34,3 +34,9 @@ class UploadLimitMiddleware:
         response = refused(request, problem("file_too_large", detail))
         response["Connection"] = "close"  # the rest of the body is not read
         return response
+
+
+def _stated_length(request: HttpRequest) -> int:
+    """Return the length that the request claims; for Django what is no number is nought too."""
+    stated = request.META.get("CONTENT_LENGTH") or ""
+    return int(stated) if stated.isascii() and stated.isdigit() else 0

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from typing import Any
+
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from retrieval.decoding import DecodedPhoto
 from retrieval.engine.errors import DecodeError
+from retrieval.media import StorageError
 from retrieval.models import Scene
 from retrieval.photo_pool import photo_pool
 from retrieval.problems import Problem, problem
 from retrieval.samples import sample_named
 from retrieval.services.scenes import QueueFullError
+from retrieval.services.tallies import QuotaExceededError, count_upload, require_room
 from retrieval.submission import submit_photo
+from retrieval.upload_rates import seconds_to_wait
 from retrieval.views.ownership import remember
 from retrieval.views.pages import front_context, scene_context
+from retrieval.views.visitors import Visitor
+from retrieval.visitors import Allowance
 
-_RETRY_AFTER_S = 30
+logger = logging.getLogger(__name__)
 
 
 @require_POST
@@ -56,17 +67,51 @@ def _refusal_by_header(request: HttpRequest) -> Problem | None:
 
 
 def _submitted(request: HttpRequest, content: bytes) -> HttpResponse:
-    owner_id = request.user.pk if request.user.is_authenticated else None
+    visitor = Visitor(request)
+    outcome = _submit(request, content, visitor.allowances)
+    if isinstance(outcome, Problem):
+        response = refused(request, outcome)
+    else:
+        response = _accepted(request, outcome)
+    visitor.remember(response)
+    return response
+
+
+def _submit(
+    request: HttpRequest, content: bytes, allowances: Sequence[Allowance]
+) -> Scene | Problem:
+    """Take a photo or say why not; the cheapest question is asked first."""
+    wait_s = seconds_to_wait(allowances)
+    if wait_s:
+        said = f"You send photos faster than we take them. Try again in {wait_s} s."
+        return problem("rate_limited", said, retry_after_s=wait_s)
     try:
-        decoded = photo_pool().decode_photo(content)
-        scene = submit_photo(decoded, owner_id=owner_id)
-    except DecodeError as error:
-        return refused(request, problem(error.code, error.detail))
-    except QueueFullError:
-        return refused(
-            request, problem("queue_full", "Try again in half a minute; nothing was kept.")
+        require_room(allowances, byte_size=len(content))
+        return submit_photo(
+            _decoded(content, allowances),
+            owner_id=request.user.pk if request.user.is_authenticated else None,
+            allowances=allowances,
+            byte_size=len(content),
         )
-    return _accepted(request, scene)
+    except DecodeError as error:
+        return problem(error.code, error.detail)
+    except StorageError as error:
+        logger.error("%s: %s", error.code, error)
+        return problem(error.code, str(error))
+    except QueueFullError:
+        return problem("queue_full", "Try again in half a minute; nothing was kept.")
+    except QuotaExceededError as error:
+        return problem(error.code, error.detail, retry_after_s=error.retry_after_s)
+
+
+def _decoded(content: bytes, allowances: Sequence[Allowance]) -> DecodedPhoto:
+    """Decode a photo. A bad one counts too: it costs as much as a good one."""
+    try:
+        return photo_pool().decode_photo(content)
+    except DecodeError as error:
+        if problem(error.code, error.detail).retry_after_s is None:  # its fault, not ours
+            count_upload(allowances, byte_size=len(content))
+        raise
 
 
 def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
@@ -84,13 +129,21 @@ def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
     if _by_htmx(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
     else:
-        template, context = "retrieval/front.html", front_context(upload_error=refusal)
+        template, context = _front_page(refusal)
     response = render(request, template, context, status=refusal.status)
     response["HX-Retarget"] = "#upload-message"  # htmx swaps refusals only where it is told to
     response["HX-Reswap"] = "innerHTML"
-    if refusal.status == 503:
-        response["Retry-After"] = str(_RETRY_AFTER_S)
+    if refusal.retry_after_s is not None:
+        response["Retry-After"] = str(refusal.retry_after_s)
     return response
+
+
+def _front_page(refusal: Problem) -> tuple[str, dict[str, Any]]:
+    """Return the front page with the refusal; without a database the refusal alone."""
+    try:
+        return "retrieval/front.html", front_context(upload_error=refusal)
+    except (OperationalError, InterfaceError):
+        return "retrieval/_upload_error.html", {"upload_error": refusal}
 
 
 def _by_htmx(request: HttpRequest) -> bool:

@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "retrieval.views.upload_limit.UploadLimitMiddleware",
+    "retrieval.views.request_form.FormMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -139,9 +140,14 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "soundscape_site.static_storage.HashedStaticFiles"},
 }
+# Photos arrive in memory, bounded by their limit and the number of threads: no temporary file can
+# be left behind or find its disk full. Larger requests are refused unread.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 21_000_000
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
 from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.celery import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.engine import *  # noqa: E402, F403 # slices of one settings module
 from soundscape_site.settings.logs import *  # noqa: E402, F403 # slices of one settings module
+from soundscape_site.settings.visitors import *  # noqa: E402, F403 # slices of one settings module

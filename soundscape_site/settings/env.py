@@ -61,6 +61,18 @@ def _number(name: str, default: T, kind: Callable[[str], T], minimum: T) -> T:
     return value
 
 
+def integers(name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    """Return as many comma-separated whole numbers as the default has, none below 0."""
+    raw = names(name)
+    if not raw:
+        return default
+    if len(raw) != len(default) or not all(part.isascii() and part.isdigit() for part in raw):
+        raise ImproperlyConfigured(
+            f"{name}={','.join(raw)!r} is not {len(default)} whole numbers with commas between."
+        )
+    return tuple(int(part) for part in raw)
+
+
 def names(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """Return a comma-separated list, blanks dropped."""
     raw = text(name, "")

@@ -38,3 +38,4 @@ SESSION_COOKIE_NAME = "__Host-sessionid"
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 CSRF_COOKIE_SECURE = True
+SOUNDSCAPE_VISITOR_COOKIE = "__Host-visitor"

@@ -19,6 +19,9 @@ MEDIA_ROOT = Path("/nonexistent/tests-must-use-the-media-root-fixture")
 SOUNDSCAPE_INDEX_DIRECTORY = Path("/nonexistent/tests-must-use-the-index-fixture")
 SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch-tests"
 
+# Tests send photos as fast as they can; those of the limits set their own.
+SOUNDSCAPE_VISITOR_LIMITS = SOUNDSCAPE_ADDRESS_LIMITS = SOUNDSCAPE_USER_LIMITS = (0, 0, 0)
+
 # Pages are tested without collecting static files first; the browser tests do collect them.
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

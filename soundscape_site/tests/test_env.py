@@ -84,3 +84,16 @@ def test_a_bad_database_url_is_refused_without_its_password(url, complaint):
     with pytest.raises(ImproperlyConfigured, match=complaint) as caught:
         env.database(url)
     assert "secret" not in str(caught.value)
+
+
+def test_integers_are_as_many_as_their_default(monkeypatch):
+    assert env.integers("LIMITS", (1, 2)) == (1, 2)
+    monkeypatch.setenv("LIMITS", " 30, 0")
+    assert env.integers("LIMITS", (1, 2)) == (30, 0)
+
+
+@pytest.mark.parametrize("value", ["1", "1,2,3", "1,-2", "1,two", "1,2.5"])
+def test_integers_that_are_not_are_refused(monkeypatch, value):
+    monkeypatch.setenv("LIMITS", value)
+    with pytest.raises(ImproperlyConfigured, match=r"LIMITS='.*' is not 2 whole numbers"):
+        env.integers("LIMITS", (1, 2))

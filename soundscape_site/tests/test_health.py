@@ -9,9 +9,11 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 from django.test import Client
 
-from retrieval import worker_signs
+from retrieval import photo_pool, worker_signs
 from retrieval.models import Clip
+from retrieval.tests.engine.photos import encoded, gradient
 from retrieval.tests.factories import ClipFactory
+from retrieval.tests.small_disk import small_disk
 from soundscape_site import health
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +52,16 @@ def test_ready_when_all_parts_work(ready):
     answer = ready.get("/readyz")
     assert answer.status_code == 200
     assert set(answer.json()["parts"].values()) == {"ok"}
+
+
+def test_operators_see_what_holds_the_decoding_processes(ready, request):
+    request.addfinalizer(photo_pool.close_photo_pool)
+    photo_pool.close_photo_pool()
+    assert ready.get("/readyz").json()["decoding_limits"] == {}
+    photo_pool.photo_pool().decode_photo(encoded(gradient(), "PNG"))
+    held = ready.get("/readyz").json()["decoding_limits"]
+    assert held["network"] == "none"
+    assert held["address space"] == "2000 MB"
 
 
 def broken(*_, **__):
@@ -142,3 +154,19 @@ def test_without_redis_nobody_is_alive(signs, settings):
     assert worker_signs.worker_alive() is False
     with pytest.raises(redis.RedisError):
         worker_signs.leave_sign()
+
+
+def test_a_disk_without_room_and_one_that_cannot_be_written(ready, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(health, "_FREE_BYTES_NEEDED", 500_000)
+
+    def media():
+        return ready.get("/readyz").json()["parts"]["media"]
+
+    with small_disk(tmp_path / "disk") as disk:
+        settings.MEDIA_ROOT = disk.folder / "media"
+        assert media() == "ok"
+        disk.fill(leave_kb=8)
+        assert media() == "has no room: 0 MB are free"
+        disk.make_room()
+        disk.make_read_only()
+        assert media() == "cannot be written"

@@ -19,6 +19,7 @@ from retrieval.engine.spaces import all_spaces
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ImportProgress
 from retrieval.manifest import ManifestError, count_entries, read_entries, storable
+from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.services.listening import listeners_for
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             report = self._import(source.resolve(), quiet=json)
         except (ManifestError, EngineError) as error:
             raise CommandError(str(error)) from error
-        except OSError as error:
+        except (OSError, StorageError) as error:
             raise CommandError(
                 f"The import stopped: {error}. What was imported stays; the same command goes on."
             ) from error

@@ -1,0 +1,56 @@
+"""Refuse a form that cannot be read, in words, before anything is done with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+
+from retrieval.problems import Problem, problem
+from retrieval.views.uploads import refused
+
+logger = logging.getLogger(__name__)
+
+_PLAIN_ENCODINGS: Final = frozenset({"", "identity"})
+
+
+class FormMiddleware:
+    """Read the form once, where what is wrong with it can still be told.
+
+    It stands before the protection against forged requests, which reads the form too: what that
+    one cannot read would be answered by a page of Django's, without a code.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass on what can be read."""
+        refusal = _refusal(request) if request.method == "POST" else None
+        if refusal is None:
+            return self.get_response(request)
+        logger.info("a form was refused: %s", refusal.code)
+        response = refused(request, refusal)
+        response["Connection"] = "close"  # what is left of the body is not read
+        return response
+
+
+def _refusal(request: HttpRequest) -> Problem | None:
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in _PLAIN_ENCODINGS:
+        return problem("unsupported_encoding", f"The request is encoded as {encoding[:20]!r}.")
+    try:
+        request.POST  # noqa: B018 # reading it is the point
+    except TooManyFilesSent:
+        return problem("too_many_files", "Far more than one file arrived; send one.")
+    except TooManyFieldsSent:
+        return problem("too_many_fields", "")
+    except RequestDataTooBig:
+        return problem("fields_too_large", "")
+    except (MultiPartParserError, UnreadablePostError):
+        return problem("malformed_multipart", "")
+    return None
