@@ -102,15 +102,16 @@ def _stored(stream: BinaryIO, name: str) -> str:
         target = Path(default_storage.path(name))
     except NotImplementedError:  # an object store, which shows nothing before it has it all
         return name if default_storage.exists(name) else default_storage.save(name, File(stream))
-    try:
-        os.utime(target)
-    except FileNotFoundError:
+    if target.is_file():
         try:
-            _write_whole(stream, target)
-        except OSError as error:
-            raise storage_error(error) from error
-    except OSError as error:  # another user's, or read-only: whole it is all the same
-        logger.info("%s keeps its age: %s", name, error.strerror)
+            os.utime(target)
+        except OSError as error:  # another user's, or read-only: whole it is all the same
+            logger.info("%s keeps its age: %s", name, error.strerror)
+        return name
+    try:
+        _write_whole(stream, target)
+    except OSError as error:
+        raise storage_error(error) from error
     return name
 
 

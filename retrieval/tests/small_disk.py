@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SIZE_KB = 1_024
+SIZE_KB = 4096
 
 
 class SmallDisk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from io import BytesIO
 
@@ -14,9 +15,8 @@ from django.db import OperationalError, close_old_connections, connection
 from django.test import Client, RequestFactory
 from PIL import Image
 
-from retrieval import photo_pool
+from retrieval import photo_pool, submission
 from retrieval.decoding import DecodingLimits, DecodingPool
-from retrieval.engine import matchers
 from retrieval.models import Scene
 from retrieval.problems import problem
 from retrieval.tests.bad_inputs import photos
@@ -57,7 +57,7 @@ def children():
 def site(settings, monkeypatch, media_root, make_clip, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: DUMMY_MATCHER)
     make_clip(np.full(7, 1 / 7))
     return Client()
 
@@ -174,8 +174,8 @@ def test_29_names_mean_nothing(site, media_root, name):
     assert answer.status_code == 303
     scene = Scene.objects.get()
     names = (str(scene.photo.name), str(scene.model_input.name))
-    stored = f"photos/{scene.photo_sha256[:2]}/{scene.photo_sha256}"
-    assert names == (f"{stored}.jpg", f"{stored}.rgb")
+    for stored, suffix in zip(names, ("jpg", "views"), strict=True):
+        assert re.fullmatch(rf"photos/([0-9a-f]{{2}})/\1[0-9a-f]{{62}}\.{suffix}", stored)
     assert {str(path.relative_to(media_root)) for path in media_root.rglob("*.*")} == set(names)
     assert "X-Injected" not in answer.headers
     assert b"<script>.jpg" not in site.get(f"/scenes/{scene.pk}/").content

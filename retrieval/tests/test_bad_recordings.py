@@ -13,6 +13,7 @@ from retrieval.manifest import COLUMNS, read_entries
 from retrieval.models import Clip, ImportItem
 from retrieval.selectors.results import playable
 from retrieval.services.importing import ClipImporter
+from retrieval.services.listening import Listener
 from retrieval.tests.bad_inputs import recordings
 from retrieval.tests.bad_inputs.cases import ACCEPTED
 from retrieval.tests.bad_inputs.photos import SCRIPT, SQL
@@ -38,7 +39,7 @@ def run(pool, tmp_path, media_root):
 
     def run_import(source):
         importer = ClipImporter(
-            source=str(source), pool=pool, load_classifier=DummyEar, space=DUMMY,
+            source=str(source), pool=pool, listeners=[Listener(DUMMY, DummyEar)],
             scratch=scratch, batch_windows=16, on_progress=lambda report: None,
         )  # fmt: skip
         report = importer.run(read_entries(source))

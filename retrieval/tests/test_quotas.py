@@ -13,8 +13,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from PIL import Image
 
-from retrieval import photo_pool, upload_rates
-from retrieval.engine import matchers
+from retrieval import photo_pool, submission, upload_rates
 from retrieval.models import Scene, UploadTally
 from retrieval.tests.factories import DUMMY_MATCHER
 
@@ -31,7 +30,7 @@ def close_pool():
 def site(settings, monkeypatch, media_root, make_clip, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: DUMMY_MATCHER)
     monkeypatch.setattr(upload_rates, "_PREFIX", f"test:{uuid.uuid4()}:")
     monkeypatch.setattr(upload_rates, "_outage", upload_rates._Outage())
     make_clip(np.full(7, 1 / 7))

@@ -12,8 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from PIL import Image
 
-from retrieval import photo_pool
-from retrieval.engine import matchers
+from retrieval import photo_pool, submission
 from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
 from retrieval.services.imports import request_import, run_slice
 from retrieval.tests.factories import DUMMY, DUMMY_MATCHER, dummy_space_row
@@ -40,7 +39,7 @@ def disk(tmp_path, settings):
 def site(settings, monkeypatch, make_clip, tmp_path, disk):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setitem(matchers._MATCHERS, "dummy", lambda: DUMMY_MATCHER)
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: DUMMY_MATCHER)
     make_clip(np.full(7, 1 / 7))
     return Client()
 
@@ -159,7 +158,7 @@ def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
 
     def work():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), space=DUMMY, worker="w",
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], worker="w",
             scratch_directory=scratch, decoding_processes=1, batch_windows=2, slice_s=60,
         )  # fmt: skip
         wanted.refresh_from_db()
@@ -180,7 +179,7 @@ def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, 
         "retrieval.management.commands.import_clips.ModelRegistry",
         lambda _: dummy_registry(tmp_path),
     )
-    monkeypatch.setattr("retrieval.management.commands.import_clips.objects", lambda: DUMMY)
+    monkeypatch.setattr("retrieval.management.commands.import_clips.all_spaces", lambda: [DUMMY])
     settings.SOUNDSCAPE_SCRATCH_DIRECTORY = tmp_path / "scratch"
     dummy_space_row()
     folder = recordings(tmp_path / "recordings")
