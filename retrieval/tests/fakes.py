@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.engine.matchers import Matcher
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.windows import Windowing
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD
+from retrieval.services.matching import SoundFinder
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, small_matchers
 
 
 class DummyEar:
@@ -74,4 +79,20 @@ def dummy_registry(tmp_path) -> ModelRegistry:
             DUMMY.audio_model: lambda _: DummyEar(),
             DUMMY_HEARD.audio_classifier: lambda _: DummySounds(),
         },
+    )
+
+
+def dummy_finder(
+    tmp_path: Path,
+    index_directory: Path,
+    name: str = "paper",
+    *,
+    matchers: Mapping[str, Matcher] | None = None,
+) -> SoundFinder:
+    """Return a finder with a cheap eye and `small_matchers`, or others of the same names."""
+    return SoundFinder(
+        name,
+        registry=dummy_registry(tmp_path),
+        index_directory=index_directory,
+        load_matcher=(matchers or small_matchers()).__getitem__,
     )
