@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from retrieval import media
 from retrieval.decoding import DecodedPhoto
 from retrieval.engine.errors import EngineError, ModelInputError
-from retrieval.engine.matchers import Matcher
+from retrieval.engine.matcher import Matcher
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import library_state
 from retrieval.selectors.scenes import queued_count, stored_run

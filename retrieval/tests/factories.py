@@ -12,9 +12,10 @@ from django.utils import timezone
 from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.bank import Bank, classes_bank
+from retrieval.engine.ear_matcher import EarMatcher
 from retrieval.engine.heard_there import HeardEntry, HeardThere, Origin, Scenery, Sound
 from retrieval.engine.labels import ClassLabel, Vocabulary
-from retrieval.engine.matchers import EarMatcher, Matcher, PaperMatcher
+from retrieval.engine.matcher import Matcher, PaperMatcher
 from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.models import Clip, ClipProfile, JobState
 from retrieval.models import Space as SpaceRow

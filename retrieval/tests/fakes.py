@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.engine.matchers import Matcher
+from retrieval.engine.matcher import Matcher
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.windows import Windowing
 from retrieval.services.matching import SoundFinder

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from scipy.special import rel_entr
 
 from retrieval.engine.bank import Bank, Moments, classes_bank
-from retrieval.engine.matchers import PaperMatcher
+from retrieval.engine.matcher import PaperMatcher
 from retrieval.models import Clip, ClipProfile, Library
 from retrieval.selectors.library import library_state, profiled_clips
 from retrieval.services import indexing

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from retrieval.engine.bank import Moments
+from retrieval.engine.ear_matcher import EarMatcher
 from retrieval.engine.errors import EngineError, VocabularyError
 from retrieval.engine.heard_there import load_heard_there
-from retrieval.engine.matchers import EarMatcher, matcher_named
+from retrieval.engine.matchers import matcher_named
 from retrieval.engine.spaces import heard, objects
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to

@@ -277,6 +277,15 @@ def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, cli
     assert [place.clip for place in result.found] == [clips[0]]
 
 
+@pytest.mark.parametrize("name", ["paper", "fused"])
+def test_a_library_that_no_matcher_knows_is_not_called_empty(make_finder, clips, name):
+    ClipProfile.objects.all().delete()
+    finder = make_finder(name)
+    with pytest.raises(EngineError, match="lack the profiles of paper") as caught:
+        finder.search_all(finder.look(photo_bright_in(6)), top=1)
+    assert caught.value.code == "profiles_missing"
+
+
 def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder, clips):
     finder = make_finder("fused")
     with transaction.atomic():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.engine.matchers import Matcher, paper
+from retrieval.engine.matcher import Matcher
+from retrieval.engine.matchers import paper
 from retrieval.engine.spaces import Space, objects
 from retrieval.tests.factories import DUMMY, DUMMY_MATCHER
 

@@ -7,8 +7,9 @@ from collections import defaultdict
 import numpy as np
 
 from retrieval.engine.distributions import Distribution
+from retrieval.engine.ear_matcher import PEOPLE, PEOPLE_SHARE
 from retrieval.engine.heard_there import Origin
-from retrieval.engine.matchers import MATCHERS, PEOPLE, PEOPLE_SHARE, matcher_named
+from retrieval.engine.matchers import MATCHERS, matcher_named
 from retrieval.engine.sounds import SPEECH, TOO_GENERAL
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher
 

@@ -8,7 +8,8 @@ from scipy.special import rel_entr
 
 from retrieval.engine.bank import Bank, Moments
 from retrieval.engine.distributions import Distribution
-from retrieval.engine.matchers import LEAST_TELLING, PaperMatcher
+from retrieval.engine.ear_matcher import LEAST_TELLING
+from retrieval.engine.matcher import PaperMatcher
 from retrieval.engine.strength import Strength
 from retrieval.tests.engine.matching import (
     expected_standard,

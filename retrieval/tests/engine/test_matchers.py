@@ -7,18 +7,11 @@ import pytest
 from scipy.special import rel_entr
 
 from retrieval.engine.bank import Bank, Moments
+from retrieval.engine.ear_matcher import MOST_ODDNESS, PEOPLE, PEOPLE_SHARE, EarMatcher
 from retrieval.engine.errors import EngineError, SpaceMismatchError
 from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matchers import (
-    MATCHERS,
-    MOST_ODDNESS,
-    PEOPLE,
-    PEOPLE_SHARE,
-    EarMatcher,
-    matcher_named,
-    paper,
-)
+from retrieval.engine.matchers import MATCHERS, matcher_named, paper
 from retrieval.engine.sounds import SPEECH
 from retrieval.engine.spaces import heard, objects
 from retrieval.tests.engine.matching import (
