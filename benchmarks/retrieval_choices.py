@@ -21,19 +21,13 @@ from PIL import Image
 
 from retrieval.benchmark import TRUTH_FOLDER, load_truth
 from retrieval.engine.bank import ClassMoments, Moments
+from retrieval.engine.ear_matcher import LEAST_ANYWHERE, MOST_ODDNESS, PEOPLE, PEOPLE_SHARE
 from retrieval.engine.evaluation import MEASURES, Grade, measure
 from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.hearing import Hearing
 from retrieval.engine.images import photo_views
 from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matchers import (
-    LEAST_ANYWHERE,
-    MOST_ODDNESS,
-    ODDNESS_PENALTY,
-    PEOPLE,
-    PEOPLE_SHARE,
-    SPEECH_PENALTY,
-)
+from retrieval.engine.matchers import ODDNESS_PENALTY, SPEECH_PENALTY
 from retrieval.engine.mobilenet import MobileNetClassifier
 from retrieval.engine.soundnet import SoundNetClassifier
 from retrieval.engine.sounds import SPEECH, TOO_GENERAL

@@ -109,6 +109,7 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "So no photo can find its sound. Please come back later.",
     ),
     "index_damaged": (503, "The recordings cannot be searched", _CLOSED),
+    "profiles_missing": (503, "The recordings cannot be searched", _CLOSED),
     "matcher_unknown": (503, "The recordings cannot be searched", _CLOSED),
     "weights_missing": (503, "The models are missing", _CLOSED),
     "weights_altered": (503, "The models are damaged", _CLOSED),

@@ -135,9 +135,10 @@ class HeardThere:
                 f"the table has {len(self.entries)} entries, not one for each of the "
                 f"{len(self.seen)} classes of {self.seen.name!r} in their order"
             )
+        known = set(self.heard)
         for entry in self.entries:
             for sound in entry.sounds:
-                if self.heard[sound.label.index] != sound.label:
+                if sound.label not in known:
                     raise VocabularyError(
                         f"{entry.label.key} ({entry.label.name}): {sound.label.name!r} is no sound "
                         f"of {self.heard.name!r}"
@@ -311,9 +312,7 @@ def _rows(
     lines: Iterable[str], columns: tuple[str, ...], seen: Vocabulary
 ) -> Iterable[dict[str, str]]:
     rows = csv.DictReader(lines, strict=True)
-    if tuple(rows.fieldnames or ()) != columns:
-        raise VocabularyError(f"the table needs the columns {columns}, has {rows.fieldnames}")
-    for row in _read(rows):
+    for row in _read(rows, columns):
         if None in row or None in row.values():
             raise VocabularyError(f"line {rows.line_num} has not {len(columns)} cells: {row}")
         if seen.by_key(row["wnid"]).name != row["label"]:
@@ -324,11 +323,14 @@ def _rows(
         yield row
 
 
-def _read(rows: csv.DictReader[str]) -> Iterable[dict[str, str]]:
+def _read(rows: csv.DictReader[str], columns: tuple[str, ...]) -> Iterable[dict[str, str]]:
     try:
+        if tuple(rows.fieldnames or ()) != columns:
+            raise VocabularyError(f"the table needs the columns {columns}, has {rows.fieldnames}")
         yield from rows
     except csv.Error as error:
-        raise VocabularyError(f"line {rows.line_num} is no CSV: {error}") from error
+        line = rows.reader.line_num
+        raise VocabularyError(f"line {line} is no CSV: {error}") from error
 
 
 def _sound(row: Mapping[str, str], names: Mapping[str, ClassLabel]) -> Sound:

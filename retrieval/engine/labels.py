@@ -171,10 +171,6 @@ def parse_vocabulary(name: str, lines: Iterable[str]) -> Vocabulary:
         rules of `Vocabulary`.
     """
     rows = csv.DictReader(lines, strict=True)
-    if tuple(rows.fieldnames or ()) != COLUMNS:
-        raise VocabularyError(
-            f"vocabulary {name!r} needs the columns {COLUMNS}, has {rows.fieldnames}"
-        )
     labels = []
     for row in _read(name, rows):
         if None in row or None in row.values() or not row["index"].isdecimal():
@@ -185,8 +181,11 @@ def parse_vocabulary(name: str, lines: Iterable[str]) -> Vocabulary:
 
 def _read(name: str, rows: csv.DictReader[str]) -> Iterator[dict[str, str]]:
     try:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
+            raise VocabularyError(
+                f"vocabulary {name!r} needs the columns {COLUMNS}, has {rows.fieldnames}"
+            )
         yield from rows
     except csv.Error as error:
-        raise VocabularyError(
-            f"vocabulary {name!r}: line {rows.line_num} is no CSV: {error}"
-        ) from error
+        line = rows.reader.line_num
+        raise VocabularyError(f"vocabulary {name!r}: line {line} is no CSV: {error}") from error

@@ -123,8 +123,8 @@ class HeardSpace(Space):
         .. math:: t_h = \frac{\sum_c \bar p_c T_{ch}}{\sum_{c\ \mathrm{telling}} \bar p_c}
 
         Classes that say nothing about the place are left out, and the rest is scaled to 1. Of a
-        photo in which nothing else is seen one would hear what one hears anywhere: the mean of
-        the table.
+        photo in which nothing else is seen one would hear what one hears anywhere
+        (`HeardThere.anywhere`).
         """
         seen = Distribution(np.atleast_2d(np.asarray(views)).mean(axis=0))
         if len(seen) != len(self.table.seen):
@@ -133,7 +133,7 @@ class HeardSpace(Space):
             )
         heard = seen.values @ self.table.weights
         if heard.sum() == 0:
-            heard = self.table.weights.sum(axis=0)
+            heard = self.table.anywhere
         return Distribution(heard / heard.sum())
 
     def remembered(self, hearing: Hearing) -> Hearing:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from retrieval.engine.labels import ClassLabel
-from retrieval.engine.matchers import Matcher
+from retrieval.engine.matcher import Matcher
 from retrieval.engine.sounds import short_name
 from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.licences import LICENCES, credit_line

@@ -12,7 +12,8 @@ from django.db.models import Max
 from retrieval.engine.bank import CLASSES, Bank, Moments, ScoreMoments, class_moments
 from retrieval.engine.heard_there import HeardThere, Sound, load_heard_there
 from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matchers import Matcher, matcher_named
+from retrieval.engine.matcher import Matcher
+from retrieval.engine.matchers import matcher_named
 from retrieval.engine.spaces import heard, objects
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.index import IndexDamagedError, IndexFolder, IndexRow, LibraryIndex
-from retrieval.engine.matchers import Matcher, Profiles
+from retrieval.engine.matcher import Matcher, Profiles
 from retrieval.engine.ranking import ExactRanker
 from retrieval.selectors.library import (
     library_state,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from retrieval.engine.errors import EngineError
 from retrieval.engine.explanation import Explanation, explain
-from retrieval.engine.matchers import MATCHERS, Judgement, Matcher, Profiles
+from retrieval.engine.matcher import Judgement, Matcher, Profiles
+from retrieval.engine.matchers import MATCHERS
 from retrieval.engine.ranking import RankedClip
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.takes import Take, TakeGroup, group_takes
@@ -115,16 +116,10 @@ class SoundFinder:
         Raises
         ------
         EngineError
-            With code ``library_empty`` if there is nothing to search,
-            ``profiles_missing`` if the matcher does not know the library yet.
+            As `search` does.
         """
         matcher = self._load_matcher(self.name)
         library = self._newest_library(matcher)
-        if library.size == 0 and library_has_clips():
-            raise EngineError(
-                f"the recordings lack the profiles of {self.name}: run `manage.py profile_clips`",
-                code="profiles_missing",
-            )
         return search(seen, matcher=matcher, library=library, top=top)
 
     def search_all(self, seen: NDArray[np.float64], *, top: int) -> list[SearchResult]:
@@ -136,7 +131,7 @@ class SoundFinder:
         Raises
         ------
         EngineError
-            With code ``library_empty`` if there is nothing to search.
+            As `search` does, if no matcher knows anything.
         """
         matchers = [self._load_matcher(name) for name in dict.fromkeys([self.name, *MATCHERS])]
         libraries = {matcher.name: self._newest_library(matcher) for matcher in matchers}
@@ -165,8 +160,14 @@ def search(
     Raises
     ------
     EngineError
-        With code ``library_empty`` if there is nothing to search.
+        With code ``library_empty`` if there are no recordings, ``profiles_missing`` if there
+        are, and the matcher knows none of them yet.
     """
+    if library.size == 0 and library_has_clips():
+        raise EngineError(
+            f"the recordings lack the profiles of {matcher.name}: run `manage.py profile_clips`",
+            code="profiles_missing",
+        )
     if library.size == 0:
         raise EngineError(
             "the library holds no recordings; `make setup` imports the starter library, "

@@ -17,7 +17,7 @@ from retrieval import media
 from retrieval.content_locks import share_lock
 from retrieval.decoding import DecodedPhoto
 from retrieval.engine.errors import EngineError, ModelInputError
-from retrieval.engine.matchers import Matcher
+from retrieval.engine.matcher import Matcher
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import library_state
 from retrieval.selectors.scenes import queued_count, stored_run

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from retrieval.engine.bank import classes_bank
+from retrieval.engine.bank import Bank, classes_bank
+from retrieval.engine.ear_matcher import EarMatcher
 from retrieval.engine.heard_there import HeardEntry, HeardThere, Origin, Scenery, Sound
 from retrieval.engine.labels import ClassLabel, Vocabulary
-from retrieval.engine.matchers import EarMatcher, Matcher, PaperMatcher
+from retrieval.engine.matcher import Matcher, PaperMatcher
 from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.models import Clip, ClipProfile, JobState
 from retrieval.models import Space as SpaceRow
@@ -29,6 +31,7 @@ DUMMY = Space(
     audio_model="dummy-ear@1",
     floor=1e-6,
 )
+DUMMY_WHOLE = replace(DUMMY, image_model="dummy-eye@1+views-4", whole=True)
 DUMMY_MATCHER = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="dummy")
 
 SOUNDS = Vocabulary(
@@ -69,11 +72,19 @@ DUMMY_HEARD = HeardSpace(
     image_model=f"dummy-eye@1+{DUMMY_TABLE.version}",
     audio_model="dummy-sounds@1+moments",
     floor=1e-6,
+    whole=True,
     table=DUMMY_TABLE,
 )
 
 
-def dummy_ear_matcher(*, name: str = "dummy-ear", **changed: float) -> EarMatcher:
+def dummy_ear_matcher(
+    *,
+    name: str = "dummy-ear",
+    things: Space = DUMMY,
+    bank: Bank | None = None,
+    anywhere: NDArray[np.float64] | None = None,
+    **changed: float,
+) -> EarMatcher:
     """Return a matcher by five sounds beside seven things."""
     weights = {
         "things_always": 0.3,
@@ -81,15 +92,20 @@ def dummy_ear_matcher(*, name: str = "dummy-ear", **changed: float) -> EarMatche
         "speech_penalty": 3.0,
         "oddness_penalty": 0.08,
     } | changed
-    bank = classes_bank((DUMMY, DUMMY_HEARD))
-    return EarMatcher(name, things=DUMMY, sounds=DUMMY_HEARD, bank=bank, **weights)
+    bank = bank or classes_bank((things, DUMMY_HEARD))
+    return EarMatcher(
+        name, things=things, sounds=DUMMY_HEARD, bank=bank, anywhere=anywhere, **weights
+    )
 
 
 def small_matchers() -> dict[str, Matcher]:
     """Return small matchers under the names that a site knows."""
     things = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="paper")
-    heard = dummy_ear_matcher(name="heard", things_always=0.0, things_when_mute=0.3)
-    return {"paper": things, "heard": heard, "fused": dummy_ear_matcher(name="fused")}
+    heard = dummy_ear_matcher(
+        name="heard", things=DUMMY_WHOLE, things_always=0.0, things_when_mute=0.3
+    )
+    fused = dummy_ear_matcher(name="fused", things=DUMMY_WHOLE)
+    return {"paper": things, "heard": heard, "fused": fused}
 
 
 def dummy_space_row(space: Space = DUMMY) -> SpaceRow:

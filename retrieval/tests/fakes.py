@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.engine.matcher import Matcher
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.windows import Windowing
 from retrieval.services.matching import SoundFinder
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_MATCHER
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, small_matchers
 
 
 class DummyEar:
@@ -78,12 +82,17 @@ def dummy_registry(tmp_path) -> ModelRegistry:
     )
 
 
-def dummy_finder(tmp_path, index_directory) -> SoundFinder:
-    """Return a finder by seven things, with nothing to compare."""
+def dummy_finder(
+    tmp_path: Path,
+    index_directory: Path,
+    name: str = "paper",
+    *,
+    matchers: Mapping[str, Matcher] | None = None,
+) -> SoundFinder:
+    """Return a finder with a cheap eye and `small_matchers`, or others of the same names."""
     return SoundFinder(
-        "dummy",
+        name,
         registry=dummy_registry(tmp_path),
         index_directory=index_directory,
-        load_matcher=lambda _name: DUMMY_MATCHER,
-        compared=(),
+        load_matcher=(matchers or small_matchers()).__getitem__,
     )

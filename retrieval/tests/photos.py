@@ -11,7 +11,7 @@ from retrieval.decoding import DecodedPhoto
 from retrieval.media import sha256_of_bytes
 from retrieval.models import Scene
 from retrieval.services.scenes import accept_photo
-from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.factories import small_matchers
 
 
 def decoded_photo(number: int = 0, *, upload: str = "upload") -> DecodedPhoto:
@@ -31,7 +31,7 @@ def accepted(number: int = 0, *, upload: str = "upload", owner_id: int | None = 
     """Accept such a photo."""
     return accept_photo(
         decoded_photo(number, upload=upload),
-        matcher=DUMMY_MATCHER,
+        matcher=small_matchers()["paper"],
         queue_limit=10_000,
         owner_id=owner_id,
     )

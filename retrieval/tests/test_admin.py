@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from retrieval.models import Clip, HeardOverride
+from retrieval.engine.spaces import heard
+from retrieval.models import BankMoments, Clip, HeardOverride, PhotoBank
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +57,7 @@ def test_what_the_table_cannot_take_is_refused_in_words(admin_client, fields, sa
     answer = post(admin_client, **fields)
     assert answer.status_code == 200
     assert said in errors(answer)
+    assert list(answer.context["adminform"].form.errors) == list(fields)
     assert not HeardOverride.objects.exists()
 
 
@@ -75,12 +78,15 @@ def test_what_was_in_force_stays_on_record(admin_client):
 def test_recordings_are_found_by_what_is_heard_in_them_and_by_flag(admin_client, make_clip):
     quiet, spoken = make_clip([1, 0, 0, 0, 0, 0, 0]), make_clip([0, 1, 0, 0, 0, 0, 0])
     Clip.objects.filter(pk=quiet.pk).update(
-        sounds=[{"key": "/m/x", "name": "foghorn", "score": 0.9}]
+        sounds=[{"key": "/m/x", "name": "foghorn", "score": 0.9}], sound_tags=["foghorn"]
     )
     Clip.objects.filter(pk=spoken.pk).update(flags=["speech"])
     listed = admin_client.get("/admin/retrieval/clip/?q=foghorn").content.decode()
     assert quiet.title in listed
     assert spoken.title not in listed
+    for part_of_the_data in ("score", "/m/x"):
+        found = admin_client.get(f"/admin/retrieval/clip/?q={part_of_the_data}").content.decode()
+        assert quiet.title not in found
     flagged = admin_client.get("/admin/retrieval/clip/?flag=speech").content.decode()
     assert spoken.title in flagged
     assert quiet.title not in flagged
@@ -99,3 +105,19 @@ def test_sounds_are_kept_as_they_were_written(admin_client):
     weights = {"Wind": 0.25, "Waves, surf": 0.75}
     post(admin_client, sounds=json.dumps(weights))
     assert HeardOverride.objects.get().sounds == weights
+
+
+def test_a_bad_bank_is_deleted_and_the_one_before_counts(admin_client):
+    before, bad = (PhotoBank.objects.create(photos=300, digest=f"{i:012}") for i in range(2))
+    space = heard()
+    BankMoments.objects.create(
+        bank=bad, space_id=space.name, classes=len(space), model_version=space.image_model,
+        mean=np.full(len(space), 1 / len(space)), covariance=bytes(8 * len(space) ** 2),
+    )  # fmt: skip
+    assert site_recipe().bank_id == bad.pk
+    page = f"/admin/retrieval/photobank/{bad.pk}"
+    assert admin_client.post(f"{page}/delete/", {"post": "yes"}).status_code == 302
+    assert site_recipe().bank_id == before.pk
+    assert not BankMoments.objects.exists()
+    change = admin_client.post(f"/admin/retrieval/photobank/{before.pk}/change/", {"photos": 9})
+    assert change.status_code == 403

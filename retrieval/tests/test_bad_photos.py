@@ -22,7 +22,7 @@ from retrieval.problems import problem
 from retrieval.tests.bad_inputs import photos
 from retrieval.tests.bad_inputs.cases import ACCEPTED
 from retrieval.tests.engine.photos import gradient
-from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.factories import small_matchers
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +57,7 @@ def children():
 def site(settings, monkeypatch, media_root, make_clip, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: DUMMY_MATCHER)
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
     make_clip(np.full(7, 1 / 7))
     return Client()
 

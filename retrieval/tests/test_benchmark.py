@@ -19,9 +19,8 @@ from retrieval.management.bench_report import Recording, as_json, as_tables, bui
 from retrieval.management.commands import bench_retrieval
 from retrieval.models import Clip, ClipProfile
 from retrieval.services.library import advance_snapshot
-from retrieval.services.matching import SoundFinder
 from retrieval.tests.factories import DUMMY_HEARD, dummy_space_row, small_matchers
-from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.fakes import dummy_finder
 
 PHOTOS = "photo,scenery,shows\n"
 GRADES = "photo,recordings,grade,why\n"
@@ -230,11 +229,8 @@ def small_site(settings, monkeypatch, write_truth, index_directory, make_clip, t
     monkeypatch.setattr(
         bench_retrieval,
         "SoundFinder",
-        lambda name, **options: SoundFinder(
-            name, **options | {"registry": dummy_registry(tmp_path)},
-            load_matcher=known.__getitem__,
-        ),
-    )  # fmt: skip
+        lambda name, **_: dummy_finder(tmp_path, index_directory, name),
+    )
     clips = [
         make_clip(np.full(7, 0.02) + np.eye(7)[i] * 0.86, path=f"{i}.ogg" if i != 3 else "near/3")
         for i in range(7)
@@ -279,14 +275,30 @@ def test_a_withdrawn_recording_is_not_measured(small_site):
     assert report["by_photo"]["two.png"]["paper"]["first"][0]["recording"] != "2.ogg"
 
 
-def test_recordings_without_profiles_are_told_of(small_site):
-    for clip in small_site[:2]:
+LEFT_OUT = "2 recordings lack profiles and are left out."
+
+
+def test_recordings_that_not_all_matchers_know_are_left_out_and_told_of(small_site):
+    """What one matcher cannot find would count against it."""
+    for clip in (small_site[0], small_site[2]):
         clip.profiles.filter(space_id=DUMMY_HEARD.name).delete()
-    assert json.loads(bench(json=True, matcher=["paper"]))["recordings"] == 7
-    with pytest.raises(
-        CommandError, match=r"2 recordings lack the profiles of heard.*profile_clips"
-    ):
-        bench(matcher=["heard"])
+    said = io.StringIO()
+    report = json.loads(bench(json=True, stderr=said))
+    assert (report["recordings"], said.getvalue().strip()) == (5, LEFT_OUT)
+    first = report["by_photo"]["two.png"]["paper"]["first"]
+    assert "2.ogg" not in {place["recording"] for place in first}
+    said = io.StringIO()
+    assert json.loads(bench(json=True, matcher=["paper"], stderr=said))["recordings"] == 7
+    assert said.getvalue() == ""
+    said = io.StringIO()
+    assert json.loads(bench(json=True, matcher=["heard"], stderr=said))["recordings"] == 5
+    assert said.getvalue().strip() == LEFT_OUT
+
+
+def test_a_library_that_a_matcher_does_not_know_cannot_be_measured(small_site):
+    ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).delete()
+    with pytest.raises(CommandError, match=r"no recording has the profiles.*profile_clips"):
+        bench()
 
 
 def test_photos_that_are_not_there_are_told_of(small_site, settings):

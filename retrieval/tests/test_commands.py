@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -151,28 +152,43 @@ def test_a_matcher_that_is_none_is_refused(tmp_path):
         call_command("match", str(tmp_path / "any.png"), "--matcher", "psychic")
 
 
-def profile_clips():
+def profile_clips(*arguments):
     out = io.StringIO()
-    call_command("profile_clips", stdout=out)
+    call_command("profile_clips", *arguments, stdout=out)
     return out.getvalue().splitlines()
 
 
-def test_a_library_from_before_answers_as_it_did_until_it_is_described_anew(
-    small_library, shared_dir, capsys
+SEA = "photos/kodak/kodim16.png"
+
+
+def words():
+    return {clip.pk: (clip.sounds, clip.sound_tags, clip.flags) for clip in Clip.objects.all()}
+
+
+def test_a_library_from_before_answers_by_the_paper_alone_until_it_is_described_anew(
+    small_library, shared_dir
 ):
     everything = {
         (row.clip_id, row.space_id): row.distribution.tobytes() for row in ClipProfile.objects.all()
     }
-    described = {clip.pk: (clip.sounds, clip.flags) for clip in Clip.objects.all()}
-    assert any(sounds for sounds, _ in described.values())
+    described = words()
+    assert any(sounds and tags for sounds, tags, _ in described.values())
+    paper = json.loads(match(shared_dir / SEA, json=True, matcher="paper")[0])
     ClipProfile.objects.filter(space_id="heard").delete()
-    Clip.objects.update(sounds=[], flags=[])
+    Clip.objects.update(sounds=[], sound_tags=[], flags=[])
 
-    sea = shared_dir / "photos/kodak/kodim16.png"
-    (before, *_), (paper, *_) = match(sea, json=True), match(sea, json=True, matcher="paper")
-    before, paper = json.loads(before), json.loads(paper)
-    assert before["matcher"] == paper["matcher"]
-    assert before["matches"] == paper["matches"]
+    for matcher in ("fused", "heard"):
+        out, _, failed = match(shared_dir / SEA, json=True, matcher=matcher)
+        assert out == ""
+        assert failed is not None
+        assert f"lack the profiles of {matcher}: run `manage.py profile_clips`" in failed
+        assert "[profiles_missing]" in failed
+    before = json.loads(match(shared_dir / SEA, json=True, matcher="paper")[0])
+    ranking = [
+        [(place["clip"], place["divergence_nats"]) for place in answer["matches"]]
+        for answer in (before, paper)
+    ]
+    assert ranking[0] == ranking[1]
 
     assert profile_clips() == [
         "objects: every recording has its profile.",
@@ -181,8 +197,8 @@ def test_a_library_from_before_answers_as_it_did_until_it_is_described_anew(
     assert {
         (row.clip_id, row.space_id): row.distribution.tobytes() for row in ClipProfile.objects.all()
     } == everything
-    assert {clip.pk: (clip.sounds, clip.flags) for clip in Clip.objects.all()} == described
-    after = json.loads(match(sea, json=True)[0])
+    assert words() == described
+    after = json.loads(match(shared_dir / SEA, json=True)[0])
     assert after["matcher"]["name"] == "fused"
     assert profile_clips() == [
         f"{space.name}: every recording has its profile." for space in all_spaces()
@@ -192,10 +208,16 @@ def test_a_library_from_before_answers_as_it_did_until_it_is_described_anew(
 def test_recordings_that_cannot_be_described_are_counted(small_library):
     gone = Clip.objects.get(path="blanket/waves.ogg")
     ClipProfile.objects.filter(space_id="heard", clip=gone).delete()
-    gone.original.delete(save=False)
+    original = Path(gone.original.path)
+    content = original.read_bytes()
+    original.unlink()
     assert profile_clips()[1] == "heard: 0 recordings described, 1 could not be."
     assert gone.profile_failures.get().model_version == heard().audio_model
+    original.write_bytes(content)
     assert profile_clips()[1] == "heard: every recording has its profile."
+    assert profile_clips("--retry-failed")[1] == "heard: 1 recordings described, 0 could not be."
+    assert not gone.profile_failures.exists()
+    assert gone.profiles.filter(space_id="heard").exists()
 
 
 def test_without_weights_describing_ends_with_a_message(settings, tmp_path, scratch):

@@ -112,13 +112,13 @@ def test_what_stays_says_nothing_of_anybody(media_root, committing):
 
 def test_a_worker_that_is_at_it_leaves_nothing_behind(clips, finder, committing, monkeypatch):
     scene = accepted(1)
-    search = finder.search
+    search = finder.search_all
 
     def deleted_meanwhile(*args, **options):
         committing(scene)
         return search(*args, **options)
 
-    monkeypatch.setattr(finder, "search", deleted_meanwhile)
+    monkeypatch.setattr(finder, "search_all", deleted_meanwhile)
     with pytest.raises(StaleClaimError):
         find_sounds(scene.pk, finder=finder, worker="w")
     assert MatchRun.objects.count() == SceneProfile.objects.count() == 0

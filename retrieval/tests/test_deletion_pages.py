@@ -13,7 +13,7 @@ from retrieval import photo_pool, submission, tasks
 from retrieval.models import DeletedScene, JobState, Scene
 from retrieval.selectors import results
 from retrieval.services.deletion import expire_scenes
-from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.factories import small_matchers
 from retrieval.tests.photos import png
 from retrieval.views import pages
 
@@ -32,7 +32,7 @@ def close_pool():
 def site(settings, monkeypatch, media_root):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
-        monkeypatch.setattr(module, name, lambda _name: DUMMY_MATCHER)
+        monkeypatch.setattr(module, name, lambda _name: small_matchers()["paper"])
     monkeypatch.setattr(pages, "worker_alive", lambda: True)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,7 +11,8 @@ from django.core.management import CommandError, call_command
 from retrieval.engine.heard_there import load_heard_there
 from retrieval.management.heard_there_page import as_markdown
 from retrieval.services.hearing import override_sounds
-from soundscape_site.settings.paths import BASE_DIR
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments):
@@ -20,7 +22,7 @@ def run(*arguments):
 
 
 def test_the_page_of_the_documentation_is_the_table_of_the_program():
-    page = (BASE_DIR / "docs/heard-there.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/heard-there.md").read_text(encoding="utf-8")
     assert page == as_markdown(load_heard_there()) == run("--markdown")
 
 

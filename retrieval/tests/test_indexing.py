@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from scipy.special import rel_entr
 
 from retrieval.engine.bank import Bank, Moments, classes_bank
-from retrieval.engine.matchers import PaperMatcher
+from retrieval.engine.matcher import PaperMatcher
 from retrieval.models import Clip, ClipProfile, Library
 from retrieval.selectors.library import library_state, profiled_clips
 from retrieval.services import indexing
@@ -138,9 +138,12 @@ def test_another_bank_has_another_index(make_clip, library, index_directory):
     give_heard_profile(make_clip(q(1)), sounds(1))
     before = library(dummy_ear_matcher())
     photos = np.random.default_rng(0).dirichlet(np.ones(7), size=9)
-    ear = dummy_ear_matcher()
-    ear.bank = Bank("photos-1", load=lambda: {DUMMY.name: Moments.of(photos)})
-    after = library(ear)
+    bank = Bank(
+        "photos-1",
+        versions={DUMMY.name: "photos-1", DUMMY_HEARD.name: "photos-1"},
+        load=lambda: {DUMMY.name: Moments.of(photos)},
+    )
+    after = library(dummy_ear_matcher(bank=bank))
     assert len(list(index_directory.iterdir())) == 2
     log_q = np.log(DUMMY.clip_profile(q(1)).values)
     scores = photos @ log_q
@@ -148,6 +151,21 @@ def test_another_bank_has_another_index(make_clip, library, index_directory):
         after.index.rows[0, :8], np.append(log_q, -scores.mean()) / scores.std(), rtol=1e-5
     )
     assert not np.allclose(after.index.rows[0, :8], before.index.rows[0, :8])
+
+
+def test_a_bank_of_sounds_alone_needs_no_other_index(make_clip, library, index_directory):
+    """Rows hold how the bank scores things, and nothing else of it."""
+    give_heard_profile(make_clip(q(1)), sounds(1))
+    before = library(dummy_ear_matcher())
+    classes = classes_bank((DUMMY, DUMMY_HEARD))
+    bank = Bank(
+        "photos-1+classes",
+        versions={**classes.versions, DUMMY_HEARD.name: "photos-1"},
+        load=classes.load,
+    )
+    after = library(dummy_ear_matcher(bank=bank))
+    assert len(list(index_directory.iterdir())) == 1
+    np.testing.assert_array_equal(after.index.rows, before.index.rows)
 
 
 def test_the_mean_of_each_space_leaves_out_who_has_left(make_clip, library):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from retrieval.engine.bank import Moments
+from retrieval.engine.ear_matcher import EarMatcher
 from retrieval.engine.errors import EngineError, VocabularyError
 from retrieval.engine.heard_there import load_heard_there
-from retrieval.engine.matchers import EarMatcher, matcher_named
+from retrieval.engine.matchers import matcher_named
 from retrieval.engine.spaces import heard, objects
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
@@ -127,8 +128,8 @@ def test_a_row_that_no_table_can_hold_is_not_passed_over_in_silence(sounds):
 def make_bank(*, seed=0, photos=50, image_models=None, spaces=("objects", "heard")):
     """A bank whose photos are drawn at random; returns it with its moments."""
     rng = np.random.default_rng(seed)
-    versions = {space.name: space.image_model for space in (objects(), heard())}
-    bank = PhotoBank.objects.create(photos=photos)
+    versions = {space.name: space.image_model for space in (objects(whole=True), heard())}
+    bank = PhotoBank.objects.create(photos=photos, digest=f"{seed:012}")
     made = {}
     for name, classes in (("objects", 1000), ("heard", 521)):
         if name not in spaces:
@@ -146,7 +147,7 @@ def test_a_bank_of_the_sites_photos_judges_from_then_on():
     classes = ear()
     bank, made = make_bank()
     ours = ear()
-    assert ours.bank.version == f"photos-{bank.pk}"
+    assert ours.bank.version == f"photos-{bank.pk}@{bank.digest}"
     assert classes.bank.version.startswith("classes@")
     assert ours.rows_version != classes.rows_version
     for name, moments in made.items():
@@ -174,29 +175,74 @@ def test_the_papers_matcher_stays_as_it_was_published():
 def test_the_newest_bank_counts():
     make_bank(seed=1)
     newer, _ = make_bank(seed=2)
-    assert ear().bank.version == f"photos-{newer.pk}"
+    assert ear().bank.version == f"photos-{newer.pk}@{newer.digest}"
 
 
-@pytest.mark.parametrize("changed", ["objects", "heard"])
-def test_a_bank_that_another_image_model_saw_is_not_used(changed):
-    """Until the site makes a new one, the bank of classes judges."""
-    models = {space.name: space.image_model for space in (objects(), heard())}
-    make_bank(image_models=models | {changed: "mobilenet@old"})
+def check_that_only(known, bank, made):
+    """The bank judges in one space; in the other every class does, once."""
+    ours, programs = ear().bank, matcher_named("fused").bank
+    name = f"photos-{bank.pk}@{bank.digest}"
+    (other,) = {"objects", "heard"} - {known}
+    assert ours.version == f"{name}+classes"
+    assert ours.versions == {known: name, other: programs.versions[other]}
+    np.testing.assert_array_equal(ours.moments[known].covariance, made[known].covariance)
+    log_row = np.log(np.random.default_rng(9).dirichlet(np.ones(1000 if known == "heard" else 521)))
+    assert ours.moments[other].of_scores(log_row) == programs.moments[other].of_scores(log_row)
+
+
+@pytest.mark.parametrize(("changed", "known"), [("objects", "heard"), ("heard", "objects")])
+def test_where_another_model_saw_the_photos_the_classes_judge(changed, known):
+    models = {space.name: space.image_model for space in (objects(whole=True), heard())}
+    bank, made = make_bank(image_models=models | {changed: "mobilenet@old"})
+    check_that_only(known, bank, made)
+
+
+@pytest.mark.parametrize("known", ["objects", "heard"])
+def test_a_bank_of_one_space_judges_there_alone(known):
+    bank, made = make_bank(spaces=[known])
+    check_that_only(known, bank, made)
+
+
+def test_a_bank_of_which_nothing_was_seen_as_now_is_not_used():
+    """Until the site makes a new one, the bank of classes judges. The centre alone is not now."""
+    make_bank(image_models={"objects": objects().image_model, "heard": "mobilenet@old"})
     assert ear().bank.version == matcher_named("fused").bank.version
 
 
-def test_a_bank_of_one_space_only_is_not_used():
-    make_bank(spaces=["objects"])
-    assert ear().bank.version == matcher_named("fused").bank.version
-
-
-def test_an_override_puts_the_bank_out_of_force_and_taking_it_back_restores_it():
-    """Its photos were carried over by another table."""
+def test_an_override_leaves_the_things_of_a_bank_and_taking_it_back_restores_it():
+    """Its photos were carried over by another table, but they show the same things."""
     bank, _ = make_bank()
+    before = ear()
     override({"Frog": 1.0})
-    assert ear().bank.version.startswith("classes@")
+    assert ear().bank.version == f"photos-{bank.pk}@{bank.digest}+classes"
+    assert ear().bank.versions["objects"] == before.bank.versions["objects"]
     override({}, taken_back=True)
-    assert ear().bank.version == f"photos-{bank.pk}"
+    assert ear().bank.version == before.bank.version == f"photos-{bank.pk}@{bank.digest}"
+
+
+def test_an_override_changes_no_row_of_the_index():
+    """Nor does it change what one hears anywhere, of which a library's oddness is made."""
+    rows = {name: ear(name).rows_version for name in ("heard", "fused")}
+    clip = heard_clip_of("Frog")
+    before = ear().oddness(clip)
+    override({"Frog": 1.0})
+    override({"Frog": 1.0}, wnid=PIER)
+    assert {name: ear(name).rows_version for name in rows} == rows
+    assert ear().oddness(clip) == pytest.approx(before)
+    assert before > 0
+
+
+def heard_clip_of(name):
+    space = heard()
+    return space.clip_profile(np.eye(521)[[space.vocabulary.by_name(name).index]])
+
+
+def test_a_bank_of_sounds_alone_changes_no_row_of_the_index_one_of_things_does():
+    rows = ear().rows_version
+    make_bank(spaces=["heard"])
+    assert ear().rows_version == rows
+    make_bank(spaces=["objects"])
+    assert ear().rows_version != rows
 
 
 # --- what is in force ------------------------------------------------------------------------

@@ -26,7 +26,8 @@ KNOW_A_FIGURE = {
 OF_RECORDINGS = {"audio_decode_failed"}
 UNAVAILABLE = (
     "decoder_busy", "decoder_unavailable", "decoding_stopped", "queue_full", "library_empty",
-    "weights_missing", "weights_altered", "weights_misaligned", "conversion_failed",
+    "profiles_missing", "weights_missing", "weights_altered", "weights_misaligned",
+    "conversion_failed",
 )  # fmt: skip
 
 

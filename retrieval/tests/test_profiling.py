@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.db import connection, transaction
 
 from retrieval import submission, tasks
 from retrieval.decoding import DecodingPool
-from retrieval.engine.errors import WeightsError
+from retrieval.engine.errors import EngineError, WeightsError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import all_spaces
 from retrieval.manifest import read_entries
@@ -32,7 +33,12 @@ from retrieval.services.importing import ClipImporter
 from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
 from retrieval.services.listening import Listener
-from retrieval.services.profiling import owe_profiles, profile_clips, run_profiling_slice
+from retrieval.services.profiling import (
+    forget_failures,
+    owe_profiles,
+    profile_clips,
+    run_profiling_slice,
+)
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher, dummy_space_row
 from retrieval.tests.fakes import DummyEar, DummySounds, dummy_registry
 
@@ -100,6 +106,7 @@ def test_a_library_from_before_gets_what_it_lacks(import_tones, describe):
         assert profile.distribution.argmax() == band
         assert [window.start_s for window in profile.windows.all()] == [0]
         assert [sound["key"] for sound in clip.sounds] == [f"s{band}"]
+        assert clip.sound_tags == [("waves", "wind", "speech")[band]]
         assert clip.flags == (["speech"] if band == 2 else [])
         assert clip.profiles.count() == 2
 
@@ -111,7 +118,8 @@ def test_what_is_made_later_equals_what_an_import_makes(import_tones, describe):
     ImportItem.objects.all().delete()
     both = [Listener(DUMMY, DummyEar), Listener(DUMMY_HEARD, DummySounds)]
     later, at_once = import_tones(700, listeners=both)
-    assert (later.sounds, later.flags) == (at_once.sounds, at_once.flags)
+    for field in ("sounds", "sound_tags", "flags"):
+        assert getattr(later, field) == getattr(at_once, field), field
     assert later.sounds
     for space in (DUMMY, DUMMY_HEARD):
         one, other = heard(later, space), heard(at_once, space)
@@ -247,6 +255,79 @@ def test_a_library_of_which_nothing_can_be_read_comes_to_an_end(import_tones, de
     report = describe(ear=lambda: ear)
     assert (report.profiled, report.failed, ear.batches) == (0, 2, [])
     assert Library.objects.get().snapshot == snapshot
+
+
+@pytest.mark.parametrize(
+    ("durations_s", "after_each_group"),
+    [
+        ((900, 900, 1, 1), [2, 4]),  # half an hour together, and no second more
+        ((900, 901, 1, 1), [1, 4]),
+        ((4000, 1, 4000, 1), [1, 2, 3, 4]),  # one that is longer comes alone
+        ((1, 1, 1, 1), [4]),
+    ],
+)
+def test_a_group_is_of_half_an_hour_at_most_or_of_one_recording(
+    import_tones, describe, durations_s, after_each_group
+):
+    for clip, duration_s in zip(import_tones(200, 400, 600, 800), durations_s, strict=True):
+        Clip.objects.filter(pk=clip.pk).update(duration_s=duration_s)
+    seen = []
+    describe(on_progress=lambda report: seen.append(report.profiled))
+    assert seen == after_each_group
+
+
+def test_a_run_tries_each_recording_once(import_tones, describe, monkeypatch):
+    """Even if somebody lets the failures be tried again meanwhile: that is the next run's."""
+    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
+    bad, _ = import_tones(200, 600)
+    Path(bad.original.path).unlink()
+    rounds = []
+
+    def forget(_report):
+        rounds.append(ProfileFailure.objects.count())
+        assert len(rounds) <= 2
+        forget_failures([DUMMY_HEARD])
+
+    report = describe(on_progress=forget)
+    assert (report.profiled, report.failed, rounds) == (1, 1, [1, 0])
+
+
+def test_failures_are_forgotten_of_the_models_of_now_alone(import_tones, describe):
+    bad, _ = import_tones(200, 600)
+    original = Path(bad.original.path)
+    content = original.read_bytes()
+    original.unlink()
+    for space in (DUMMY_HEARD, NEWER):
+        assert describe(space=space).failed == 1
+    original.write_bytes(content)
+    forget_failures([DUMMY, NEWER])
+    assert ProfileFailure.objects.get().model_version == DUMMY_HEARD.audio_model
+    assert describe(space=NEWER).profiled == 1
+    assert describe().profiled == 0
+
+
+def test_a_storage_that_is_away_is_no_recordings_fault(import_tones, describe, media_root):
+    import_tones(200, 600)
+    (media_root / "recordings").rename(media_root / "unmounted")
+    with pytest.raises(EngineError) as caught:
+        describe()
+    assert caught.value.code == "storage_unavailable"
+    assert not ProfileFailure.objects.exists()
+    assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
+
+
+def test_a_job_without_its_storage_fails_and_can_be_owed_again(import_tones, work, media_root):
+    clips = import_tones(200, 600)
+    recordings = media_root / "recordings"
+    shutil.move(recordings, media_root / "unmounted")
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert work(owed).state == JobState.FAILED
+    assert owed.failure_code == "storage_unavailable"
+    assert not ProfileFailure.objects.exists()
+    shutil.move(media_root / "unmounted", recordings)
+    (again,) = owe_profiles([DUMMY_HEARD])
+    assert work(again).state == JobState.DONE
+    assert all(heard(clip) for clip in clips)
 
 
 def test_a_fault_of_the_decoder_costs_only_its_recording(import_tones, describe, pool, monkeypatch):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from retrieval import photo_pool, submission, upload_rates
 from retrieval.models import Scene, UploadTally
-from retrieval.tests.factories import DUMMY_MATCHER
+from retrieval.tests.factories import small_matchers
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def close_pool():
 def site(settings, monkeypatch, media_root, make_clip, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: DUMMY_MATCHER)
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
     monkeypatch.setattr(upload_rates, "_PREFIX", f"test:{uuid.uuid4()}:")
     monkeypatch.setattr(upload_rates, "_outage", upload_rates._Outage())
     make_clip(np.full(7, 1 / 7))

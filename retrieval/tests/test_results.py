@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 
 from retrieval import photo_pool, submission, tasks
-from retrieval.models import Clip, ClipProfile, Match, Scene
+from retrieval.models import Clip, ClipProfile, Match, MatchRun, Scene
 from retrieval.selectors import results
 from retrieval.selectors.results import MATCHER_WORDS, playable, result_of
 from retrieval.services.library import advance_snapshot
-from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import (
     DUMMY_HEARD,
@@ -22,7 +21,7 @@ from retrieval.tests.factories import (
     dummy_space_row,
     small_matchers,
 )
-from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.fakes import dummy_finder
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +31,8 @@ def close_pool():
 
 
 @pytest.fixture
-def site(settings, monkeypatch, media_root, index_directory, make_clip):
+def site(monkeypatch, media_root, index_directory, make_clip):
     """Seven recordings; the i-th sounds like thing i, and like the sounds that are heard there."""
-    settings.SOUNDSCAPE_MATCHER = "paper"
     for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
         monkeypatch.setattr(module, name, small_matchers().__getitem__)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
@@ -46,23 +44,18 @@ def site(settings, monkeypatch, media_root, index_directory, make_clip):
 
 
 @pytest.fixture
-def find(site, client, tmp_path, index_directory):
+def find(site, client, settings, tmp_path, index_directory):
     """Upload a photo that is bright in one strip, and have its sounds found."""
 
-    def find_for(strip, *, matcher="paper", compared=()):
+    def find_for(strip, *, matcher="paper"):
+        settings.SOUNDSCAPE_MATCHER = matcher
         pixels = np.full((224, 224, 3), 10, dtype=np.uint8)
         pixels[32 * strip : 32 * (strip + 1)] = 250
         photo = io.BytesIO()
         Image.fromarray(pixels).save(photo, "PNG")
         photo.seek(0)
         client.post("/scenes/", {"photo": photo})
-        finder = SoundFinder(
-            matcher,
-            registry=dummy_registry(tmp_path),
-            index_directory=index_directory,
-            load_matcher=small_matchers().__getitem__,
-            compared=compared,
-        )
+        finder = dummy_finder(tmp_path, index_directory, matcher)
         scene = Scene.objects.latest("created_at")
         find_sounds(scene.pk, finder=finder, worker="w")
         return Scene.objects.select_related("run").get(pk=scene.pk)
@@ -147,9 +140,6 @@ def test_a_waiting_photo_has_three_stages(client, scene):
     assert [attributes.strip() for attributes, _ in stages] == ['aria-current="step"', "", ""]
 
 
-ALL = ("paper", "heard", "fused")
-
-
 def test_says_in_words_what_one_would_hear_and_what_is_heard(client, find):
     scene = find(4, matcher="fused")
     result = result_of(scene)
@@ -201,7 +191,7 @@ def test_a_run_from_before_strengths_goes_by_its_advantage(scene):
 
 
 def test_the_curious_can_compare_the_matchers(client, find):
-    scene = find(2, matcher="fused", compared=ALL)
+    scene = find(2, matcher="fused")
     assert [way.name for way in result_of(scene).compared] == list(MATCHER_WORDS)
     page = page_of(client, scene)
     for name, words in MATCHER_WORDS.items():
@@ -220,13 +210,15 @@ def test_the_curious_can_compare_the_matchers(client, find):
 
 
 def test_an_unknown_matcher_in_the_address_shows_the_sites_own(client, find):
-    scene = find(2, matcher="fused", compared=ALL)
+    scene = find(2, matcher="fused")
     page = client.get(f"/scenes/{scene.pk}/?matcher=magic%00<script>").content.decode()
     assert "matcher fused v1" in page
     assert "<script>" not in page.partition("<body")[2].partition("Compare")[2].lower()
 
 
-def test_a_result_of_one_matcher_alone_offers_no_comparison(client, scene):
+def test_a_result_of_one_matcher_alone_offers_no_comparison(client, find):
+    forget_sounds(Clip.objects.all())
+    scene = find(2)
     assert result_of(scene).compared == ()
     assert "Compare the ways to match" not in page_of(client, scene)
 
@@ -245,4 +237,75 @@ def test_takes_of_one_recording_are_counted_with_it(client, find):
 def test_provenance_names_both_ears_and_the_bank(client, find):
     provenance = result_of(find(2, matcher="fused")).provenance
     assert provenance.audio_models == ("dummy-ear", "dummy-sounds")
-    assert provenance.bank.startswith("classes@")
+    assert provenance.bank == "every class of the image model"
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("classes@0123456789ab", "every class of the image model"),
+        ("photos-3@0123456789ab", "the photos of this site"),
+        ("photos-3@0123456789ab+classes", "the photos of this site"),
+        ("", ""),  # from before there were banks
+    ],
+)
+def test_the_bank_is_told_in_words(client, find, version, words):
+    scene = find(2, matcher="fused")
+    MatchRun.objects.filter(pk=scene.run_id).update(bank=version)
+    scene.run.refresh_from_db()
+    assert result_of(scene).provenance.bank == words
+    page = page_of(client, scene)
+    assert words in page
+    assert not version or version not in page
+
+
+# --- other answers than the site's own --------------------------------------------------------
+
+
+def forget_sounds(clips):
+    ClipProfile.objects.filter(clip__in=list(clips), space_id=DUMMY_HEARD.name).delete()
+
+
+LISTENING = "We are still listening to our recordings"
+
+
+def test_a_stand_in_says_that_it_is_one(client, find):
+    forget_sounds(Clip.objects.order_by("pk")[:4])
+    scene = find(2, matcher="fused")
+    assert scene.run.matcher == "paper"
+    assert result_of(scene).stand_in
+    assert LISTENING in page_of(client, scene)
+
+
+@pytest.mark.parametrize("matcher", list(MATCHER_WORDS))
+def test_the_sites_own_answer_is_no_stand_in_and_neither_is_one_asked_for(client, find, matcher):
+    scene = find(2, matcher=matcher)
+    assert not result_of(scene).stand_in
+    assert LISTENING not in page_of(client, scene)
+    for other in MATCHER_WORDS:
+        assert not result_of(scene, matcher=other).stand_in
+
+
+def test_what_was_withdrawn_is_not_what_another_way_puts_first(find):
+    scene = find(2, matcher="fused")
+    paper = result_of(scene, matcher="paper")
+    (way,) = (way for way in result_of(scene).compared if way.name == "paper")
+    assert way.best_title == paper.best.clip.title
+    withdraw(paper.best.clip.id)
+    (way,) = (way for way in result_of(scene).compared if way.name == "paper")
+    assert way.best_title == paper.alternatives[0].clip.title
+    assert way.strength == paper.alternatives[0].strength
+    withdraw(*Clip.objects.values_list("pk", flat=True))
+    assert result_of(scene).compared == ()
+
+
+def test_a_photo_that_says_nothing_of_sounds_is_told_by_its_things(client, find):
+    """As by the paper's matcher, though the site's goes by sounds."""
+    scene = find(5, matcher="fused")
+    result = result_of(scene)
+    assert (result.would_hear, result.why["of_sounds"]) == ((), False)
+    assert result.why["terms"][0]["label"] == "thing 5"
+    assert result.best.clip.title == "Clip 6"
+    page = page_of(client, scene)
+    assert "You would hear" not in page
+    assert "share in the photo" in page

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from contextlib import suppress
+from functools import partial
 
 import kombu.exceptions
 import numpy as np
@@ -22,10 +23,15 @@ from retrieval.engine.images import photo_views
 from retrieval.models import ClipProfile, JobState, Match, MatchRun, Scene, SceneProfile
 from retrieval.selectors import results
 from retrieval.services.library import advance_snapshot
-from retrieval.services.matching import SoundFinder
 from retrieval.services.scenes import find_sounds
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row, small_matchers
-from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.factories import (
+    DUMMY,
+    DUMMY_HEARD,
+    DUMMY_WHOLE,
+    dummy_space_row,
+    small_matchers,
+)
+from retrieval.tests.fakes import dummy_finder
 from retrieval.views import pages
 
 pytestmark = pytest.mark.django_db
@@ -57,18 +63,12 @@ def site(settings, monkeypatch, media_root, index_directory, wake_ups, tmp_path)
 
 @pytest.fixture
 def make_finder(tmp_path, index_directory):
-    return lambda name, compared: SoundFinder(
-        name,
-        registry=dummy_registry(tmp_path),
-        index_directory=index_directory,
-        load_matcher=small_matchers().__getitem__,
-        compared=compared,
-    )
+    return partial(dummy_finder, tmp_path, index_directory)
 
 
 @pytest.fixture
 def finder(make_finder):
-    return make_finder("paper", compared=())
+    return make_finder()
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ def test_the_page_shows_how_far_the_work_is(site, clips, finder, monkeypatch):
         steps.extend(re.findall(r'aria-current="step">(\w+)<', html))
 
     page()
-    for name in ("profile", "search_all"):
+    for name in ("look", "search_all"):
         method = getattr(finder, name)
         monkeypatch.setattr(
             finder, name, lambda *a, method=method, **k: (page(), method(*a, **k))[1]
@@ -435,7 +435,7 @@ def test_what_each_matcher_found_is_stored_and_the_sites_own_counts(
     settings.SOUNDSCAPE_MATCHER = "fused"
     upload(site, photo(bright_strip=2))
     scene = Scene.objects.get()
-    find_sounds(scene.pk, finder=make_finder("fused", ALL), worker="w")
+    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
     scene.refresh_from_db()
     runs = {run.matcher: run for run in MatchRun.objects.all()}
     assert set(runs) == set(ALL)
@@ -460,8 +460,22 @@ def test_what_each_matcher_found_is_stored_and_the_sites_own_counts(
     assert runs["paper"].matches.get(rank=1).clip == heard_clips[2]
     profiles = SceneProfile.objects.values_list("space_id", "model_version")
     assert set(profiles) == {
-        (DUMMY.name, DUMMY.image_model), (DUMMY_HEARD.name, DUMMY_HEARD.image_model),
+        (DUMMY.name, DUMMY.image_model), (DUMMY.name, DUMMY_WHOLE.image_model),
+        (DUMMY_HEARD.name, DUMMY_HEARD.image_model),
     }  # fmt: skip
+
+
+def test_of_a_matcher_that_knows_too_little_nothing_is_stored(site, clips, make_finder, settings):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    for clip in clips[:3]:
+        hear(clip, np.eye(5)[0])
+    upload(site, photo(bright_strip=2))
+    scene = Scene.objects.get()
+    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    scene.refresh_from_db()
+    run = MatchRun.objects.get()
+    assert (scene.state, scene.run, run.matcher) == (JobState.DONE, run, "paper")
+    assert SceneProfile.objects.get().model_version == DUMMY.image_model
 
 
 def test_takes_are_stored_with_the_place_of_their_best(site, finder, make_clip):
@@ -480,7 +494,7 @@ def test_the_same_photo_again_needs_no_worker_if_the_sites_matcher_has_seen_it(
     site, heard_clips, make_finder, settings
 ):
     upload(site, photo())
-    find_sounds(Scene.objects.get().pk, finder=make_finder("paper", ALL), worker="w")
+    find_sounds(Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
     for name in ALL:
         settings.SOUNDSCAPE_MATCHER = name
         upload(site, photo())
@@ -495,9 +509,10 @@ def test_another_bank_makes_the_same_photo_a_new_question(
 ):
     settings.SOUNDSCAPE_MATCHER = "fused"
     upload(site, photo())
-    find_sounds(Scene.objects.get().pk, finder=make_finder("fused", ALL), worker="w")
+    find_sounds(Scene.objects.get().pk, finder=make_finder("fused"), worker="w")
     changed = small_matchers()
-    changed["fused"].bank = Bank("photos-1", load=changed["fused"].bank.load)
+    bank = changed["fused"].bank
+    changed["fused"].bank = Bank("photos-1", versions=bank.versions, load=bank.load)
     monkeypatch.setattr(submission, "matcher_in_force", changed.__getitem__)
     upload(site, photo())
     assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
@@ -517,7 +532,9 @@ def test_what_is_kept_for_the_model_are_whole_views(site, clips, finder):
     assert len(views) == 4
 
 
-def test_every_view_of_a_photo_counts_for_its_sounds(site, heard_clips, make_finder, settings):
+def test_every_view_of_a_photo_counts_for_all_but_the_paper(
+    site, heard_clips, make_finder, settings
+):
     settings.SOUNDSCAPE_MATCHER = "fused"
     upload(site, photo(bright_strip=1))
     scene = Scene.objects.get()
@@ -525,11 +542,15 @@ def test_every_view_of_a_photo_counts_for_its_sounds(site, heard_clips, make_fin
     views[0, 32:64] = views[1, 192:] = 200  # strip 1: wind; strip 6: birds
     with default_storage.open(str(scene.model_input.name), "wb") as stream:
         stream.write(views.tobytes())
-    find_sounds(scene.pk, finder=make_finder("fused", ALL), worker="w")
+    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
     heard = SceneProfile.objects.get(space_id=DUMMY_HEARD.name).distribution
     np.testing.assert_allclose(heard, [0, 0.5, 0, 0.5, 0], atol=1e-7)
-    things = SceneProfile.objects.get(space_id=DUMMY.name).distribution
-    np.testing.assert_allclose(things, np.eye(7)[1], atol=1e-7)
+    things = SceneProfile.objects.filter(space_id=DUMMY.name)
+    centre, whole = (
+        things.get(model_version=space.image_model).distribution for space in (DUMMY, DUMMY_WHOLE)
+    )
+    np.testing.assert_allclose(centre, np.eye(7)[1], atol=1e-7)
+    np.testing.assert_allclose(whole, (np.eye(7)[1] + np.eye(7)[6]) / 2, atol=1e-7)
 
 
 def test_a_photo_that_waited_through_an_upgrade_is_worked_off(site, clips, finder):

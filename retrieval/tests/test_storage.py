@@ -15,7 +15,7 @@ from PIL import Image
 from retrieval import photo_pool, submission
 from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
 from retrieval.services.imports import request_import, run_slice
-from retrieval.tests.factories import DUMMY, DUMMY_MATCHER, dummy_space_row
+from retrieval.tests.factories import DUMMY, dummy_space_row, small_matchers
 from retrieval.tests.fakes import dummy_registry
 from retrieval.tests.small_disk import small_disk
 
@@ -39,7 +39,7 @@ def disk(tmp_path, settings):
 def site(settings, monkeypatch, make_clip, tmp_path, disk):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: DUMMY_MATCHER)
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
     make_clip(np.full(7, 1 / 7))
     return Client()
 

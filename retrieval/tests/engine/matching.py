@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
 from retrieval.engine.distributions import Distribution
+from retrieval.engine.ear_matcher import PEOPLE, PEOPLE_SHARE
 from retrieval.engine.heard_there import Origin
-from retrieval.engine.matchers import PEOPLE, PEOPLE_SHARE, SPEECH
-from retrieval.engine.sounds import TOO_GENERAL
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD
+from retrieval.engine.matchers import MATCHERS, matcher_named
+from retrieval.engine.sounds import SPEECH, TOO_GENERAL
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher
 
 
-def scene_of(matcher, views):
-    return {space.name: space.scene_profile(views) for space in matcher.spaces}
+def some_matcher(kind):
+    """Return a matcher by its name, or a small one that leans on things in a way."""
+    if kind in MATCHERS:
+        return matcher_named(kind)
+    always, mute = {"always": (0.7, 0.0), "mute": (0.0, 0.4), "both": (0.2, 0.5)}[kind]
+    return dummy_ear_matcher(
+        things_always=always, things_when_mute=mute, speech_penalty=2.5, oddness_penalty=0.7
+    )
 
 
 def seen(*things, share=1.0):
@@ -25,7 +34,7 @@ def seen(*things, share=1.0):
 
 def random_scene(rng, matcher):
     things = matcher.spaces[0]
-    return scene_of(matcher, rng.dirichlet(np.full(len(things), 0.2), size=3))
+    return matcher.scene(rng.dirichlet(np.full(len(things), 0.2), size=3))
 
 
 def random_clip(rng, matcher):
@@ -52,6 +61,7 @@ def random_recording(rng, matcher):
     """Return profiles, and the mean scores that the one among sounds was made of."""
     things, sounds = matcher.spaces
     scores = rng.beta(0.3, 2.0, size=(2, len(sounds)))
+    scores *= rng.random(len(sounds)) < 5 / len(sounds)  # some five sounds, not hundreds at once
     scores[:, rng.integers(len(sounds))] = 0  # as any recording has hundreds that are not there
     clip = {
         things.name: things.clip_profile(rng.dirichlet(np.full(len(things), 0.2))),
@@ -60,19 +70,30 @@ def random_recording(rng, matcher):
     return clip, scores.mean(axis=0)
 
 
+def anywhere_by_hand(table):
+    """How much of each sound is heard over all sceneries, by name: each counts alike."""
+    by_scenery = defaultdict(list)
+    for entry in table.entries:
+        if entry.sounds:
+            by_scenery[entry.scenery].append(entry)
+    anywhere = dict.fromkeys((label.name for label in table.heard), 0.0)
+    for entries in by_scenery.values():
+        for entry in entries:
+            for each in entry.sounds:
+                anywhere[each.label.name] += each.weight / len(entries) / len(by_scenery)
+    return anywhere
+
+
 def oddness_by_hand(table, scores):
-    """How much rarer each sound is than the commonest, over all classes that say something."""
-    telling = [entry.sounds for entry in table.entries if entry.sounds]
-    anywhere = dict.fromkeys((label.name for label in table.heard), 0.001)
-    for sounds in telling:
-        for each in sounds:
-            anywhere[each.label.name] += each.weight / len(telling)
+    """How much rarer each sound is than the commonest, over all sceneries; 15 at most."""
+    anywhere = {name: share + 0.001 for name, share in anywhere_by_hand(table).items()}
     commonest = max(anywhere.values())
-    return sum(
+    odd = sum(
         score * np.log(commonest / share)
         for score, (name, share) in zip(scores, anywhere.items(), strict=True)
         if name not in TOO_GENERAL
     )
+    return min(15.0, odd)
 
 
 def expected_score(matcher, scene, clip, scores):

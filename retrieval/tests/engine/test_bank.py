@@ -9,13 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.engine.bank import LEAST_DEVIATION, Bank, Moments, classes_bank
+from retrieval.engine.bank import (
+    LEAST_DEVIATION,
+    Bank,
+    ClassMoments,
+    Moments,
+    class_moments,
+    classes_bank,
+)
 from retrieval.engine.distributions import Distribution
 from retrieval.engine.errors import EngineError
 from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.matchers import matcher_named
 from retrieval.engine.spaces import heard, objects
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_TABLE
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_TABLE, dummy_ear_matcher
 
 
 def log_row_of(space, rng):
@@ -89,21 +96,49 @@ def test_an_even_recording_is_at_the_mean_of_every_bank(space, noise, rng):
         assert (photo @ log_row - mean) / deviation == pytest.approx(0, abs=0.02)
 
 
+def with_deviation(deviation):
+    """A recording's things, their log q as far from each other as that."""
+    spread = np.array([1, -1, 1, -1, 1, -1, 0])
+    log_q = spread * deviation / spread.std()
+    return Distribution(np.exp(log_q) / np.exp(log_q).sum())
+
+
+@pytest.mark.parametrize(("deviation", "says_something"), [(0.0, 0), (0.0099, 0), (0.0101, 1)])
+def test_what_tells_no_photos_apart_says_nothing_by_its_things(deviation, says_something):
+    """In the index rows are float32: rounding must not become a score."""
+    matcher = dummy_ear_matcher()
+    clip = {
+        "dummy": with_deviation(deviation),
+        "dummy-heard": DUMMY_HEARD.clip_profile(np.zeros(5)),
+    }
+    row = matcher.row(clip)
+    assert np.any(row[: 7 + 1]) == says_something
+    assert np.all(row[8 : 8 + 5])  # the sounds' columns stay
+
+
 def test_an_even_recordings_things_add_nothing_to_its_score_in_the_index(rng):
-    """There rows are float32: what is left of its score is the part of the sounds."""
     matcher = matcher_named("fused")
     things, sounds = matcher.spaces
-    views = rng.dirichlet(np.full(1000, 0.02), size=4)
-    scene = {things.name: things.scene_profile(views), sounds.name: sounds.scene_profile(views)}
+    scene = matcher.scene(rng.dirichlet(np.full(1000, 0.02), size=4))
     clip = {
         things.name: Distribution(np.full(1000, 1e-3)),
         sounds.name: sounds.clip_profile(np.zeros(521)),
     }
     telling = matcher.telling_share(scene)
-    found = matcher.row(clip).astype(np.float64) @ matcher.query(scene)
+    row = matcher.row(clip)
+    found = row.astype(np.float64) @ matcher.query(scene)
+    assert not row[:1001].any()
     quiet = -telling * np.log(521)
     speech = 3.0 * 4 / 521  # at most
-    assert quiet - speech - 1e-3 <= found <= quiet + 1e-3
+    assert quiet - speech - 1e-6 <= found <= quiet + 1e-6
+
+
+@settings(deadline=None)
+@given(st.integers(2, 40), st.floats(0.001, 3), st.integers(0, 2**32 - 1))
+def test_every_class_once_has_the_moments_of_a_bank_of_such_photos(classes, spread, seed):
+    log_row = np.random.default_rng(seed).normal(-5, spread, size=classes)
+    of_photos = Moments.of(np.eye(classes)).of_scores(log_row)
+    assert ClassMoments().of_scores(log_row) == pytest.approx(of_photos, rel=1e-6)
 
 
 @pytest.mark.parametrize("space", [objects(), DUMMY], ids=["objects", "dummy"])
@@ -129,11 +164,14 @@ def test_among_sounds_the_bank_is_what_is_heard_at_every_class_that_tells(space,
     assert deviation == pytest.approx(np.std(scores))
 
 
-def test_a_bank_holds_moments_of_each_of_its_spaces():
-    moments = classes_bank((DUMMY, DUMMY_HEARD)).moments
-    assert {name: each.mean.shape for name, each in moments.items()} == {
-        "dummy": (7,), "dummy-heard": (5,),
-    }  # fmt: skip
+def test_a_bank_holds_moments_of_each_of_its_spaces(rng):
+    bank = classes_bank((DUMMY, DUMMY_HEARD))
+    assert list(bank.moments) == ["dummy", "dummy-heard"]
+    assert bank.versions == {"dummy": "classes", "dummy-heard": "classes"}
+    for space in (DUMMY, DUMMY_HEARD):
+        log_row = log_row_of(space, rng)
+        expected = class_moments(space).of_scores(log_row)
+        assert bank.moments[space.name].of_scores(log_row) == expected
 
 
 def test_a_bank_is_read_when_first_needed_and_once():
@@ -143,8 +181,8 @@ def test_a_bank_is_read_when_first_needed_and_once():
         read.append("read")
         return {"dummy": Moments.of(np.eye(7))}
 
-    bank = Bank("photos-2", load)
-    assert bank.version == "photos-2"
+    bank = Bank("photos-2", versions={"dummy": "photos-2@1"}, load=load)
+    assert (bank.version, bank.versions["dummy"]) == ("photos-2", "photos-2@1")
     assert read == []
     assert bank.moments is bank.moments
     assert read == ["read"]
@@ -173,7 +211,8 @@ def test_an_overridden_table_gives_another_bank():
     own = load_heard_there()
     table = own.with_sounds({"n01440764": own.entry("n02692877").sounds})
     assert classes_bank((heard(table),)).version != classes_bank((heard(),)).version
-    assert not np.array_equal(
-        classes_bank((heard(table),)).moments["heard"].mean,
-        classes_bank((heard(),)).moments["heard"].mean,
+    log_row = log_row_of(heard(), np.random.default_rng(1))
+    one, other = (
+        classes_bank((heard(each),)).moments["heard"].of_scores(log_row) for each in (own, table)
     )
+    assert one != other

@@ -22,6 +22,7 @@ from retrieval.engine.heard_there import (
     parse_heard_there,
 )
 from retrieval.engine.labels import ClassLabel, Vocabulary, load_vocabulary
+from retrieval.tests.engine.matching import anywhere_by_hand
 from retrieval.tests.factories import DUMMY_TABLE, SOUNDS
 
 SEEN = Vocabulary(
@@ -85,6 +86,28 @@ def test_weights_are_a_matrix_whose_rows_sum_to_one_or_are_mute():
     assert table.telling.tolist() == [True, True, False]
     with pytest.raises(ValueError, match="read-only"):
         table.weights[0, 0] = 1
+
+
+def test_classes_are_natural_by_their_origin():
+    assert parsed().natural.tolist() == [True, True, False]
+
+
+def test_what_one_hears_anywhere_is_a_mean_over_sceneries_however_many_classes_each_has():
+    """Two classes at the sea, one in the mountains, one that says nothing."""
+    seen = Vocabulary("four", (*SEEN, ClassLabel(3, "n4", "buoy")))
+    given = [
+        ((sound("Waves, surf", 0.75), sound("Wind", 0.25)), Scenery.SEA),
+        ((sound("Wind", 1.0),), Scenery.MOUNTAIN_AND_SNOW),
+        ((), Scenery.NO_SCENE),
+        ((sound("Waves, surf", 0.25), sound("Bird", 0.75)), Scenery.SEA),
+    ]
+    entries = (
+        HeardEntry(label, sounds, scenery, Origin.NATURAL)
+        for label, (sounds, scenery) in zip(seen, given, strict=True)
+    )
+    found = HeardThere(seen, SOUNDS, tuple(entries)).anywhere
+    # at the sea: waves 1/2, wind 1/8, birds 3/8; in the mountains: wind
+    np.testing.assert_allclose(found, [1 / 4, 9 / 16, 0, 3 / 16, 0], atol=1e-15)
 
 
 def test_weights_that_sum_to_one_but_for_rounding_are_scaled_to_it():
@@ -241,6 +264,56 @@ def test_an_entry_checks_itself():
         HeardEntry(SEEN[0], (), Scenery.SEA, Origin.NATURAL)
 
 
+NO_SUCH_SOUNDS = {
+    "beyond the last": ClassLabel(7, "s7", "Yodel"),
+    "another in its place": ClassLabel(1, "x1", "Yodel"),
+    "another key": ClassLabel(1, "x1", "Wind"),
+    "another name": ClassLabel(1, "s1", "Gale"),
+    "out of place": ClassLabel(2, "s1", "Wind"),
+}
+
+
+@pytest.mark.parametrize("label", NO_SUCH_SOUNDS.values(), ids=NO_SUCH_SOUNDS)
+def test_a_sound_of_another_vocabulary_is_refused(label):
+    foreign = [Sound(label, 1.0, "because")]
+    with pytest.raises(VocabularyError, match=r"'sounds'"):
+        parsed().with_sounds({"n2": foreign})
+    entries = parsed().entries
+    with pytest.raises(VocabularyError, match=r"'sounds'"):
+        HeardThere(
+            SEEN, SOUNDS, (entries[0], replace(entries[1], sounds=tuple(foreign)), entries[2])
+        )
+
+
+def test_a_foreign_sound_is_named_with_its_class():
+    foreign = [Sound(NO_SUCH_SOUNDS["another name"], 1.0, "because")]
+    with pytest.raises(VocabularyError, match=r"n2 \(alp\): 'Gale' is no sound of 'sounds'"):
+        parsed().with_sounds({"n2": foreign})
+
+
+NO_CSV = {
+    "behind a quote": 'n2,alp,"Wind"s,1,up there',
+    "an open quote": 'n2,alp,Wind,1,"up there',
+    "too long": f"n2,alp,Wind,1,{'x' * 200_000}",
+}
+
+
+@pytest.mark.parametrize("line", NO_CSV.values(), ids=NO_CSV)
+def test_what_is_no_csv_is_refused_with_its_line(line):
+    with pytest.raises(VocabularyError, match=r"line 5 is no CSV: ") as caught:
+        parsed(heard=[*HEARD[:2], HEARD[3], line])
+    assert caught.value.code == "invalid_vocabulary"
+    with pytest.raises(VocabularyError, match=r"line 4 is no CSV: "):
+        parsed(scenery=[*SCENERY[:2], line])
+
+
+@pytest.mark.parametrize("header", ['wnid,label,heard,weight,"wh"y', f'"{HEARD_HEADER}'])
+def test_a_header_that_is_no_csv_is_refused(header):
+    with pytest.raises(VocabularyError) as caught:
+        parse_heard_there([f"{header}\n"], [], seen=SEEN, heard=SOUNDS)
+    assert caught.value.code == "invalid_vocabulary"
+
+
 def test_an_unknown_class_has_no_entry():
     with pytest.raises(VocabularyError, match="'seen' has no class 'n7'") as caught:
         parsed().entry("n7")
@@ -273,6 +346,15 @@ def test_the_version_stands_for_classes_sounds_and_weights():
     versions = {parsed(heard=heard).version for heard in others}
     assert len(versions) == len(others)
     assert version not in versions
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_another_origin_is_another_version(position):
+    """How deserted a photo's scenery is depends on it."""
+    line = SCENERY[position]
+    other = "human-made" if line.endswith("natural") else "natural"
+    scenery = changed(SCENERY, position, f"{line.rpartition(',')[0]},{other}")
+    assert parsed(scenery=scenery).version != parsed().version
 
 
 def test_the_same_sounds_at_another_class_are_another_version():
@@ -447,6 +529,23 @@ def test_one_weight_more_is_another_version_of_the_real_table(own):
     assert own.with_sounds({"n09428293": [*moved, *rest]}).version != own.version
     reworded = [replace(each, why="otherwise") for each in entry.sounds]
     assert own.with_sounds({"n09428293": reworded}).version == own.version
+
+
+def test_of_the_real_table_every_scenery_counts_alike_anywhere(own):
+    expected = list(anywhere_by_hand(own).values())
+    np.testing.assert_allclose(own.anywhere, expected, rtol=0, atol=1e-9)
+    assert own.anywhere.sum() == pytest.approx(1)
+    alike = own.weights[own.telling].mean(axis=0)  # if every class counted alike
+    dog = own.heard.by_name("Dog").index
+    assert own.anywhere[dog] < alike[dog] * 2 / 3
+
+
+def test_the_real_tables_natural_classes_are_those_that_it_calls_so(own):
+    natural = {entry.label.name for entry in own.entries if entry.origin is Origin.NATURAL}
+    found = {own.seen[int(index)].name for index in np.flatnonzero(own.natural)}
+    assert found == natural
+    assert {"alp", "seashore"} <= found
+    assert "restaurant" not in found
 
 
 def test_the_real_table_is_read_once(own):

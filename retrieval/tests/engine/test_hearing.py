@@ -22,6 +22,29 @@ def test_the_largest_score_counts_within_a_moment():
     assert list(found.starts_s) == [0, 2]
 
 
+def test_what_must_last_counts_by_its_smallest_score_within_a_moment():
+    """A pause between two barks is no silence; a moment that is silent throughout is."""
+    bark, silence = [0.9, 0.0, 0.1, 0.0], [0.0, 0.95, 0.8, 0.9]
+    windows = np.array([bark, silence], dtype=np.float32).T
+    found = loudest_of_moments(Hearing(windows, [0, 1, 2, 3]), moment_s=2, lasting=[1])
+    assert np.array_equal(found.windows, np.array([[0.9, 0.0], [0.1, 0.8]], dtype=np.float32))
+    assert found.windows.dtype == np.float32
+
+
+@settings(deadline=None)
+@given(st.integers(1, 100), st.sets(st.integers(0, 3)))
+def test_the_others_are_what_they_are_without_what_must_last(count, lasting):
+    given_windows = hearing(count)
+    loudest = loudest_of_moments(given_windows, moment_s=5).windows
+    quietest = -loudest_of_moments(
+        Hearing(-given_windows.windows, given_windows.starts_s), moment_s=5
+    ).windows
+    found = loudest_of_moments(given_windows, moment_s=5, lasting=sorted(lasting)).windows
+    for index in range(4):
+        expected = quietest if index in lasting else loudest
+        assert np.array_equal(found[:, index], expected[:, index])
+
+
 @pytest.mark.parametrize(
     ("windows", "hop_s", "moments"),
     [

@@ -356,12 +356,17 @@ def test_the_edges_of_a_wide_photo_are_seen():
     assert (whole[0], whole[2]) == (255, 255)
 
 
-def test_a_square_photo_has_no_ends_beside_its_centre():
+def test_of_a_square_photo_one_view_is_all():
     square = gradient(150, 150)
     views = photo_views(square, 224)
-    assert views.shape == (2, 224, 224, 3)
+    assert views.shape == (1, 224, 224, 3)
+    assert views.dtype == np.uint8
     assert np.array_equal(views[0], scaled(np.asarray(square)))
-    assert np.array_equal(views[1], views[0])
+
+
+@pytest.mark.parametrize("size", [(151, 150), (150, 151)])
+def test_one_pixel_from_square_it_has_all_its_views(size):
+    assert len(photo_views(gradient(*size), 32)) == 4
 
 
 def test_kodak_photos_reach_the_network_unchanged(shared_dir):

@@ -94,6 +94,30 @@ def test_a_file_of_another_form_is_refused(lines):
     assert caught.value.code == "invalid_vocabulary"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["index,key,name\n", '0,n1,"x"y\n'],
+        ["index,key,name\n", "0,n1,x\n", '1,n2,"never closed\n'],
+        ["index,key,name\n", f"0,n1,{'x' * 200_000}\n"],
+    ],
+    ids=["behind a quote", "an open quote", "too long"],
+)
+def test_what_is_no_csv_is_refused_with_its_line(lines):
+    with pytest.raises(
+        VocabularyError, match=rf"vocabulary 'broken': line {len(lines)} is no CSV: "
+    ) as caught:
+        parse_vocabulary("broken", lines)
+    assert caught.value.code == "invalid_vocabulary"
+
+
+@pytest.mark.parametrize("header", ['index,key,"na"me\n', '"index,key,name\n'])
+def test_a_header_that_is_no_csv_is_refused(header):
+    with pytest.raises(VocabularyError) as caught:
+        parse_vocabulary("broken", [header, "0,n1,x\n"])
+    assert caught.value.code == "invalid_vocabulary"
+
+
 def test_names_may_hold_commas():
     vocabulary = parse_vocabulary("quoted", ["index,key,name\n", '0,/m/0ytgt,"Child, speaking"\n'])
 

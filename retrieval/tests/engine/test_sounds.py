@@ -113,8 +113,37 @@ def test_the_sounds_of_a_place_raise_no_flag():
 
 
 def test_several_flags_stand_in_one_order():
-    both = moments({"Silence": 0.9, "Hum": 0.6, "Singing": 0.7, "Conversation": 0.8})
-    assert describe(both, AUDIOSET).flags == (Flag.SPEECH, Flag.MUSIC, Flag.NOISE, Flag.SILENCE)
+    all_four = moments({"Silence": 0.9, "Hum": 0.8, "Singing": 0.7, "Conversation": 0.6})
+    assert describe(all_four, AUDIOSET).flags == (Flag.SPEECH, Flag.MUSIC, Flag.NOISE, Flag.SILENCE)
+
+
+@pytest.mark.parametrize("noise", ["Noise", "White noise", "Pink noise", "Static", "Hum"])
+@pytest.mark.parametrize(
+    ("rain", "flags"),
+    [(0.81, ()), (0.8, (Flag.NOISE,)), (0.79, (Flag.NOISE,)), (0.0, (Flag.NOISE,))],
+)
+def test_noise_of_which_one_knows_the_cause_is_no_flag(noise, rain, flags):
+    assert describe(moments({noise: 0.8, "Rain": rain}), AUDIOSET).flags == flags
+
+
+def test_a_sound_in_general_terms_is_no_cause_of_noise():
+    general = moments({"Noise": 0.6, "Outside, rural or natural": 0.9, "Environmental noise": 0.9})
+    assert describe(general, AUDIOSET).flags == (Flag.NOISE,)
+
+
+def test_it_is_the_surest_named_sound_over_the_whole_recording_that_counts():
+    """Rain is surer in one moment, noise in the mean."""
+    assert describe(moments({"Noise": 0.6, "Rain": 0.9}, {"Noise": 0.6}), AUDIOSET).flags == (
+        Flag.NOISE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [("Speech", Flag.SPEECH), ("Music", Flag.MUSIC), ("Silence", Flag.SILENCE)],
+)
+def test_the_other_flags_stand_beside_any_sound(name, flag):
+    assert describe(moments({name: 0.6, "Rain": 0.9}), AUDIOSET).flags == (flag,)
 
 
 def test_speech_now_and_then_is_no_flag():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,6 +39,13 @@ def test_a_recording_gets_the_floor_and_a_photo_does_not(space):
 def test_a_photo_is_its_first_view(space, rng):
     views = rng.dirichlet(np.ones(len(space)), size=4)
     np.testing.assert_allclose(space.scene_profile(views).values, views[0], rtol=1e-12)
+
+
+def test_a_whole_photo_is_the_mean_of_all_its_views(space, rng):
+    views = rng.dirichlet(np.ones(len(space)), size=4)
+    whole = replace(space, whole=True)
+    np.testing.assert_allclose(whole.scene_profile(views).values, views.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(whole.scene_profile(views[0]).values, views[0], rtol=1e-12)
 
 
 def test_a_recording_is_the_mean_of_its_windows(space, rng):
@@ -194,6 +203,28 @@ def test_a_recording_is_remembered_by_the_loudest_of_its_moments(rng):
     assert list(remembered.starts_s) == [0, 5]
 
 
+def test_a_pause_between_two_barks_is_remembered_as_no_silence():
+    """Two moments of five seconds: barks with a pause in one, nothing at all in the other."""
+    space = heard()
+    bark, silence = (space.vocabulary.by_name(name).index for name in ("Bark", "Silence"))
+    windows = np.zeros((20, 521), dtype=np.float32)
+    windows[:, silence] = 0.9
+    windows[[0, 9], silence] = 0.1
+    windows[[0, 9], bark] = 0.8
+    remembered = space.remembered(Hearing(windows, [i / 2 for i in range(20)])).windows
+    np.testing.assert_allclose(remembered[:, bark], [0.8, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(remembered[:, silence], [0.1, 0.9], rtol=1e-6)
+
+
+def test_of_all_sounds_silence_alone_must_last(rng):
+    space = heard()
+    windows = rng.random((10, 521), dtype=np.float32)
+    (remembered,) = space.remembered(Hearing(windows, [i / 2 for i in range(10)])).windows
+    differing = np.flatnonzero(remembered != windows.max(axis=0))
+    assert [space.vocabulary[int(index)].name for index in differing] == ["Silence"]
+    assert remembered[differing] == windows.min(axis=0)[differing]
+
+
 def test_scores_of_another_vocabulary_are_refused():
     with pytest.raises(SpaceMismatchError, match="'dummy-heard' has 5 classes, got 7"):
         DUMMY_HEARD.clip_profile(np.zeros(7))
@@ -219,6 +250,14 @@ def test_the_two_spaces_of_the_project():
     assert things.floor == 1e-9
 
 
+def test_things_of_the_whole_photo_are_things_seen_otherwise():
+    """Profiles of the centre and of the whole must never be taken for each other."""
+    centre, whole = objects(), objects(whole=True)
+    assert (centre.whole, whole.whole, heard().whole) == (False, True, True)
+    assert whole.image_model == f"{centre.image_model}+views-4"
+    assert replace(whole, whole=False, image_model=centre.image_model) == centre
+
+
 def test_an_audio_side_names_the_network_that_listens():
     """Two things make a profile of sounds; only the first is a network to load."""
     sounds, things = heard(), objects()
@@ -230,6 +269,6 @@ def test_an_audio_side_names_the_network_that_listens():
 def test_an_image_side_changes_with_the_table():
     own = load_heard_there()
     other = own.with_sounds({"n01440764": own.entry("n02692877").sounds})
-    assert heard().image_model == f"{objects().image_model}+{own.version}"
-    assert heard(other).image_model == f"{objects().image_model}+{other.version}"
+    assert heard().image_model == f"{objects(whole=True).image_model}+{own.version}"
+    assert heard(other).image_model == f"{objects(whole=True).image_model}+{other.version}"
     assert heard(other).audio_model == heard().audio_model

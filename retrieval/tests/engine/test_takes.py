@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.engine.distributions import Distribution
-from retrieval.engine.takes import NEARLY_IDENTICAL, Take, group_takes
+from retrieval.engine.takes import NEARLY_IDENTICAL, SAME_SOURCE, Take, group_takes
 
 EVEN = np.full(4, 0.25)
 
 
 def distinct(number, classes=30):
-    """A profile of its own for each number: any two are at least 0.5 apart."""
-    values = np.full(classes, 0.5 / classes)
-    values[number] += 0.5
+    """A profile of its own for each number: any two are 0.4 apart, as takes may be."""
+    values = np.full(classes, 0.6 / classes)
+    values[number] += 0.4
     return Distribution(values)
 
 
@@ -48,6 +48,35 @@ def test_a_copy_is_known_by_its_profile_whatever_its_source(source):
     original = take(1, "here", Distribution(EVEN))
     assert grouped(original, take(2, source, shifted(0.019))) == [(1, [2])]
     assert grouped(original, take(2, source, shifted(0.021))) == [(1, []), (2, [])]
+
+
+def moved(distance):
+    """A profile whose total variation distance from (1, 0) is given."""
+    return Distribution([1 - distance, distance])
+
+
+def test_one_source_is_one_recording_only_as_far_as_it_sounds_alike():
+    """The source may be the page of a whole collection."""
+    assert SAME_SOURCE == 0.5
+    first = take(1, "page", moved(0.0))
+    assert grouped(first, take(2, "page", moved(0.499))) == [(1, [2])]
+    assert grouped(first, take(2, "page", moved(0.501))) == [(1, []), (2, [])]
+    assert grouped(first, take(2, "other", moved(0.499))) == [(1, []), (2, [])]
+
+
+def test_takes_are_compared_with_the_best_of_their_group():
+    """The third is near the second, but the second stands behind the first."""
+    first, second, third = (
+        take(number, "page", moved(distance)) for number, distance in [(1, 0.0), (2, 0.4), (3, 0.8)]
+    )
+    assert grouped(first, second, third) == [(1, [2]), (3, [])]
+    assert grouped(second, first, third) == [(2, [1, 3])]
+
+
+def test_a_collection_may_hold_several_groups_of_takes():
+    surf = [take(1, "page", moved(0.0)), take(3, "page", moved(0.1))]
+    owls = [take(2, "page", moved(1.0)), take(4, "page", moved(0.9))]
+    assert grouped(surf[0], owls[0], surf[1], owls[1]) == [(1, [3]), (2, [4])]
 
 
 def test_the_distance_is_half_the_sum_of_all_differences():
