@@ -163,6 +163,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
             "SOUNDSCAPE_VAR_DIR": str(self.var),
             "SOUNDSCAPE_QUEUE_LIMIT": str(QUEUE_LIMIT),
+            "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # one visitor here uploads what many would
             "SOUNDSCAPE_SAMPLE_PHOTOS": str(PHOTOS),
         }
 
