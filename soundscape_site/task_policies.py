@@ -21,6 +21,12 @@ ROUTES: Final = {f"{queue}.*": {"queue": queue} for queue in (INFERENCE_QUEUE, I
 """A task's name begins with its queue."""
 
 
+class OwnedTask(Task[Any, Any]):
+    """A task whose job is queued again at once when the child that held it dies."""
+
+    Request = "soundscape_site.workers:OwnedRequest"  # by name: nobody but a worker loads it
+
+
 def inference_task(
     name: str, *, throws: tuple[type[Exception], ...] = ()
 ) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -38,6 +44,11 @@ def ingest_task(
     return _task(f"{INGEST_QUEUE}.{name}", soft_s=400, hard_s=440, throws=throws)
 
 
+def watch_task(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
+    """Run on the very worker that sent it, which wants to know whether it hears."""
+    return _task(f"watch.{name}", soft_s=60, hard_s=90, throws=())
+
+
 def _task(
     name: str, *, soft_s: int, hard_s: int, throws: tuple[type[Exception], ...]
 ) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -49,4 +60,5 @@ def _task(
         reject_on_worker_lost=True,
         ignore_result=True,
         throws=throws,
+        base=OwnedTask,
     )

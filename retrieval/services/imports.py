@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
@@ -15,12 +13,10 @@ from retrieval.engine.spaces import Space
 from retrieval.manifest import ManifestError, read_entries
 from retrieval.models import LibraryImport
 from retrieval.scratch import scratch_folder
-from retrieval.services import jobs
+from retrieval.services import jobs, leases
 from retrieval.services.importing import ClipImporter, ImportReport
 
 logger = logging.getLogger(__name__)
-
-_LEASE: Final = timedelta(seconds=450)  # beyond the task's hard time limit
 
 
 def request_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
@@ -43,7 +39,7 @@ def run_slice(
     worker: str,
 ) -> bool:
     """Work on an import for a while; return whether more of it is left to do."""
-    held = jobs.claim(LibraryImport, import_id, owner=worker, lease=_LEASE)
+    held = jobs.claim(LibraryImport, import_id, owner=worker, lease=leases.LEASE)
     if held is None:
         logger.info("import %s is not queued: nothing to do", import_id)
         return False
@@ -51,6 +47,7 @@ def run_slice(
     deadline = time.monotonic() + slice_s
     try:
         with (
+            leases.kept(held) as lease,
             scratch_folder(scratch_directory) as scratch,
             DecodingPool(processes=decoding_processes) as pool,
         ):
@@ -63,7 +60,7 @@ def run_slice(
                 scratch=scratch,
                 batch_windows=batch_windows,
                 on_progress=_log,
-                should_stop=lambda: time.monotonic() > deadline,
+                should_stop=lambda: lease.is_lost or time.monotonic() > deadline,
             )
             report = importer.run(read_entries(Path(source)))
             if report.stopped_early:
