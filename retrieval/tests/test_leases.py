@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -7,11 +8,17 @@ from django.db.models.functions import Now
 
 from retrieval.models import Scene
 from retrieval.services import jobs, leases
-from soundscape_site.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 SHORT = timedelta(seconds=0.3)
+
+
+def until(condition):
+    deadline = time.monotonic() + 100 * SHORT.total_seconds()
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture

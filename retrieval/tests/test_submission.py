@@ -13,10 +13,12 @@ from retrieval import submission
 from retrieval.models import JobState, Scene
 from retrieval.services.jobs import claim
 from retrieval.services.leases import LEASE
+from retrieval.tasks import find_sounds_for_scene
 from retrieval.worker_names import child_name, worker_name
-from soundscape_site.task_policies import INFERENCE_QUEUE
 
 pytestmark = pytest.mark.django_db
+
+INFERENCE_QUEUE = find_sounds_for_scene.name.partition(".")[0]
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from retrieval.models import Scene
 from soundscape_site import watchdog
 
 DEED: Final = "SOUNDSCAPE_TEST_DEED"
-EVERY_S: Final = 0.2
-DEAF_AFTER_S: Final = 1.0
+EVERY_S: Final = 0.1
+DEAF_AFTER_S: Final = 4.0
 
 
 class Finder:

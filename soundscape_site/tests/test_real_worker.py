@@ -23,7 +23,7 @@ from soundscape_site.tasks import canary
 from soundscape_site.tests.waiting import until
 
 INCLUDED = "soundscape_site.tests.real_worker"  # loaded there, never here: it changes what it loads
-CANARIES = 25  # several times as many as fit into the time after which a silent worker is deaf
+CANARIES = 60  # half as many again as fit into the time after which a silent worker is deaf
 
 pytestmark = pytest.mark.services
 

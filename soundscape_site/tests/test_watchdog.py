@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kombu.exceptions import OperationalError
@@ -15,7 +16,7 @@ class Watched:
 
     def __init__(self):
         self.now = 0.0
-        self.held = []
+        self.held: list[Any] = []
         self.broker_is_away = False
         self.sent = 0
         self.watchdog = Watchdog(send=self.send, in_hand=lambda: self.held, clock=lambda: self.now)
