@@ -7,7 +7,7 @@ MANAGE := $(BIN)/python manage.py
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench models library clean
+.PHONY: help setup run test lint bench chaos chaos-quick chaos-long models library clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,6 +42,15 @@ lint: $(STAMP) ## Style, types, import contracts
 
 bench: setup ## Measure import, match, start-up and memory
 	$(BIN)/python -m benchmarks
+
+chaos: models ## Break a site of its own on purpose: nothing accepted may be lost (25 minutes)
+	$(BIN)/python -m benchmarks.chaos
+
+chaos-quick: $(STAMP) ## The same, in three minutes
+	$(BIN)/python -m benchmarks.chaos --quick
+
+chaos-long: $(STAMP) ## What takes long: Redis restarted 20 times
+	$(BIN)/python -m benchmarks.chaos --long
 
 clean: ## Delete the virtual environment; data under var/ stays
 	rm -rf $(VENV)
