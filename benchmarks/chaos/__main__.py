@@ -41,6 +41,9 @@ def main() -> int:
     try:
         rig.start()
         print(f"The site stands after {time.monotonic() - began:.0f} s.\n\n{_HEAD}", flush=True)
+        if not rig.has_own_disk:
+            faults = [fault for fault in faults if not fault.needs_own_disk]
+            print("Left out, since no disk can be mounted here: those that fill or lock one.")
         campaign = Campaign(rig, quick=given.quick)
         results = campaign.run(faults, told=_print_line)
         _print_sum(results, campaign, time.monotonic() - began)

@@ -36,6 +36,7 @@ class Fault:
     catches_up_within_s: float = 120.0  # all that was accepted before the last mark
     quick: bool = False  # part of the short form too
     real_model: bool = False
+    needs_own_disk: bool = False  # which takes the right to mount one
 
 
 @dataclass

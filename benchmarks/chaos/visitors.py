@@ -40,7 +40,7 @@ class Answer:
 
 
 class Browser:
-    """A connection with a cookie; what it asks for is not asked twice."""
+    """The page's script with its cookie; what it asks for is not asked twice."""
 
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
@@ -48,7 +48,8 @@ class Browser:
 
     def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> Answer:
         connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
-        headers = {"Cookie": self._cookie} | ({"Content-Type": kind} if kind else {})
+        headers = {"Cookie": self._cookie, "HX-Request": "true"}
+        headers |= {"Content-Type": kind} if kind else {}
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
@@ -103,9 +104,9 @@ def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
     except NoAnswerError as error:
         ledger.write("upload", Outcome.UNKNOWN, began=began, note=str(error))
         return ""
-    scene = _SCENE.search(answer.headers["Location"] or "")
-    if answer.status == 303 and scene:
-        ledger.write("upload", Outcome.ACCEPTED, began=began, status=303, key=scene[1])
+    scene = _SCENE.search(answer.headers["HX-Push-Url"] or "")
+    if answer.status == 200 and scene:
+        ledger.write("upload", Outcome.ACCEPTED, began=began, status=200, key=scene[1])
         return scene[1]
     ledger.write("upload", Outcome.REFUSED, began=began, status=answer.status, note=_note(answer))
     return ""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from benchmarks.chaos.trial import Trial
+
+_UNTIL_THE_NEXT_S: Final = 16.0  # longer than recovery may take, or that could not be seen
 
 
 def restart(trial: Trial) -> None:
@@ -11,6 +15,7 @@ def restart(trial: Trial) -> None:
         trial.rig.redis.stop()
         trial.lasts(outage_s, outage_s)
         _start(trial)
+        trial.lasts(_UNTIL_THE_NEXT_S, 1)
 
 
 def restart_often(trial: Trial) -> None:
@@ -19,7 +24,7 @@ def restart_often(trial: Trial) -> None:
         trial.rig.redis.stop()
         trial.lasts(2, 1)
         _start(trial)
-        trial.lasts(12, 2)
+        trial.lasts(_UNTIL_THE_NEXT_S, 2)
 
 
 def kill(trial: Trial) -> None:

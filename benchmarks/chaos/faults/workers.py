@@ -54,10 +54,11 @@ def kill_between_pop_and_note(trial: Trial) -> None:
 
 
 def kill_at_each_step(trial: Trial) -> None:
-    for _ in trial.times(5):
+    for _ in trial.times(3):
         for step in mines.STEPS:
             child = trial.blow_up(step, "kill")
             trial.mark(*trial.victims(child))
+            trial.lasts(6, 1)
 
 
 def poison(trial: Trial) -> None:
