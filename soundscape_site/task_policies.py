@@ -6,10 +6,16 @@ worker dies, and is done again without harm: the row it works on knows whether w
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
 from celery import Task, shared_task  # noqa: TID251 # the one place that may
+
+logger = logging.getLogger(__name__)
+
+_OUT_OF_MEMORY: Final = 71
 
 INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
@@ -25,6 +31,17 @@ class OwnedTask(Task[Any, Any]):
     """A task whose job is queued again at once when the child that held it dies."""
 
     Request = "soundscape_site.workers:OwnedRequest"  # by name: nobody but a worker loads it
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; a process that is out of memory ends, and its successor has all of it again.
+
+        Celery would take the error for its own, and end the worker with all its children.
+        """
+        try:
+            return super().__call__(*args, **kwargs)
+        except MemoryError:
+            logger.critical("%s needs more memory than there is; this process ends", self.name)
+            os._exit(_OUT_OF_MEMORY)
 
 
 def inference_task(

@@ -19,7 +19,7 @@ from benchmarks.chaos.witness import Witness
 
 MATCHES: Final = 20  # that a result holds
 _VISITORS: Final = 3
-_PAUSE_S: Final = 0.3
+_PAUSE_S: Final = 0.6
 _QUIET_WITHIN_S: Final = 180.0
 _IN_A_HURRY_S: Final = 120.0  # the short form's faults overlap: one waits for what others broke
 _RECOVERY: Final = "I9 recovery in time"

@@ -42,7 +42,16 @@ def linger() -> None:
     time.sleep(1.5)
 
 
-_DEEDS: Final = {"die at first": die_at_first, "linger": linger}
+def want_too_much_at_first() -> None:
+    if Scene.objects.filter(attempts=1).exists():
+        raise MemoryError
+
+
+_DEEDS: Final = {
+    "want too much at first": want_too_much_at_first,
+    "die at first": die_at_first,
+    "linger": linger,
+}
 
 settings.MEDIA_ROOT = os.environ.get("SOUNDSCAPE_TEST_MEDIA_ROOT")
 setattr(tasks, "sound_finder", Finder)  # noqa: B010 # the real one is typed

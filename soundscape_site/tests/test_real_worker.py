@@ -137,11 +137,13 @@ def state_of(scene):
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_what_a_killed_child_held_is_done_by_the_next_without_any_sweeper(site_worker, scene):
-    deadly = site_worker("die at first")
+@pytest.mark.parametrize("deed", ["die at first", "want too much at first"])
+def test_what_a_dead_child_held_is_done_by_the_next_without_any_sweeper(site_worker, scene, deed):
+    deadly = site_worker(deed)
     deadly.send(find_sounds_for_scene.name, str(scene.pk))
     until(lambda: state_of(scene)[0] == JobState.FAILED, lambda: deadly.log)
     assert state_of(scene) == (JobState.FAILED, 2, "nothing_found")
+    assert deadly.process.poll() is None
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
