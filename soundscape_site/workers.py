@@ -24,11 +24,13 @@ from celery.signals import (
 from celery.worker.request import Request
 from django.db import Error as DatabaseError
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from retrieval.submission import release_claims_of
 from retrieval.tasks import sound_finder
 from retrieval.worker_names import child_name
 from retrieval.worker_signs import leave_sign
+from soundscape_site.intake import Intake
 from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_NICENESS
 from soundscape_site.tasks import canary
 from soundscape_site.watchdog import watch
@@ -37,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 1.0
 
+_intakes: list[Intake] = []  # one, once the worker of photos is ready
 _child_is_warm = multiprocessing.get_context("fork").Event()  # shared with the child by the fork
 
 
@@ -45,6 +48,8 @@ def serve_queues(instance: Any, **_: Any) -> None:
     """Prepare for the queues this worker was started for."""
     if INFERENCE_QUEUE in instance.app.amqp.queues.consume_from:
         worker_process_init.connect(load_models)
+        worker_ready.connect(take_photos_when_warm)
+        heartbeat_sent.connect(adjust_intake)
         heartbeat_sent.connect(show_life)
     else:
         os.nice(INGEST_NICENESS)  # a visitor's photo goes before any recording
@@ -77,16 +82,35 @@ def show_life(**_: Any) -> None:
         logger.warning("cannot leave a sign of life: %s", error)
 
 
+def take_photos_when_warm(sender: Any, **_: Any) -> None:
+    """Leave photos to others while this worker's child loads its model."""
+    _intakes[:] = [Intake(sender, INFERENCE_QUEUE, is_warm=_child_is_warm.is_set)]
+    adjust_intake()
+
+
+def adjust_intake(**_: Any) -> None:
+    """Open or close the tap; without a broker there is none, and the next beat tries again."""
+    for intake in _intakes:
+        try:
+            intake.adjust()
+        except (redis.RedisError, OperationalError, AttributeError) as error:
+            logger.warning("photos are taken a little later: %s", error)
+
+
 @worker_ready.connect
 def watch_over(sender: Any, **_: Any) -> None:
-    """Have this worker ended if it goes deaf."""
+    """Have this worker ended if it goes deaf, and its children's deaths noticed soon."""
     watchdog = watch(sender.app, sender.hostname)
+
+    def look_after_children(**_: Any) -> None:
+        sender.pool.maintain_pool()  # at each beat, every 2 s: Celery itself does every 5 s
 
     def hear(request: Request, **_: Any) -> None:
         if request.name == canary.name:
             watchdog.hear()
 
     task_received.connect(hear, weak=False)
+    heartbeat_sent.connect(look_after_children, weak=False)
 
 
 class OwnedRequest(Request):
@@ -100,6 +124,7 @@ class OwnedRequest(Request):
         cause = getattr(exc_info.exception, "exc", exc_info.exception)  # as billiard wraps it
         if self.worker_pid and isinstance(cause, _DEATHS):
             _release(child_name(int(self.worker_pid)))
+            adjust_intake()  # or this worker would fetch it again, and hold it until it is warm
         super().on_failure(exc_info, *args, **kwargs)
 
 

@@ -83,12 +83,12 @@ class Campaign:
         ]
         clients = [visitor.keep_visiting for visitor in visitors]
         with load([*clients, self.witness.keep_reading]):
-            time.sleep(1 if self.quick else 5)
+            time.sleep(1 if self.quick else 3)
             try:
                 fault.harm(trial)
             except TimeoutError as error:
                 trial.violations.append(Violation(_RECOVERY, str(error)))
-            time.sleep(2 if self.quick else 8)
+            time.sleep(2 if self.quick else 5)
         for left in self.rig.control.iterdir():
             left.unlink()
         return trial
