@@ -97,7 +97,7 @@ def doubled(case: Case) -> list[str]:
 
 def partly_seen(case: Case) -> list[str]:
     """I5: results that were read before they were whole."""
-    return [f"{case.witness.partial} of {case.witness.reads} reads"] * bool(case.witness.partial)
+    return [f"partial result {number}" for number in range(1, case.witness.partial + 1)]
 
 
 def fenced(case: Case) -> list[str]:
@@ -126,13 +126,17 @@ def badly_answered(case: Case) -> list[str]:
 def _wrong_statuses(entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.status >= 500 and (entry.status not in _TEMPORARY_TROUBLES or entry.note):
-            yield f"{entry.kind}: {entry.status} {entry.note}".rstrip()
+            yield f"{_which(entry)}: {entry.status} {entry.note}".rstrip()
 
 
 def _hung(entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.took_s >= HANGS_AFTER_S:
-            yield f"{entry.kind}: no answer in {entry.took_s:.0f} s"
+            yield f"{_which(entry)}: no answer in {entry.took_s:.0f} s"
+
+
+def _which(entry: Entry) -> str:
+    return f"{entry.kind} of {time.strftime('%H:%M:%S', time.localtime(entry.began))}"
 
 
 LOST: Final = "I1 nothing accepted is lost"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 from typing import Final
 
@@ -14,9 +14,11 @@ _FILLER: Final = "filler"
 def full(trial: Trial) -> None:
     """Leave no room for a single photo; then make room."""
     filler = trial.rig.media / _FILLER
-    with filler.open("wb") as stream:
-        disk = os.statvfs(trial.rig.media)
-        os.posix_fallocate(stream.fileno(), 0, disk.f_bavail * disk.f_frsize)
+    with filler.open("wb", buffering=0) as stream:
+        for size in (1 << 20, 1 << 12):  # the last gaps are filled by small blocks
+            with contextlib.suppress(OSError):
+                while True:
+                    stream.write(bytes(size))
     trial.lasts(10, 3)
     filler.unlink()
     trial.mark()
