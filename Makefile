@@ -7,7 +7,7 @@ MANAGE := $(BIN)/python manage.py
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench fuzz models library clean
+.PHONY: help setup run test lint bench fuzz chaos chaos-quick chaos-long models library clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,6 +45,15 @@ bench: setup ## Measure import, match, start-up and memory
 
 fuzz: $(STAMP) ## Send files changed at random through the decoders (FILES=2000 SEED=1)
 	$(BIN)/python -m benchmarks.fuzz --files $(or $(FILES),2000) --seed $(or $(SEED),1)
+
+chaos: models ## Break a site of its own on purpose: nothing accepted may be lost (25 minutes)
+	$(BIN)/python -m benchmarks.chaos
+
+chaos-quick: $(STAMP) ## The same, in three minutes
+	$(BIN)/python -m benchmarks.chaos --quick
+
+chaos-long: $(STAMP) ## What takes long: Redis restarted 20 times
+	$(BIN)/python -m benchmarks.chaos --long
 
 clean: ## Delete the virtual environment; data under var/ stays
 	rm -rf $(VENV)

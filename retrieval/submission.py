@@ -10,15 +10,16 @@ from typing import Any, Final
 from celery import Task
 from django.conf import settings
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
+from redis import RedisError
 
 from retrieval.decoding import DecodedPhoto
 from retrieval.engine.spaces import all_spaces
 from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Scene
-from retrieval.selectors.jobs import overdue_jobs
+from retrieval.selectors.jobs import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
 from retrieval.selectors.matchers import matcher_in_force
 from retrieval.services.imports import request_import
-from retrieval.services.jobs import note_woken, release_expired
+from retrieval.services.jobs import note_woken, release_expired, release_owned
 from retrieval.services.profiling import owe_profiles
 from retrieval.services.scenes import accept_photo
 from retrieval.services.tallies import count_upload
@@ -26,6 +27,10 @@ from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
 from retrieval.visitors import Allowance
 
 logger = logging.getLogger(__name__)
+
+# Kombu translates what goes wrong with the connection, and hands on what Redis answers: that it
+# is full, that it is still reading its file, that it may not write.
+_BROKER_ERRORS: Final = (OperationalError, RedisError)
 
 
 def submit_photo(
@@ -80,7 +85,7 @@ def wake_overdue() -> int:
     woken = 0
     for model, task in _TASKS.items():
         woken += release_expired(model)
-        for pk in overdue_jobs(model):
+        for pk in _to_be_woken(model, task):
             if not _wake(task, pk):
                 return woken  # no broker: the rest would only wait for it one after the other
             note_woken(model, pk)
@@ -88,11 +93,45 @@ def wake_overdue() -> int:
     return woken
 
 
+def release_claims_of(owner: str) -> int:
+    """Queue again whatever an owner held that is known to be dead; return how many jobs."""
+    return sum(release_owned(model, owner=owner) for model in _TASKS)
+
+
+def _to_be_woken(model: type[Job], task: Task[Any, Any]) -> list[Any]:
+    """Return the jobs that no message waits for, as far as one can tell.
+
+    A broker with fewer messages than jobs wait has lost some, if not all: they are sent again
+    without the long pause that keeps messages from piling up.
+    """
+    overdue = overdue_jobs(model)
+    try:
+        missing = queued_jobs(model) - _messages_waiting(task)
+    except _BROKER_ERRORS as error:
+        logger.warning("no broker to count the messages of %s: %s", task.name, error)
+        return overdue
+    if missing <= len(overdue):
+        return overdue
+    forgotten = overdue_jobs(model, again_after=WAKE_UP_LOST_AFTER, limit=missing)
+    return list(dict.fromkeys([*overdue, *forgotten]))
+
+
+def _messages_waiting(task: Task[Any, Any]) -> int:
+    """Ask the broker how many wake-ups of a task's queue no worker has taken yet."""
+    queue = task.app.amqp.router.route({}, task.name)["queue"].name
+    with task.app.connection_for_write() as connection:
+        channel: Any = connection.default_channel
+        try:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:  # Redis knows no empty lists
+            return 0
+
+
 def _wake(task: Task[Any, Any], pk: Any) -> bool:
     """Send a wake-up. One that is lost costs time only: the sweeper sends it again."""
     try:
         task.delay(pk if isinstance(pk, int) else str(pk))
-    except OperationalError as error:
+    except _BROKER_ERRORS as error:
         logger.warning("no broker to wake a worker for %s %s: %s", task.name, pk, error)
         return False
     return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from functools import cache
 from uuid import UUID
 
@@ -16,6 +14,7 @@ from retrieval.services.jobs import StaleClaimError
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
 from retrieval.services.scenes import find_sounds
+from retrieval.worker_names import child_name
 from soundscape_site.task_policies import inference_task, ingest_task
 
 _SLICE_S = 240.0
@@ -40,7 +39,7 @@ def sound_finder() -> SoundFinder:
 @inference_task("find_sounds_for_scene", throws=(StaleClaimError,))
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
     """Find the sounds of one scene. Unknown arguments of a newer release are ignored."""
-    find_sounds(UUID(scene_id), finder=sound_finder(), worker=_worker())
+    find_sounds(UUID(scene_id), finder=sound_finder(), worker=child_name())
 
 
 @ingest_task("run_import", throws=(StaleClaimError,))
@@ -54,7 +53,7 @@ def run_import(import_id: int, **_: object) -> None:
         decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
         slice_s=_SLICE_S,
-        worker=_worker(),
+        worker=child_name(),
     )
 
 
@@ -68,9 +67,5 @@ def profile_library(profiling_id: int, **_: object) -> None:
         scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
         decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
         slice_s=_SLICE_S,
-        worker=_worker(),
+        worker=child_name(),
     )
-
-
-def _worker() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 _KEY: Final = "soundscape:inference-worker:alive"
 _KEPT_FOR_S: Final = 10
-_TIMEOUT_S: Final = 0.5
+_TIMEOUT_S: Final = 0.3  # on top of what a visitor waits for the broker: two seconds in all
 
 
 def leave_sign() -> None:

@@ -6,10 +6,16 @@ worker dies, and is done again without harm: the row it works on knows whether w
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable
 from typing import Any, Final
 
 from celery import Task, shared_task  # noqa: TID251 # the one place that may
+
+logger = logging.getLogger(__name__)
+
+_OUT_OF_MEMORY: Final = 71
 
 INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
@@ -19,6 +25,23 @@ INGEST_NICENESS: Final = 10
 
 ROUTES: Final = {f"{queue}.*": {"queue": queue} for queue in (INFERENCE_QUEUE, INGEST_QUEUE)}
 """A task's name begins with its queue."""
+
+
+class OwnedTask(Task[Any, Any]):
+    """A task whose job is queued again at once when the child that held it dies."""
+
+    Request = "soundscape_site.workers:OwnedRequest"  # by name: nobody but a worker loads it
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run; a process that is out of memory ends, and its successor has all of it again.
+
+        Celery would take the error for its own, and end the worker with all its children.
+        """
+        try:
+            return super().__call__(*args, **kwargs)
+        except MemoryError:
+            logger.critical("%s needs more memory than there is; this process ends", self.name)
+            os._exit(_OUT_OF_MEMORY)
 
 
 def inference_task(
@@ -38,6 +61,11 @@ def ingest_task(
     return _task(f"{INGEST_QUEUE}.{name}", soft_s=400, hard_s=440, throws=throws)
 
 
+def watch_task(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
+    """Run on the very worker that sent it, which wants to know whether it hears."""
+    return _task(f"watch.{name}", soft_s=60, hard_s=90, throws=())
+
+
 def _task(
     name: str, *, soft_s: int, hard_s: int, throws: tuple[type[Exception], ...]
 ) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -49,4 +77,5 @@ def _task(
         reject_on_worker_lost=True,
         ignore_result=True,
         throws=throws,
+        base=OwnedTask,
     )

@@ -1,4 +1,7 @@
-"""What a worker does besides its tasks: get ready, and show that it lives."""
+"""What a worker does besides its tasks: get ready, show that it lives and hears, give back.
+
+Loaded by workers alone.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,34 @@ import time
 from typing import Any, Final
 
 import redis
-from celery.signals import celeryd_after_setup, heartbeat_sent, worker_process_init
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import Terminated, WorkerLostError
+from celery.signals import (
+    celeryd_after_setup,
+    heartbeat_sent,
+    task_received,
+    worker_process_init,
+    worker_ready,
+)
+from celery.worker.request import Request
+from django.db import Error as DatabaseError
+from django.db import connection
+from kombu.exceptions import OperationalError
 
+from retrieval.submission import release_claims_of
 from retrieval.tasks import sound_finder
+from retrieval.worker_names import child_name
 from retrieval.worker_signs import leave_sign
+from soundscape_site.intake import Intake
 from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_NICENESS
+from soundscape_site.tasks import canary
+from soundscape_site.watchdog import watch
 
 logger = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 1.0
 
+_intakes: list[Intake] = []  # one, once the worker of photos is ready
 _child_is_warm = multiprocessing.get_context("fork").Event()  # shared with the child by the fork
 
 
@@ -27,6 +48,8 @@ def serve_queues(instance: Any, **_: Any) -> None:
     """Prepare for the queues this worker was started for."""
     if INFERENCE_QUEUE in instance.app.amqp.queues.consume_from:
         worker_process_init.connect(load_models)
+        worker_ready.connect(take_photos_when_warm)
+        heartbeat_sent.connect(adjust_intake)
         heartbeat_sent.connect(show_life)
     else:
         os.nice(INGEST_NICENESS)  # a visitor's photo goes before any recording
@@ -57,3 +80,63 @@ def show_life(**_: Any) -> None:
         leave_sign()
     except redis.RedisError as error:
         logger.warning("cannot leave a sign of life: %s", error)
+
+
+def take_photos_when_warm(sender: Any, **_: Any) -> None:
+    """Leave photos to others while this worker's child loads its model."""
+    _intakes[:] = [Intake(sender, INFERENCE_QUEUE, is_warm=_child_is_warm.is_set)]
+    adjust_intake()
+
+
+def adjust_intake(**_: Any) -> None:
+    """Open or close the tap; without a broker there is none, and the next beat tries again."""
+    for intake in _intakes:
+        try:
+            intake.adjust()
+        except (redis.RedisError, OperationalError, AttributeError) as error:
+            logger.warning("photos are taken a little later: %s", error)
+
+
+@worker_ready.connect
+def watch_over(sender: Any, **_: Any) -> None:
+    """Have this worker ended if it goes deaf, and its children's deaths noticed soon."""
+    watchdog = watch(sender.app, sender.hostname)
+
+    def look_after_children(**_: Any) -> None:
+        sender.pool.maintain_pool()  # at each beat, every 2 s: Celery itself does every 5 s
+
+    def hear(request: Request, **_: Any) -> None:
+        if request.name == canary.name:
+            watchdog.hear()
+
+    task_received.connect(hear, weak=False)
+    heartbeat_sent.connect(look_after_children, weak=False)
+
+
+class OwnedRequest(Request):
+    """A message in a worker's hands that knows what its child held.
+
+    A dead child's job is queued again at once; its lease would keep it for half a minute.
+    """
+
+    def on_failure(self, exc_info: ExceptionInfo, *args: Any, **kwargs: Any) -> None:
+        """Give back what a dead child held, before the message comes back and finds it held."""
+        cause = getattr(exc_info.exception, "exc", exc_info.exception)  # as billiard wraps it
+        if self.worker_pid and isinstance(cause, _DEATHS):
+            _release(child_name(int(self.worker_pid)))
+            adjust_intake()  # or this worker would fetch it again, and hold it until it is warm
+        super().on_failure(exc_info, *args, **kwargs)
+
+
+_DEATHS: Final = (WorkerLostError, Terminated, SystemExit)
+
+
+def _release(owner: str) -> None:
+    try:
+        released = release_claims_of(owner)
+    except DatabaseError as error:
+        logger.warning("what %s held comes back when its lease is over: %s", owner, error)
+    else:
+        logger.info("%d jobs of %s, which is dead, are queued again", released, owner)
+    finally:
+        connection.close()  # a fork must not find it open

@@ -14,14 +14,21 @@ WAKE_UP_LOST_AFTER: Final = timedelta(seconds=20)
 WAKE_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
-def overdue_jobs(model: type[Job], *, limit: int = 500) -> list[Any]:
+def queued_jobs(model: type[Job]) -> int:
+    """Return how many jobs wait for a worker."""
+    return model._default_manager.filter(state=JobState.QUEUED).count()
+
+
+def overdue_jobs(
+    model: type[Job], *, again_after: timedelta = WAKE_AGAIN_AFTER, limit: int = 500
+) -> list[Any]:
     """Return the jobs that waited so long that their wake-up may be lost, oldest first.
 
-    One that was woken a short while ago is left out: while no worker runs, its messages would
+    One that was woken within `again_after` is left out: while no worker runs, its messages would
     only pile up.
     """
     overdue = model._default_manager.filter(
-        Q(woken_at__isnull=True) | Q(woken_at__lt=Now() - WAKE_AGAIN_AFTER),
+        Q(woken_at__isnull=True) | Q(woken_at__lt=Now() - again_after),
         state=JobState.QUEUED,
         created_at__lt=Now() - WAKE_UP_LOST_AFTER,
     )

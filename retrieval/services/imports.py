@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
@@ -17,13 +15,11 @@ from retrieval.manifest import ManifestError, read_entries
 from retrieval.media import StorageError
 from retrieval.models import LibraryImport
 from retrieval.scratch import scratch_folder
-from retrieval.services import jobs
+from retrieval.services import jobs, leases
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.services.listening import listeners_for
 
 logger = logging.getLogger(__name__)
-
-_LEASE: Final = timedelta(seconds=450)  # beyond the task's hard time limit
 
 
 def request_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
@@ -46,7 +42,7 @@ def run_slice(
     worker: str,
 ) -> bool:
     """Work on an import for a while; return whether more of it is left to do."""
-    held = jobs.claim(LibraryImport, import_id, owner=worker, lease=_LEASE)
+    held = jobs.claim(LibraryImport, import_id, owner=worker, lease=leases.LEASE)
     if held is None:
         logger.info("import %s is not queued: nothing to do", import_id)
         return False
@@ -54,6 +50,7 @@ def run_slice(
     deadline = time.monotonic() + slice_s
     try:
         with (
+            leases.kept(held) as lease,
             scratch_folder(scratch_directory) as scratch,
             DecodingPool(processes=decoding_processes) as pool,
         ):
@@ -65,7 +62,7 @@ def run_slice(
                 scratch=scratch,
                 batch_windows=batch_windows,
                 on_progress=_log,
-                should_stop=lambda: time.monotonic() > deadline,
+                should_stop=lambda: lease.is_lost or time.monotonic() > deadline,
             )
             report = importer.run(read_entries(Path(source)))
             if report.stopped_early:

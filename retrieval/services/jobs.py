@@ -1,7 +1,7 @@
 """How a job changes state: the only place where it does.
 
 A worker claims a queued row, which raises its attempt counter before any work starts, and holds it
-by a lease on the database's clock. Whatever it writes at the end is fenced by that attempt: a
+by a lease on the database's clock. Whatever it writes at the end is fenced by owner and attempt: a
 worker that lost its lease to another one writes nothing.
 """
 
@@ -25,6 +25,7 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     JobState.DONE: frozenset(),
     JobState.FAILED: frozenset(),
 }
+"""What may follow what; `_enter` moves no row along any other way."""
 
 _NO_LEASE: Final = {"lease_owner": "", "lease_expires_at": None}
 
@@ -39,15 +40,15 @@ class Claim:
 
     model: type[Job]
     pk: Any
+    owner: str
     attempt: int
 
 
 def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim | None:
     """Take a queued job, or return None if it is not to be had."""
-    taken = model._default_manager.filter(
-        pk=pk, state=JobState.QUEUED, attempts__lt=MAX_ATTEMPTS
-    ).update(
-        state=JobState.PROCESSING,
+    taken = _enter(
+        model._default_manager.filter(pk=pk, attempts__lt=MAX_ATTEMPTS),
+        JobState.PROCESSING,
         attempts=F("attempts") + 1,
         lease_owner=owner,
         lease_expires_at=Now() + lease,
@@ -56,7 +57,7 @@ def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim |
     if not taken:
         return None
     attempt = model._default_manager.values_list("attempts", flat=True).get(pk=pk)
-    return Claim(model, pk, attempt)
+    return Claim(model, pk, owner, attempt)
 
 
 def finish(held: Claim, **fields: Any) -> None:
@@ -93,6 +94,17 @@ def note(held: Claim, **fields: Any) -> None:
         raise StaleClaimError(_describe(held))
 
 
+def renew(held: Claim, *, lease: timedelta) -> None:
+    """Hold a job for another while.
+
+    Raises
+    ------
+    StaleClaimError
+        If the lease was lost.
+    """
+    note(held, lease_expires_at=Now() + lease)
+
+
 def pause(held: Claim) -> None:
     """Queue a job again after a part of it was done: the next attempts count anew.
 
@@ -114,30 +126,53 @@ def release_expired(model: type[Job]) -> int:
 
     Returns how many jobs changed.
     """
-    expired = model._default_manager.filter(state=JobState.PROCESSING, lease_expires_at__lt=Now())
-    poisoned = expired.filter(attempts__gte=MAX_ATTEMPTS).update(
-        state=JobState.FAILED,
+    return _release(model._default_manager.filter(lease_expires_at__lt=Now()))
+
+
+def release_owned(model: type[Job], *, owner: str) -> int:
+    """Queue again what a dead owner held, without waiting for its lease; count as above.
+
+    An owner that ends with a colon stands for all whose names begin with it.
+    """
+    named = "lease_owner__startswith" if owner.endswith(":") else "lease_owner"
+    return _release(model._default_manager.filter(**{named: owner}))
+
+
+def _release(held: QuerySet[Job]) -> int:
+    """Take jobs away from whoever held them."""
+    poisoned = _enter(
+        held.filter(attempts__gte=MAX_ATTEMPTS),
+        JobState.FAILED,
         finished_at=Now(),
         failure_code=POISON,
         failure_detail=f"Given up after {MAX_ATTEMPTS} attempts that ended without a result.",
         **_NO_LEASE,
     )
-    requeued = expired.filter(attempts__lt=MAX_ATTEMPTS).update(
-        state=JobState.QUEUED, woken_at=None, **_NO_LEASE
+    requeued = _enter(
+        held.filter(attempts__lt=MAX_ATTEMPTS), JobState.QUEUED, woken_at=None, **_NO_LEASE
     )
     return poisoned + requeued
 
 
 def _leave(held: Claim, state: JobState, **fields: Any) -> None:
-    """Move a held job on, fenced by its attempt."""
-    if not _owned(held).update(state=state, **_NO_LEASE, **fields):
+    """Move a held job on, fenced by owner and attempt."""
+    if not _enter(_owned(held), state, **_NO_LEASE, **fields):
         raise StaleClaimError(_describe(held))
 
 
+def _enter(rows: QuerySet[Job], state: JobState, **fields: Any) -> int:
+    """Move rows to a state, from those alone that the table lets it follow; count them."""
+    sources = [source for source, targets in TRANSITIONS.items() if state in targets]
+    return rows.filter(state__in=sources).update(state=state, **fields)
+
+
 def _owned(held: Claim) -> QuerySet[Job]:
-    """Return the job's row as long as it is this attempt's."""
+    """Return the job's row as long as it is this attempt's.
+
+    Attempts alone would not do: a paused job counts them anew.
+    """
     return held.model._default_manager.filter(
-        pk=held.pk, state=JobState.PROCESSING, attempts=held.attempt
+        pk=held.pk, state=JobState.PROCESSING, lease_owner=held.owner, attempts=held.attempt
     )
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -24,14 +23,13 @@ from retrieval.engine.spaces import Space
 from retrieval.models import Clip, LibraryProfiling, ProfileFailure
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
-from retrieval.services import jobs
+from retrieval.services import jobs, leases
 from retrieval.services.clips import RECORDINGS_FOLDER, describe_clips, store_profiles
 from retrieval.services.library import advance_snapshot
 from retrieval.services.listening import Listener, listeners_for
 
 logger = logging.getLogger(__name__)
 
-_LEASE: Final = timedelta(seconds=450)  # beyond the task's hard time limit
 _GROUP_CLIPS: Final = 24
 _GROUP_S: Final = 1800.0  # half a minute of listening: no slice overruns its limit by much
 
@@ -124,7 +122,7 @@ def run_profiling_slice(
     worker: str,
 ) -> None:
     """Work on missing profiles for a while; what is left is queued again."""
-    held = jobs.claim(LibraryProfiling, profiling_id, owner=worker, lease=_LEASE)
+    held = jobs.claim(LibraryProfiling, profiling_id, owner=worker, lease=leases.LEASE)
     if held is None:
         logger.info("profiling %s is not queued: nothing to do", profiling_id)
         return
@@ -148,6 +146,7 @@ def run_profiling_slice(
     deadline = time.monotonic() + slice_s
     try:
         with (
+            leases.kept(held) as lease,
             scratch_folder(scratch_directory) as scratch,
             DecodingPool(processes=decoding_processes) as pool,
         ):
@@ -155,7 +154,7 @@ def run_profiling_slice(
                 listener,
                 pool=pool,
                 scratch=scratch,
-                should_stop=lambda: time.monotonic() > deadline,
+                should_stop=lambda: lease.is_lost or time.monotonic() > deadline,
             )
     except EngineError as error:
         jobs.fail(held, code=error.code, detail=error.detail)

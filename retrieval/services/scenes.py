@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,14 +20,13 @@ from retrieval.engine.matcher import Matcher
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import library_state
 from retrieval.selectors.scenes import queued_count, stored_run
-from retrieval.services import jobs
+from retrieval.services import jobs, leases
 from retrieval.services.matching import SoundFinder
 from retrieval.services.runs import model_versions, store_run
 
 logger = logging.getLogger(__name__)
 
 MATCHES_KEPT: Final = 20
-_LEASE: Final = timedelta(seconds=30)  # some hundred times what a photo takes
 _FOLDER: Final = "photos"
 _PHOTO_SUFFIX: Final = ".jpg"
 _INPUT_SUFFIX: Final = ".views"
@@ -80,17 +78,22 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
 
     Profile, matches and the scene's state are written in one transaction, fenced by the attempt.
     """
-    held = jobs.claim(Scene, scene_id, owner=worker, lease=_LEASE)
+    held = jobs.claim(Scene, scene_id, owner=worker, lease=leases.LEASE)
     if held is None:
         logger.info("scene %s is not queued: nothing to do", scene_id)
         return
-    scene = Scene.objects.get(pk=scene_id)
+    with leases.kept(held):
+        _work_off(held, finder=finder)
+
+
+def _work_off(held: jobs.Claim, *, finder: SoundFinder) -> None:
+    scene = Scene.objects.get(pk=held.pk)
     try:
         seen = finder.look(_model_input(scene, finder))
         jobs.note(held, looked_at=Now())
         results = finder.search_all(seen, top=MATCHES_KEPT)
     except EngineError as error:
-        logger.warning("scene %s failed: %s [%s]", scene_id, error.detail, error.code)
+        logger.warning("scene %s failed: %s [%s]", scene.pk, error.detail, error.code)
         jobs.fail(held, code=error.code, detail=error.detail)
         return
     with transaction.atomic():
@@ -98,7 +101,7 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
         jobs.finish(held, run=run)
     logger.info(
         "scene %s done: attempt %d, best clip %s",
-        scene_id,
+        scene.pk,
         held.attempt,
         results[0].found[0].clip.pk,
     )

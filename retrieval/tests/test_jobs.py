@@ -111,3 +111,79 @@ def test_what_is_finished_stays_as_it_is(scene, run):
 def test_the_table_says_what_the_functions_do():
     assert jobs.TRANSITIONS[JobState.QUEUED] == {JobState.PROCESSING}
     assert not jobs.TRANSITIONS[JobState.DONE] | jobs.TRANSITIONS[JobState.FAILED]
+
+
+@pytest.mark.parametrize("to", [JobState.QUEUED, JobState.DONE, JobState.FAILED])
+def test_no_function_moves_a_job_where_the_table_does_not_let_it(scene, run, monkeypatch, to):
+    held = claimed(scene)
+    allowed = jobs.TRANSITIONS[JobState.PROCESSING] - {to}
+    monkeypatch.setattr(
+        jobs, "TRANSITIONS", {**jobs.TRANSITIONS, JobState.PROCESSING: frozenset(allowed)}
+    )
+    moves = {
+        JobState.QUEUED: lambda: jobs.pause(held),
+        JobState.DONE: lambda: jobs.finish(held, run=run),
+        JobState.FAILED: lambda: jobs.fail(held, code="x", detail="y"),
+    }
+    with pytest.raises(jobs.StaleClaimError):
+        moves[to]()
+    scene.refresh_from_db()
+    assert scene.state == JobState.PROCESSING
+
+
+def test_a_claim_and_a_release_follow_the_table_too(scene, monkeypatch):
+    monkeypatch.setattr(jobs, "TRANSITIONS", dict.fromkeys(JobState, frozenset()))
+    assert jobs.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
+    monkeypatch.undo()
+    claimed(scene)
+    expire(scene)
+    monkeypatch.setattr(jobs, "TRANSITIONS", dict.fromkeys(JobState, frozenset()))
+    assert jobs.release_expired(Scene) == 0
+
+
+def test_an_attempts_number_that_comes_again_does_not_open_the_fence(scene, run):
+    stale = claimed(scene, "w1")
+    expire(scene)
+    jobs.release_expired(Scene)
+    jobs.pause(claimed(scene, "w2"))  # attempts count anew
+    again = claimed(scene, "w3")
+    assert again.attempt == stale.attempt
+    with pytest.raises(jobs.StaleClaimError):
+        jobs.finish(stale, run=run)
+
+
+def test_a_renewed_lease_lasts_longer(scene):
+    held = claimed(scene)
+    expire(scene)
+    jobs.renew(held, lease=LEASE)
+    assert jobs.release_expired(Scene) == 0
+
+
+def test_a_lost_lease_cannot_be_renewed(scene):
+    held = claimed(scene, "w1")
+    expire(scene)
+    jobs.release_expired(Scene)
+    with pytest.raises(jobs.StaleClaimError):
+        jobs.renew(held, lease=LEASE)
+
+
+@pytest.mark.parametrize("owner", ["host:run:7", "host:run:"])
+def test_what_a_dead_worker_held_is_queued_at_once(scene, owner):
+    claimed(scene, "host:run:7")
+    assert jobs.release_owned(Scene, owner=owner) == 1
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.QUEUED, 1, "")
+
+
+@pytest.mark.parametrize("owner", ["host:run:77", "host:run:7:", "host:other:", "host:run"])
+def test_what_others_hold_is_left_to_them(scene, owner):
+    claimed(scene, "host:run:7")
+    assert jobs.release_owned(Scene, owner=owner) == 0
+
+
+def test_what_kills_its_worker_three_times_is_poison(scene):
+    for _ in range(3):
+        claimed(scene, "host:run:7")
+        assert jobs.release_owned(Scene, owner="host:run:7") == 1
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code, scene.attempts) == (JobState.FAILED, "poison", 3)

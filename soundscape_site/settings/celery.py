@@ -28,7 +28,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120  # the child loads TensorFlow before it answers
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_LOST_WAIT = 1  # seconds after a child's death until its job is somebody else's
+CELERY_WORKER_DIRECT = True  # a queue for each worker, by which it is asked whether it hears
+# A job's end is written to the database, not to the broker: it may go on without one.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 # Time limits stay below a quarter of this: a message comes back only after its task has ended.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
-from soundscape_site.settings.base import DATABASES, REDIS_URL, STORAGES
+from soundscape_site.settings.base import CELERY_BROKER_URL, DATABASES, REDIS_URL, STORAGES
 from soundscape_site.settings.paths import VAR_DIR
 
 SECRET_KEY = "only-for-tests-" + "x" * 40  # guards nothing
@@ -29,3 +29,4 @@ STORAGES = STORAGES | {
 
 # A site that runs from the same checkout keeps its signs and messages to itself.
 REDIS_URL = f"{REDIS_URL}?db=15"
+CELERY_BROKER_URL = f"{CELERY_BROKER_URL}?virtual_host=15"

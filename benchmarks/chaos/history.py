@@ -1,0 +1,92 @@
+"""Every change of state of every scene, noted by the database itself, whoever makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from benchmarks.chaos.servers import Postgres
+
+# A row that is finished already and is written to again counts too: the fence should have held.
+INSTALL: Final = """
+CREATE TABLE chaos_history (
+    id bigserial PRIMARY KEY, scene uuid NOT NULL, came_from text NOT NULL, went_to text NOT NULL,
+    attempt integer NOT NULL, owner text NOT NULL, at timestamptz NOT NULL
+);
+CREATE INDEX ON chaos_history (scene);
+CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO chaos_history (scene, came_from, went_to, attempt, owner, at)
+    VALUES (OLD.id, OLD.state, NEW.state, NEW.attempts,
+            CASE WHEN NEW.lease_owner = '' THEN OLD.lease_owner ELSE NEW.lease_owner END,
+            clock_timestamp());
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_note AFTER UPDATE OF state, run_id, finished_at ON retrieval_scene
+    FOR EACH ROW EXECUTE FUNCTION chaos_note();
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a scene ended."""
+
+    state: str
+    code: str
+    attempts: int
+
+
+def held_by(postgres: Postgres, child: int) -> list[str]:
+    """Return the scene that a child claimed last, as long as it holds it or died with it."""
+    rows = postgres.ask(
+        "SELECT scene::text FROM chaos_history WHERE went_to = 'processing' AND owner LIKE %s "
+        "ORDER BY id DESC LIMIT 1",
+        f"%:{child}",
+    )
+    return [row[0] for row in rows]
+
+
+def ended(postgres: Postgres, scene: str) -> Ended:
+    query = "SELECT state, failure_code, attempts FROM retrieval_scene WHERE id = %s"
+    return Ended(*postgres.ask(query, scene)[0])
+
+
+def is_finished(postgres: Postgres, scene: str) -> bool:
+    return ended(postgres, scene).state in ("done", "failed")
+
+
+def unfinished(postgres: Postgres) -> int:
+    query = "SELECT count(*) FROM retrieval_scene WHERE state IN ('queued', 'processing')"
+    return int(postgres.ask(query)[0][0])
+
+
+def last_finish(postgres: Postgres, scenes: list[str]) -> float | None:
+    """Return when the last of the scenes ended, in seconds since 1970."""
+    query = (
+        "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
+        "WHERE id = ANY(%s::uuid[])"
+    )
+    return _seconds(postgres.ask(query, scenes))
+
+
+def first_finish_of_newcomers(postgres: Postgres, since: float) -> float | None:
+    """Return when the first scene ended that came after a moment."""
+    query = (
+        "SELECT min(extract(epoch FROM finished_at)) FROM retrieval_scene "
+        "WHERE created_at > to_timestamp(%s) AND finished_at > to_timestamp(%s)"
+    )
+    return _seconds(postgres.ask(query, since, since))
+
+
+def last_finish_of_those_before(postgres: Postgres, moment: float) -> float | None:
+    """Return when the last scene ended that was waiting at a moment."""
+    query = (
+        "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
+        "WHERE created_at <= to_timestamp(%s) AND finished_at > to_timestamp(%s)"
+    )
+    return _seconds(postgres.ask(query, moment, moment))
+
+
+def _seconds(rows: list[tuple[Decimal | None]]) -> float | None:
+    return None if rows[0][0] is None else float(rows[0][0])

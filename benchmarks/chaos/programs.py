@@ -1,0 +1,131 @@
+"""The site's processes: started, watched, killed, frozen; kept running as a supervisor would."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from soundscape_site import processes
+from soundscape_site.supervision import Account
+
+_PATIENCE_S = 60.0
+_KEEPER_ROUND_S = 0.25
+_REST_S = 0.5
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = _PATIENCE_S) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {within_s:g} s")
+        time.sleep(0.05)
+
+
+class Program:
+    """One process with what it starts: a session of its own."""
+
+    def __init__(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path,
+                 cwd: Path, account: Account | None = None) -> None:  # fmt: skip
+        self.name, self.argv, self.env = name, list(argv), dict(env)
+        self.log, self.cwd, self.account = log, cwd, account
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.argv, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True,
+                user=self.account.uid if self.account else None,
+                group=self.account.gid if self.account else None,
+                extra_groups=[] if self.account else None,
+            )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        if self.process is None:
+            raise RuntimeError(f"{self.name} was never started")
+        return self.process.pid
+
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def children(self) -> list[int]:
+        try:
+            return [child.pid for child in psutil.Process(self.pid).children()]
+        except psutil.Error:
+            return []
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process alone."""
+        if self.is_alive():
+            os.kill(self.pid, number)
+
+    def send_all(self, number: signal.Signals) -> None:
+        """Signal the process and whatever it started."""
+        for pid in processes.session(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def wait(self, within_s: float = _PATIENCE_S) -> int:
+        if self.process is None:
+            return 0
+        return self.process.wait(within_s)
+
+    def kill(self) -> None:
+        """Kill it with everything it started, at once."""
+        if self.process is None:
+            return
+        self.send_all(signal.SIGKILL)
+        self.wait()
+        processes.end_all(lambda: processes.session(self.pid))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = 40.0) -> int:
+        """Ask it to end, and see that it does; return its exit status."""
+        self.send(number)
+        try:
+            return self.wait(within_s)
+        finally:
+            self.kill()
+
+
+class Keeper:
+    """Starts again what ended without having been told to, as the site's supervisor does."""
+
+    def __init__(self) -> None:
+        self._kept: list[Program] = []
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._thread.start()
+        self.restarts: list[str] = []
+
+    def keep(self, programs: Iterable[Program]) -> None:
+        with self._lock:
+            self._kept.extend(programs)
+
+    def let_go(self, program: Program) -> None:
+        with self._lock:
+            if program in self._kept:
+                self._kept.remove(program)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._ended.wait(_KEEPER_ROUND_S):
+            with self._lock:
+                for program in self._kept:
+                    if not program.is_alive():
+                        program.kill()  # what it left behind
+                        self.restarts.append(program.name)
+                        time.sleep(_REST_S)
+                        program.start()

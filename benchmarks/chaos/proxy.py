@@ -1,0 +1,79 @@
+"""A small proxy between web and a server's socket: slow, cut or silent, as faults want it."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_BLOCK: Final = 65_536
+_LOOK_EVERY_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """What happens to what passes."""
+
+    delay_s: float = 0.0  # each block waits as long
+    cut_after_bytes: int | None = None  # then the connection is gone
+    silent: bool = False  # connections stay open, and nothing passes
+
+
+FAIR: Final = Weather()
+
+
+class Proxy:
+    """Listens on one socket and hands on to another."""
+
+    def __init__(self, listens_on: Path, hands_on_to: Path) -> None:
+        listens_on.parent.mkdir(mode=0o755, exist_ok=True)
+        self.path, self._target = listens_on, hands_on_to
+        self.weather = FAIR
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(listens_on))
+        self._server.listen(128)
+        self._ended = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._server.close()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            try:
+                server.connect(str(self._target))
+            except OSError:
+                return
+            with contextlib.suppress(OSError):
+                self._carry(client, server)
+
+    def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        carried = 0
+        other = {client: server, server: client}
+        while not self._ended.is_set():
+            readable, _, _ = select.select([client, server], [], [], _LOOK_EVERY_S)
+            weather = self.weather
+            if weather.silent:
+                time.sleep(_LOOK_EVERY_S)
+                continue
+            for source in readable:
+                block = source.recv(_BLOCK)
+                carried += len(block)
+                if not block or carried > (weather.cut_after_bytes or carried):
+                    return
+                time.sleep(weather.delay_s)
+                other[source].sendall(block)

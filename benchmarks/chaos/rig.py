@@ -1,0 +1,216 @@
+"""The site that is broken on purpose: everything of its own, in a folder that goes with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from benchmarks.chaos import history, mines
+from benchmarks.chaos.ledger import Ledger
+from benchmarks.chaos.programs import Keeper, Program, wait_until
+from benchmarks.chaos.proxy import FAIR, Proxy
+from benchmarks.chaos.servers import Postgres, Redis
+from benchmarks.processes import ROOT
+from soundscape_site.embedded.locations import locate
+from soundscape_site.task_policies import INFERENCE_QUEUE
+
+WORKERS: Final = 2
+_MANAGE: Final = str(ROOT / "manage.py")
+_ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
+_WITHIN_S: Final = 120.0
+_DISK: Final = "2g"  # takes as much memory as photos lie on it
+_FILL: Final = (
+    "from pathlib import Path; from benchmarks.chaos.library import fill; fill(Path({!r}))"
+)
+
+
+class Rig:
+    """PostgreSQL, Redis, web, two workers, sweeper; the ledger of what was promised."""
+
+    def __init__(self, *, model: str, sweep_every_s: float, planted_bug: str = "") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="soundscape-chaos-"))
+        self.folder.chmod(0o755)  # PostgreSQL's user has to pass through
+        self.var = self.folder / "var"
+        self.control = self.folder / "control"
+        for made in (self.var, self.control, self.var / "log", self.var / "models"):
+            made.mkdir(mode=0o755)
+        for weights in (ROOT / "var" / "models").glob("*.*"):
+            (self.var / "models" / weights.name).symlink_to(weights)
+        self.has_own_disk = _mount(self.media)
+        locations = locate(self.var)
+        self.postgres, self.redis = Postgres(locations), Redis(locations)
+        self.ledger = Ledger(self.folder / "ledger.jsonl")
+        self.keeper = Keeper()
+        sockets = self.folder / "sockets"
+        self.to_postgres = Proxy(sockets / self.postgres.socket.name, self.postgres.socket)
+        self.to_redis = Proxy(sockets / "redis.sock", self.redis.socket)
+        self._port = _free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._model, self._planted_bug = model, planted_bug
+        self.sweep_every_s = sweep_every_s
+        self.web = self._program(
+            "web", "-m", "gunicorn", "-c", "python:soundscape_site.gunicorn", "soundscape_site.wsgi"
+        )
+        self.sweeper = self._program("sweeper", _MANAGE, "sweep", "--every", str(sweep_every_s))
+        self.workers = [self._worker(number) for number in range(WORKERS)]
+
+    @property
+    def media(self) -> Path:
+        return self.var / "media"
+
+    def start(self) -> None:
+        """Make the database and the library, start everything, return when all are ready."""
+        self.postgres.start()
+        self.redis.start()
+        self._manage("migrate", "-v0", database=self.postgres.owner_url)
+        with self.postgres.session() as cursor:
+            cursor.execute(history.INSTALL)
+        self._manage("collectstatic", "--no-input", "-v0")
+        tones = self.folder / "tones"
+        self._manage("shell", "-v0", "-c", _FILL.format(str(tones)))
+        programs = [*self.workers, self.sweeper, self.web]
+        for program in programs:
+            program.start()
+        self.keeper.keep(programs)
+        wait_until(self.is_ready, "the site", within_s=_WITHIN_S)
+        self.wait_for_workers()
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def wait_for_workers(self) -> None:
+        """Wait until each worker has a child that can do something."""
+        for worker in self.workers:
+            wait_until(partial(_is_warm, worker), worker.name, within_s=_WITHIN_S)
+
+    def restart_workers(self, *, model: str) -> None:
+        """Give the workers another model, as a new release would: one after the other."""
+        self._model = model
+        for number, worker in enumerate(self.workers):
+            self.keeper.let_go(worker)
+            worker.stop()
+            worker.env = self._worker(number).env
+            worker.log.unlink()
+            worker.start()
+            self.keeper.keep([worker])
+        self.wait_for_workers()
+
+    @contextlib.contextmanager
+    def taken_down(self, program: Program) -> Iterator[None]:
+        """Keep a program from being started again within the block; start it after."""
+        self.keeper.let_go(program)
+        yield
+        program.start()
+        self.keeper.keep([program])
+
+    @contextlib.contextmanager
+    def web_behind_proxies(self) -> Iterator[None]:
+        """Have web reach both servers through the proxies within the block."""
+        direct = self.web.env
+        proxied = {
+            "DATABASE_URL": self.postgres.url(socket_directory=str(self.to_postgres.path.parent)),
+            "REDIS_URL": f"unix://{self.to_redis.path}",
+        }
+        self._restart_web(direct | proxied)
+        yield
+        self.to_postgres.weather = self.to_redis.weather = FAIR
+        self._restart_web(direct)
+
+    def _restart_web(self, environment: dict[str, str]) -> None:
+        with self.taken_down(self.web):
+            self.web.stop()
+            self.web.env = environment
+        wait_until(self.is_ready, "web", within_s=_WITHIN_S)
+
+    def lay_mine(self, step: str, deed: str) -> Path:
+        """Have the next process that comes to a step do something; once."""
+        draft = self.control / f".{step}"
+        draft.write_text(deed)
+        return draft.replace(self.control / step)
+
+    def stop(self) -> None:
+        """End everything, even what is frozen or half started; the folder stays."""
+        self.keeper.end()
+        with ExitStack() as ends:
+            for program in (self.web, self.sweeper, *self.workers):
+                ends.callback(program.kill)
+            ends.callback(self.to_postgres.close)
+            ends.callback(self.to_redis.close)
+            ends.callback(self.redis.kill)
+            ends.callback(self.postgres.stop, "immediate")
+            ends.callback(self.ledger.close)
+            if self.has_own_disk:
+                ends.callback(subprocess.run, ["umount", "--lazy", str(self.media)], check=True)
+
+    def _manage(self, *arguments: str, database: str = "") -> None:
+        done = subprocess.run(
+            [sys.executable, _MANAGE, *arguments], env=self._environment(database), cwd=ROOT,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"manage.py {arguments[0]}: {done.stdout}{done.stderr}")
+
+    def _program(self, name: str, *arguments: str) -> Program:
+        return Program(
+            name, (sys.executable, *arguments), env=self._environment(),
+            log=self.var / "log" / f"{name}.log", cwd=ROOT,
+        )  # fmt: skip
+
+    def _worker(self, number: int) -> Program:
+        return self._program(
+            f"worker{number}", "-m", "celery", "--app", "soundscape_site.celery", "worker",
+            "--include", "benchmarks.chaos.in_worker", "--queues", INFERENCE_QUEUE,
+            "--hostname", f"worker{number}@chaos", "--pool", "prefork", "--concurrency", "1",
+            "--without-mingle", "--loglevel", "INFO",
+        )  # fmt: skip
+
+    def _environment(self, owner_url: str = "") -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+        given = {
+            "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
+            "SOUNDSCAPE_VAR_DIR": str(self.var),
+            "DATABASE_URL": self.postgres.url(),
+            "REDIS_URL": self.redis.url,
+            "SOUNDSCAPE_BIND": f"127.0.0.1:{self._port}",
+            "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know the classes of things alone
+            "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # here it is not load that is refused
+            "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",
+            "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
+            mines.CONTROL: str(self.control),
+            mines.MODEL: self._model,
+            mines.PLANTED: self._planted_bug,
+            "PYTHONUNBUFFERED": "1",
+        }
+        return kept | given | ({"DATABASE_OWNER_URL": owner_url} if owner_url else {})
+
+
+def _mount(folder: Path) -> bool:
+    """Give a folder a disk of its own, in memory, where we may."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _is_warm(worker: Program) -> bool:
+    return worker.is_alive() and "image model and library are loaded" in worker.log.read_text()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,186 @@
+"""Clients that put load on the site and keep the ledger."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import itertools
+import re
+import secrets
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.chaos.ledger import Ledger, Outcome
+from benchmarks.chaos.mines import FLAG_RGB
+
+HANGS_AFTER_S: Final = 30.0
+_SCENE: Final = re.compile(r"/scenes/([0-9a-f-]{36})/")
+_TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class NoAnswerError(Exception):
+    """The connection failed or stayed silent: what became of the request is not known."""
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, status: int, headers: http.client.HTTPMessage, body: str) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+
+class Browser:
+    """The page's script with its cookie; what it asks for is not asked twice."""
+
+    def __init__(self, url: str) -> None:
+        self._host = urlsplit(url).netloc
+        self._cookie = self._token = ""
+
+    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> Answer:
+        connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
+        headers = {"Cookie": self._cookie, "HX-Request": "true"}
+        headers |= {"Content-Type": kind} if kind else {}
+        try:
+            connection.request(method, path, body or None, headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswerError(f"{type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
+
+    def upload(self, photo: bytes) -> Answer:
+        if not self._token:
+            self._greet()
+        boundary = uuid.uuid4().hex
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
+            f'{self._token}\r\n--{boundary}\r\nContent-Disposition: form-data; name="photo"; '
+            'filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        )
+        body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
+        return self.ask("POST", "/scenes/", body, f"multipart/form-data; boundary={boundary}")
+
+    def _greet(self) -> None:
+        page = self.ask("GET", "/")
+        token = _TOKEN.search(page.body)
+        if token is None:
+            raise NoAnswerError(f"no form on the front page, status {page.status}")
+        self._token = token[1]
+        self._cookie = (page.headers["Set-Cookie"] or "").partition(";")[0]
+
+
+class Photos:
+    """Small photos; no two have the same content."""
+
+    def __init__(self) -> None:
+        noise = np.random.default_rng(11).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
+        self._bases = itertools.cycle([_jpeg(Image.fromarray(pixels)) for pixels in noise])
+        self._flag = _jpeg(Image.new("RGB", (64, 64), FLAG_RGB))
+
+    def __next__(self) -> bytes:
+        return _with_comment(next(self._bases))
+
+    def flagged(self) -> bytes:
+        """A photo that is a mine for whoever looks at it."""
+        return _with_comment(self._flag)
+
+
+def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
+    """Upload a photo and write down what was answered; return the scene's id, if there is one."""
+    began = time.time()
+    try:
+        answer = browser.upload(photo)
+    except NoAnswerError as error:
+        ledger.write("upload", Outcome.UNKNOWN, began=began, note=str(error))
+        return ""
+    scene = _SCENE.search(answer.headers["HX-Push-Url"] or "")
+    if answer.status == 200 and scene:
+        ledger.write("upload", Outcome.ACCEPTED, began=began, status=200, key=scene[1])
+        return scene[1]
+    ledger.write("upload", Outcome.REFUSED, began=began, status=answer.status, note=_note(answer))
+    return ""
+
+
+def look(browser: Browser, path: str, ledger: Ledger) -> None:
+    """Read a page; that it is answered, and how, is all that counts."""
+    began = time.time()
+    try:
+        answer = browser.ask("GET", path)
+    except NoAnswerError as error:
+        ledger.write("look", Outcome.UNKNOWN, began=began, note=str(error))
+        return
+    ledger.write("look", Outcome.ANSWERED, began=began, status=answer.status, note=_note(answer))
+
+
+def _note(answer: Answer) -> str:
+    """Say what a refusal lacks: one that is only for now has to say when to come back."""
+    if answer.status >= 500:
+        return "" if answer.headers["Retry-After"] else "no Retry-After"
+    return ""
+
+
+class Visitor:
+    """Uploads a photo, looks at its page, waits a moment, again and again."""
+
+    def __init__(self, url: str, ledger: Ledger, photos: Photos, *, pause_s: float) -> None:
+        self._browser = Browser(url)
+        self._ledger, self._photos, self._pause_s = ledger, photos, pause_s
+
+    def visit(self) -> None:
+        scene = submit(self._browser, next(self._photos), self._ledger)
+        look(self._browser, f"/scenes/{scene}/progress/" if scene else "/", self._ledger)
+
+    def keep_visiting(self, ended: threading.Event) -> None:
+        while not ended.wait(self._pause_s):
+            self.visit()
+
+
+@contextmanager
+def load(clients: list[Callable[[threading.Event], None]]) -> Iterator[None]:
+    """Have all clients at it within the block."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(max_workers=len(clients)) as threads:
+        at_it = [threads.submit(client, ended) for client in clients]
+        try:
+            yield
+        finally:
+            ended.set()
+        for client in at_it:
+            client.result()  # a client that broke has put no load on anything
+
+
+def slow_client(url: str, ended: threading.Event) -> None:
+    """Send an upload one byte a second, and leave before it is whole."""
+    host, _, port = urlsplit(url).netloc.partition(":")
+    head = f"POST /scenes/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\n".encode()
+    with socket.create_connection((host, int(port)), timeout=HANGS_AFTER_S) as connection:
+        for byte in head:
+            if ended.wait(1.0):
+                return
+            try:
+                connection.send(bytes([byte]))
+            except OSError:
+                return  # the site had enough of it
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+def _with_comment(jpeg: bytes) -> bytes:
+    """Make a photo another one by a comment behind its first marker."""
+    text = secrets.token_hex(16).encode()
+    return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

@@ -1,0 +1,61 @@
+"""Reads results over and over while the site is broken: none may ever be seen in part."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import psycopg2
+
+from benchmarks.chaos.servers import Postgres
+
+_EVERY_S: Final = 0.2
+_AT_ONCE: Final = 60
+_SUM_TOLERANCE: Final = 1e-3
+
+# One read is one finished scene with all that belongs to it: a profile for each space its run
+# names, finite and with sum one; as many matches as a result holds, ranked from one on.
+_READ: Final = """
+SELECT count(*), count(*) FILTER (WHERE profiles < spaces OR matches < expected OR gaps)
+FROM (
+    SELECT
+        (SELECT count(*) FROM jsonb_object_keys(run.model_versions)) AS spaces,
+        (SELECT count(*) FROM retrieval_sceneprofile p
+         WHERE p.photo_sha256 = run.photo_sha256 AND run.model_versions ? p.space_id
+           AND vector_dims(p.distribution) = p.classes
+           AND abs((p.distribution <+> array_fill(0::real, ARRAY[p.classes::int])::vector) - 1)
+               < %(tolerance)s) AS profiles,
+        (SELECT count(*) FROM retrieval_match m WHERE m.run_id = run.id) AS matches,
+        (SELECT max(rank) <> count(*) FROM retrieval_match m WHERE m.run_id = run.id) AS gaps,
+        least(%(matches)s, run.library_size) AS expected
+    FROM (SELECT run_id FROM retrieval_scene WHERE state = 'done'
+          ORDER BY finished_at DESC LIMIT %(at_once)s) scene
+    LEFT JOIN retrieval_matchrun run ON run.id = scene.run_id
+) seen
+"""
+
+
+class Witness:
+    """Counts reads and what was wrong with them."""
+
+    def __init__(self, postgres: Postgres, *, matches: int) -> None:
+        self._postgres = postgres
+        self._given = {"tolerance": _SUM_TOLERANCE, "matches": matches, "at_once": _AT_ONCE}
+        self.reads = self.partial = 0
+
+    def keep_reading(self, ended: threading.Event) -> None:
+        while not ended.wait(_EVERY_S):
+            try:
+                self._read(ended)
+            except psycopg2.ProgrammingError:
+                raise
+            except psycopg2.Error:
+                continue  # the database is down, or ended this connection: that is the fault
+
+    def _read(self, ended: threading.Event) -> None:
+        with self._postgres.session() as cursor:
+            while not ended.wait(_EVERY_S):
+                cursor.execute(_READ, self._given)
+                reads, partial = cursor.fetchone()
+                self.reads += reads
+                self.partial += partial
