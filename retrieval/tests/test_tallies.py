@@ -87,7 +87,7 @@ def test_nobody_counts_when_the_photo_is_not_kept():
     assert not UploadTally.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_of_many_at_once_none_gets_past_the_limit():
     """From one address in many browsers, in every order of the two rows."""
     address = allowance(photos=10, key="address:cd")
