@@ -40,7 +40,9 @@ logger = logging.getLogger(__name__)
 _PAUSE_S: Final = 1.0
 
 _intakes: list[Intake] = []  # one, once the worker of photos is ready
-_child_is_warm = multiprocessing.get_context("fork").Event()  # shared with the child by the fork
+# The child that holds model and library, by its process id; shared with it by the fork. Without a
+# lock, which a killed child could leave locked.
+_warm_child = multiprocessing.get_context("fork").RawValue("i", 0)
 
 
 @celeryd_after_setup.connect
@@ -61,20 +63,24 @@ def load_models(**_: Any) -> None:
     Celery would swallow what this raises and keep a child that is never ready. So a child that
     fails ends, and the pool makes a new one, after a pause, lest they come by the hundred.
     """
-    _child_is_warm.clear()  # what an earlier child said is no longer true
+    _warm_child.value = 0  # what an earlier child said is no longer true
     try:
         sound_finder().warm()
     except Exception:
         logger.exception("image model or library cannot be loaded; a new process tries again")
         time.sleep(_PAUSE_S)
         os._exit(1)
-    _child_is_warm.set()
+    _warm_child.value = os.getpid()
     logger.info("image model and library are loaded")
+
+
+def _is_warm() -> bool:
+    return bool(_warm_child.value)
 
 
 def show_life(**_: Any) -> None:
     """Leave a sign for the pages; a Redis that is away is the broker's trouble, not ours."""
-    if not _child_is_warm.is_set():
+    if not _is_warm():
         return
     try:
         leave_sign()
@@ -84,7 +90,7 @@ def show_life(**_: Any) -> None:
 
 def take_photos_when_warm(sender: Any, **_: Any) -> None:
     """Leave photos to others while this worker's child loads its model."""
-    _intakes[:] = [Intake(sender, INFERENCE_QUEUE, is_warm=_child_is_warm.is_set)]
+    _intakes[:] = [Intake(sender, INFERENCE_QUEUE, is_warm=_is_warm)]
     adjust_intake()
 
 
@@ -123,7 +129,10 @@ class OwnedRequest(Request):
         """Give back what a dead child held, before the message comes back and finds it held."""
         cause = getattr(exc_info.exception, "exc", exc_info.exception)  # as billiard wraps it
         if self.worker_pid and isinstance(cause, _DEATHS):
-            _release(child_name(int(self.worker_pid)))
+            child = int(self.worker_pid)
+            _release(child_name(child))
+            if _warm_child.value == child:
+                _warm_child.value = 0
             adjust_intake()  # or this worker would fetch it again, and hold it until it is warm
         super().on_failure(exc_info, *args, **kwargs)
 

@@ -97,6 +97,10 @@ class Rig:
         for worker in self.workers:
             wait_until(partial(_is_warm, worker), worker.name, within_s=_WITHIN_S)
 
+    def wait_for_another_child(self, worker: Program, *, after: int) -> None:
+        """Wait until a worker's children have loaded what they need more often than `after`."""
+        wait_until(lambda: times_warm(worker) > after, worker.name, within_s=_WITHIN_S)
+
     def restart_workers(self, *, model: str) -> None:
         """Give the workers another model, as a new release would: one after the other."""
         self._model = model
@@ -205,8 +209,13 @@ def _mount(folder: Path) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def times_warm(worker: Program) -> int:
+    """Count how often a child of a worker got ready to look at photos."""
+    return worker.log.read_text().count("image model and library are loaded")
+
+
 def _is_warm(worker: Program) -> bool:
-    return worker.is_alive() and "image model and library are loaded" in worker.log.read_text()
+    return worker.is_alive() and times_warm(worker) > 0
 
 
 def _free_port() -> int:

@@ -16,7 +16,7 @@ class Finder:
         self.error = error
 
     def warm(self):
-        assert not workers._child_is_warm.is_set()
+        assert workers._warm_child.value == 0
         if self.error:
             raise self.error
 
@@ -30,9 +30,9 @@ def signs(monkeypatch):
     """Count the signs of life that are left."""
     left = []
     monkeypatch.setattr(workers, "leave_sign", lambda: left.append(1))
-    workers._child_is_warm.clear()
+    workers._warm_child.value = 0
     yield left
-    workers._child_is_warm.clear()
+    workers._warm_child.value = 0
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_child_that_cannot_get_warm_ends_so_that_another_tries(signs, died, mo
 
 
 def test_an_earlier_childs_warmth_does_not_count(signs, died, monkeypatch):
-    workers._child_is_warm.set()
+    workers._warm_child.value = 1
     monkeypatch.setattr(workers, "sound_finder", lambda: Finder(OSError("gone")))
     with pytest.raises(ProcessEndedError):
         workers.load_models()
@@ -88,6 +88,6 @@ def test_a_redis_that_is_away_does_not_end_the_worker(signs, monkeypatch, caplog
         raise redis.ConnectionError("refused")
 
     monkeypatch.setattr(workers, "leave_sign", away)
-    workers._child_is_warm.set()
+    workers._warm_child.value = 1
     workers.show_life()
     assert "refused" in caplog.text

@@ -15,6 +15,7 @@ from celery.utils.nodenames import worker_direct
 
 from benchmarks.chaos import history, messages, mines
 from benchmarks.chaos.programs import Program, wait_until
+from benchmarks.chaos.rig import times_warm
 from benchmarks.chaos.trial import Trial, flag
 from soundscape_site.task_policies import INFERENCE_QUEUE
 
@@ -25,12 +26,14 @@ _WARM_STOP: Final = "I1 nothing accepted is lost"
 
 
 def kill_children(trial: Trial) -> None:
-    """Kill the process that has a photo in hand, again and again."""
+    """Kill the process that has a photo in hand, as soon as its worker has a new one again."""
     for _ in trial.times(12):
         child = trial.blow_up(mines.CLAIMED, "linger")
+        worker = trial.worker_of(child)
+        before = times_warm(worker)
         os.kill(child, signal.SIGKILL)
         trial.mark(*trial.victims(child))
-        trial.lasts(5, 2)
+        trial.rig.wait_for_another_child(worker, after=before)
 
 
 def kill_workers(trial: Trial) -> None:
