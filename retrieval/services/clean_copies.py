@@ -23,12 +23,17 @@ def make_clean_copies(
     """Make what is missing, one recording after the other; return the ids of those that failed.
 
     Called again, it goes on where it stopped.
+
+    Raises
+    ------
+    StorageError
+        If a copy cannot be kept: then no other could.
     """
     failed = []
     for done, clip in enumerate(clips_served_as_they_came(), 1):
         try:
             _make_clean_copy(clip, pool=pool, scratch=scratch)
-        except (DecodeError, OSError) as error:
+        except (DecodeError, OSError, RuntimeError) as error:
             logger.error("clip %s keeps being served as it came: %s", clip.pk, error)
             failed.append(clip.pk)
         on_progress(done)
@@ -43,7 +48,7 @@ def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
     made = facts.preview_path
     if made is None:  # never: one was asked for
         raise FileNotFoundError(f"no copy of {original} was made")
-    kept = media.keep(made, folder="previews", sha256=clip.sha256, suffix=made.suffix)
+    kept = media.keep(made, folder="previews", sha256=media.sha256_of(made), suffix=made.suffix)
     made.unlink()
     Clip.objects.filter(pk=clip.pk).update(
         preview=kept, loudness_lufs=facts.loudness_lufs, true_peak_dbtp=facts.true_peak_dbtp

@@ -14,6 +14,7 @@ from typing import Final
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
+from retrieval import media
 from retrieval.decoding import DecodingPool
 from retrieval.engine.audio import RecordingFacts
 from retrieval.engine.errors import DecodeError, EngineError
@@ -29,6 +30,9 @@ from retrieval.services.library import advance_snapshot
 from retrieval.services.listening import Listener, listeners_for
 
 logger = logging.getLogger(__name__)
+
+_OUR_FAULTS: Final = frozenset({"decoder_unavailable", "decoding_stopped"})
+"""Codes that say nothing about a recording."""
 
 _GROUP_CLIPS: Final = 24
 _GROUP_S: Final = 1800.0  # half a minute of listening: no slice overruns its limit by much
@@ -81,8 +85,10 @@ def profile_clips(
 
     Raises
     ------
-    EngineError
-        With code ``storage_unavailable`` if the recordings are away altogether; none is noted.
+    StorageError
+        If the recordings are away altogether, or the scratch disk is full; none is noted.
+    DecodeError
+        If nothing can be decoded for the moment; nor then.
     """
     report = ProfilingReport()
     last = 0
@@ -156,8 +162,16 @@ def run_profiling_slice(
                 scratch=scratch,
                 should_stop=lambda: lease.is_lost or time.monotonic() > deadline,
             )
+    except media.StorageError as error:  # it waits for the disk
+        logger.error("profiling %s waits: %s [%s]", profiling_id, error, error.code)
+        jobs.pause(held)
+        return
     except EngineError as error:
-        jobs.fail(held, code=error.code, detail=error.detail)
+        if error.code in _OUR_FAULTS:
+            logger.error("profiling %s waits: %s [%s]", profiling_id, error.detail, error.code)
+            jobs.pause(held)
+        else:
+            jobs.fail(held, code=error.code, detail=error.detail)
         return
     if report.stopped_early:
         jobs.pause(held)
@@ -186,8 +200,12 @@ def _heard(
         try:
             future.result()
         except DecodeError as error:
+            if error.code in _OUR_FAULTS:
+                raise
             logger.warning("clip %s: %s [%s]", clip.pk, error.detail, error.code)
             failed.append((clip, error))
+        except OSError as error:  # of our disk: the recording can be read, or it had a code
+            raise media.storage_error(error) from error
         except RuntimeError as error:  # a fault of the decoder's code: no other is to suffer
             logger.exception("decoding clip %s", clip.pk)
             detail = str(error).splitlines()[0]
@@ -195,7 +213,7 @@ def _heard(
         else:
             decoded.append(clip)
     if failed and not default_storage.exists(RECORDINGS_FOLDER):
-        raise EngineError("the folder of recordings is away", code="storage_unavailable")
+        raise media.StorageError("the folder of recordings is away")
     hearings = listener.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
     shutil.rmtree(folder)
     return list(zip(decoded, hearings, strict=True)), failed

@@ -87,7 +87,9 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
 
 
 def _work_off(held: jobs.Claim, *, finder: SoundFinder) -> None:
-    scene = Scene.objects.get(pk=held.pk)
+    scene = Scene.objects.filter(pk=held.pk).first()
+    if scene is None:
+        raise jobs.StaleClaimError(f"scene {held.pk} was deleted as its work began")
     try:
         seen = finder.look(_model_input(scene, finder))
         jobs.note(held, looked_at=Now())

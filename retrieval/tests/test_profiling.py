@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,11 @@ from django.db import connection, transaction
 
 from retrieval import submission, tasks
 from retrieval.decoding import DecodingPool
-from retrieval.engine.errors import EngineError, WeightsError
+from retrieval.engine.errors import DecodeError, WeightsError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import all_spaces
 from retrieval.manifest import read_entries
+from retrieval.media import StorageError
 from retrieval.models import (
     Clip,
     ClipProfile,
@@ -309,24 +312,21 @@ def test_failures_are_forgotten_of_the_models_of_now_alone(import_tones, describ
 def test_a_storage_that_is_away_is_no_recordings_fault(import_tones, describe, media_root):
     import_tones(200, 600)
     (media_root / "recordings").rename(media_root / "unmounted")
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(StorageError, match="the folder of recordings is away"):
         describe()
-    assert caught.value.code == "storage_unavailable"
     assert not ProfileFailure.objects.exists()
     assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
 
 
-def test_a_job_without_its_storage_fails_and_can_be_owed_again(import_tones, work, media_root):
+def test_a_job_without_its_storage_waits_for_it(import_tones, work, media_root):
     clips = import_tones(200, 600)
     recordings = media_root / "recordings"
     shutil.move(recordings, media_root / "unmounted")
     (owed,) = owe_profiles([DUMMY_HEARD])
-    assert work(owed).state == JobState.FAILED
-    assert owed.failure_code == "storage_unavailable"
+    assert work(owed).state == JobState.QUEUED
     assert not ProfileFailure.objects.exists()
     shutil.move(media_root / "unmounted", recordings)
-    (again,) = owe_profiles([DUMMY_HEARD])
-    assert work(again).state == JobState.DONE
+    assert work(owed).state == JobState.DONE
     assert all(heard(clip) for clip in clips)
 
 
@@ -348,6 +348,31 @@ def test_a_fault_of_the_decoder_costs_only_its_recording(import_tones, describe,
     assert (report.profiled, report.failed) == (1, 1)
     assert heard(good)
     assert ProfileFailure.objects.get().code == "decoder_fault"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        DecodeError("no decoder could be started", code="decoder_unavailable"),
+    ],
+    ids=["disk", "decoder"],
+)
+def test_faults_of_ours_are_no_recordings_and_the_job_waits(import_tones, work, monkeypatch, fault):
+    clips = import_tones(200, 600)
+
+    def faulty(self, path, **options):
+        future: Future[None] = Future()
+        future.set_exception(fault)
+        return future
+
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    with monkeypatch.context() as broken:
+        broken.setattr(DecodingPool, "submit_recording", faulty)
+        assert work(owed).state == JobState.QUEUED
+    assert not ProfileFailure.objects.exists()
+    assert work(owed).state == JobState.DONE
+    assert all(heard(clip) for clip in clips)
 
 
 # --- two at once -----------------------------------------------------------------------------

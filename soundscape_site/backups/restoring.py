@@ -15,7 +15,15 @@ from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from retrieval.media import keep_restored
-from retrieval.models import Clip, DeletedScene, Library, LibraryImport, Scene
+from retrieval.models import (
+    Clip,
+    DeletedScene,
+    HeardOverride,
+    Library,
+    LibraryImport,
+    PhotoBank,
+    Scene,
+)
 from retrieval.services.deletion import delete_scene
 from retrieval.stored_files import hash_and_size, stored_names
 from soundscape_site.backups.errors import BackupError
@@ -97,7 +105,7 @@ def _last_of(wanted: set[MigrationKey], executor: MigrationExecutor) -> list[Mig
 
 
 def _require_no_rows(using: str) -> None:
-    for model in (Clip, Scene, LibraryImport, get_user_model()):
+    for model in (Clip, Scene, LibraryImport, HeardOverride, PhotoBank, get_user_model()):
         if model._default_manager.using(using).exists():
             name = model._meta.verbose_name_plural
             raise BackupError(

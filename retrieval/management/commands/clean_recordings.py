@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.decoding import DecodingPool
 from retrieval.management.guards import require_migrated_database
+from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
 from retrieval.services.clean_copies import make_clean_copies
 
@@ -31,7 +32,10 @@ class Command(BaseCommand):
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
             DecodingPool(processes=1) as pool,
         ):
-            failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=count)
+            try:
+                failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=count)
+            except StorageError as error:
+                raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
         if done:
             self.stdout.write(f"{done - len(failed)} recordings are served without their tags now.")
         if failed:

@@ -16,6 +16,7 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import all_spaces
 from retrieval.management.guards import require_migrated_database
+from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.listening import Listener, listeners_for
@@ -52,6 +53,8 @@ class Command(BaseCommand):
                 self._profile(listener)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
+        except StorageError as error:
+            raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
 
     def _profile(self, listener: Listener) -> None:
         lacking = unprofiled_clips(listener.space).count()
