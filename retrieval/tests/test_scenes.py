@@ -276,8 +276,8 @@ def test_a_visitor_waits_for_one_try_of_the_broker_only(
     app = tasks.find_sounds_for_scene.app
     silent_port, connections = silent_broker
     port = 1 if broker == "dead" else silent_port
+    monkeypatch.setattr(app.conf, "broker_write_url", None)  # first: unset, it is the other one
     monkeypatch.setattr(app.conf, "broker_url", f"redis://127.0.0.1:{port}/0")
-    monkeypatch.setattr(app.conf, "broker_write_url", None)
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
     monkeypatch.setattr(app, "_pool", None)
     assert submission._wake(tasks.find_sounds_for_scene, "any") is False
