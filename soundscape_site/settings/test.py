@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
@@ -27,6 +28,8 @@ STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
 
-# A site that runs from the same checkout keeps its signs and messages to itself.
-REDIS_URL = f"{REDIS_URL}?db=15"
-CELERY_BROKER_URL = f"{CELERY_BROKER_URL}?virtual_host=15"
+# A site that runs from the same checkout keeps its signs and messages to itself (database 0), and
+# so does each of pytest's processes, some of whose tests count messages: gw0 has 15, gw1 has 14.
+_REDIS_DATABASE = 15 - int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 15
+REDIS_URL = f"{REDIS_URL}?db={_REDIS_DATABASE}"
+CELERY_BROKER_URL = f"{CELERY_BROKER_URL}?virtual_host={_REDIS_DATABASE}"
