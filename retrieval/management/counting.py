@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_LINE_EVERY_S = 5.0
+LINE_EVERY_S = 5.0
 
 
 class Counting:
-    """Shows how much of something is done and how fast bytes go."""
+    """Shows how much of something is done, how fast, and how long the rest will take."""
 
     def __init__(self, what: str, *, total: int, quiet: bool = False) -> None:
         self._console = Console(file=sys.stderr, quiet=quiet)
@@ -31,14 +32,20 @@ class Counting:
         )
         self._task = self._bar.add_task(what, total=total, rate="")
 
-    def show(self, *, done: int, done_bytes: int) -> None:
-        """Bring the display up to date."""
+    def show(self, *, done: int, rate: Callable[[float], str]) -> None:
+        """Bring the display up to date; `rate` puts speed in words, given the seconds so far."""
         now = time.monotonic()
-        rate = f"{done_bytes / 1e6 / max(now - self._started, 1e-9):.0f} MB/s"
-        self._bar.update(self._task, completed=done, total=max(self._total, done), rate=rate)
-        if not self._console.is_terminal and now - self._last_line >= _LINE_EVERY_S:
+        elapsed_s = max(now - self._started, 1e-9)
+        total = max(self._total, done)  # it may have grown since it was counted
+        speed = rate(elapsed_s)
+        self._bar.update(self._task, completed=done, total=total, rate=speed)
+        if not self._console.is_terminal and now - self._last_line >= LINE_EVERY_S:
             self._last_line = now
-            self._console.print(f"{self._what}: {done} of about {self._total}, {rate}")
+            left_s = elapsed_s / max(done, 1) * (total - done)
+            self._console.print(
+                f"{self._what}: {done} of {total}, {speed}, about {left_s:.0f} s left",
+                soft_wrap=True,
+            )
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -51,3 +58,8 @@ class Counting:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+def megabytes_a_second(byte_size: int) -> Callable[[float], str]:
+    """Return how fast so many bytes went, for `Counting.show`."""
+    return lambda elapsed_s: f"{byte_size / 1e6 / elapsed_s:.0f} MB/s"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.management.counting import Counting
+from retrieval.management.counting import Counting, megabytes_a_second
 from retrieval.management.guards import require_migrated_database
 from retrieval.selectors.media_files import named_file_count
 from retrieval.services.media_check import MediaReport, check_media
@@ -40,7 +40,9 @@ class Command(BaseCommand):
         with Counting("Checking", total=named_file_count(), quiet=json) as counting:
             report = check_media(
                 fix=fix,
-                on_progress=lambda now: counting.show(done=now.files, done_bytes=now.bytes),
+                on_progress=lambda now: counting.show(
+                    done=now.files, rate=megabytes_a_second(now.bytes)
+                ),
             )
         if json:
             self.stdout.write(_as_json(report))

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import all_spaces
+from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
-from retrieval.management.progress import ImportProgress
 from retrieval.manifest import ManifestError, count_entries, read_entries, storable
 from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
@@ -62,7 +63,7 @@ class Command(BaseCommand):
     def _import(self, source: Path, *, quiet: bool) -> ImportReport:
         total = count_entries(source)
         with (
-            ImportProgress(total=total, quiet=quiet) as progress,
+            Counting("Importing", total=total, quiet=quiet) as counting,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
             DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
         ):
@@ -74,7 +75,7 @@ class Command(BaseCommand):
                 listeners=listeners_for(all_spaces(), registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
-                on_progress=progress.show,
+                on_progress=lambda report: counting.show(done=report.settled, rate=_rate(report)),
             )
             return importer.run(read_entries(source))
 
@@ -87,6 +88,12 @@ class Command(BaseCommand):
         )
         for path, problem in report.failed:
             self.stderr.write(f"  {path}: {problem.detail} [{problem.code}]")
+
+
+def _rate(report: ImportReport) -> Callable[[float], str]:
+    return lambda elapsed_s: (
+        f"{report.audio_seconds / elapsed_s:.0f}x real time, {len(report.failed)} failed"
+    )
 
 
 def _as_json(report: ImportReport, seconds: float) -> str:

@@ -8,19 +8,18 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import Progress
 
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import all_spaces
+from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
 from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.listening import Listener, listeners_for
-from retrieval.services.profiling import ProfilingReport, forget_failures, profile_clips
+from retrieval.services.profiling import forget_failures, profile_clips
 
 _NICENESS = 10  # a site on the same machine goes first
 
@@ -62,16 +61,18 @@ class Command(BaseCommand):
             self.stdout.write(f"{listener.space.name}: every recording has its profile.")
             return
         with (
-            Progress(console=Console(stderr=True)) as bar,
+            Counting(f"Listening for {listener.space.name}", total=lacking) as counting,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
             DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
         ):
-            line = bar.add_task(f"Listening for {listener.space.name}", total=lacking)
-
-            def show(report: ProfilingReport) -> None:
-                bar.update(line, completed=report.profiled + report.failed)
-
-            report = profile_clips(listener, pool=pool, scratch=scratch, on_progress=show)
+            report = profile_clips(
+                listener,
+                pool=pool,
+                scratch=scratch,
+                on_progress=lambda now: counting.show(
+                    done=now.profiled + now.failed, rate=lambda _: f"{now.failed} failed"
+                ),
+            )
         self.stdout.write(
             f"{listener.space.name}: {report.profiled} recordings described, "
             f"{report.failed} could not be."

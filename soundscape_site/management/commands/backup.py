@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.management.counting import Counting
+from retrieval.management.counting import Counting, megabytes_a_second
 from retrieval.management.guards import require_migrated_database
 from retrieval.selectors.media_files import named_file_count
 from soundscape_site.backups.errors import BackupError
@@ -35,7 +35,9 @@ class Command(BaseCommand):
                 manifest = save_backup(
                     folder.absolute(),
                     using=using,
-                    on_progress=lambda now: counting.show(done=now.done, done_bytes=now.bytes),
+                    on_progress=lambda now: counting.show(
+                        done=now.done, rate=megabytes_a_second(now.bytes)
+                    ),
                 )
         except BackupError as error:
             raise CommandError(str(error)) from error

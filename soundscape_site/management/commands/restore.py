@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from retrieval.management.counting import Counting
+from retrieval.management.counting import Counting, megabytes_a_second
 from soundscape_site.backups.errors import BackupError
 from soundscape_site.backups.manifest import Manifest
 from soundscape_site.backups.owner import owners_database
@@ -42,7 +42,9 @@ class Command(BaseCommand):
                     folder,
                     using=using,
                     replace=replace,
-                    on_progress=lambda files, size: counting.show(done=files, done_bytes=size),
+                    on_progress=lambda files, size: counting.show(
+                        done=files, rate=megabytes_a_second(size)
+                    ),
                 )
         except BackupError as error:
             raise CommandError(str(error)) from error
