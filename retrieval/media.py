@@ -38,8 +38,13 @@ class StorageFullError(StorageError):
 
 def storage_error(cause: OSError) -> StorageError:
     """Return what an error of the operating system means to whoever wanted to keep a file."""
-    kind = StorageFullError if cause.errno in _NO_ROOM else StorageError
+    kind = StorageFullError if is_full(cause) else StorageError
     return kind(f"a file cannot be kept: {cause}")
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error of the operating system says that a disk has no room."""
+    return error.errno in _NO_ROOM
 
 
 def sha256_of_bytes(content: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -82,10 +83,10 @@ def submit_missing_profiles() -> int:
 
 def wake_overdue() -> int:
     """Queue again what lost its worker, wake workers for what nobody took; return how many."""
-    woken = 0
+    woken = sum(release_expired(model) for model in _TASKS)
+    missing = _missing_messages()
     for model, task in _TASKS.items():
-        woken += release_expired(model)
-        for pk in _to_be_woken(model, task):
+        for pk in _to_be_woken(model, missing=missing[_queue_of(task)]):
             if not _wake(task, pk):
                 return woken  # no broker: the rest would only wait for it one after the other
             note_woken(model, pk)
@@ -98,33 +99,44 @@ def release_claims_of(owner: str) -> int:
     return sum(release_owned(model, owner=owner) for model in _TASKS)
 
 
-def _to_be_woken(model: type[Job], task: Task[Any, Any]) -> list[Any]:
+def _to_be_woken(model: type[Job], *, missing: int) -> list[Any]:
     """Return the jobs that no message waits for, as far as one can tell.
 
     A broker with fewer messages than jobs wait has lost some, if not all: they are sent again
-    without the long pause that keeps messages from piling up.
+    without the long pause that keeps messages from piling up. One sent twice does no harm.
     """
     overdue = overdue_jobs(model)
-    try:
-        missing = queued_jobs(model) - _messages_waiting(task)
-    except _BROKER_ERRORS as error:
-        logger.warning("no broker to count the messages of %s: %s", task.name, error)
-        return overdue
     if missing <= len(overdue):
         return overdue
     forgotten = overdue_jobs(model, again_after=WAKE_UP_LOST_AFTER, limit=missing)
     return list(dict.fromkeys([*overdue, *forgotten]))
 
 
-def _messages_waiting(task: Task[Any, Any]) -> int:
-    """Ask the broker how many wake-ups of a task's queue no worker has taken yet."""
-    queue = task.app.amqp.router.route({}, task.name)["queue"].name
-    with task.app.connection_for_write() as connection:
-        channel: Any = connection.default_channel
-        try:
-            return int(channel.queue_declare(queue, passive=True).message_count)
-        except ChannelError:  # Redis knows no empty lists
-            return 0
+def _missing_messages() -> Counter[str]:
+    """Return how many more jobs wait than messages, by queue; none where no broker answers."""
+    missing: Counter[str] = Counter()
+    for model, task in _TASKS.items():
+        missing[_queue_of(task)] += queued_jobs(model)
+    try:
+        with find_sounds_for_scene.app.connection_for_write() as connection:
+            for queue in missing:
+                missing[queue] -= _messages_waiting(queue, connection.default_channel)
+    except _BROKER_ERRORS as error:
+        logger.warning("no broker to count messages: %s", error)
+        missing.clear()
+    return missing
+
+
+def _messages_waiting(queue: str, channel: Any) -> int:
+    """Ask the broker how many messages of a queue no worker has taken yet."""
+    try:
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:  # Redis knows no empty lists
+        return 0
+
+
+def _queue_of(task: Task[Any, Any]) -> str:
+    return str(task.app.amqp.router.route({}, task.name)["queue"].name)
 
 
 def _wake(task: Task[Any, Any], pk: Any) -> bool:

@@ -11,11 +11,6 @@ from typing import Final
 _RUN: Final = secrets.token_hex(4)
 
 
-def worker_name() -> str:
-    """Name this run of a worker; with the colon at its end it stands for all its children."""
-    return f"{socket.gethostname()}:{_RUN}:"
-
-
 def child_name(pid: int | None = None) -> str:
     """Name a child of this worker, or the process itself."""
-    return f"{worker_name()}{os.getpid() if pid is None else pid}"
+    return f"{socket.gethostname()}:{_RUN}:{os.getpid() if pid is None else pid}"

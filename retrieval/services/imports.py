@@ -12,7 +12,7 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import Space
 from retrieval.manifest import ManifestError, read_entries
-from retrieval.media import StorageError
+from retrieval.media import StorageError, is_full
 from retrieval.models import LibraryImport
 from retrieval.scratch import scratch_folder
 from retrieval.services import jobs, leases
@@ -70,8 +70,10 @@ def run_slice(
     except ManifestError as error:
         jobs.fail(held, code="manifest_invalid", detail=str(error))
         return False
-    except StorageError as error:  # nothing is wrong with the import: it waits for the disk
-        logger.error("import %s waits: %s [%s]", import_id, error, error.code)
+    except (StorageError, OSError) as error:  # nothing is wrong with the import
+        if isinstance(error, OSError) and not is_full(error):
+            raise
+        logger.error("import %s waits for the disk: %s", import_id, error)
         jobs.pause(held)
         return True
     except EngineError as error:

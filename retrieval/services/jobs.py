@@ -130,12 +130,8 @@ def release_expired(model: type[Job]) -> int:
 
 
 def release_owned(model: type[Job], *, owner: str) -> int:
-    """Queue again what a dead owner held, without waiting for its lease; count as above.
-
-    An owner that ends with a colon stands for all whose names begin with it.
-    """
-    named = "lease_owner__startswith" if owner.endswith(":") else "lease_owner"
-    return _release(model._default_manager.filter(**{named: owner}))
+    """Queue again what a dead owner held, without waiting for its lease; count as above."""
+    return _release(model._default_manager.filter(lease_owner=owner))
 
 
 def _release(held: QuerySet[Job]) -> int:

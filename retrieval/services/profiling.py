@@ -162,8 +162,10 @@ def run_profiling_slice(
                 scratch=scratch,
                 should_stop=lambda: lease.is_lost or time.monotonic() > deadline,
             )
-    except media.StorageError as error:  # it waits for the disk
-        logger.error("profiling %s waits: %s [%s]", profiling_id, error, error.code)
+    except (media.StorageError, OSError) as error:
+        if isinstance(error, OSError) and not media.is_full(error):
+            raise
+        logger.error("profiling %s waits for the disk: %s", profiling_id, error)
         jobs.pause(held)
         return
     except EngineError as error:

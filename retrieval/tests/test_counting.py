@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.management import counting
 from retrieval.management.counting import Counting, megabytes_a_second
 
 
@@ -12,7 +11,7 @@ from retrieval.management.counting import Counting, megabytes_a_second
 def clock(monkeypatch):
     """A clock that is set by hand."""
     times = [100.0]
-    monkeypatch.setattr(counting.time, "monotonic", lambda: times[-1])
+    monkeypatch.setattr("time.monotonic", lambda: times[-1])
     return times.append
 
 

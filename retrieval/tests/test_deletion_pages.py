@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
@@ -12,8 +13,10 @@ from django.utils import timezone
 from retrieval import photo_pool, submission, tasks
 from retrieval.models import DeletedScene, JobState, Scene
 from retrieval.selectors import results
-from retrieval.services.deletion import expire_scenes
+from retrieval.services.deletion import delete_scene, expire_scenes
+from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import small_matchers
+from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import png
 from retrieval.views import pages
 
@@ -141,6 +144,34 @@ def test_every_address_of_it_says_that_it_is_gone(client, part):
     assert answer["HX-Refresh"] == "true"
     assert "no-store" in answer["Cache-Control"]
     assert client.get(f"/scenes/{other.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize("part", ["", "progress/"])
+def test_one_deleted_while_its_page_is_made_is_gone_too(
+    client, part, tmp_path, index_directory, make_clip, monkeypatch
+):
+    make_clip(np.full(7, 1 / 7))
+    scene = upload(client)
+    find_sounds(scene.pk, finder=dummy_finder(tmp_path, index_directory), worker="w")
+    assert client.get(f"/scenes/{scene.pk}/{part}").status_code == 200
+
+    def deleted_meanwhile(found, **options):
+        delete_scene(found.pk, reason=DeletedScene.Reason.EXPIRED)
+        return results.result_of(found, **options)
+
+    monkeypatch.setattr(pages, "result_of", deleted_meanwhile)
+    assert client.get(f"/scenes/{scene.pk}/{part}").status_code == 410
+
+
+def test_a_fault_of_ours_is_no_deletion(client, monkeypatch):
+    scene = failed(upload(client))
+
+    def faulty(*_):
+        raise IndexError("ours")
+
+    monkeypatch.setattr(pages, "scene_context", faulty)
+    with pytest.raises(IndexError, match="ours"):
+        page(client, scene)
 
 
 def test_an_expired_photos_address_says_why(client, settings):

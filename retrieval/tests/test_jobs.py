@@ -167,15 +167,14 @@ def test_a_lost_lease_cannot_be_renewed(scene):
         jobs.renew(held, lease=LEASE)
 
 
-@pytest.mark.parametrize("owner", ["host:run:7", "host:run:"])
-def test_what_a_dead_worker_held_is_queued_at_once(scene, owner):
+def test_what_a_dead_worker_held_is_queued_at_once(scene):
     claimed(scene, "host:run:7")
-    assert jobs.release_owned(Scene, owner=owner) == 1
+    assert jobs.release_owned(Scene, owner="host:run:7") == 1
     scene.refresh_from_db()
     assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.QUEUED, 1, "")
 
 
-@pytest.mark.parametrize("owner", ["host:run:77", "host:run:7:", "host:other:", "host:run"])
+@pytest.mark.parametrize("owner", ["host:run:77", "host:run:", "host:other:7", "host:run"])
 def test_what_others_hold_is_left_to_them(scene, owner):
     claimed(scene, "host:run:7")
     assert jobs.release_owned(Scene, owner=owner) == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 
 from retrieval import photo_pool, submission
 from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
+from retrieval.services import imports
 from retrieval.services.imports import request_import, run_slice
 from retrieval.tests.factories import DUMMY, dummy_space_row, small_matchers
 from retrieval.tests.fakes import dummy_registry
@@ -172,6 +175,27 @@ def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
     assert work() == JobState.DONE
     assert Clip.objects.count() == 3
     assert LibraryImport.objects.get().attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "state"), [(errno.ENOSPC, JobState.QUEUED), (errno.EIO, JobState.PROCESSING)]
+)
+def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, number, state):
+    """Other faults of a disk are told, and count as an attempt."""
+    dummy_space_row()
+    wanted = request_import(str(recordings(tmp_path / "recordings")))
+
+    def no_folder(_):
+        raise OSError(number, "mkdir")
+
+    monkeypatch.setattr(imports, "scratch_folder", no_folder)
+    with pytest.raises(OSError, match="mkdir") if number == errno.EIO else nullcontext():
+        run_slice(
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], worker="w",
+            scratch_directory=tmp_path, decoding_processes=1, batch_windows=2, slice_s=60,
+        )  # fmt: skip
+    wanted.refresh_from_db()
+    assert wanted.state == state
 
 
 def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, monkeypatch):

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db.models import F
 
 from retrieval import submission
-from retrieval.models import JobState, Scene
+from retrieval.models import JobState, LibraryImport, LibraryProfiling, Scene
 from retrieval.services.jobs import claim
 from retrieval.services.leases import LEASE
 from retrieval.tasks import find_sounds_for_scene
-from retrieval.worker_names import child_name, worker_name
+from retrieval.worker_names import child_name
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +68,24 @@ def test_one_lost_message_is_made_up_for_by_one(broker, waiting):
     assert submission.wake_overdue() == 1
 
 
+def test_of_two_kinds_in_one_queue_neither_hides_what_the_other_lost(broker):
+    """Imports whose messages wait, and a profiling whose message is gone."""
+    imports = [LibraryImport.objects.create(source=f"/{n}") for n in range(3)]
+    profiling = LibraryProfiling.objects.create(space_id="objects", model_version="m")
+    for model in (LibraryImport, LibraryProfiling):
+        model.objects.update(created_at="2026-01-01T00:00Z")
+    assert submission.wake_overdue() == 4
+    kept = [message for message in broker.lrange("ingest", 0, -1) if b"run_import" in message]
+    broker.delete("ingest")
+    broker.rpush("ingest", *kept)
+    assert len(kept) == len(imports)
+    for model in (LibraryImport, LibraryProfiling):
+        model.objects.update(woken_at=F("woken_at") - timedelta(minutes=1))
+    submission.wake_overdue()
+    profiling.refresh_from_db()
+    assert any(b"profile_library" in message for message in broker.lrange("ingest", 0, -1))
+
+
 def test_a_broker_that_answers_with_errors_loses_nothing(broker, waiting, caplog):
     broker.set(INFERENCE_QUEUE, "no list")  # as when it is full: it takes no message
     assert submission.wake_overdue() == 0
@@ -82,5 +100,5 @@ def test_what_a_dead_worker_held_is_given_back_by_its_name(waiting):
     assert claim(Scene, other.pk, owner=child_name(8), lease=LEASE)
     assert submission.release_claims_of(child_name(7)) == 1
     assert Scene.objects.get(pk=other.pk).state == JobState.PROCESSING
-    assert submission.release_claims_of(worker_name()) == 1
+    assert submission.release_claims_of(child_name(8)) == 1
     assert set(Scene.objects.values_list("state", flat=True)) == {JobState.QUEUED}

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
@@ -32,13 +33,13 @@ def scene_at(scene_id: UUID) -> Scene:
 
 
 def gone_if_deleted(view: View) -> View:
-    """Answer 410 instead of 404 for a scene that was deleted."""
+    """Answer 410 for a scene that was deleted, before or meanwhile."""
 
     @wraps(view)
     def answer(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
         try:
             return view(request, scene_id)
-        except Http404:
+        except (Http404, ObjectDoesNotExist, IndexError):  # or deleted while its page was made
             deletion = deletion_of(scene_id)
             if deletion is None:
                 raise
