@@ -7,12 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
 from retrieval.models import UploadTally
 from retrieval.selectors.tallies import tallies_of
-from retrieval.visitors import Allowance, UploadLimits
+from retrieval.visitors import Allowance
 
 _DAYS_KEPT: Final = 1  # besides today's: nobody asks about older ones
 _MEGABYTE: Final = 1_000_000
@@ -39,9 +38,7 @@ def require_room(allowances: Sequence[Allowance], *, byte_size: int) -> None:
     now = timezone.now()
     spent = tallies_of([allowance.key for allowance in allowances], _day(now))
     for allowance in allowances:
-        tally = spent.get(allowance.key) or UploadTally()
-        if not _has_room(tally, allowance.limits, byte_size):
-            raise _exceeded(tally, allowance, now)
+        _require_room_in(spent.get(allowance.key) or UploadTally(), allowance, byte_size, now)
 
 
 @transaction.atomic
@@ -58,21 +55,21 @@ def count_upload(allowances: Sequence[Allowance], *, byte_size: int) -> None:
     """
     now = timezone.now()
     for allowance in sorted(allowances, key=lambda allowance: allowance.key):
-        if _count(allowance, _day(now), byte_size):
-            continue
-        _begin_row(allowance.key, _day(now))
-        if not _count(allowance, _day(now), byte_size):
-            tally = UploadTally.objects.get(visitor=allowance.key, day=_day(now))
-            raise _exceeded(tally, allowance, now)
+        tally = _locked_row(allowance.key, _day(now))
+        _require_room_in(tally, allowance, byte_size, now)
+        tally.photos += 1
+        tally.photo_bytes += byte_size
+        tally.save(update_fields=["photos", "photo_bytes"])
 
 
-def _count(allowance: Allowance, day: date, byte_size: int) -> bool:
-    """Count a photo if there is a row with room for it."""
-    mine = UploadTally.objects.filter(visitor=allowance.key, day=day)
-    counted = mine.filter(_room(allowance.limits, byte_size)).update(
-        photos=F("photos") + 1, photo_bytes=F("photo_bytes") + byte_size
-    )
-    return bool(counted)
+def _locked_row(visitor: str, day: date) -> UploadTally:
+    """Return a row as the last who counted on it left it; nobody else counts until we are done."""
+    mine = UploadTally.objects.select_for_update().filter(visitor=visitor, day=day)
+    tally = mine.first()
+    if tally is None:
+        _begin_row(visitor, day)
+        tally = mine.get()
+    return tally
 
 
 def _begin_row(visitor: str, day: date) -> None:
@@ -83,38 +80,23 @@ def _begin_row(visitor: str, day: date) -> None:
     UploadTally.objects.filter(pk__in=free).delete()
 
 
-def _room(limits: UploadLimits, byte_size: int) -> Q:
-    room = Q()
-    if limits.photos_a_day:
-        room &= Q(photos__lt=limits.photos_a_day)
-    if limits.megabytes_a_day:
-        room &= Q(photo_bytes__lte=limits.megabytes_a_day * _MEGABYTE - byte_size)
-    return room
+def _require_room_in(
+    tally: UploadTally, allowance: Allowance, byte_size: int, now: datetime
+) -> None:
+    """Raise if a photo would be one too many, or its bytes too many, for one allowance."""
+    limits = allowance.limits
+    if limits.photos_a_day and tally.photos >= limits.photos_a_day:
+        raise _exceeded("quota_photos", f"{limits.photos_a_day:,} photos", allowance.whose, now)
+    most_bytes = limits.megabytes_a_day * _MEGABYTE
+    if most_bytes and tally.photo_bytes + byte_size > most_bytes:
+        raise _exceeded("quota_bytes", f"{limits.megabytes_a_day:,} MB", allowance.whose, now)
 
 
-def _has_room(tally: UploadTally, limits: UploadLimits, byte_size: int) -> bool:
-    return not (_photos_are_up(tally, limits) or _bytes_are_up(tally, limits, byte_size))
-
-
-def _photos_are_up(tally: UploadTally, limits: UploadLimits) -> bool:
-    return bool(limits.photos_a_day) and tally.photos >= limits.photos_a_day
-
-
-def _bytes_are_up(tally: UploadTally, limits: UploadLimits, byte_size: int) -> bool:
-    most = limits.megabytes_a_day * _MEGABYTE
-    return bool(most) and tally.photo_bytes + byte_size > most
-
-
-def _exceeded(tally: UploadTally, allowance: Allowance, now: datetime) -> QuotaExceededError:
+def _exceeded(code: str, most: str, whose: str, now: datetime) -> QuotaExceededError:
     tomorrow = datetime.combine(_day(now) + timedelta(days=1), time.min, UTC)
     wait_s = int((tomorrow - now).total_seconds()) + 1
-    limits = allowance.limits
-    if _photos_are_up(tally, limits):
-        code, most = "quota_photos", f"{limits.photos_a_day:,} photos"
-    else:
-        code, most = "quota_bytes", f"{limits.megabytes_a_day:,} MB"
     detail = (
-        f"We take {most} a day from {allowance.whose}, and this one would be more. "
+        f"We take {most} a day from {whose}, and this one would be more. "
         f"Come back in {_hours(wait_s)}."
     )
     return QuotaExceededError(code, detail, retry_after_s=wait_s)
