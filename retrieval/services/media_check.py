@@ -6,6 +6,7 @@ were read looks like a fault at first: each is looked at again by itself.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from django.utils import timezone
 from retrieval.content_locks import lock_alone
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
 from retrieval.stored_files import changed_at, hash_and_size, stored_names
+
+logger = logging.getLogger(__name__)
 
 ORPHAN_AFTER: Final = timedelta(days=1)
 """A file comes before its row; that of a recording, as long before as its group takes."""
@@ -48,7 +51,9 @@ class MediaReport:
     missing : Findings
         A row names it, and it is not there.
     altered : Findings
-        Its content is not what its name says, or cannot be read.
+        Its content is not what its name says.
+    unreadable : Findings
+        It is there and cannot be read, by this process or from this disk: the log says why.
     orphaned : Findings
         No row names it, for longer than any upload or import takes.
     removed : Findings
@@ -63,6 +68,7 @@ class MediaReport:
     bytes: int = 0
     missing: Findings = field(default_factory=Findings)
     altered: Findings = field(default_factory=Findings)
+    unreadable: Findings = field(default_factory=Findings)
     orphaned: Findings = field(default_factory=Findings)
     removed: Findings = field(default_factory=Findings)
     arriving: int = 0
@@ -71,7 +77,8 @@ class MediaReport:
     @property
     def agrees(self) -> bool:
         """Say whether nothing is wrong."""
-        return not (self.missing.count or self.altered.count or self.orphaned.count)
+        faults = (self.missing, self.altered, self.unreadable, self.orphaned)
+        return not any(found.count for found in faults)
 
 
 def check_media(
@@ -113,8 +120,9 @@ def _compare(row: NamedFile, report: MediaReport) -> None:
     except FileNotFoundError:
         _without_file(row.name, report)
         return
-    except OSError:
-        report.altered.add(row.name)
+    except OSError as error:
+        logger.warning("%s cannot be read: %s", row.name, error)
+        report.unreadable.add(row.name)
         return
     report.files += 1
     report.bytes += size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -52,7 +53,7 @@ def overwrite(name, content):
 def names(report):
     return {
         kind: report[kind]["names"]
-        for kind in ("missing", "altered", "orphaned", "removed")
+        for kind in ("missing", "altered", "unreadable", "orphaned", "removed")
         if report[kind]["count"]
     }
 
@@ -108,9 +109,35 @@ def test_what_is_missing_altered_or_orphaned_is_named(clip, scenes):
 def test_people_get_names_and_what_to_do(clip, scenes):
     Path(default_storage.path(str(clip.preview.name))).unlink()
     out = io.StringIO()
-    with pytest.raises(CommandError, match="1 missing, 0 altered, 0 orphaned; bring missing"):
+    with pytest.raises(
+        CommandError, match="1 missing, 0 altered, 0 unreadable, 0 orphaned; bring missing"
+    ):
         call_command("check_media", stdout=out)
     assert f"missing: {clip.preview.name}" in out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_what_cannot_be_read_is_neither_altered_nor_gone(scenes, monkeypatch, caplog, number):
+    unreadable, opened = str(scenes[0].photo.name), default_storage.open
+
+    def refused(name, mode="rb"):
+        if name == unreadable:
+            raise OSError(number, os.strerror(number), name)
+        return opened(name, mode)
+
+    monkeypatch.setattr(default_storage, "open", refused)
+    code, report = checked(fix=True)
+    assert (code, report["agrees"]) == (1, False)
+    assert names(report) == {"unreadable": [unreadable]}
+    assert report["files"] == 5
+    assert f"{unreadable} cannot be read: [Errno {number}] {os.strerror(number)}" in caplog.text
+    out = io.StringIO()
+    words = "0 missing, 0 altered, 1 unreadable, 0 orphaned; see in the log why unreadable ones are"
+    with pytest.raises(CommandError, match=words) as raised:
+        call_command("check_media", stdout=out)
+    assert "backup" not in str(raised.value)
+    assert f"unreadable: {unreadable}" in out.getvalue()
 
 
 @pytest.mark.django_db

@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def _print(self, report: MediaReport) -> None:
         self.stdout.write(f"{report.files} files, {report.bytes / 1e6:.1f} MB.")
-        for kind in ("missing", "altered", "orphaned", "removed"):
+        for kind in ("missing", "altered", "unreadable", "orphaned", "removed"):
             findings = getattr(report, kind)
             for name in findings.names[:_NAMES_SHOWN]:
                 self.stdout.write(f"  {kind}: {name}")
@@ -74,11 +74,13 @@ class Command(BaseCommand):
 def _verdict(report: MediaReport) -> str:
     counts = (
         f"{report.missing.count} missing, {report.altered.count} altered, "
-        f"{report.orphaned.count} orphaned"
+        f"{report.unreadable.count} unreadable, {report.orphaned.count} orphaned"
     )
     steps = []
     if report.missing.count or report.altered.count:
         steps.append("bring missing and altered files back from a backup")
+    if report.unreadable.count:
+        steps.append("see in the log why unreadable ones are: rights, or the disk")
     if report.orphaned.count:
         steps.append("remove orphaned ones with --fix")
     return f"Files and rows do not agree: {counts}; {', '.join(steps)} [media_disagrees]"
