@@ -44,12 +44,9 @@ def hash_and_size(name: str) -> tuple[str, int]:
     OSError
         If it is gone or cannot be read.
     """
-    digest, size = hashlib.sha256(), 0
     with default_storage.open(name, "rb") as stream:
-        for block in blocks(stream):
-            digest.update(block)
-            size += len(block)
-    return digest.hexdigest(), size
+        digest = hashlib.file_digest(stream, "sha256")
+        return digest.hexdigest(), stream.tell()
 
 
 def blocks(stream: IO[bytes] | File[Any]) -> Iterator[bytes]:

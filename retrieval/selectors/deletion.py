@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from retrieval.models import DeletedScene, DiscardedFile, Scene
@@ -30,11 +29,6 @@ def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
 def discarded_names(*, limit: int) -> list[str]:
     """Return files that a deleted scene named and that nobody has removed yet."""
     return list(DiscardedFile.objects.order_by("at").values_list("pk", flat=True)[:limit])
-
-
-def scene_uses_file(name: str) -> bool:
-    """Say whether a scene names a file."""
-    return Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
 
 
 def photo_has_scene(photo_sha256: str) -> bool:

@@ -1,7 +1,7 @@
 """Photos go: because their visitor wants it, or because their time is over.
 
 With the last scene of a photo goes all that was found for it. Its files go after the commit, each
-unless another scene names it: a deletion that is rolled back has removed nothing, and one that is
+unless another row names it: a deletion that is rolled back has removed nothing, and one that is
 interrupted is ended by the sweeper.
 """
 
@@ -18,12 +18,8 @@ from django.db import transaction
 
 from retrieval.content_locks import lock_alone
 from retrieval.models import DeletedScene, DiscardedFile, MatchRun, Scene, SceneProfile
-from retrieval.selectors.deletion import (
-    discarded_names,
-    expired_scene_ids,
-    photo_has_scene,
-    scene_uses_file,
-)
+from retrieval.selectors.deletion import discarded_names, expired_scene_ids, photo_has_scene
+from retrieval.selectors.media_files import is_named
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +94,8 @@ def _remove(names: Iterable[str]) -> int:
 
 @transaction.atomic
 def _remove_file(name: str) -> None:
-    """Remove a file unless a scene names it; its note is gone once that is committed."""
+    """Remove a file unless a row names it; its note is gone once that is committed."""
     lock_alone(name)
     DiscardedFile.objects.filter(pk=name).delete()
-    if not scene_uses_file(name):
+    if not is_named(name):
         default_storage.delete(name)

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as MigrateCommand
 from django.db import connections
+
+from soundscape_site.backups.owner import require_given
 
 _LOCK_KEY: Final = 0x736F756E64  # "sound" in ASCII: any number, the same for every run
 
@@ -24,10 +26,7 @@ class Command(MigrateCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Refuse to run without the owner: the program's own role has no DDL."""
-        if options["database"] not in settings.DATABASES:
-            raise CommandError(
-                "Only the database's owner may migrate: set DATABASE_OWNER_URL beside DATABASE_URL."
-            )
+        require_given(options["database"], to="migrate")
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
