@@ -82,8 +82,10 @@ def submit_missing_profiles() -> int:
 
 
 def wake_overdue() -> int:
-    """Queue again what lost its worker, wake workers for what nobody took; return how many."""
-    woken = sum(release_expired(model) for model in _TASKS)
+    """Queue again what lost its worker and wake workers for what nobody took; count the latter."""
+    for model in _TASKS:
+        release_expired(model)
+    woken = 0
     missing = _missing_messages()
     for model, task in _TASKS.items():
         for pk in _to_be_woken(model, missing=missing[_queue_of(task)]):

@@ -15,6 +15,7 @@ from retrieval.engine.sounds import short_name
 from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.licences import LICENCES, credit_line
 from retrieval.services.matching import FoundClip, SearchResult
+from retrieval.services.runs import model_versions
 
 _CLASSES_SHOWN = 5
 _REASONS_SHOWN = 3
@@ -56,10 +57,7 @@ def as_json(report: PhotoReport) -> dict[str, Any]:
             for label, p in (_largest(report, report.sounds) if report.sounds else ())
         ],
         "matches": [_match_as_json(found) for found in report.result.found],
-        "models": {
-            space.name: {"image": space.image_model, "audio": space.audio_model}
-            for space in report.matcher.spaces
-        },
+        "models": model_versions(report.matcher),
         "matcher": {
             "name": report.matcher.name,
             "version": report.matcher.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,13 +50,32 @@ def matcher_in_force(name: str) -> Matcher:
     EngineError
         With code ``matcher_unknown`` if there is none of that name.
     """
-    return _matcher(name, site_recipe())
+    (matcher,) = matchers_in_force([name])
+    return matcher
+
+
+def matchers_in_force(names: Iterable[str]) -> list[Matcher]:
+    """Return matchers by their names, all of one table and one bank.
+
+    Raises
+    ------
+    EngineError
+        With code ``matcher_unknown`` if there is none of a name.
+    """
+    recipe = site_recipe()
+    return [_matcher(name, recipe) for name in names]
 
 
 @lru_cache(maxsize=8)
 def _matcher(name: str, recipe: SiteRecipe) -> Matcher:
+    table, bank = _table_and_bank(recipe)
+    return matcher_named(name, table=table, bank=bank)
+
+
+@lru_cache(maxsize=2)  # the one in force, and the one before while somebody still uses it
+def _table_and_bank(recipe: SiteRecipe) -> tuple[HeardThere, Bank | None]:
     table = table_up_to(recipe.override_id)
-    return matcher_named(name, table=table, bank=_site_bank(recipe.bank_id, table))
+    return table, _site_bank(recipe.bank_id, table)
 
 
 def table_up_to(override_id: int) -> HeardThere:
@@ -106,7 +125,7 @@ def _site_bank(bank_id: int, table: HeardThere) -> Bank | None:
         name if len(known) == len(spaces) else f"{name}+{CLASSES}",
         versions=versions,
         load=lambda: (
-            {space.name: class_moments(space) for space in spaces}
+            {space.name: class_moments(space) for space in spaces if space not in known}
             | _moments(bank_id, [space.name for space in known])
         ),
     )

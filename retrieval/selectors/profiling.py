@@ -5,7 +5,12 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, QuerySet
 
 from retrieval.engine.spaces import Space
-from retrieval.models import Clip, ClipProfile, ProfileFailure
+from retrieval.models import Clip, ClipProfile, LibraryProfiling, ProfileFailure
+
+
+def profiling_is_open() -> bool:
+    """Say whether recordings are being described anew, or are to be."""
+    return LibraryProfiling.objects.filter(finished_at__isnull=True).exists()
 
 
 def unprofiled_clips(space: Space) -> QuerySet[Clip]:

@@ -20,6 +20,7 @@ from retrieval.engine.spaces import HeardSpace, Space
 from retrieval.engine.strength import Strength
 from retrieval.licences import LICENCES
 from retrieval.models import Clip, Match, MatchRun, Scene, SceneProfile
+from retrieval.selectors.profiling import profiling_is_open
 
 TARGET_LUFS: Final = -20.0
 MAX_TRUE_PEAK_DBTP: Final = -1.0
@@ -148,34 +149,33 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
     """
     if scene.run is None:
         raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
-    runs = _runs_beside(scene.run)
+    runs = _runs_beside(scene, scene.run)
     run = next((run for run in runs if run.matcher == matcher), scene.run)
+    spaces = matcher_named(run.matcher).spaces
     matches = list(_matches(run))
     views = [_match_view(match) for match in matches]
     place = next((at for at, view in enumerate(views) if not view.clip.withdrawn), 0)
     best, others = views[place], [*views[:place], *views[place + 1 :]]
     explanation = matches[place].explanations[0]
-    of_sounds = _is_of_sounds(run, explanation["space"])
+    sounds = next((one for one in spaces if isinstance(one, HeardSpace)), None)
+    of_sounds = sounds is not None and sounds.name == explanation["space"]
     return ResultView(
         fits=_fits(best),
-        stand_in=matcher is None and run.matcher != settings.SOUNDSCAPE_MATCHER,
+        stand_in=matcher is None and _stands_in(run),
         best=best,
         alternatives=tuple(others[:FIRST_ALTERNATIVES]),
         later=tuple(others[FIRST_ALTERNATIVES:]),
         why=_why(explanation, best.divergence_nats, of_sounds=of_sounds),
-        would_hear=tuple(would_hear(run)) if of_sounds else (),
-        top_classes=tuple(top_classes(run)),
+        would_hear=tuple(_would_hear(run, sounds)) if sounds and of_sounds else (),
+        top_classes=tuple(_top_classes(run, spaces[0])),
         provenance=_provenance(run),
         compared=_compared(runs, shown=run),
     )
 
 
-def _is_of_sounds(run: MatchRun, space_name: str) -> bool:
-    """Say whether a match is told in sounds, or in things."""
-    return any(
-        space.name == space_name and isinstance(space, HeardSpace)
-        for space in matcher_named(run.matcher).spaces
-    )
+def _stands_in(run: MatchRun) -> bool:
+    """Say whether the photo would be answered better once recordings are described anew."""
+    return run.matcher != settings.SOUNDSCAPE_MATCHER and profiling_is_open()
 
 
 def _fits(best: MatchView) -> bool:
@@ -183,9 +183,14 @@ def _fits(best: MatchView) -> bool:
     return best.strength != Strength.NONE if best.strength else best.total_nats >= FITS_ABOVE_NATS
 
 
-def _runs_beside(run: MatchRun) -> list[MatchRun]:
-    """Return what each matcher found for the same photo in the same library, this run included."""
-    beside = MatchRun.objects.filter(photo_sha256=run.photo_sha256, snapshot=run.snapshot)
+def _runs_beside(scene: Scene, run: MatchRun) -> list[MatchRun]:
+    """Return what each matcher found for the same photo in the same library, this run included.
+
+    None from later searches: a table or a bank may have changed, which moves no snapshot.
+    """
+    beside = MatchRun.objects.filter(
+        photo_sha256=run.photo_sha256, snapshot=run.snapshot, created_at__lte=scene.finished_at
+    )
     newest = {other.matcher: other for other in beside.order_by("id")} | {run.matcher: run}
     return [newest[name] for name in MATCHER_WORDS if name in newest] or [run]
 
@@ -193,16 +198,18 @@ def _runs_beside(run: MatchRun) -> list[MatchRun]:
 def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:
     if len(runs) < 2:
         return ()
-    heard_first: dict[int, Match] = {}
-    for match in Match.objects.filter(run__in=runs).select_related("clip").order_by("rank"):
-        if match.clip.removed_in is None:
-            heard_first.setdefault(match.run_id, match)
+    playable_matches = Match.objects.filter(run__in=runs, clip__removed_in=None)
+    first = playable_matches.order_by("run_id", "rank").distinct("run_id")
+    heard_first = {
+        run_id: (title, strength)
+        for run_id, title, strength in first.values_list("run_id", "clip__title", "strength")
+    }
     return tuple(
         ComparedMatcher(
             name=run.matcher,
             words=MATCHER_WORDS[run.matcher],
-            best_title=heard_first[run.pk].clip.title,
-            strength=heard_first[run.pk].strength,
+            best_title=heard_first[run.pk][0],
+            strength=heard_first[run.pk][1],
             shown=run.pk == shown.pk,
         )
         for run in runs
@@ -210,18 +217,15 @@ def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMat
     )
 
 
-def would_hear(run: MatchRun) -> Iterable[HeardSound]:
+def _would_hear(run: MatchRun, space: HeardSpace) -> Iterable[HeardSound]:
     """Yield what one would hear in the photo's scenery: the largest, and all that counts."""
-    for space in matcher_named(run.matcher).spaces:
-        if isinstance(space, HeardSpace):
-            for place, (index, share) in enumerate(_scene_profile(run, space).largest(_TOP_SOUNDS)):
-                if place == 0 or share >= _LEAST_SHARE_TOLD:
-                    yield HeardSound(short_name(space.vocabulary[index]), share)
+    for place, (index, share) in enumerate(_scene_profile(run, space).largest(_TOP_SOUNDS)):
+        if place == 0 or share >= _LEAST_SHARE_TOLD:
+            yield HeardSound(short_name(space.vocabulary[index]), share)
 
 
-def top_classes(run: MatchRun) -> Iterable[dict[str, Any]]:
-    """Yield the classes that the photo shows most, in the matcher's first space."""
-    space = matcher_named(run.matcher).spaces[0]
+def _top_classes(run: MatchRun, space: Space) -> Iterable[dict[str, Any]]:
+    """Yield the classes that the photo shows most."""
     for index, share in _scene_profile(run, space).largest(_TOP_CLASSES):
         yield {"label": space.vocabulary[index].name, "share": share}
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import numpy as np
@@ -26,6 +27,8 @@ from retrieval.selectors.library import (
 )
 
 logger = logging.getLogger(__name__)
+
+_READ_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,10 @@ class SearchableLibrary:
         """Mean ``log q`` of the clips still in the library, in nats, by the space's name."""
         total = self.index.log_sum.copy()
         gone = self.index.clip_ids[self.ranker.excluded].tolist()
-        for profiles in profiles_of(gone, model_versions=self.matcher.audio_models).values():
-            total -= _logs(self.matcher, profiles)
+        for start in range(0, len(gone), _READ_AT_ONCE):
+            some = gone[start : start + _READ_AT_ONCE]
+            for profiles in profiles_of(some, model_versions=self.matcher.audio_models).values():
+                total -= _logs(self.matcher, profiles)
         edges = np.cumsum([len(space) for space in self.matcher.spaces])[:-1]
         parts = np.split(total / self.size, edges)
         return {space.name: part for space, part in zip(self.matcher.spaces, parts, strict=True)}

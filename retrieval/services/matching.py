@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.takes import Take, TakeGroup, group_takes
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_by_id, library_has_clips, library_state, profiles_of
-from retrieval.selectors.matchers import matcher_in_force
+from retrieval.selectors.matchers import matchers_in_force
 from retrieval.services.indexing import SearchableLibrary, open_library
 
 FALLBACK: Final = "paper"
@@ -66,8 +66,8 @@ class SoundFinder:
         Where the image model comes from when it is first needed.
     index_directory : Path
         Where the matchers' indexes lie.
-    load_matcher : callable
-        Returns a matcher by its name, as it is in force now.
+    load_matchers : callable
+        Returns matchers by their names, as they are in force at one moment.
     """
 
     def __init__(
@@ -76,19 +76,21 @@ class SoundFinder:
         *,
         registry: ModelRegistry,
         index_directory: Path,
-        load_matcher: Callable[[str], Matcher] = matcher_in_force,
+        load_matchers: Callable[[Sequence[str]], list[Matcher]] = matchers_in_force,
     ) -> None:
         self.name = name
         self._registry = registry
         self._index_directory = index_directory
-        self._load_matcher = load_matcher
+        self._load_matchers = load_matchers
         self._libraries: dict[str, SearchableLibrary] = {}
 
     def warm(self) -> None:
-        """Load the model and the libraries before somebody waits for them."""
+        """Load the model, the libraries and the banks before somebody waits for them."""
         self._registry.warm(images=True)
-        for name in dict.fromkeys([self.name, *MATCHERS]):
-            self._newest_library(self._load_matcher(name))
+        snapshot = library_state().snapshot
+        for matcher in self._matchers():
+            self._library(matcher, snapshot)
+            matcher.bank.moments  # noqa: B018 # loaded when first asked for
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -118,8 +120,8 @@ class SoundFinder:
         EngineError
             As `search` does.
         """
-        matcher = self._load_matcher(self.name)
-        library = self._newest_library(matcher)
+        (matcher,) = self._load_matchers([self.name])
+        library = self._library(matcher, library_state().snapshot)
         return search(seen, matcher=matcher, library=library, top=top)
 
     def search_all(self, seen: NDArray[np.float64], *, top: int) -> list[SearchResult]:
@@ -133,20 +135,23 @@ class SoundFinder:
         EngineError
             As `search` does, if no matcher knows anything.
         """
-        matchers = [self._load_matcher(name) for name in dict.fromkeys([self.name, *MATCHERS])]
-        libraries = {matcher.name: self._newest_library(matcher) for matcher in matchers}
+        matchers, snapshot = self._matchers(), library_state().snapshot
+        libraries = {matcher.name: self._library(matcher, snapshot) for matcher in matchers}
         self._libraries = {one.matcher.rows_version: one for one in libraries.values()}
         least = max(1, LEAST_COVERAGE * libraries[FALLBACK].size)
         knowing = [matcher for matcher in matchers if libraries[matcher.name].size >= least]
         return [
             search(seen, matcher=matcher, library=libraries[matcher.name], top=top)
-            for matcher in knowing or [self._load_matcher(FALLBACK)]
+            for matcher in knowing or self._load_matchers([FALLBACK])
         ]
 
-    def _newest_library(self, matcher: Matcher) -> SearchableLibrary:
+    def _matchers(self) -> list[Matcher]:
+        return self._load_matchers(list(dict.fromkeys([self.name, *MATCHERS])))
+
+    def _library(self, matcher: Matcher, snapshot: int) -> SearchableLibrary:
         """Return the library that matches a matcher's rows; matchers of the same rows share it."""
         known = self._libraries.get(matcher.rows_version)
-        if known is None or known.snapshot != library_state().snapshot:
+        if known is None or known.snapshot != snapshot:
             known = open_library(matcher, directory=self._index_directory)
             self._libraries[matcher.rows_version] = known
         return known
@@ -208,9 +213,9 @@ def _best(
             Take(clip_id, clips[clip_id].source_url, profiles[clip_id][told_in.name])
             for clip_id in clip_ids
         )
-        if len(groups) >= top or len(ranked) < asked or asked >= _MOST_ASKED * top:
+        if len(groups) >= top or len(ranked) < asked or asked == _MOST_ASKED * top:
             return ranked, groups, clips, profiles
-        asked *= 4
+        asked = min(4 * asked, _MOST_ASKED * top)
 
 
 def _explanations(

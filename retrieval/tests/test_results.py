@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from PIL import Image
 
 from retrieval import photo_pool, submission, tasks
-from retrieval.models import Clip, ClipProfile, Match, MatchRun, Scene
+from retrieval.models import Clip, ClipProfile, JobState, LibraryProfiling, Match, MatchRun, Scene
 from retrieval.selectors import results
 from retrieval.selectors.results import MATCHER_WORDS, playable, result_of
 from retrieval.services.library import advance_snapshot
@@ -273,8 +275,22 @@ def test_a_stand_in_says_that_it_is_one(client, find):
     forget_sounds(Clip.objects.order_by("pk")[:4])
     scene = find(2, matcher="fused")
     assert scene.run.matcher == "paper"
+    profiling = LibraryProfiling.objects.create(space_id=DUMMY_HEARD.name, model_version="newer")
     assert result_of(scene).stand_in
     assert LISTENING in page_of(client, scene)
+    LibraryProfiling.objects.filter(pk=profiling.pk).update(
+        state=JobState.DONE, finished_at=timezone.now()
+    )
+    assert LISTENING not in page_of(client, scene)  # nor will it ever be another answer
+
+
+def test_a_way_of_a_later_table_is_not_compared(find):
+    """Overrides and banks move no snapshot."""
+    scene = find(2, matcher="fused")
+    later = MatchRun.objects.get(photo_sha256=scene.photo_sha256, matcher="heard")
+    assert {way.name for way in result_of(scene).compared} == set(MATCHER_WORDS)
+    MatchRun.objects.filter(pk=later.pk).update(created_at=timezone.now() + timedelta(hours=1))
+    assert {way.name for way in result_of(scene).compared} == {"fused", "paper"}
 
 
 @pytest.mark.parametrize("matcher", list(MATCHER_WORDS))
