@@ -27,10 +27,11 @@ from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.hearing import Hearing
 from retrieval.engine.images import photo_views
 from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matchers import ODDNESS_PENALTY, SPEECH_PENALTY
+from retrieval.engine.matchers import ODDNESS_PENALTY, SPEECH_PENALTY, THINGS_BESIDE_SOUNDS
 from retrieval.engine.mobilenet import MobileNetClassifier
 from retrieval.engine.soundnet import SoundNetClassifier
 from retrieval.engine.sounds import SPEECH, TOO_GENERAL
+from retrieval.engine.spaces import EVEN_EVIDENCE
 from retrieval.engine.spaces import heard as heard_space
 from retrieval.engine.strength import Strength, strength_by_sounds
 from retrieval.engine.yamnet import HOP_SAMPLES, SAMPLE_RATE_HZ, YamnetClassifier
@@ -48,7 +49,7 @@ class Recipe:
 
     name: str
     pooling: str = "moments"
-    smoothing: float = 3.0
+    smoothing: float = EVEN_EVIDENCE
     normalised: bool = True
     views: str = "all"
     mute: str = "left out"
@@ -56,7 +57,7 @@ class Recipe:
     standardised: bool = False
     reverse: float = 0.0
     independent: bool = False
-    things: float = 0.3
+    things: float = THINGS_BESIDE_SOUNDS
     things_when_mute: float = 0.0
     anywhere: str = "sceneries"
     most_oddness: float = MOST_ODDNESS
@@ -68,7 +69,9 @@ class Recipe:
 IN_FORCE = Recipe("fused, as it is in force")
 RECIPES = (
     IN_FORCE,
-    replace(IN_FORCE, name="heard, as it is in force", things=0.0, things_when_mute=0.3),
+    replace(
+        IN_FORCE, name="heard, as it is in force", things=0.0, things_when_mute=THINGS_BESIDE_SOUNDS
+    ),
     replace(IN_FORCE, name="no things at all", things=0.0),
     replace(IN_FORCE, name="things not standardised", things_standardised=False),
     replace(IN_FORCE, name="things 0.1", things=0.1),
@@ -212,7 +215,7 @@ def _oddness(scores: Array, anywhere: Array) -> Array:
 
 def _speech_share(scores: Array) -> Array:
     names = [label.name for label in load_vocabulary("audioset")]
-    evidence = scores + 3.0 / scores.shape[1]
+    evidence = scores + EVEN_EVIDENCE / scores.shape[1]
     shares = evidence / evidence.sum(axis=1, keepdims=True)
     return np.asarray(shares[:, [name in SPEECH for name in names]].sum(axis=1))
 

@@ -119,8 +119,10 @@ class LibraryProfilingAdmin(ReadOnlyAdmin, admin.ModelAdmin):
     )
 
     @admin.display(description="recordings left")
-    def left(self, profiling: LibraryProfiling) -> int:
-        """Count the recordings that still lack the profile."""
+    def left(self, profiling: LibraryProfiling) -> int | None:
+        """Count the recordings that still lack the profile, while somebody is to make it."""
+        if profiling.finished_at is not None:  # the library is read through for a count
+            return None
         return clips_without_profile(profiling.space_id, profiling.model_version).count()
 
 

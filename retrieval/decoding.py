@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from retrieval.confinement import LimitState
 from retrieval.decoding_answers import ForeignAnswerError, read_answer
@@ -41,11 +41,24 @@ from retrieval.engine.clean_copy import CLEAN_SUFFIXES
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
 from retrieval.engine.preview import PREVIEW_SUFFIX
 
-__all__ = ["ChildLostError", "DecodedPhoto", "DecodingLimits", "DecodingPool"]
+__all__ = [
+    "NO_FAULTS_OF_FILES",
+    "ChildLostError",
+    "DecodedPhoto",
+    "DecodingLimits",
+    "DecodingPool",
+]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_UNAVAILABLE: Final = "decoder_unavailable"
+_BUSY: Final = "decoder_busy"
+_STOPPED: Final = "decoding_stopped"
+
+NO_FAULTS_OF_FILES: Final = frozenset({_UNAVAILABLE, _BUSY, _STOPPED})
+"""Codes that say nothing about a file: any other would have met the same."""
 
 _ROOT = Path(__file__).resolve().parents[1]
 _START_ATTEMPTS = 3
@@ -96,7 +109,7 @@ class DecodingPool:
         except FutureTimeoutError as error:
             future.cancel()
             msg = f"no decoder was free within {self._limits.queue_timeout_s:g} s"
-            raise ImageDecodeError(msg, code="decoder_busy") from error
+            raise ImageDecodeError(msg, code=_BUSY) from error
 
     def submit_photo(self, source: Path | bytes) -> Future[DecodedPhoto]:
         """Decode, check and re-encode a photo."""
@@ -206,7 +219,7 @@ class DecodingPool:
 
     def _failure_of(self, job: _Job[T], error: ChildLostError | MemoryError) -> DecodeError:
         if self._closed:
-            return job.failure("decoding was stopped", code="decoding_stopped")
+            return job.failure("decoding was stopped", code=_STOPPED)
         if isinstance(error, MemoryError):
             return job.failure("decoding needs more memory than is allowed")
         return job.failure(str(error), code=error.code)
@@ -315,7 +328,7 @@ class _Child:
                 pass
             self.stop()
         msg = "no decoder could be started"
-        raise ChildLostError(msg, code="decoder_unavailable")
+        raise ChildLostError(msg, code=_UNAVAILABLE)
 
     def _cause_of_death(self) -> str:
         process = self._process

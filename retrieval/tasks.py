@@ -14,6 +14,7 @@ from retrieval.services.jobs import StaleClaimError
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
 from retrieval.services.scenes import find_sounds
+from retrieval.services.slices import Slicing
 from retrieval.worker_names import child_name
 from soundscape_site.task_policies import inference_task, ingest_task
 
@@ -49,11 +50,8 @@ def run_import(import_id: int, **_: object) -> None:
         import_id,
         registry=model_registry(),
         spaces=all_spaces(),
-        scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
-        decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
-        slice_s=_SLICE_S,
-        worker=child_name(),
+        slicing=_slicing(),
     )
 
 
@@ -64,6 +62,12 @@ def profile_library(profiling_id: int, **_: object) -> None:
         profiling_id,
         registry=model_registry(),
         spaces=all_spaces(),
+        slicing=_slicing(),
+    )
+
+
+def _slicing() -> Slicing:
+    return Slicing(
         scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
         decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,
         slice_s=_SLICE_S,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 DATABASE_DOWN: Final = "db_unavailable"
 RETRY_AFTER_S: Final = 10
+DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
+"""What is raised while PostgreSQL is away; other database errors are faults of ours."""
 
 
 class DatabaseDownMiddleware:
@@ -30,17 +33,24 @@ class DatabaseDownMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Turn a database that does not answer into a page that says when to come back."""
-        if not isinstance(error, OperationalError | InterfaceError):
-            return None
-        logger.error("%s: the database does not answer: %s", DATABASE_DOWN, error)
-        response = _page(503, code=DATABASE_DOWN, retry_after_s=RETRY_AFTER_S)
-        response["Retry-After"] = str(RETRY_AFTER_S)
-        return response
+        return _database_down(error) if isinstance(error, DATABASE_ERRORS) else None
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer after a fault of ours; Django's own page would not show the request's id."""
-    return _page(500)
+    """Answer after a fault of ours; Django's own page would not show the request's id.
+
+    A database that goes away when the view is done (the session is saved last) comes by here:
+    middleware's exceptions are shown to no other middleware.
+    """
+    error = sys.exception()
+    return _database_down(error) if isinstance(error, DATABASE_ERRORS) else _page(500)
+
+
+def _database_down(error: BaseException) -> HttpResponse:
+    logger.error("%s: the database does not answer: %s", DATABASE_DOWN, error)
+    response = _page(503, code=DATABASE_DOWN, retry_after_s=RETRY_AFTER_S)
+    response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def _page(status: int, **context: object) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -72,6 +73,9 @@ class RecordingFacts:
         own largest magnitude.
     sample_peak : float
         That largest magnitude; 1 is full scale.
+    samples_sha256 : str
+        SHA-256 of all decoded samples, float32 and frame by frame, in hexadecimal: two
+        recordings of one rate and number of channels are the same sound where it is the same.
     browser_playable : bool
         False where browsers need a preview.
     preview_path : Path or None
@@ -90,6 +94,7 @@ class RecordingFacts:
     true_peak_dbtp: float
     peaks: bytes
     sample_peak: float
+    samples_sha256: str
     browser_playable: bool
     preview_path: Path | None = None
 
@@ -154,6 +159,7 @@ class _Pass:
         self._writers = writers
         self._envelope = PeakEnvelope()
         self._meter = LoudnessMeter(source.sample_rate_hz, source.channels)
+        self._digest = hashlib.sha256()
         self._frames = 0
         self._peak = 0.0
 
@@ -175,6 +181,8 @@ class _Pass:
         peak = float(magnitudes.max(initial=0))  # NaN if any sample is
         _check_in_range(peak)
         self._peak = max(self._peak, peak)
+        # Its bytes alone, so that blocks may end where they like.
+        self._digest.update(np.ascontiguousarray(block).data)
         self._envelope.add(magnitudes)
         self._meter.add(block)
         if self._writers:
@@ -210,6 +218,7 @@ class _Pass:
             true_peak_dbtp=true_peak_dbtp,
             peaks=self._envelope.summarise(WAVEFORM_PEAKS).tobytes(),
             sample_peak=self._peak,
+            samples_sha256=self._digest.hexdigest(),
             browser_playable=browsers_play(
                 source.container,
                 source.codec,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -21,6 +22,28 @@ PEOPLE: Final = frozenset(
         "Children shouting", "Shout", "Yell", "Laughter", "Cheering", "Applause",
     }
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KindsOfSound:
+    """Names of sounds that count in a way of their own; all of them in the matcher's vocabulary.
+
+    Attributes
+    ----------
+    speech : frozenset of str
+        What is kept out of places without people.
+    people : frozenset of str
+        What tells, beside speech, that there are people.
+    too_general : frozenset of str
+        What only repeats other sounds in general terms, and so is never odd.
+    """
+
+    speech: frozenset[str]
+    people: frozenset[str]
+    too_general: frozenset[str]
+
+
+AUDIOSET_KINDS: Final = KindsOfSound(speech=SPEECH, people=PEOPLE, too_general=TOO_GENERAL)
 
 PEOPLE_SHARE: Final = 0.1
 """From this share of voices on, speech belongs to the place."""
@@ -60,8 +83,15 @@ class EarMatcher(Matcher):
         Lambda, in nats for a recording that is all speech.
     oddness_penalty : float
         Kappa: what each nat of oddness costs.
-    anywhere : float64 [shape=(classes heard,)], optional
-        How much of each sound one hears anywhere; as `sounds.table` has it by default.
+    anywhere : float64 [shape=(classes heard,)]
+        How much of each sound one hears anywhere.
+    kinds : KindsOfSound
+        Which sounds are speech, voices, or words too general to be odd.
+
+    Raises
+    ------
+    VocabularyError
+        If `kinds` names a sound that the space does not know (code ``unknown_class``).
     """
 
     version = 1
@@ -77,7 +107,8 @@ class EarMatcher(Matcher):
         things_when_mute: float,
         speech_penalty: float,
         oddness_penalty: float,
-        anywhere: NDArray[np.float64] | None = None,
+        anywhere: NDArray[np.float64],
+        kinds: KindsOfSound = AUDIOSET_KINDS,
     ) -> None:
         super().__init__((things, sounds), bank)
         self.name = name
@@ -87,7 +118,11 @@ class EarMatcher(Matcher):
         self.things_when_mute = things_when_mute
         self.speech_penalty = speech_penalty
         self.oddness_penalty = oddness_penalty
-        self._anywhere = sounds.table.anywhere if anywhere is None else anywhere
+        self._anywhere = anywhere
+        positions = sounds.vocabulary.positions
+        self._speech = positions(kinds.speech)
+        self._people = positions(kinds.speech | kinds.people)
+        self._too_general = positions(kinds.too_general)
 
     @property
     def columns(self) -> int:
@@ -147,7 +182,7 @@ class EarMatcher(Matcher):
     def _oddness_of_sounds(self) -> NDArray[np.float64]:
         anywhere = self._anywhere + LEAST_ANYWHERE
         odd: NDArray[np.float64] = np.log(anywhere.max() / anywhere)
-        odd[_positions(self.sounds, TOO_GENERAL)] = 0.0
+        odd[self._too_general] = 0.0
         return odd
 
     def telling_share(self, scene: Profiles) -> float:
@@ -164,16 +199,3 @@ class EarMatcher(Matcher):
         natural = float(profile_in(scene, self.things).values[self.sounds.table.natural].sum())
         people = float(profile_in(scene, self.sounds).values[self._people].sum())
         return natural * max(0.0, 1 - people / PEOPLE_SHARE)
-
-    @cached_property
-    def _speech(self) -> NDArray[np.intp]:
-        return _positions(self.sounds, SPEECH)
-
-    @cached_property
-    def _people(self) -> NDArray[np.intp]:
-        return _positions(self.sounds, SPEECH | PEOPLE)
-
-
-def _positions(space: Space, names: frozenset[str]) -> NDArray[np.intp]:
-    found = [label.index for label in space.vocabulary if label.name in names]
-    return np.array(found, dtype=np.intp)

@@ -164,7 +164,8 @@ class HeardThere:
         """How much of each sound one hears anywhere, float64 [shape=(classes heard,)], sum 1.
 
         The mean over the sceneries, each the mean over its classes: ImageNet knows 118 dogs and
-        one seashore.
+        one seashore. Classes that show no scene and yet say something (a drum, a bucket) count
+        together as one scenery more.
         """
         sceneries = np.array([entry.scenery.value for entry in self.entries])
         means = [
@@ -190,7 +191,8 @@ class HeardThere:
         """Name and content of the table: stored with every profile that it helped to make."""
         digest = hashlib.sha256()
         for entry in self.entries:
-            digest.update(f"{entry.label.key}\0{entry.origin.value}\n".encode())
+            facts = (entry.label.key, entry.origin.value, entry.scenery.value)
+            digest.update(("\0".join(facts) + "\n").encode())
             for sound in sorted(entry.sounds, key=lambda sound: sound.label.key):
                 line = f"{entry.label.key}\0{sound.label.key}\0{sound.weight!r}\n"
                 digest.update(line.encode())
@@ -273,11 +275,10 @@ def parse_heard_there(
     """
     sounds_by_wnid: dict[str, list[Sound]] = {}
     remarks: dict[str, str] = {}
-    names = {label.name: label for label in heard}
     for row in _rows(heard_lines, HEARD_COLUMNS, seen):
         sounds = sounds_by_wnid.setdefault(row["wnid"], [])
         if row["heard"] or row["weight"]:
-            sounds.append(_sound(row, names))
+            sounds.append(_sound(row, heard))
         elif row["wnid"] in remarks:
             raise VocabularyError(f"{row['wnid']} ({row['label']}) says nothing twice")
         else:
@@ -333,10 +334,9 @@ def _read(rows: csv.DictReader[str], columns: tuple[str, ...]) -> Iterable[dict[
         raise VocabularyError(f"line {line} is no CSV: {error}") from error
 
 
-def _sound(row: Mapping[str, str], names: Mapping[str, ClassLabel]) -> Sound:
+def _sound(row: Mapping[str, str], heard: Vocabulary) -> Sound:
     where = f"{row['wnid']} ({row['label']})"
-    label = names.get(row["heard"])
-    if label is None:
+    if not heard.has_name(row["heard"]):
         raise VocabularyError(f"{where}: no sound is called {row['heard']!r}", code="unknown_class")
     if not row["why"].strip():
         raise VocabularyError(f"{where}: no reason is given for {row['heard']!r}")
@@ -344,7 +344,7 @@ def _sound(row: Mapping[str, str], names: Mapping[str, ClassLabel]) -> Sound:
         weight = float(row["weight"])
     except ValueError:
         raise VocabularyError(f"{where}: weight {row['weight']!r} is no number") from None
-    return Sound(label, weight, row["why"])
+    return Sound(heard.by_name(row["heard"]), weight, row["why"])
 
 
 def _scenery(row: Mapping[str, str]) -> tuple[Scenery, Origin]:

@@ -53,12 +53,10 @@ def loudest_of_moments(
     starts = np.asarray(hearing.starts_s)
     hop_s = float(starts[1] - starts[0]) if len(starts) > 1 else moment_s
     count = max(1, round(len(starts) * hop_s / moment_s))
-    parts = np.array_split(np.arange(len(starts)), min(count, len(starts)))
-    windows = np.stack([hearing.windows[part].max(axis=0) for part in parts])
+    places = np.arange(min(count, len(starts)))
+    size, longer = divmod(len(starts), len(places))  # the first few have one window more
+    begins = places * size + np.minimum(places, longer)
+    windows = np.maximum.reduceat(hearing.windows, begins, axis=0)
     of_lasting = list(lasting)
-    for row, part in zip(windows, parts, strict=True):
-        row[of_lasting] = hearing.windows[part][:, of_lasting].min(axis=0)
-    return Hearing(
-        windows=windows,
-        starts_s=[float(starts[part[0]]) for part in parts],
-    )
+    windows[:, of_lasting] = np.minimum.reduceat(hearing.windows[:, of_lasting], begins, axis=0)
+    return Hearing(windows=windows, starts_s=starts[begins].astype(float).tolist())

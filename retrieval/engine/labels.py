@@ -127,6 +127,20 @@ class Vocabulary:
             )
         return self.labels[position]
 
+    def has_name(self, name: str) -> bool:
+        """Tell whether a class has a name."""
+        return name in self._first_positions
+
+    def positions(self, names: Iterable[str]) -> list[int]:
+        """Return the positions of the first class with each of some names, in the order of models.
+
+        Raises
+        ------
+        VocabularyError
+            If the vocabulary has no such name (code ``unknown_class``).
+        """
+        return sorted(self.by_name(name).index for name in names)
+
     @cached_property
     def _first_positions(self) -> dict[str, int]:
         return {label.name: label.index for label in reversed(self.labels)}

@@ -120,7 +120,7 @@ class ModelRegistry:
         Parameters
         ----------
         model_version : str
-            Which, as a space names it (`Space.audio_model`).
+            Which, as a space names it (`Space.audio_classifier`).
 
         Raises
         ------

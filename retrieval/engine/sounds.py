@@ -130,14 +130,18 @@ def describe(moments: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
         for index in named[:MOST_SOUNDS]
         if scores[index] >= AUDIBLE_SCORE
     ]
-    by_name = {label.name: scores[label.index] for label in vocabulary}
     flagged = {
-        flag: max(by_name.get(name, 0.0) for name in names) for flag, names in _FLAGGED_BY.items()
+        flag: max((scores[place] for place in _known(names, vocabulary)), default=0.0)
+        for flag, names in _FLAGGED_BY.items()
     }
     if sounds and sounds[0].score > flagged[Flag.NOISE]:
         flagged[Flag.NOISE] = 0.0  # rain and surf are noise, too, but one knows what of
     flags = [flag for flag, score in flagged.items() if score >= _FLAGGED_SCORE]
     return Description(tuple(sounds), tuple(flags))
+
+
+def _known(names: frozenset[str], vocabulary: Vocabulary) -> list[int]:
+    return vocabulary.positions(name for name in names if vocabulary.has_name(name))
 
 
 def short_name(label: ClassLabel) -> str:

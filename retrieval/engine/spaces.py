@@ -31,6 +31,8 @@ class Space:
         The classes, in model order.
     image_model, audio_model : str
         Versions of all that makes the profiles of its two sides; stored with them.
+    audio_classifier : str
+        Version of the network alone that listens, without what is made of its answers.
     floor : float
         Smallest class probability of a recording before renormalisation;
         without it one impossible class would make a divergence infinite.
@@ -43,16 +45,12 @@ class Space:
     vocabulary: Vocabulary
     image_model: str
     audio_model: str
+    audio_classifier: str
     floor: float
     whole: bool = False
 
     def __len__(self) -> int:
         return len(self.vocabulary)
-
-    @property
-    def audio_classifier(self) -> str:
-        """Version of the network alone that listens, without what is made of its answers."""
-        return self.audio_model.partition("+")[0]
 
     def scene_profile(self, views: ArrayLike) -> Distribution:
         """Return a photo's distribution: that of its first view, or the mean of all.
@@ -111,9 +109,12 @@ class HeardSpace(Space):
     ----------
     table : HeardThere
         What one hears where one sees each of the image model's classes.
+    lasting : tuple of str
+        Sounds that are there only while they last: see `remembered`.
     """
 
     table: HeardThere
+    lasting: tuple[str, ...] = ()
 
     def scene_profile(self, views: ArrayLike) -> Distribution:
         r"""Return what one would hear in a photo's scenery.
@@ -137,15 +138,12 @@ class HeardSpace(Space):
         return Distribution(heard / heard.sum())
 
     def remembered(self, hearing: Hearing) -> Hearing:
-        """Return the largest scores within each moment; of silence the smallest.
+        """Return the largest scores within each moment; of what must last the smallest.
 
         A moment is silent if all of it is: a pause between two barks is none.
         """
-        return loudest_of_moments(hearing, moment_s=MOMENT_S, lasting=self._silence)
-
-    @property
-    def _silence(self) -> list[int]:
-        return [label.index for label in self.vocabulary if label.name == SILENCE]
+        lasting = self.vocabulary.positions(self.lasting)
+        return loudest_of_moments(hearing, moment_s=MOMENT_S, lasting=lasting)
 
     def clip_profile(self, windows: ArrayLike) -> Distribution:
         r"""Return how what is heard in a recording is shared among the sounds.
@@ -176,7 +174,7 @@ class HeardSpace(Space):
 
 
 HEARD: Final = "heard"
-SILENCE: Final = "Silence"
+LASTING: Final = ("Silence",)
 VIEWS: Final = "views-4"
 """Stands for how a photo is looked at: its centre, its ends, the whole of it."""
 
@@ -200,6 +198,7 @@ def objects(*, whole: bool = False) -> Space:
         vocabulary=load_vocabulary("imagenet"),
         image_model=f"{MOBILENET_V2.model_version}{'+' + VIEWS if whole else ''}",
         audio_model=SOUNDNET_8.model_version,
+        audio_classifier=SOUNDNET_8.model_version,
         floor=1e-9,
         whole=whole,
     )
@@ -218,11 +217,19 @@ def heard(table: HeardThere | None = None) -> HeardSpace:
         name=HEARD,
         vocabulary=load_vocabulary("audioset"),
         image_model=f"{MOBILENET_V2.model_version}+{VIEWS}+{table.version}",
-        audio_model=f"{YAMNET.model_version}+moments-{MOMENT_S:g}s",
+        audio_model=f"{YAMNET.model_version}+{_made_of_scores()}",
+        audio_classifier=YAMNET.model_version,
         floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),
         whole=True,
         table=table,
+        lasting=LASTING,
     )
+
+
+def _made_of_scores() -> str:
+    """Name all that makes a profile of YAMNet's scores: a profile made otherwise is another."""
+    lasting = "-".join(LASTING).lower()
+    return f"moments-{MOMENT_S:g}s-lasting-{lasting}-even-{EVEN_EVIDENCE:g}"
 
 
 def all_spaces() -> tuple[Space, ...]:

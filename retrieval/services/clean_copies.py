@@ -13,6 +13,7 @@ from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_served_as_they_came
+from retrieval.services.decoded import decoded_recording
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,15 @@ def make_clean_copies(
     Raises
     ------
     StorageError
-        If a copy cannot be kept: then no other could.
+        If a copy cannot be made or kept for the disk's sake: then no other could.
+    DecoderAwayError
+        If nothing can be decoded for the moment.
     """
     failed = []
     for done, clip in enumerate(clips_served_as_they_came(), 1):
         try:
             _make_clean_copy(clip, pool=pool, scratch=scratch)
-        except (DecodeError, OSError, RuntimeError) as error:
+        except DecodeError as error:
             logger.error("clip %s keeps being served as it came: %s", clip.pk, error)
             failed.append(clip.pk)
         on_progress(done)
@@ -42,12 +45,13 @@ def make_clean_copies(
 
 def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
     original = Path(default_storage.path(str(clip.original.name)))
-    facts = pool.submit_recording(
+    decoding = pool.submit_recording(
         original, waveform_paths={}, preview_path=scratch / clip.sha256
-    ).result()
+    )
+    facts = decoded_recording(decoding, name=f"clip {clip.pk}")
     made = facts.preview_path
     if made is None:  # never: one was asked for
-        raise FileNotFoundError(f"no copy of {original} was made")
+        raise DecodeError(f"no copy of {original} was made", code="decoder_fault")
     kept = media.keep(made, folder="previews", sha256=media.sha256_of(made), suffix=made.suffix)
     made.unlink()
     Clip.objects.filter(pk=clip.pk).update(

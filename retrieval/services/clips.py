@@ -108,14 +108,13 @@ def store_clips(news: Sequence[NewClip], *, source: str, spaces: Sequence[Space]
         snapshot = advance_snapshot()
         known = existing_sha256([new.sha256 for new in news])
         fresh = [new for new in news if new.sha256 not in known]
-        clips = [_clip(new, snapshot) for new in fresh]
+        clips = [_clip(new, snapshot, spaces) for new in fresh]
         Clip.objects.bulk_create(clips)
         for space in spaces:
             heard = [
                 (clip, new.hearings[space.name]) for new, clip in zip(fresh, clips, strict=True)
             ]
             store_profiles(heard, space=space, snapshot=snapshot)
-            describe_clips(heard, space=space)
         ids = known | {clip.sha256: clip.pk for clip in clips}
         for new in news:
             new.item.clip_id = ids[new.sha256]
@@ -145,10 +144,10 @@ def record_items(items: Sequence[ImportItem], *, source: str) -> None:
     )
 
 
-def _clip(new: NewClip, snapshot: int) -> Clip:
+def _clip(new: NewClip, snapshot: int, spaces: Sequence[Space]) -> Clip:
     facts = new.facts
     now = timezone.now()
-    return Clip(
+    clip = Clip(
         sha256=new.sha256,
         **_metadata(new.entry),
         original=new.files.original,
@@ -167,6 +166,10 @@ def _clip(new: NewClip, snapshot: int) -> Clip:
         finished_at=now,
         added_in=snapshot,
     )
+    for space in spaces:
+        if isinstance(space, HeardSpace):
+            _describe(clip, new.hearings[space.name], space)
+    return clip
 
 
 def _metadata(entry: ManifestEntry) -> dict[str, Any]:
@@ -214,15 +217,19 @@ def store_profiles(heard: Sequence[tuple[Clip, Hearing]], *, space: Space, snaps
 
 
 def describe_clips(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> None:
-    """Say in words what was heard, if the space's classes are sounds."""
+    """Say in words what was heard in stored recordings, if the space's classes are sounds."""
     if not isinstance(space, HeardSpace):
         return
     for clip, hearing in heard:
-        description = describe(hearing.windows, space.vocabulary)
-        clip.sounds = [
-            {"key": sound.label.key, "name": sound.name, "score": round(sound.score, 3)}
-            for sound in description.sounds
-        ]
-        clip.sound_tags = [sound.name for sound in description.sounds]
-        clip.flags = [flag.value for flag in description.flags]
+        _describe(clip, hearing, space)
     Clip.objects.bulk_update([clip for clip, _ in heard], ["sounds", "sound_tags", "flags"])
+
+
+def _describe(clip: Clip, hearing: Hearing, space: HeardSpace) -> None:
+    description = describe(hearing.windows, space.vocabulary)
+    clip.sounds = [
+        {"key": sound.label.key, "name": sound.name, "score": round(sound.score, 3)}
+        for sound in description.sounds
+    ]
+    clip.sound_tags = [sound.name for sound in description.sounds]
+    clip.flags = [flag.value for flag in description.flags]

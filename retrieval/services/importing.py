@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import stat
 from collections import deque
@@ -29,9 +28,8 @@ from retrieval.services.clips import (
     store_clips,
     update_metadata,
 )
+from retrieval.services.decoded import decoded_recording
 from retrieval.services.listening import Listener
-
-logger = logging.getLogger(__name__)
 
 _BIGINT_MASK = (1 << 63) - 1  # a clock gone wild must not stop an import
 _SIFT_ENTRIES = 100
@@ -136,7 +134,17 @@ class ClipImporter:
         self._under_way: set[str] = set()
 
     def run(self, entries: Iterable[ManifestEntry]) -> ImportReport:
-        """Import every entry; one bad file costs only itself."""
+        """Import every entry; one bad file costs only itself.
+
+        Raises
+        ------
+        ManifestError
+            If the source cannot be read.
+        StorageError
+            If a file cannot be kept, or the scratch disk fails.
+        DecoderAwayError
+            If nothing can be decoded for the moment. No file is blamed for either.
+        """
         for group in self._groups(self._decoded(self._candidates(entries))):
             self._store(group, self._heard(group))
             for decoded in group:
@@ -240,18 +248,12 @@ class ClipImporter:
         self, candidate: _Candidate, folder: Path, future: Future[RecordingFacts]
     ) -> Iterator[_Decoded]:
         try:
-            facts = future.result()
+            facts = decoded_recording(future, name=candidate.entry.path)
         except DecodeError as error:
             self._fail(candidate, RowProblem(error.code, error.detail))
-        except OSError as error:  # of our disk: the file can be read, or it would have a code
-            raise media.storage_error(error) from error
-        except RuntimeError as error:  # a fault of the decoder's code: no other file is to suffer
-            logger.exception("decoding %s", candidate.entry.path)
-            self._fail(candidate, RowProblem("decoder_fault", str(error).splitlines()[0]))
+            self._clear(candidate, folder)
         else:
             yield _Decoded(candidate, facts, folder)
-            return
-        self._clear(candidate, folder)
 
     def _clear(self, candidate: _Candidate, folder: Path) -> None:
         shutil.rmtree(folder)

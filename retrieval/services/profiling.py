@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -13,26 +12,28 @@ from typing import Final
 
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from retrieval import media
 from retrieval.decoding import DecodingPool
 from retrieval.engine.audio import RecordingFacts
-from retrieval.engine.errors import DecodeError, EngineError
+from retrieval.engine.errors import DecodeError
 from retrieval.engine.hearing import Hearing
 from retrieval.engine.registry import ModelRegistry
 from retrieval.engine.spaces import Space
-from retrieval.models import Clip, LibraryProfiling, ProfileFailure
-from retrieval.scratch import scratch_folder
+from retrieval.models import Clip, JobState, LibraryProfiling, ProfileFailure
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services import jobs, leases
 from retrieval.services.clips import RECORDINGS_FOLDER, describe_clips, store_profiles
+from retrieval.services.decoded import decoded_recording
 from retrieval.services.library import advance_snapshot
 from retrieval.services.listening import Listener, listeners_for
+from retrieval.services.slices import Slice, Slicing
 
 logger = logging.getLogger(__name__)
 
-_OUR_FAULTS: Final = frozenset({"decoder_unavailable", "decoding_stopped"})
-"""Codes that say nothing about a recording."""
+_SUPERSEDED: Final = "model_superseded"
+_KEY: Final = ("space_id", "model_version")
 
 _GROUP_CLIPS: Final = 24
 _GROUP_S: Final = 1800.0  # half a minute of listening: no slice overruns its limit by much
@@ -48,9 +49,55 @@ class ProfilingReport:
 
 
 def owe_profiles(spaces: Sequence[Space]) -> list[LibraryProfiling]:
-    """Record that profiles are missing, where they are and nobody knows yet; return what is new."""
+    """Record that profiles are missing, where they are and nobody knows yet; return what is new.
+
+    What failed is not owed again before `forget_failures`: most likely it would fail again, and one
+    that ends its worker would end it for ever.
+    """
+    _end_superseded(spaces)
     lacking = [space for space in spaces if unprofiled_clips(space).exists()]
-    return [owed for space in lacking if (owed := _owe(space)) is not None]
+    return [
+        owed for space in lacking if not _is_given_up(space) and (owed := _owe(space)) is not None
+    ]
+
+
+@transaction.atomic
+def _end_superseded(spaces: Sequence[Space]) -> None:
+    """End what waits for a model that none of the spaces has: nobody will come for it.
+
+    The one sweeper decides that, not a worker: while releases change, a worker may be the older
+    one. It bars nothing: after a step back to the older release its profiles are owed anew.
+    """
+    known = {_key(space) for space in spaces}
+    for wanted in LibraryProfiling.objects.filter(state=JobState.QUEUED):
+        if (wanted.space_id, wanted.model_version) in known:
+            continue
+        held = jobs.claim(LibraryProfiling, wanted.pk, owner="sweeper", lease=leases.LEASE)
+        if held is not None:
+            detail = f"This program has no {wanted.model_version} for {wanted.space_id}."
+            jobs.fail(held, code=_SUPERSEDED, detail=detail)
+
+
+def _is_given_up(space: Space) -> bool:
+    """Say whether the last job for a space and its model failed, and tell the operators."""
+    last = _jobs_of(space).order_by("-pk").first()
+    if last is None or last.state != JobState.FAILED or last.failure_code == _SUPERSEDED:
+        return False
+    logger.warning(
+        "%s are given up: %s [%s]; `manage.py profile_clips --retry-failed` tries again",
+        last,
+        last.failure_detail,
+        last.failure_code,
+    )
+    return True
+
+
+def _jobs_of(space: Space) -> QuerySet[LibraryProfiling]:
+    return LibraryProfiling.objects.filter(space_id=space.name, model_version=space.audio_model)
+
+
+def _key(space: Space) -> tuple[str, str]:
+    return space.name, space.audio_model
 
 
 def _owe(space: Space) -> LibraryProfiling | None:
@@ -65,8 +112,9 @@ def _owe(space: Space) -> LibraryProfiling | None:
 
 
 def forget_failures(spaces: Sequence[Space]) -> None:
-    """Let recordings be tried again that could not be described by the models of now."""
+    """Let recordings and jobs be tried again that failed with the models of now."""
     for space in spaces:
+        _jobs_of(space).filter(state=JobState.FAILED).delete()
         ProfileFailure.objects.filter(space_id=space.name, model_version=space.audio_model).delete()
 
 
@@ -87,7 +135,7 @@ def profile_clips(
     ------
     StorageError
         If the recordings are away altogether, or the scratch disk is full; none is noted.
-    DecodeError
+    DecoderAwayError
         If nothing can be decoded for the moment; nor then.
     """
     report = ProfilingReport()
@@ -122,63 +170,30 @@ def run_profiling_slice(
     *,
     registry: ModelRegistry,
     spaces: Sequence[Space],
-    scratch_directory: Path,
-    decoding_processes: int,
-    slice_s: float,
-    worker: str,
+    slicing: Slicing,
 ) -> None:
-    """Work on missing profiles for a while; what is left is queued again."""
-    held = jobs.claim(LibraryProfiling, profiling_id, owner=worker, lease=leases.LEASE)
-    if held is None:
-        logger.info("profiling %s is not queued: nothing to do", profiling_id)
-        return
-    wanted = LibraryProfiling.objects.get(pk=profiling_id)
-    listener = next(
-        (
-            listener
-            for listener in listeners_for(spaces, registry)
-            if (listener.space.name, listener.space.audio_model)
-            == (wanted.space_id, wanted.model_version)
-        ),
-        None,
-    )
+    """Work on missing profiles for a while; what is left is queued again.
+
+    A job of a model that this program does not know stays as it is: it is of another release, whose
+    worker the sweeper wakes in its time; `owe_profiles` ends one whose release is gone.
+    """
+    listener = _listener_for(profiling_id, listeners_for(spaces, registry))
     if listener is None:
-        jobs.fail(
-            held,
-            code="model_superseded",
-            detail=f"This program has no {wanted.model_version} for {wanted.space_id}.",
+        logger.info("profiling %s is none of this program's: left to others", profiling_id)
+        return
+
+    def work(part: Slice) -> bool:
+        report = profile_clips(
+            listener, pool=part.pool, scratch=part.scratch, should_stop=part.is_over
         )
-        return
-    deadline = time.monotonic() + slice_s
-    try:
-        with (
-            leases.kept(held) as lease,
-            scratch_folder(scratch_directory) as scratch,
-            DecodingPool(processes=decoding_processes) as pool,
-        ):
-            report = profile_clips(
-                listener,
-                pool=pool,
-                scratch=scratch,
-                should_stop=lambda: lease.is_lost or time.monotonic() > deadline,
-            )
-    except (media.StorageError, OSError) as error:
-        if isinstance(error, OSError) and not media.is_full(error):
-            raise
-        logger.error("profiling %s waits for the disk: %s", profiling_id, error)
-        jobs.pause(held)
-        return
-    except EngineError as error:
-        if error.code in _OUR_FAULTS:
-            logger.error("profiling %s waits: %s [%s]", profiling_id, error.detail, error.code)
-            jobs.pause(held)
-        else:
-            jobs.fail(held, code=error.code, detail=error.detail)
-        return
-    if report.stopped_early:
-        jobs.pause(held)
-    else:
-        jobs.finish(held)
+        return not report.stopped_early
+
+    slicing.run(LibraryProfiling, profiling_id, work)
+
+
+def _listener_for(profiling_id: int, listeners: Sequence[Listener]) -> Listener | None:
+    wanted = LibraryProfiling.objects.filter(pk=profiling_id).values_list(*_KEY).first()
+    return next((listener for listener in listeners if _key(listener.space) == wanted), None)
 
 
 def _heard(
@@ -200,18 +215,10 @@ def _heard(
     decoded, failed = [], []
     for clip, future in futures:
         try:
-            future.result()
+            decoded_recording(future, name=f"clip {clip.pk}")
         except DecodeError as error:
-            if error.code in _OUR_FAULTS:
-                raise
             logger.warning("clip %s: %s [%s]", clip.pk, error.detail, error.code)
             failed.append((clip, error))
-        except OSError as error:  # of our disk: the recording can be read, or it had a code
-            raise media.storage_error(error) from error
-        except RuntimeError as error:  # a fault of the decoder's code: no other is to suffer
-            logger.exception("decoding clip %s", clip.pk)
-            detail = str(error).splitlines()[0]
-            failed.append((clip, DecodeError(detail, code="decoder_fault")))
         else:
             decoded.append(clip)
     if failed and not default_storage.exists(RECORDINGS_FOLDER):

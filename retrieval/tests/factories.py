@@ -12,7 +12,7 @@ from django.utils import timezone
 from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.bank import Bank, classes_bank
-from retrieval.engine.ear_matcher import EarMatcher
+from retrieval.engine.ear_matcher import AUDIOSET_KINDS, EarMatcher, KindsOfSound
 from retrieval.engine.heard_there import HeardEntry, HeardThere, Origin, Scenery, Sound
 from retrieval.engine.labels import ClassLabel, Vocabulary
 from retrieval.engine.matcher import Matcher, PaperMatcher
@@ -29,6 +29,7 @@ DUMMY = Space(
     ),
     image_model="dummy-eye@1",
     audio_model="dummy-ear@1",
+    audio_classifier="dummy-ear@1",
     floor=1e-6,
 )
 DUMMY_WHOLE = replace(DUMMY, image_model="dummy-eye@1+views-4", whole=True)
@@ -71,9 +72,17 @@ DUMMY_HEARD = HeardSpace(
     vocabulary=SOUNDS,
     image_model=f"dummy-eye@1+{DUMMY_TABLE.version}",
     audio_model="dummy-sounds@1+moments",
+    audio_classifier="dummy-sounds@1",
     floor=1e-6,
     whole=True,
     table=DUMMY_TABLE,
+)
+
+_NAMES = frozenset(label.name for label in SOUNDS)
+DUMMY_KINDS = KindsOfSound(
+    speech=AUDIOSET_KINDS.speech & _NAMES,
+    people=AUDIOSET_KINDS.people & _NAMES,
+    too_general=AUDIOSET_KINDS.too_general & _NAMES,
 )
 
 
@@ -82,7 +91,7 @@ def dummy_ear_matcher(
     name: str = "dummy-ear",
     things: Space = DUMMY,
     bank: Bank | None = None,
-    anywhere: NDArray[np.float64] | None = None,
+    anywhere: NDArray[np.float64] = DUMMY_TABLE.anywhere,
     **changed: float,
 ) -> EarMatcher:
     """Return a matcher by five sounds beside seven things."""
@@ -94,8 +103,9 @@ def dummy_ear_matcher(
     } | changed
     bank = bank or classes_bank((things, DUMMY_HEARD))
     return EarMatcher(
-        name, things=things, sounds=DUMMY_HEARD, bank=bank, anywhere=anywhere, **weights
-    )
+        name, things=things, sounds=DUMMY_HEARD, bank=bank, anywhere=anywhere,
+        kinds=DUMMY_KINDS, **weights,
+    )  # fmt: skip
 
 
 def small_matchers() -> dict[str, Matcher]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from retrieval.engine.spaces import heard
-from retrieval.models import BankMoments, Clip, HeardOverride, PhotoBank
+from retrieval.models import BankMoments, Clip, HeardOverride, JobState, LibraryProfiling, PhotoBank
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
+from retrieval.tests.factories import DUMMY
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +104,19 @@ def test_every_list_opens_and_reads_only(admin_client, page):
     assert admin_client.get(f"/admin/retrieval/{page}/").status_code == 200
     if page in {"libraryprofiling", "profilefailure", "photobank"}:
         assert admin_client.get(f"/admin/retrieval/{page}/add/").status_code == 403
+
+
+def test_only_for_an_open_job_is_counted_what_is_left(admin_client, make_clip):
+    make_clip(np.full(7, 1 / 7))
+    page = "/admin/retrieval/libraryprofiling/"
+    jobs = [LibraryProfiling(space_id=DUMMY.name, model_version=f"m@{i}") for i in range(3)]
+    for one in jobs[:2]:
+        one.state, one.finished_at = JobState.DONE, timezone.now()
+    LibraryProfiling.objects.bulk_create(jobs)
+    with CaptureQueriesContext(connection) as asked:
+        listed = admin_client.get(page).content.decode()
+    assert sum("NOT EXISTS" in query["sql"] for query in asked) == 1
+    assert re.findall(r'class="field-left">(.*?)</td>', listed) == ["1", "-", "-"]
 
 
 def test_sounds_are_kept_as_they_were_written(admin_client):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -10,6 +12,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import DecodeError
+from retrieval.management.commands import clean_recordings
 from retrieval.media import sha256_of_bytes
 from retrieval.models import Clip
 from retrieval.selectors.results import playable
@@ -60,6 +65,66 @@ def test_one_that_cannot_be_read_does_not_hold_up_the_others(old_clip, client, c
         call_command("clean_recordings")
     assert Clip.objects.exclude(preview="").get() == good
     assert f"clip {broken.pk} keeps being served as it came" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), r"No space .*\[storage_full\]"),
+        (
+            DecodeError("no decoder could be started", code="decoder_unavailable"),
+            r"no decoder could be started \[decoder_unavailable\]",
+        ),
+    ],
+    ids=["disk", "decoder"],
+)
+def test_faults_of_ours_end_it_and_are_told_once(old_clip, monkeypatch, caplog, fault, said):
+    caplog.set_level(logging.ERROR)
+    clips = [old_clip(), old_clip()]
+    tried = []
+
+    def faulty(self, path, **options):
+        tried.append(path)
+        future: Future[None] = Future()
+        future.set_exception(fault)
+        return future
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DecodingPool, "submit_recording", faulty)
+        with pytest.raises(CommandError, match=said + "; call it again to go on"):
+            call_command("clean_recordings")
+    assert len(tried) == 1
+    assert caplog.text == ""
+    call_command("clean_recordings")
+    assert Clip.objects.exclude(preview="").count() == len(clips)
+
+
+def test_a_fault_of_the_decoder_costs_only_its_recording(old_clip, monkeypatch, caplog):
+    bad, good = old_clip(), old_clip()
+    submit = DecodingPool.submit_recording
+
+    def faulty(self, path, **options):
+        if path.name != bad.original.path.rpartition("/")[2]:
+            return submit(self, path, **options)
+        future: Future[None] = Future()
+        future.set_exception(RuntimeError("a fault\nwith a traceback"))
+        return future
+
+    monkeypatch.setattr(DecodingPool, "submit_recording", faulty)
+    with pytest.raises(CommandError, match=rf"\[{bad.pk}\]"):
+        call_command("clean_recordings")
+    assert Clip.objects.exclude(preview="").get() == good
+    assert f"clip {bad.pk} keeps being served as it came: a fault" in caplog.text
+
+
+def test_no_room_for_a_folder_is_told(old_clip, monkeypatch):
+    def no_folder(_):
+        raise OSError(errno.ENOSPC, "mkdir")
+
+    old_clip()
+    monkeypatch.setattr(clean_recordings, "scratch_folder", no_folder)
+    with pytest.raises(CommandError, match="mkdir; call it again to go on"):
+        call_command("clean_recordings")
 
 
 def test_withdrawn_recordings_are_left_alone(old_clip):

@@ -19,7 +19,7 @@ SOURCE = "/sounds/library.csv"
 FACTS = RecordingFacts(
     duration_s=2.5, sample_rate_hz=8000, channels=1, container="wav", codec="pcm_s16le",
     media_type="audio/wav", loudness_lufs=-20.0, true_peak_dbtp=-3.0, peaks=bytes(800),
-    sample_peak=0.7, browser_playable=True, preview_path=None,
+    sample_peak=0.7, samples_sha256="5" * 64, browser_playable=True, preview_path=None,
 )  # fmt: skip
 
 

@@ -6,14 +6,17 @@ import csv
 import io
 import json
 import shutil
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import DecodeError
 from retrieval.engine.spaces import all_spaces, heard
-from retrieval.models import Clip, ClipProfile
+from retrieval.models import Clip, ClipProfile, ImportItem, ProfileFailure
 from retrieval.tests.factories import unsaved_clip
 
 pytestmark = [pytest.mark.django_db, pytest.mark.weights]
@@ -225,6 +228,27 @@ def test_without_weights_describing_ends_with_a_message(settings, tmp_path, scra
     unsaved_clip(1).save()
     with pytest.raises(CommandError, match=r"\[weights_missing\]"):
         profile_clips()
+
+
+def test_commands_without_a_decoder_blame_no_recording(small_library, tmp_path, monkeypatch):
+    ClipProfile.objects.filter(space_id="heard").delete()
+    ImportItem.objects.all().delete()
+    Clip.objects.filter(path=CLIPS[0]).update(sha256="ab" * 32)  # so that its file is a new one
+
+    def away(self, path, **options):
+        future: Future[None] = Future()
+        future.set_exception(DecodeError("no decoder", code="decoder_unavailable"))
+        return future
+
+    monkeypatch.setattr(DecodingPool, "submit_recording", away)
+    with pytest.raises(
+        CommandError, match=r"no decoder \[decoder_unavailable\]; call it again to go on"
+    ):
+        profile_clips()
+    with pytest.raises(CommandError, match=r"stopped: no decoder\..*the same command goes on"):
+        call_command("import_clips", str(tmp_path / "library.csv"))
+    assert not ProfileFailure.objects.exists()
+    assert not ImportItem.objects.filter(path=CLIPS[0]).exists()
 
 
 @pytest.mark.parametrize("top", [0, -3])

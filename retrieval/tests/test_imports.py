@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import errno
+from concurrent.futures import Future
+
 import numpy as np
 import pytest
 import soundfile
 from django.core.exceptions import ValidationError
 
 from retrieval import submission, tasks
-from retrieval.models import Clip, JobState, LibraryImport
+from retrieval.decoding import DecodingPool
+from retrieval.engine.errors import DecodeError
+from retrieval.models import Clip, ImportItem, JobState, LibraryImport
 from retrieval.services.imports import request_import, run_slice
+from retrieval.services.slices import Slicing
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 from retrieval.tests.fakes import dummy_registry
 
@@ -30,44 +36,68 @@ def work(tmp_path, media_root):
         dummy_space_row(space)
 
     def work(wanted, *, slice_s=60.0):
-        return run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD], worker="w",
-            scratch_directory=tmp_path / "scratch", decoding_processes=1, batch_windows=2,
-            slice_s=slice_s,
+        run_slice(
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD],
+            batch_windows=2, slicing=Slicing(
+                scratch_directory=tmp_path / "scratch", decoding_processes=1, slice_s=slice_s,
+                worker="w",
+            ),
         )  # fmt: skip
+        wanted.refresh_from_db()
+        return wanted.state
 
     return work
 
 
 def test_an_import_in_the_background(folder, work):
     wanted = request_import(str(folder))
-    assert work(wanted) is False
-    wanted.refresh_from_db()
-    assert (wanted.state, Clip.objects.count()) == (JobState.DONE, 6)
+    assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
     for clip in Clip.objects.all():
         assert {profile.space_id for profile in clip.profiles.all()} == {"dummy", "dummy-heard"}
-    assert work(wanted) is False  # a second wake-up finds nothing to do
-    assert Clip.objects.count() == 6
+    work(wanted)  # a second wake-up finds nothing to do
+    assert (wanted.attempts, Clip.objects.count()) == (1, 6)
 
 
 def test_a_long_one_is_worked_off_in_slices(folder, work):
     wanted = request_import(str(folder))
     slices = 1
-    while work(wanted, slice_s=0.0):
-        wanted.refresh_from_db()
+    while work(wanted, slice_s=0.0) != JobState.DONE:
         assert (wanted.state, wanted.attempts) == (JobState.QUEUED, 0)
         slices += 1
-    wanted.refresh_from_db()
-    assert (wanted.state, Clip.objects.count()) == (JobState.DONE, 6)
+    assert Clip.objects.count() == 6
     assert slices > 3  # more than an ordinary job's attempts
 
 
 def test_a_source_that_is_none_fails_with_its_reason(tmp_path, work):
     wanted = request_import(str(tmp_path / "gone.csv"))
     work(wanted)
-    wanted.refresh_from_db()
     assert (wanted.state, wanted.failure_code) == (JobState.FAILED, "manifest_invalid")
     assert "does not exist" in wanted.failure_detail
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EIO, "Input/output error"),
+        DecodeError("no decoder could be started", code="decoder_unavailable"),
+        DecodeError("decoding was stopped", code="decoding_stopped"),
+    ],
+    ids=["full disk", "disk", "decoder", "decoder's end"],
+)
+def test_faults_of_ours_are_no_files_and_the_import_waits(folder, work, monkeypatch, fault):
+    def faulty(self, path, **options):
+        future: Future[None] = Future()
+        future.set_exception(fault)
+        return future
+
+    wanted = request_import(str(folder))
+    with monkeypatch.context() as broken:
+        broken.setattr(DecodingPool, "submit_recording", faulty)
+        for _ in range(4):  # more often than a job may be tried
+            assert work(wanted) == JobState.QUEUED
+    assert not ImportItem.objects.exists()
+    assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
 
 
 def test_a_path_is_absolute():

@@ -22,6 +22,7 @@ from retrieval.engine.spaces import all_spaces
 from retrieval.manifest import read_entries
 from retrieval.media import StorageError
 from retrieval.models import (
+    MAX_ATTEMPTS,
     Clip,
     ClipProfile,
     ImportItem,
@@ -34,6 +35,8 @@ from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services import profiling
 from retrieval.services.importing import ClipImporter
 from retrieval.services.indexing import open_library
+from retrieval.services.jobs import claim, fail, release_owned
+from retrieval.services.leases import LEASE
 from retrieval.services.library import advance_snapshot
 from retrieval.services.listening import Listener
 from retrieval.services.profiling import (
@@ -42,6 +45,7 @@ from retrieval.services.profiling import (
     profile_clips,
     run_profiling_slice,
 )
+from retrieval.services.slices import Slicing
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher, dummy_space_row
 from retrieval.tests.fakes import DummyEar, DummySounds, dummy_registry
 
@@ -521,8 +525,11 @@ def test_missing_profiles_wake_the_ingest_worker_after_the_commit(
 def work(tmp_path):
     def work(owed, *, slice_s=60.0, registry=None, spaces=(DUMMY, DUMMY_HEARD)):
         run_profiling_slice(
-            owed.pk, registry=registry or dummy_registry(tmp_path), spaces=spaces, worker="w",
-            scratch_directory=tmp_path / "slices", decoding_processes=1, slice_s=slice_s,
+            owed.pk, registry=registry or dummy_registry(tmp_path), spaces=spaces,
+            slicing=Slicing(
+                scratch_directory=tmp_path / "slices", decoding_processes=1, slice_s=slice_s,
+                worker="w",
+            ),
         )  # fmt: skip
         owed.refresh_from_db()
         return owed
@@ -563,13 +570,70 @@ def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkey
     assert sent == [owed.pk]
 
 
-def test_what_a_newer_program_superseded_fails_with_its_code(import_tones, work):
+def test_a_job_of_another_release_is_left_to_its_worker(import_tones, work):
+    """Neither failed nor taken: the sweeper wakes a worker in its time, maybe the right one."""
     import_tones(200)
     (owed,) = owe_profiles([NEWER])
-    assert work(owed).state == JobState.FAILED
-    assert owed.failure_code == "model_superseded"
-    assert owed.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
-    assert not ClipProfile.objects.filter(space_id=NEWER.name).exists()
+    LibraryProfiling.objects.update(woken_at="2026-01-01T00:00Z")
+    before = LibraryProfiling.objects.values().get()
+    work(owed)
+    assert LibraryProfiling.objects.values().get() == before
+    assert work(owed, spaces=[DUMMY, NEWER]).state == JobState.DONE
+
+
+def test_a_job_of_a_release_that_is_gone_ends_and_bars_nothing(import_tones, work):
+    import_tones(200)
+    (newer,) = owe_profiles([DUMMY, NEWER])
+    (owed,) = owe_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
+    newer.refresh_from_db()
+    assert (newer.state, newer.failure_code) == (JobState.FAILED, "model_superseded")
+    assert newer.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
+    assert work(owed).state == JobState.DONE
+    (again,) = owe_profiles([DUMMY, NEWER])
+    assert work(again, spaces=[DUMMY, NEWER]).state == JobState.DONE
+
+
+def test_a_job_at_work_is_not_ended_by_a_newer_release(import_tones):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
+    owe_profiles([NEWER])
+    owed.refresh_from_db()
+    assert (owed.state, owed.lease_owner) == (JobState.PROCESSING, "w")
+
+
+def test_a_job_that_ends_its_worker_is_not_owed_for_ever(import_tones, caplog):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    for _ in range(MAX_ATTEMPTS):
+        assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
+        assert release_owned(LibraryProfiling, owner="w") == 1
+    for _ in range(3):
+        assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+    assert LibraryProfiling.objects.get().failure_code == "poison"
+    assert "[poison]; `manage.py profile_clips --retry-failed` tries again" in caplog.text
+    (newer,) = owe_profiles([DUMMY, NEWER])  # another model has its own try
+    assert newer.model_version == NEWER.audio_model
+
+
+def test_failed_jobs_are_forgotten_of_the_models_of_now_alone(import_tones):
+    import_tones(200)
+    for space in (DUMMY_HEARD, NEWER):
+        (owed,) = owe_profiles([space])
+        held = claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
+        assert held is not None
+        fail(held, code="model_error", detail="no numbers")
+    forget_failures([DUMMY, NEWER])
+    assert LibraryProfiling.objects.get().model_version == DUMMY_HEARD.audio_model
+    assert owe_profiles([DUMMY_HEARD]) == []
+    assert len(owe_profiles([NEWER])) == 1
+
+
+def test_jobs_that_did_not_fail_are_not_forgotten(import_tones):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    forget_failures([DUMMY_HEARD])
+    assert LibraryProfiling.objects.get() == owed
 
 
 def test_weights_that_are_not_there_fail_with_their_code(import_tones, work, tmp_path):
@@ -584,6 +648,8 @@ def test_weights_that_are_not_there_fail_with_their_code(import_tones, work, tmp
     assert work(owed, registry=registry).state == JobState.FAILED
     assert (owed.failure_code, owed.failure_detail) == ("weights_unavailable", "no weights")
     assert not ProfileFailure.objects.exists()  # it is not the recordings' fault
+    assert owe_profiles([DUMMY_HEARD]) == []
+    forget_failures([DUMMY_HEARD])
     (again,) = owe_profiles([DUMMY_HEARD])
     assert work(again).state == JobState.DONE
 

@@ -16,8 +16,9 @@ from PIL import Image
 
 from retrieval import photo_pool, submission
 from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
-from retrieval.services import imports
+from retrieval.services import slices
 from retrieval.services.imports import request_import, run_slice
+from retrieval.services.slices import Slicing
 from retrieval.tests.factories import DUMMY, dummy_space_row, small_matchers
 from retrieval.tests.fakes import dummy_registry
 from retrieval.tests.small_disk import small_disk
@@ -150,6 +151,10 @@ def recordings(folder: Path) -> Path:
     return folder
 
 
+def slicing(scratch: Path) -> Slicing:
+    return Slicing(scratch_directory=scratch, decoding_processes=1, slice_s=60, worker="w")
+
+
 @pytest.mark.parametrize("full", ["media", "scratch"])
 def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
     dummy_space_row()
@@ -161,8 +166,8 @@ def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
 
     def work():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], worker="w",
-            scratch_directory=scratch, decoding_processes=1, batch_windows=2, slice_s=60,
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            slicing=slicing(scratch),
         )  # fmt: skip
         wanted.refresh_from_db()
         return wanted.state
@@ -188,11 +193,11 @@ def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, nu
     def no_folder(_):
         raise OSError(number, "mkdir")
 
-    monkeypatch.setattr(imports, "scratch_folder", no_folder)
+    monkeypatch.setattr(slices, "scratch_folder", no_folder)
     with pytest.raises(OSError, match="mkdir") if number == errno.EIO else nullcontext():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], worker="w",
-            scratch_directory=tmp_path, decoding_processes=1, batch_windows=2, slice_s=60,
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            slicing=slicing(tmp_path),
         )  # fmt: skip
     wanted.refresh_from_db()
     assert wanted.state == state

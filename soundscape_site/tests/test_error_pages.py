@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.test import Client
@@ -73,6 +74,17 @@ def test_503_while_the_database_is_away(visitor, front_raises, error):
     assert_page(answer, 503, "We cannot take this on just now")
     assert answer["Retry-After"] == "10"
     assert "<code>db_unavailable</code>" in answer.content.decode()
+
+
+@pytest.mark.parametrize("error", [OperationalError("x"), InterfaceError("x")])
+def test_503_if_the_database_goes_away_before_the_session_is_saved(visitor, monkeypatch, error):
+    def go_away(*_, **__):
+        raise error
+
+    monkeypatch.setattr(SessionMiddleware, "process_response", go_away)
+    answer = visitor.get("/nothing-here/")
+    assert_page(answer, 503, "We cannot take this on just now")
+    assert answer["Retry-After"] == "10"
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from retrieval.management.guards import require_migrated_database
 from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
 from retrieval.services.clean_copies import make_clean_copies
+from retrieval.services.decoded import DecoderAwayError
 
 
 class Command(BaseCommand):
@@ -28,14 +29,16 @@ class Command(BaseCommand):
             nonlocal done
             done = so_far
 
-        with (
-            scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
-            DecodingPool(processes=1) as pool,
-        ):
-            try:
+        try:
+            with (
+                scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
+                DecodingPool(processes=1) as pool,
+            ):
                 failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=count)
-            except StorageError as error:
-                raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
+        except (StorageError, DecoderAwayError) as error:
+            raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
+        except OSError as error:
+            raise CommandError(f"{error}; call it again to go on") from error
         if done:
             self.stdout.write(f"{done - len(failed)} recordings are served without their tags now.")
         if failed:

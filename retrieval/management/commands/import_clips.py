@@ -22,6 +22,7 @@ from retrieval.management.guards import require_migrated_database
 from retrieval.manifest import ManifestError, count_entries, read_entries, storable
 from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
+from retrieval.services.decoded import DecoderAwayError
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.services.listening import listeners_for
 
@@ -50,7 +51,7 @@ class Command(BaseCommand):
             report = self._import(source.resolve(), quiet=json)
         except (ManifestError, EngineError) as error:
             raise CommandError(str(error)) from error
-        except (OSError, StorageError) as error:
+        except (OSError, StorageError, DecoderAwayError) as error:
             raise CommandError(
                 f"The import stopped: {error}. What was imported stays; the same command goes on."
             ) from error

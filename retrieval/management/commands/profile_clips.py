@@ -18,6 +18,7 @@ from retrieval.management.guards import require_migrated_database
 from retrieval.media import StorageError
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
+from retrieval.services.decoded import DecoderAwayError
 from retrieval.services.listening import Listener, listeners_for
 from retrieval.services.profiling import forget_failures, profile_clips
 
@@ -52,8 +53,10 @@ class Command(BaseCommand):
                 self._profile(listener)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
-        except StorageError as error:
+        except (StorageError, DecoderAwayError) as error:
             raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
+        except OSError as error:
+            raise CommandError(f"{error}; call it again to go on") from error
 
     def _profile(self, listener: Listener) -> None:
         lacking = unprofiled_clips(listener.space).count()

@@ -357,6 +357,14 @@ def test_another_origin_is_another_version(position):
     assert parsed(scenery=scenery).version != parsed().version
 
 
+@pytest.mark.parametrize("position", [0, 1])
+def test_another_scenery_is_another_version(position):
+    """What one hears anywhere, and so what is heard in a mute photo, depends on it."""
+    key, label, _, origin = SCENERY[position].split(",")
+    scenery = changed(SCENERY, position, f"{key},{label},forest,{origin}")
+    assert parsed(scenery=scenery).version != parsed().version
+
+
 def test_the_same_sounds_at_another_class_are_another_version():
     """Two tables in which each sound comes as often, and in the same order."""
     scenery = [line.replace("mountain-and-snow", "no-scene") for line in SCENERY]

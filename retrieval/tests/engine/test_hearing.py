@@ -81,6 +81,18 @@ def test_moments_take_every_window_once_and_are_of_equal_length(count, hop_s, mo
         assert np.array_equal(row, given_windows.windows[begin:end].max(axis=0))
 
 
+@settings(deadline=None)
+@given(st.integers(1, 300), st.floats(0.1, 30))
+def test_the_first_moments_are_the_longer_ones(count, moment_s):
+    """Divided as NumPy divides, whatever the number of windows."""
+    given_windows = hearing(count, hop_s=1.0)
+    found = loudest_of_moments(given_windows, moment_s=moment_s, lasting=[2])
+    parts = np.array_split(given_windows.windows, len(found.windows))
+    assert np.array_equal(found.windows[:, :2], [part[:, :2].max(axis=0) for part in parts])
+    assert np.array_equal(found.windows[:, 2], [part[:, 2].min() for part in parts])
+    assert found.starts_s == np.cumsum([0, *(len(part) for part in parts[:-1])]).tolist()
+
+
 def test_moments_begin_where_their_first_window_does():
     found = loudest_of_moments(Hearing(hearing(20).windows, [3 + i for i in range(20)]), moment_s=5)
     assert list(found.starts_s) == [3, 8, 13, 18]

@@ -58,6 +58,16 @@ def test_an_unknown_name_is_an_error(name):
     with pytest.raises(VocabularyError, match=f"'two' has no class called '{name}'") as caught:
         Vocabulary("two", (TENCH, KITE)).by_name(name)
     assert caught.value.code == "unknown_class"
+    assert not Vocabulary("two", (TENCH, KITE)).has_name(name)
+
+
+def test_positions_of_names_stand_in_the_order_of_the_models():
+    two = Vocabulary("two", (TENCH, KITE))
+    assert two.positions(["kite", "tench"]) == [0, 1]
+    assert two.positions([]) == []
+    assert two.has_name("kite")
+    with pytest.raises(VocabularyError, match="'two' has no class called 'crane'"):
+        two.positions({"kite", "crane"})
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import rel_entr
 
 from retrieval.engine.bank import Bank, Moments
-from retrieval.engine.ear_matcher import MOST_ODDNESS, PEOPLE, PEOPLE_SHARE, EarMatcher
-from retrieval.engine.errors import EngineError, SpaceMismatchError
+from retrieval.engine.ear_matcher import (
+    AUDIOSET_KINDS,
+    MOST_ODDNESS,
+    PEOPLE,
+    PEOPLE_SHARE,
+    EarMatcher,
+)
+from retrieval.engine.errors import EngineError, SpaceMismatchError, VocabularyError
 from retrieval.engine.heard_there import load_heard_there
-from retrieval.engine.labels import load_vocabulary
 from retrieval.engine.matchers import MATCHERS, matcher_named, paper
 from retrieval.engine.sounds import SPEECH
 from retrieval.engine.spaces import heard, objects
@@ -215,11 +222,12 @@ def test_an_override_of_the_table_changes_photos_and_no_row(name, rng):
 
 
 def test_another_anywhere_gives_other_rows(rng):
-    """By default it is the table's own."""
     own, same, other = (
         dummy_ear_matcher(anywhere=anywhere)
-        for anywhere in (None, DUMMY_TABLE.anywhere, np.array([0.2, 0.2, 0.5, 0, 0.1]))
-    )
+        for anywhere in (
+            DUMMY_TABLE.anywhere, DUMMY_TABLE.anywhere.copy(), np.array([0.2, 0.2, 0.5, 0, 0.1])
+        )
+    )  # fmt: skip
     clip = random_clip(rng, own)
     assert own.rows_version == same.rows_version != other.rows_version
     assert np.array_equal(own.row(clip), same.row(clip))
@@ -320,10 +328,21 @@ def test_the_penalty_puts_the_quiet_recording_before_the_one_that_talks():
     assert not talk_leads(dummy_ear_matcher(speech_penalty=3.0))
 
 
-def test_speech_and_people_are_names_of_the_vocabulary():
-    names = {label.name for label in load_vocabulary("audioset")}
-    assert names >= SPEECH | PEOPLE
+def test_speech_is_not_counted_twice_among_voices():
     assert not SPEECH & PEOPLE
+
+
+@pytest.mark.parametrize("kind", ["speech", "people", "too_general"])
+def test_a_slip_of_the_pen_among_the_names_of_sounds_is_noticed_at_once(kind):
+    fused = matcher_named("fused")
+    assert isinstance(fused, EarMatcher)
+    with pytest.raises(VocabularyError, match="'audioset' has no class called 'Speach'"):
+        EarMatcher(
+            "fused", things=fused.things, sounds=fused.sounds, bank=fused.bank,
+            things_always=0.3, things_when_mute=0.0, speech_penalty=3.0, oddness_penalty=0.07,
+            anywhere=fused.sounds.table.anywhere,
+            kinds=replace(AUDIOSET_KINDS, **{kind: frozenset({"Speach"})}),
+        )  # fmt: skip
 
 
 # --- oddness -------------------------------------------------------------------------------

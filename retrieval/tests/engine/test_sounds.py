@@ -5,8 +5,11 @@ import pytest
 
 from retrieval.engine.labels import ClassLabel, load_vocabulary
 from retrieval.engine.sounds import (
+    _FLAGGED_BY,
+    _TOLD_AS,
     AUDIBLE_SCORE,
     MOST_SOUNDS,
+    TOO_GENERAL,
     Description,
     Flag,
     describe,
@@ -152,6 +155,12 @@ def test_speech_now_and_then_is_no_flag():
 
 def test_nothing_heard_is_described_by_nothing():
     assert describe(np.zeros((2, len(AUDIOSET))), AUDIOSET) == Description((), ())
+
+
+@pytest.mark.parametrize("names", [TOO_GENERAL, *_FLAGGED_BY.values(), frozenset(_TOLD_AS)])
+def test_every_name_is_one_of_audiosets(names):
+    """Of a name with a slip of the pen nothing would ever be heard."""
+    assert len(AUDIOSET.positions(names)) == len(names)
 
 
 def test_another_vocabulary_is_described_alike():

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retrieval.engine.errors import InvalidDistributionError, SpaceMismatchError
+from retrieval.engine import spaces
+from retrieval.engine.errors import (
+    InvalidDistributionError,
+    SpaceMismatchError,
+    VocabularyError,
+)
 from retrieval.engine.heard_there import load_heard_there
 from retrieval.engine.hearing import Hearing
 from retrieval.engine.spaces import EVEN_EVIDENCE, MOMENT_S, all_spaces, heard, objects
@@ -261,9 +266,27 @@ def test_things_of_the_whole_photo_are_things_seen_otherwise():
 def test_an_audio_side_names_the_network_that_listens():
     """Two things make a profile of sounds; only the first is a network to load."""
     sounds, things = heard(), objects()
-    assert sounds.audio_model == f"{sounds.audio_classifier}+moments-5s"
+    assert sounds.audio_model == f"{sounds.audio_classifier}+moments-5s-lasting-silence-even-3"
     assert sounds.audio_classifier.startswith("yamnet@")
     assert things.audio_classifier == things.audio_model
+
+
+@pytest.mark.parametrize(
+    ("constant", "other"),
+    [("MOMENT_S", 2.5), ("EVEN_EVIDENCE", 0.3), ("LASTING", ("Silence", "Hum")), ("LASTING", ())],
+)
+def test_profiles_made_otherwise_have_another_name(monkeypatch, constant, other):
+    """A stored profile is never read by the rules of another program."""
+    before = heard()
+    monkeypatch.setattr(spaces, constant, other)
+    assert heard().audio_model != before.audio_model
+    assert heard().audio_classifier == before.audio_classifier
+
+
+def test_a_sound_that_must_last_is_one_of_the_vocabulary(rng):
+    slip = replace(DUMMY_HEARD, lasting=("Quiet",))
+    with pytest.raises(VocabularyError, match="no class called 'Quiet'"):
+        slip.remembered(Hearing(rng.random((3, 5), dtype=np.float32), [0, 1, 2]))
 
 
 def test_an_image_side_changes_with_the_table():
