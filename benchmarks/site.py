@@ -149,6 +149,7 @@ def _while_importing(var: Path, visitor: Visitor, photos: Iterator[bytes]) -> li
     importing = subprocess.Popen(
         [sys.executable, "manage.py", "import_clips", str(folder), "--json"],
         cwd=ROOT, env=environment(var), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,  # as if called in a terminal of its own
     )  # fmt: skip
     times = []
     while importing.poll() is None:

@@ -260,7 +260,7 @@ class _Child:
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 env=_environment(),
-                start_new_session=True,  # Ctrl-C is the parent's business
+                process_group=0,  # Ctrl-C is the parent's business; priority goes by the session
             )
         self._pipe = Connection(ours.detach())
         self._jobs_done = 0

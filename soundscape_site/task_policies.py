@@ -20,9 +20,6 @@ _OUT_OF_MEMORY: Final = 71
 INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
 
-INGEST_NICENESS: Final = 10
-"""Imports give way to photos where both want the same core."""
-
 ROUTES: Final = {f"{queue}.*": {"queue": queue} for queue in (INFERENCE_QUEUE, INGEST_QUEUE)}
 """A task's name begins with its queue."""
 

@@ -26,12 +26,13 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError
 
+from retrieval.priority import step_back
 from retrieval.submission import release_claims_of
 from retrieval.tasks import sound_finder
 from retrieval.worker_names import child_name
 from retrieval.worker_signs import leave_sign
 from soundscape_site.intake import Intake
-from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_NICENESS
+from soundscape_site.task_policies import INFERENCE_QUEUE
 from soundscape_site.tasks import canary
 from soundscape_site.watchdog import watch
 
@@ -54,7 +55,7 @@ def serve_queues(instance: Any, **_: Any) -> None:
         heartbeat_sent.connect(adjust_intake)
         heartbeat_sent.connect(show_life)
     else:
-        os.nice(INGEST_NICENESS)  # a visitor's photo goes before any recording
+        step_back()  # a visitor's photo goes before any recording
 
 
 def load_models(**_: Any) -> None:

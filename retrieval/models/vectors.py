@@ -41,8 +41,8 @@ class DistributionField(models.Field):  # type: ignore[type-arg] # generic only 
         """Write as text, which PostgreSQL parses back to the same float32."""
         if value is None:
             return None
-        numbers = np.asarray(value, dtype=np.float32)
-        return "[" + ",".join(repr(float(number)) for number in numbers) + "]"
+        numbers = np.asarray(value, dtype=np.float32).tolist()
+        return "[" + ",".join(map(repr, numbers)) + "]"
 
     def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
         """Say the type: text alone is no vector."""

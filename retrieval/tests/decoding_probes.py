@@ -54,5 +54,9 @@ def session() -> int:
     return os.getsid(0)
 
 
+def process_group() -> int:
+    return os.getpgid(0)
+
+
 def environment() -> list[str]:
     return sorted(os.environ)

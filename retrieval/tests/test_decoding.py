@@ -306,8 +306,13 @@ def test_children_are_confined(pool):
 
 
 def test_ctrl_c_is_not_for_the_children(pool):
-    """A terminal sends it to its own session only."""
-    assert run(pool, probes.session).result(PATIENCE_S) != os.getsid(0)
+    """A terminal sends it to the group of processes in front only."""
+    assert run(pool, probes.process_group).result(PATIENCE_S) != os.getpgid(0)
+
+
+def test_children_share_the_priority_of_the_session(pool):
+    """In a session of their own, they would take processors from all others as its equals."""
+    assert run(pool, probes.session).result(PATIENCE_S) == os.getsid(0)
 
 
 def test_children_inherit_no_secrets(pool, monkeypatch):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from retrieval import priority
 from retrieval.engine.spaces import all_spaces
 from retrieval.management.commands import setup_library
 from retrieval.manifest import COLUMNS
@@ -37,9 +39,8 @@ def manifest(settings, tmp_path):
 @pytest.fixture
 def nice(monkeypatch):
     """Keep this process's own priority for the tests to come."""
-    given: list[int] = []
-    monkeypatch.setattr("os.nice", given.append)
-    return given
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr(priority, "SESSION_NICENESS", Path("/nowhere/autogroup"))
 
 
 class Commands:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -16,6 +18,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from retrieval.models import JobState, Scene
+from retrieval.priority import NICENESS
 from retrieval.tasks import find_sounds_for_scene
 from soundscape_site.celery import app
 from soundscape_site.settings.paths import BASE_DIR
@@ -87,6 +90,14 @@ def test_one_that_hears_lives_and_one_that_went_deaf_ends(worker):
     until(lambda: hearing.process.poll() is not None, lambda: hearing.log)
     assert hearing.process.returncode == -signal.SIGKILL
     assert "this worker is deaf" in hearing.log
+
+
+def test_a_worker_of_recordings_steps_back(worker):
+    recordings = worker().process.pid  # its queue is none for photos
+    assert os.getpriority(os.PRIO_PROCESS, recordings) == os.nice(0) + NICENESS
+    with contextlib.suppress(FileNotFoundError):  # a kernel that does not share by session
+        session = Path(f"/proc/{recordings}/autogroup").read_text()
+        assert session == "" or session.endswith(f" nice {NICENESS}\n")
 
 
 def test_messages_of_other_releases_do_no_harm(worker):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -21,12 +20,11 @@ from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
 from retrieval.manifest import ManifestError, count_entries, read_entries, storable
 from retrieval.media import StorageError
+from retrieval.priority import stepping_back
 from retrieval.scratch import scratch_folder
 from retrieval.services.decoded import DecoderAwayError
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.services.listening import listeners_for
-
-_NICENESS = 10  # a site on the same machine goes first
 
 
 class Command(BaseCommand):
@@ -46,9 +44,9 @@ class Command(BaseCommand):
         """Run the import and report."""
         require_migrated_database()
         started = time.monotonic()
-        os.nice(_NICENESS)
         try:
-            report = self._import(source.resolve(), quiet=json)
+            with stepping_back():  # a site on the same machine goes first
+                report = self._import(source.resolve(), quiet=json)
         except (ManifestError, EngineError) as error:
             raise CommandError(str(error)) from error
         except (OSError, StorageError, DecoderAwayError) as error:

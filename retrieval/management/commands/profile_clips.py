@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -16,13 +15,12 @@ from retrieval.engine.spaces import all_spaces
 from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
 from retrieval.media import StorageError
+from retrieval.priority import stepping_back
 from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.decoded import DecoderAwayError
 from retrieval.services.listening import Listener, listeners_for
 from retrieval.services.profiling import forget_failures, profile_clips
-
-_NICENESS = 10  # a site on the same machine goes first
 
 
 class Command(BaseCommand):
@@ -46,11 +44,11 @@ class Command(BaseCommand):
         require_migrated_database()
         if retry_failed:
             forget_failures(all_spaces())
-        os.nice(_NICENESS)
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
         try:
-            for listener in listeners_for(all_spaces(), registry):
-                self._profile(listener)
+            with stepping_back():  # a site on the same machine goes first
+                for listener in listeners_for(all_spaces(), registry):
+                    self._profile(listener)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
         except (StorageError, DecoderAwayError) as error:
