@@ -9,7 +9,7 @@ from retrieval.photo_pool import close_photo_pool, photo_pool
 
 bind = os.environ.get("SOUNDSCAPE_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("SOUNDSCAPE_WEB_PROCESSES", "2"))
-worker_class = "gthread"
+worker_class = "soundscape_site.web_worker.PatientWorker"
 threads = int(os.environ.get("SOUNDSCAPE_WEB_THREADS", "8"))
 timeout = 60
 graceful_timeout = 15
@@ -18,6 +18,7 @@ max_requests = 5_000
 max_requests_jitter = 500
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 # heartbeat file
 control_socket_disable = True
+raw_env = ["SOUNDSCAPE_PROGRAM=web"]  # the settings give its statements less time
 accesslog = None
 loglevel = "info"
 

@@ -97,11 +97,15 @@ def _databases() -> dict[str, dict[str, object]]:
 
 DATABASES = _databases()
 MIGRATION_DATABASE = "owner"  # not there in processes that are not given its URL
-_CONNECT_WITHIN = {"connect_timeout": 2}  # seconds; a URL may say otherwise
+_PATIENCE: dict[str, object] = {"connect_timeout": 2}  # seconds; a URL may say otherwise
+if env.text("SOUNDSCAPE_PROGRAM", "") == "web":
+    # Somebody waits: rather "come back soon" than a page, and a thread, that wait for a lock. What
+    # works in the background waits for ever, and a migration decides for itself.
+    _PATIENCE["options"] = "-c statement_timeout=5s -c lock_timeout=2s"
 for _database_settings in DATABASES.values():
     _database_settings["CONN_HEALTH_CHECKS"] = True
     _given: Any = _database_settings.get("OPTIONS", {})
-    _database_settings["OPTIONS"] = _CONNECT_WITHIN | _given
+    _database_settings["OPTIONS"] = _PATIENCE | _given
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"

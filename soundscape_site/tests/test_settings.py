@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from soundscape_site import gunicorn
 from soundscape_site.settings.paths import BASE_DIR
 
 PRODUCTION = {
@@ -68,6 +69,35 @@ def test_nobody_waits_long_for_a_database_unless_its_url_says_so(tmp_path):
     ]
     two = "{'connect_timeout': 2}"
     assert shown == [f"[{two}, {two}]", f"[{two}]", "[{'connect_timeout': '9'}]"]
+
+
+WAITS_FOR_A_LOCK = """
+from django.db import OperationalError, connection
+
+connection.settings_dict["NAME"] = "postgres"
+holder = connection.copy()
+with holder.cursor() as another:
+    another.execute("SELECT pg_advisory_lock(7)")
+with connection.cursor() as cursor:
+    cursor.execute("SHOW statement_timeout")
+    print(cursor.fetchone()[0])
+    try:
+        cursor.execute("SELECT pg_try_advisory_lock(8)")
+        cursor.execute("SELECT pg_advisory_lock(7)")
+    except OperationalError as error:  # what pages answer 503 to
+        print(type(error.__cause__).__name__)
+"""
+
+
+def test_the_web_waits_for_a_lock_no_longer_than_a_visitor_would():
+    told = dict(variable.split("=") for variable in gunicorn.raw_env)
+    answer = subprocess.run(
+        [sys.executable, "-m", "django", "shell", "-v0", "-c", WAITS_FOR_A_LOCK],
+        capture_output=True, text=True, cwd=BASE_DIR,
+        env=os.environ | told | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
+                                 "PYTHONPATH": str(BASE_DIR)},
+    )  # fmt: skip
+    assert answer.stdout.split() == ["5s", "LockNotAvailable"], answer.stderr
 
 
 def test_a_laptop_answers_by_further_names_on_request(tmp_path):

@@ -27,6 +27,7 @@ from soundscape_site.tests.docker.files import (
 # A value alone would not do; compose.yml is right only with their defaults.
 FIXED = {
     "DATABASE_APP_ROLE": "postgres/init.sql names the role",
+    "SOUNDSCAPE_PROGRAM": "gunicorn's settings say it",
     "SOUNDSCAPE_MEDIA_ROOT": "a volume lies at its default",
     "SOUNDSCAPE_MODEL_DIR": "a volume lies where models are looked for first",
     "SOUNDSCAPE_SAMPLE_PHOTOS": "needs a mount of its own",

@@ -1,0 +1,25 @@
+"""`gunicorn -c python:soundscape_site.tests.patient_site`: a small application in a hurry."""
+
+from __future__ import annotations
+
+import os
+
+from soundscape_site import web_worker
+
+web_worker.GRACE_S = 1.5  # type: ignore[misc]
+
+bind = os.environ["BIND"]
+workers = 1
+threads = int(os.environ["THREADS"])
+worker_class = "soundscape_site.web_worker.PatientWorker"
+wsgi_app = "soundscape_site.tests.patient_site:application"
+keepalive = 5
+graceful_timeout = 3
+control_socket_disable = True
+
+
+def application(environ, start_response):
+    """Answer with what was sent."""
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
