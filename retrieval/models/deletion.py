@@ -11,10 +11,11 @@ class DeletedScene(models.Model):
     """A scene's id after the scene is gone, so that its address can say so. Nothing of anybody."""
 
     class Reason(models.TextChoices):
-        """Who wanted it."""
+        """Who wanted it, or why it went."""
 
         VISITOR = "visitor"
         EXPIRED = "expired"
+        ACCOUNT = "account"
 
     id = models.UUIDField(primary_key=True, editable=False)
     reason = models.CharField(max_length=10, choices=Reason)
@@ -23,7 +24,7 @@ class DeletedScene(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(reason__in=["visitor", "expired"]),
+                condition=Q(reason__in=["visitor", "expired", "account"]),
                 name="retrieval_deletedscene_reason_known",
             ),
         ]

@@ -86,8 +86,8 @@ class Scene(Job):
     """An uploaded photo. Its id cannot be guessed: whoever has it may see it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE
+    owner = models.ForeignKey(  # a cascade would take the rows and leave the files
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT
     )
     photo_sha256 = models.CharField(max_length=64, editable=False, db_index=True)
     photo = models.FileField(max_length=200, help_text="Re-encoded, without metadata.")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
+from accounts.models import User
 from retrieval.models import DeletedScene, DiscardedFile, Scene
 
 
@@ -24,6 +25,21 @@ def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
     """Return photos that nobody signed in for and whose time is over, oldest first."""
     expired = Scene.objects.filter(owner__isnull=True, created_at__lt=Now() - after)
     return list(expired.order_by("created_at").values_list("pk", flat=True)[:limit])
+
+
+def account_named(username: str) -> User | None:
+    """Return the account that somebody is to delete."""
+    return User.objects.filter(username=username).first()
+
+
+def owned_scene_count(owner_id: int) -> int:
+    """Return how many photos an account has."""
+    return Scene.objects.filter(owner_id=owner_id).count()
+
+
+def owned_scene_ids(owner_id: int, *, limit: int) -> list[UUID]:
+    """Return photos of an account, in any order."""
+    return list(Scene.objects.filter(owner_id=owner_id).values_list("pk", flat=True)[:limit])
 
 
 def discarded_names(*, limit: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Photos go: because their visitor wants it, or because their time is over.
+"""Photos go: because their visitor wants it, their time is over, or their account goes.
 
 With the last scene of a photo goes all that was found for it. Its files go after the commit, each
 unless another row names it: a deletion that is rolled back has removed nothing, and one that is
@@ -16,9 +16,15 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from accounts.models import User
 from retrieval.content_locks import lock_alone
 from retrieval.models import DeletedScene, DiscardedFile, MatchRun, Scene, SceneProfile
-from retrieval.selectors.deletion import discarded_names, expired_scene_ids, photo_has_scene
+from retrieval.selectors.deletion import (
+    discarded_names,
+    expired_scene_ids,
+    owned_scene_ids,
+    photo_has_scene,
+)
 from retrieval.selectors.media_files import is_named
 
 logger = logging.getLogger(__name__)
@@ -50,6 +56,21 @@ def expire_scenes(*, retention_days: int, limit: int = _AT_ONCE) -> int:
     return sum(delete_scene(pk, reason=DeletedScene.Reason.EXPIRED) for pk in expired)
 
 
+def delete_account(user_id: int) -> int:
+    """Delete an account with every photo it sent; return how many photos this call deleted.
+
+    Nobody can sign in as it from the first moment on, so that the photos come to an end. Each goes
+    as if it were deleted by itself, the account last: what is interrupted is called again.
+    """
+    User.objects.filter(pk=user_id).update(is_active=False)
+    deleted = 0
+    while not _delete_user_without_scenes(user_id):
+        owned = owned_scene_ids(user_id, limit=_AT_ONCE)
+        deleted += sum(delete_scene(pk, reason=DeletedScene.Reason.ACCOUNT) for pk in owned)
+    logger.info("account %s deleted with %d scenes", user_id, deleted)
+    return deleted
+
+
 def remove_discarded_files(*, limit: int = _AT_ONCE) -> int:
     """Remove files that an interrupted deletion left; return how many are settled."""
     return _remove(discarded_names(limit=limit))
@@ -78,6 +99,18 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> tuple[str, .
         MatchRun.objects.filter(photo_sha256=photo_sha256).delete()
         SceneProfile.objects.filter(photo_sha256=photo_sha256).delete()
     return names
+
+
+@transaction.atomic
+def _delete_user_without_scenes(user_id: int) -> bool:
+    """Delete a user's row unless a scene is theirs; say whether it is gone."""
+    user = User.objects.select_for_update().filter(pk=user_id).first()  # no scene can join now
+    if user is None:
+        return True
+    if owned_scene_ids(user_id, limit=1):
+        return False
+    user.delete()
+    return True
 
 
 def _remove(names: Iterable[str]) -> int:

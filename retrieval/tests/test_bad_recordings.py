@@ -132,6 +132,15 @@ def test_51_three_bad_of_many_cost_only_themselves(run, folder):
     assert {path for path, code in codes().items() if code} == {path for path, _ in report.failed}
 
 
+def test_52_an_import_may_be_of_any_number(run, folder):
+    """The list bounds what one request brings; here none brings recordings, an import does."""
+    written(folder / "000.wav", noise(0.6), subtype="PCM_16")
+    for number in range(1, 501):
+        (folder / f"{number:03}.wav").write_bytes((folder / "000.wav").read_bytes())
+    report = run(folder)
+    assert (report.imported, report.duplicates, report.failed) == (1, 500, [])
+
+
 @pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "sub/../../secret.wav"])
 def test_53_a_manifest_reaches_nothing_that_is_no_recording(run, folder, path):
     (folder.parent / "secret.wav").write_text("root::0:0")

@@ -51,6 +51,7 @@ def gone_if_deleted(view: View) -> View:
 def _gone(request: HttpRequest, deletion: DeletedScene) -> HttpResponse:
     context: dict[str, Any] = {
         "expired": deletion.reason == DeletedScene.Reason.EXPIRED,
+        "account_gone": deletion.reason == DeletedScene.Reason.ACCOUNT,
         "at": deletion.at,
         "retention_days": settings.SOUNDSCAPE_SCENE_RETENTION_DAYS,
     }

@@ -97,6 +97,20 @@ def film(path: Path) -> None:
     coded(path, file_format="matroska", codec="pcm_s16le", picture=True)
 
 
+def film_in_ogg(path: Path) -> None:
+    rate_hz = 48_000  # Opus knows no 44 100 Hz
+    written_by_ffmpeg(
+        path, noise(_SOUND_S, rate_hz=rate_hz), rate_hz,
+        file_format="ogg", codec="libopus", picture=True, picture_codec="libvpx",
+    )  # fmt: skip
+
+
+def opus_in_webm(path: Path) -> None:
+    rate_hz = 48_000
+    samples = noise(_SOUND_S, rate_hz=rate_hz)
+    written_by_ffmpeg(path, samples, rate_hz, file_format="webm", codec="libopus")
+
+
 def chained_ogg(path: Path, *, from_page: int = 0) -> None:
     """Two streams one after the other, or page by page between each other."""
     first = sound(path, file_format="OGG", subtype="VORBIS")
@@ -187,6 +201,7 @@ CASES = recording_cases(
         ("audio_metadata_too_large",): [(43, "cover-of-50-mb.mp3", cover_of_50_megabytes)],
         ("audio_unsupported_stream",): [
             (45, "film.webm", film),
+            (45, "film.ogg", film_in_ogg),
             (45, "chained.ogg", chained_ogg),
             (45, "multiplexed.ogg", partial(chained_ogg, from_page=1)),
         ],
@@ -202,6 +217,8 @@ CASES = recording_cases(
         ("file_not_regular",): [(53, "link-to-a-device.wav", partial(link, to="/dev/zero"))],
         (ACCEPTED,): [
             (48, "aac.m4a", partial(coded, file_format="ipod", codec="aac")),
+            (48, "aac.aac", partial(coded, file_format="adts", codec="aac")),
+            (48, "opus.webm", opus_in_webm),
             (48, "wma.wma", partial(coded, file_format="asf", codec="wmav2")),
             (49, "8-bit.wav", partial(sound, subtype="PCM_U8")),
             (49, "24-bit.wav", partial(sound, subtype="PCM_24")),

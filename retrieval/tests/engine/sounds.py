@@ -57,13 +57,14 @@ def written_by_ffmpeg(
     file_format: str,
     codec: str,
     picture: bool = False,
+    picture_codec: str = "mpeg4",
 ) -> Path:
     """Write by FFmpeg; with `picture`, a film of a few grey frames beside the sound."""
     layout = LAYOUTS[samples.shape[1]]
     with av.open(str(path), "w", format=file_format) as container:
         sound: Any = container.add_stream(codec, rate=rate_hz, layout=layout)
         sound.bit_rate = 128_000
-        film: Any = container.add_stream("mpeg4", rate=10) if picture else None
+        film: Any = container.add_stream(picture_codec, rate=10) if picture else None
         if film is not None:
             film.width = film.height = 32
             film.pix_fmt = "yuv420p"
