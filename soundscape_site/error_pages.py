@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views import defaults
 
 from soundscape_site.request_ids import request_id
 
@@ -34,6 +35,22 @@ class DatabaseDownMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Turn a database that does not answer into a page that says when to come back."""
         return _database_down(error) if isinstance(error, DATABASE_ERRORS) else None
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer to what is malformed.
+
+    Django takes a session that cannot be saved for one that its visitor closed elsewhere, even if
+    the database went away.
+    """
+    lost = next((cause for cause in _causes(exception) if isinstance(cause, DATABASE_ERRORS)), None)
+    return _database_down(lost) if lost else defaults.bad_request(request, exception)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

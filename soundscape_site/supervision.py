@@ -53,6 +53,7 @@ class RestartBudget:
     window_s: float = 60.0
     first_rest_s: float = 0.1
     longest_rest_s: float = 5.0
+    tireless: bool = False  # once it was ready, the limit is none: its disk may get room again
 
     def rest_s(self, ends: int) -> float:
         """Return the rest after the `ends`-th end: doubled each time, up to the longest."""
@@ -96,6 +97,7 @@ class _Child:
         self.spec = spec
         self.state = _State.IDLE
         self.process: subprocess.Popen[bytes] | None = None
+        self.was_ready = False
         self.launched_at = 0.0
         self.restart_at = 0.0
         self.ends: deque[float] = deque()
@@ -120,7 +122,8 @@ class _Child:
         self.ends.append(now)
         while now - self.ends[0] > budget.window_s:
             self.ends.popleft()
-        if self.spec.one_shot or len(self.ends) > budget.limit:
+        is_hopeless = len(self.ends) > budget.limit and not (budget.tireless and self.was_ready)
+        if self.spec.one_shot or is_hopeless:
             often = (
                 "" if self.spec.one_shot else f" {len(self.ends)} times in {budget.window_s:g} s"
             )
@@ -230,7 +233,7 @@ class Supervisor:
     def _check_ready(self, child: _Child, now: float) -> None:
         spec = child.spec
         if spec.is_ready is None or spec.is_ready():
-            child.state = _State.READY
+            child.state, child.was_ready = _State.READY, True
             logger.info("%s is ready after %.2f s", spec.name, now - child.launched_at)
         elif now - child.launched_at > spec.ready_within_s:
             logger.error("%s was not ready within %g s", spec.name, spec.ready_within_s)

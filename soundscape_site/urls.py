@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from soundscape_site import health
 
+handler400 = "soundscape_site.error_pages.bad_request"
 handler500 = "soundscape_site.error_pages.server_error"
 
 urlpatterns = [

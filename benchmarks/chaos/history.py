@@ -12,15 +12,16 @@ from benchmarks.chaos.servers import Postgres
 INSTALL: Final = """
 CREATE TABLE chaos_history (
     id bigserial PRIMARY KEY, scene uuid NOT NULL, came_from text NOT NULL, went_to text NOT NULL,
-    attempt integer NOT NULL, owner text NOT NULL, at timestamptz NOT NULL
+    attempt integer NOT NULL, owner text NOT NULL, at timestamptz NOT NULL,
+    lease interval
 );
 CREATE INDEX ON chaos_history (scene);
 CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO chaos_history (scene, came_from, went_to, attempt, owner, at)
+    INSERT INTO chaos_history (scene, came_from, went_to, attempt, owner, at, lease)
     VALUES (OLD.id, OLD.state, NEW.state, NEW.attempts,
             CASE WHEN NEW.lease_owner = '' THEN OLD.lease_owner ELSE NEW.lease_owner END,
-            clock_timestamp());
+            clock_timestamp(), NEW.lease_expires_at - clock_timestamp());
     RETURN NULL;
 END $$;
 CREATE TRIGGER chaos_note AFTER UPDATE OF state, run_id, finished_at ON retrieval_scene
@@ -54,6 +55,45 @@ def ended(postgres: Postgres, scene: str) -> Ended:
 
 def is_finished(postgres: Postgres, scene: str) -> bool:
     return ended(postgres, scene).state in ("done", "failed")
+
+
+def claims(postgres: Postgres, child: int, since: float) -> int:
+    """Count what a child took since a moment."""
+    query = (
+        "SELECT count(*) FROM chaos_history WHERE went_to = 'processing' AND owner LIKE %s "
+        "AND at > to_timestamp(%s)"
+    )
+    return int(postgres.ask(query, f"%:{child}", since)[0][0])
+
+
+def claimed_again(postgres: Postgres, since: float) -> list[str]:
+    """Return the scenes that were taken since a moment, and not for the first time."""
+    query = (
+        "SELECT DISTINCT scene::text FROM chaos_history WHERE went_to = 'processing' "
+        "AND attempt > 1 AND at > to_timestamp(%s)"
+    )
+    return [row[0] for row in postgres.ask(query, since)]
+
+
+def leases_unlike_before(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
+    """Return the scenes whose lease, since a moment, was not as long as they were until then."""
+    query = (
+        "WITH before AS (SELECT avg(lease) AS lease FROM chaos_history "
+        "WHERE went_to = 'processing' AND at <= to_timestamp(%s)) "
+        "SELECT scene::text FROM chaos_history, before "
+        "WHERE went_to = 'processing' AND at > to_timestamp(%s) "
+        "AND (abs(extract(epoch FROM chaos_history.lease - before.lease)) < %s) IS NOT TRUE"
+    )
+    return [row[0] for row in postgres.ask(query, since, since, tolerance_s)]
+
+
+def finished_at_odd_times(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
+    """Return the scenes, of those that came since, which ended before they came, or will end."""
+    query = (
+        "SELECT id::text FROM retrieval_scene WHERE created_at > to_timestamp(%s) "
+        "AND finished_at NOT BETWEEN created_at - make_interval(secs => %s) AND now()"
+    )
+    return [row[0] for row in postgres.ask(query, since, tolerance_s)]
 
 
 def unfinished(postgres: Postgres) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 from kombu.transport import redis as redis_transport
 from numpy.typing import NDArray
 
+from benchmarks.chaos import clock
 from benchmarks.chaos.mines import (
     CLAIMED,
     COMMITTED,
@@ -167,6 +168,7 @@ def _install() -> None:
     ):
         setattr(owner, name, wrap(getattr(owner, name)))
     _plant(os.environ.get(PLANTED, ""))
+    clock.follow()
 
 
 _install()

@@ -16,19 +16,23 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.chaos import history, mines
+from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.programs import Keeper, Program, wait_until
 from benchmarks.chaos.proxy import FAIR, Proxy
 from benchmarks.chaos.servers import Postgres, Redis
 from benchmarks.processes import ROOT
-from soundscape_site.embedded.locations import locate
+from soundscape_site.embedded.locations import locate, prepare
 from soundscape_site.task_policies import INFERENCE_QUEUE
 
 WORKERS: Final = 2
 _MANAGE: Final = str(ROOT / "manage.py")
 _ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
 _WITHIN_S: Final = 120.0
-_DISK: Final = "2g"  # takes as much memory as photos lie on it
+_CLOCKS_AGREE_S: Final = 1.0
+_PHOTOS_DISK: Final = "2g"
+_POSTGRES_DISK: Final = "1g"  # a new cluster, a run's rows, and as much log as it may keep
+_REDIS_DISK: Final = "256m"
 _FILL: Final = (
     "from pathlib import Path; from benchmarks.chaos.library import fill; fill(Path({!r}))"
 )
@@ -46,8 +50,13 @@ class Rig:
             made.mkdir(mode=0o755)
         for weights in (ROOT / "var" / "models").glob("*.*"):
             (self.var / "models" / weights.name).symlink_to(weights)
-        self.has_own_disk = _mount(self.media)
         locations = locate(self.var)
+        prepare(locations)
+        self.media_disk = Disk(self.media, _PHOTOS_DISK)
+        self.postgres_disk = Disk(locations.postgres_home, _POSTGRES_DISK)
+        self.redis_disk = Disk(locations.redis_data, _REDIS_DISK)
+        self._disks = (self.media_disk, self.postgres_disk, self.redis_disk)
+        self.has_own_disk = all(disk.is_mounted for disk in self._disks)
         self.postgres, self.redis = Postgres(locations), Redis(locations)
         self.ledger = Ledger(self.folder / "ledger.jsonl")
         self.keeper = Keeper()
@@ -58,9 +67,8 @@ class Rig:
         self.url = f"http://127.0.0.1:{self._port}"
         self._model, self._planted_bug = model, planted_bug
         self.sweep_every_s = sweep_every_s
-        self.web = self._program(
-            "web", "-m", "gunicorn", "-c", "python:soundscape_site.gunicorn", "soundscape_site.wsgi"
-        )
+        settings = "python:benchmarks.chaos.gunicorn"
+        self.web = self._program("web", "-m", "gunicorn", "-c", settings, "soundscape_site.wsgi")
         self.sweeper = self._program("sweeper", _MANAGE, "sweep", "--every", str(sweep_every_s))
         self.workers = [self._worker(number) for number in range(WORKERS)]
 
@@ -142,14 +150,35 @@ class Rig:
 
     def lay_mine(self, step: str, deed: str) -> Path:
         """Have the next process that comes to a step do something; once."""
-        draft = self.control / f".{step}"
-        draft.write_text(deed)
-        return draft.replace(self.control / step)
+        return self._say(step, deed)
+
+    def set_clock(self, program: Program, *, ahead_s: float) -> None:
+        """Have a program's clock be wrong; return when each of its processes has shown that it is.
+
+        Raises
+        ------
+        TimeoutError
+            When one of them goes on with another clock.
+        """
+        told = self._say(mines.clock_of(program.name), f"{ahead_s:g}")
+
+        def is_set() -> bool:
+            return all(_is_ahead(told, pid, ahead_s) for pid in (program.pid, *program.children()))
+
+        wait_until(is_set, f"{program.name}'s clock {ahead_s:+g} s")
+
+    def _say(self, name: str, what: str) -> Path:
+        """Write a file into the control folder, which nobody sees half written."""
+        draft = self.control / f".{name}"
+        draft.write_text(what)
+        return draft.replace(self.control / name)
 
     def stop(self) -> None:
         """End everything, even what is frozen or half started; the folder stays."""
         self.keeper.end()
         with ExitStack() as ends:
+            for disk in self._disks:
+                ends.callback(disk.unmount)  # the last thing done: what is first here comes last
             for program in (self.web, self.sweeper, *self.workers):
                 ends.callback(program.kill)
             ends.callback(self.to_postgres.close)
@@ -157,8 +186,6 @@ class Rig:
             ends.callback(self.redis.kill)
             ends.callback(self.postgres.stop, "immediate")
             ends.callback(self.ledger.close)
-            if self.has_own_disk:
-                ends.callback(subprocess.run, ["umount", "--lazy", str(self.media)], check=True)
 
     def _manage(self, *arguments: str, database: str = "") -> None:
         done = subprocess.run(
@@ -170,8 +197,8 @@ class Rig:
 
     def _program(self, name: str, *arguments: str) -> Program:
         return Program(
-            name, (sys.executable, *arguments), env=self._environment(),
-            log=self.var / "log" / f"{name}.log", cwd=ROOT,
+            name, (sys.executable, *arguments), log=self.var / "log" / f"{name}.log", cwd=ROOT,
+            env=self._environment() | {mines.CLOCK: mines.clock_of(name)},
         )  # fmt: skip
 
     def _worker(self, number: int) -> Program:
@@ -202,16 +229,19 @@ class Rig:
         return kept | given | ({"DATABASE_OWNER_URL": owner_url} if owner_url else {})
 
 
-def _mount(folder: Path) -> bool:
-    """Give a folder a disk of its own, in memory, where we may."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(folder)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 def times_warm(worker: Program) -> int:
     """Count how often a child of a worker got ready to look at photos."""
     return worker.log.read_text().count("image model and library are loaded")
+
+
+def _is_ahead(told: Path, pid: int, ahead_s: float) -> bool:
+    """Say whether a process wrote down a time that is so far from when it did so."""
+    seen = told.with_name(f"{told.name}.{pid}")
+    try:
+        text, written = seen.read_text(), seen.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return bool(text) and abs(float(text) - written - ahead_s) < _CLOCKS_AGREE_S
 
 
 def _is_warm(worker: Program) -> bool:

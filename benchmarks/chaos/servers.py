@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,25 @@ class Postgres:
             self._program.wait(10)
         finally:
             self._program.kill()
+
+    def is_alive(self) -> bool:
+        return self._program.is_alive()
+
+    def what_is_damaged(self) -> str:
+        """Check every page of tables and indexes by its checksum, while it does not run."""
+        program = Path(self._spec.argv[0]).with_name("pg_checksums")
+        account = self._spec.account
+        done = subprocess.run(
+            [program, "--check", "--pgdata", self._locations.postgres_data],
+            user=account.uid if account else None, group=account.gid if account else None,
+            extra_groups=[] if account else None, env=self._spec.env, cwd="/",
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout + done.stderr if done.returncode else ""
+
+    @property
+    def log(self) -> Path:
+        return self._program.log
 
     def url(self, role: str = APP_ROLE, socket_directory: str = "") -> str:
         host = socket_directory or str(self._locations.postgres_socket_directory)
@@ -122,6 +142,10 @@ class Redis:
 
     def thaw(self) -> None:
         self._program.send(signal.SIGCONT)
+
+    @property
+    def log(self) -> Path:
+        return self._program.log
 
     @property
     def socket(self) -> Path:

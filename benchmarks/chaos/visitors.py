@@ -40,19 +40,22 @@ class Answer:
 
 
 class Browser:
-    """The page's script with its cookie; what it asks for is not asked twice."""
+    """The page's script with its cookies; what it asks for is not asked twice."""
 
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
-        self._cookie = self._token = ""
+        self._token = ""
+        self._cookies: dict[str, str] = {}
 
     def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> Answer:
         connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
-        headers = {"Cookie": self._cookie, "HX-Request": "true"}
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        headers = {"Cookie": cookies, "HX-Request": "true"}
         headers |= {"Content-Type": kind} if kind else {}
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
+            self._keep(answer.headers.get_all("Set-Cookie", []))
             return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswerError(f"{type(error).__name__}: {error}") from error
@@ -77,7 +80,12 @@ class Browser:
         if token is None:
             raise NoAnswerError(f"no form on the front page, status {page.status}")
         self._token = token[1]
-        self._cookie = (page.headers["Set-Cookie"] or "").partition(";")[0]
+
+    def _keep(self, given: list[str]) -> None:
+        """Keep cookies for as long as this browser is open, whatever the clock says."""
+        for cookie in given:
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self._cookies[name] = value
 
 
 class Photos:
@@ -112,15 +120,16 @@ def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
     return ""
 
 
-def look(browser: Browser, path: str, ledger: Ledger) -> None:
-    """Read a page; that it is answered, and how, is all that counts."""
+def look(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
+    """Read a page; for the ledger, that it is answered, and how, is all that counts."""
     began = time.time()
     try:
         answer = browser.ask("GET", path)
     except NoAnswerError as error:
         ledger.write("look", Outcome.UNKNOWN, began=began, note=str(error))
-        return
+        return None
     ledger.write("look", Outcome.ANSWERED, began=began, status=answer.status, note=_note(answer))
+    return answer
 
 
 def _note(answer: Answer) -> str:

@@ -9,7 +9,6 @@ from uuid import UUID
 import numpy as np
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from retrieval import media
@@ -66,10 +65,13 @@ def accept_photo(
         width_px=decoded.width_px,
         height_px=decoded.height_px,
     )
-    if run is not None:
-        scene.run, scene.state, scene.finished_at = run, JobState.DONE, timezone.now()
     scene.full_clean()
-    scene.save(force_insert=True)
+    if run is None:
+        scene.save(force_insert=True)
+    else:  # finished by the database's clock, by which it came, too
+        scene.run, scene.state, scene.finished_at = run, JobState.DONE, Now()
+        scene.save(force_insert=True)
+        scene.refresh_from_db(fields=["finished_at"])
     return scene
 
 

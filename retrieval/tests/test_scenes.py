@@ -7,14 +7,17 @@ import re
 import socket
 import threading
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 
 import kombu.exceptions
 import numpy as np
 import pytest
+import time_machine
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 from PIL import Image
 
 from retrieval import photo_pool, submission, tasks
@@ -503,6 +506,19 @@ def test_the_same_photo_again_needs_no_worker_if_the_sites_matcher_has_seen_it(
         assert newest.run is not None
         assert (newest.state, newest.run.matcher) == (JobState.DONE, name)
     assert MatchRun.objects.count() == len(ALL)
+
+
+def test_what_is_answered_at_once_is_finished_by_the_databases_clock(
+    site, heard_clips, make_finder, settings
+):
+    settings.SOUNDSCAPE_MATCHER = "paper"
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):  # web's clock is wrong
+        upload(site, photo())
+    newest = Scene.objects.latest("created_at")
+    assert newest.finished_at is not None
+    assert newest.finished_at - newest.created_at < timedelta(minutes=1)
 
 
 def test_another_bank_makes_the_same_photo_a_new_question(

@@ -13,7 +13,7 @@ from soundscape_site.embedded import database
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.installation import MAJOR_VERSION, programs
 from soundscape_site.embedded.locations import POSTGRES_PORT, Locations
-from soundscape_site.supervision import ChildSpec
+from soundscape_site.supervision import ChildSpec, RestartBudget
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def _server(locations: Locations, binaries: Path, before_start: partial[None]) -
         log=locations.log / "postgres.log",
         before_start=before_start,
         is_ready=partial(database.is_ready, locations),
+        restarts=RestartBudget(tireless=True),
         ready_within_s=600.0,  # recovery after a crash takes as long as it takes
         stop_ladder=_STOP_LADDER,
         # An immediate shutdown: ends every backend, whatever it does, and frees shared memory.

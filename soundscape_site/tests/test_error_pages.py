@@ -7,8 +7,9 @@ import re
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import DataError, InterfaceError, OperationalError, ProgrammingError
 from django.test import Client
 from django.urls import resolve
 
@@ -85,6 +86,25 @@ def test_503_if_the_database_goes_away_before_the_session_is_saved(visitor, monk
     answer = visitor.get("/nothing-here/")
     assert_page(answer, 503, "We cannot take this on just now")
     assert answer["Retry-After"] == "10"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OperationalError("x"), 503), (InterfaceError("x"), 503), (DataError("x"), 400)],
+)
+def test_503_if_the_database_goes_away_as_a_known_session_is_saved(
+    visitor, settings, monkeypatch, error, status
+):
+    def go_away(*_, **__):
+        raise error
+
+    session = visitor.session
+    session["known"] = True
+    session.save()
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    monkeypatch.setattr(Session, "save", go_away)
+    assert visitor.get("/").status_code == status
 
 
 @pytest.mark.django_db

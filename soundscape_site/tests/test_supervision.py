@@ -256,6 +256,38 @@ def test_ends_outside_the_window_are_forgiven(supervised):
     assert "gave up" not in run.log
 
 
+def test_a_tireless_child_that_was_ready_once_is_started_for_ever(supervised, tmp_path):
+    room = tmp_path / "room"
+    room.touch()
+    run = supervised(
+        {
+            "name": "server",
+            "argv": ["sh", "-c", f"test -e {room} && exec sleep 60"],
+            "ready_file": str(room),
+            "restarts": {"limit": 1, "first_rest_s": 0.01, "tireless": True},
+        }
+    )
+    run.wait_for("all are ready")
+    room.unlink()
+    os.kill(run.pid_of("server"), signal.SIGKILL)
+    until(lambda: run.log.count("server ended") >= 4)
+    assert "gave up" not in run.log
+    room.touch()
+    until(lambda: run.log.count("server is ready") == 2, lambda: run.log)
+
+
+def test_a_tireless_child_that_never_was_ready_is_given_up(supervised, tmp_path):
+    run = supervised(
+        {
+            "name": "server",
+            "argv": ["sh", "-c", "exit 1"],
+            "ready_file": str(tmp_path / "never"),
+            "restarts": {"limit": 1, "first_rest_s": 0.01, "tireless": True},
+        }
+    )
+    run.wait_for("gave up: server ended 2 times")
+
+
 def test_the_rest_doubles_up_to_the_longest():
     budget = RestartBudget(first_rest_s=0.1, longest_rest_s=1.0)
     assert [budget.rest_s(ends) for ends in (1, 2, 3, 4, 5)] == [0.1, 0.2, 0.4, 0.8, 1.0]

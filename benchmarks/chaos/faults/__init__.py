@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.chaos.faults import database, disks, redis, traffic, workers
+from benchmarks.chaos.faults import clocks, database, disks, redis, traffic, workers
 from benchmarks.chaos.trial import Fault
 
 _CHILD_S: Final = 10.0
@@ -38,9 +38,12 @@ FAULTS: Final = (
     Fault(code="F12a", name="no connection left", harm=database.out_of_connections),
     Fault(code="F12b", name="table locked", harm=database.lock),
     Fault(code="F13", name="disk full", harm=disks.full, needs_own_disk=True),
+    Fault(code="F14", name="servers' disks full", harm=disks.servers_full, needs_own_disk=True),
     Fault(code="F15", name="disk read-only", harm=disks.read_only, needs_own_disk=True),
     Fault(code="F16", name="slow, cut, silent network", harm=traffic.slow_network),
     Fault(code="F17", name="slow clients, hang-ups", harm=traffic.slow_clients),
+    Fault(code="F18", name="clock jumps", harm=clocks.jump, recovers_within_s=_CHILD_S,
+          catches_up_within_s=_CHILD_S),
     Fault(code="F19", name="messages six times", harm=traffic.duplicate_delivery, quick=True),
     Fault(code="F20", name="stale worker wakes", harm=workers.stale_worker, quick=True),
     Fault(code="F22", name="same photo at once", harm=traffic.same_photo_at_once, quick=True),

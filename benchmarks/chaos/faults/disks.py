@@ -1,36 +1,133 @@
-"""Faults of the disk that holds photos: full, or not to be written."""
+"""Faults of disks: full, or not to be written; those of photos and those of the servers."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
+import time
 from typing import Final
 
-from benchmarks.chaos.trial import Trial
+import psycopg2
 
-_FILLER: Final = "filler"
+from benchmarks.chaos.ledger import Entry, Outcome
+from benchmarks.chaos.programs import wait_until
+from benchmarks.chaos.trial import Trial
+from benchmarks.chaos.visitors import Browser, look, submit
+
+_ANSWERS: Final = "I8 troubles are answered well"
+_INTACT: Final = "I10 what is stored stays intact"
+_HARMED: Final = "the harm was done"
+_LOOK_EVERY_S: Final = 0.5
+_FULL_S: Final = 8.0
+_REFUSES_WITHIN_S: Final = 30.0
+
+# What dead rows left in a table is room too, for hundreds of photos after a while.
+_LEAVE_NO_GAPS: Final = "VACUUM FULL retrieval_scene, django_session"
+
+_NEXT_LOG_FILE: Final = "SELECT pg_logical_emit_message(true, 'chaos', ''), pg_switch_wal()"
+_LOG_FILES: Final = 100  # more than it may keep for later
+
+# All of a row as text: what is kept beside it, and compressed, is read as well.
+_READ_WHOLE: Final = """
+SELECT format('SELECT count(t::text) FROM %%I.%%I t', schemaname, tablename) FROM pg_tables
+"""
 
 
 def full(trial: Trial) -> None:
     """Leave no room for a single photo; then make room."""
-    filler = trial.rig.media / _FILLER
-    with filler.open("wb", buffering=0) as stream:
-        for size in (1 << 20, 1 << 12):  # the last gaps are filled by small blocks
-            with contextlib.suppress(OSError):
-                while True:
-                    stream.write(bytes(size))
-    trial.lasts(10, 3)
-    filler.unlink()
+    with trial.rig.media_disk.full():
+        trial.lasts(10, 3)
     trial.mark()
 
 
 def read_only(trial: Trial) -> None:
     """Have the disk refuse to be written, as one does after errors."""
-    _remount(trial, "ro")
+    trial.rig.media_disk.remount("ro")
     trial.lasts(10, 3)
-    _remount(trial, "rw")
+    trial.rig.media_disk.remount("rw")
     trial.mark()
 
 
-def _remount(trial: Trial, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(trial.rig.media)], check=True)
+def servers_full(trial: Trial) -> None:
+    """Leave Redis no room for a message, then PostgreSQL none for a row either; then make room."""
+    rig, reader = trial.rig, Browser(trial.rig.url)
+    scene = submit(reader, next(trial.photos), rig.ledger)
+    wait_until(lambda: trial.finished(scene), "a result to read")
+    with rig.redis_disk.full():
+        began = time.time()
+        trial.lasts(5, 3)
+        _expect_all_accepted(trial, _uploads(trial, since=began))
+        rig.postgres.ask(_LEAVE_NO_GAPS)
+        with rig.postgres_disk.full():
+            _read_while_full(trial, reader, f"/scenes/{scene}/")
+            _use_up_log(trial)
+            trial.lasts(4, 2)
+        _expect_redis_harmed(trial)
+    rig.postgres.start()  # as whoever made room does: the site's supervisor gave up in seconds
+    trial.mark()
+    trial.lasts(5, 3)
+    _expect_intact(trial)
+
+
+def _use_up_log(trial: Trial) -> None:
+    """Have PostgreSQL need a new file for its log: without one it ends, and may not start."""
+    with contextlib.suppress(psycopg2.OperationalError):
+        for _ in range(_LOG_FILES):
+            trial.rig.postgres.ask(_NEXT_LOG_FILE)
+    wait_until(lambda: not trial.rig.postgres.is_alive(), "PostgreSQL to stop without its log")
+
+
+def _uploads(trial: Trial, *, since: float) -> list[Entry]:
+    entries = trial.rig.ledger.during(trial.rig.ledger.fault)
+    return [entry for entry in entries if entry.kind == "upload" and entry.began > since]
+
+
+def _read_while_full(trial: Trial, reader: Browser, page: str) -> None:
+    """Read a page for a while, at least until uploads are refused."""
+    began, statuses = time.time(), []
+    refusals: set[int] = set()
+    while time.time() < began + (_FULL_S if refusals else _REFUSES_WITHIN_S):
+        answer = look(reader, page, trial.rig.ledger)
+        statuses.append(answer.status if answer else 0)
+        uploads = _uploads(trial, since=began)
+        refusals = {one.status for one in uploads if one.outcome is Outcome.REFUSED}
+        time.sleep(_LOOK_EVERY_S)
+    trial.expect(
+        that=refusals == {503},
+        invariant=_ANSWERS,
+        otherwise=f"without room for rows, {len(uploads)} uploads were refused with {refusals}",
+    )
+    trial.expect(
+        that=200 in statuses or not trial.rig.postgres.is_alive(),  # without its log it must end
+        invariant=_ANSWERS,
+        otherwise=f"while no row could be written, none could be read: {statuses}",
+    )
+
+
+def _expect_all_accepted(trial: Trial, uploads: list[Entry]) -> None:
+    others = sorted({f"{one.outcome} {one.status}" for one in uploads} - {"accepted 200"})
+    trial.expect(
+        that=bool(uploads) and not others,
+        invariant=_ANSWERS,
+        otherwise=f"without room for messages, {len(uploads)} uploads: {others}",
+    )
+
+
+def _expect_redis_harmed(trial: Trial) -> None:
+    with trial.rig.redis.client() as client:
+        status = client.info("persistence")["aof_last_write_status"]
+    trial.expect(that=status == "err", invariant=_HARMED, otherwise="Redis never missed its disk")
+
+
+def _expect_intact(trial: Trial) -> None:
+    """Read every row, and check every page: there is no `amcheck` in the embedded PostgreSQL."""
+    postgres = trial.rig.postgres
+    try:
+        for (query,) in postgres.ask(_READ_WHOLE):
+            postgres.ask(query)
+    except psycopg2.Error as error:
+        trial.expect(that=False, invariant=_INTACT, otherwise=str(error))
+    postgres.stop()
+    damage = postgres.what_is_damaged()
+    postgres.start()
+    trial.mark()
+    trial.expect(that=not damage, invariant=_INTACT, otherwise=damage)

@@ -1,0 +1,65 @@
+"""Disks of the rig's own, in memory: filling them to the last block harms nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+_FILLER: Final = "filler"
+_AGAIN_AFTER_S: Final = 0.1
+
+
+class Disk:
+    """A small disk at a folder, if we may mount one; it takes as much memory as lies on it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes; made if missing.
+    size : str
+        What fits on it, in the words of `mount`.
+    """
+
+    def __init__(self, folder: Path, size: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        self.is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def unmount(self) -> None:
+        if self.is_mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+    def remount(self, how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(self.folder)], check=True)
+
+    @contextlib.contextmanager
+    def full(self) -> Iterator[None]:
+        """Leave no room within the block, and take what others give back; then make room."""
+        filler, ended = self.folder / _FILLER, threading.Event()
+        with filler.open("wb", buffering=0) as stream:
+            _fill(stream)
+            topping_up = threading.Thread(target=_keep_filling, args=(stream, ended), daemon=True)
+            topping_up.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                topping_up.join()
+                filler.unlink()
+
+
+def _keep_filling(stream: BinaryIO, ended: threading.Event) -> None:
+    while not ended.wait(_AGAIN_AFTER_S):
+        _fill(stream)
+
+
+def _fill(stream: BinaryIO) -> None:
+    for size in (1 << 20, 1 << 12):  # the last gaps are filled by small blocks
+        with contextlib.suppress(OSError):
+            while True:
+                stream.write(bytes(size))
