@@ -52,8 +52,9 @@ chaos: models ## Break a site of its own on purpose: nothing accepted may be los
 chaos-quick: $(STAMP) ## The same, in three minutes
 	$(BIN)/python -m benchmarks.chaos --quick
 
-chaos-long: $(STAMP) ## What takes long: Redis restarted 20 times
+chaos-long: $(STAMP) ## What takes long: Redis restarted 20 times, 100 000 files changed at random
 	$(BIN)/python -m benchmarks.chaos --long
+	$(BIN)/python -m benchmarks.fuzz --files 100000 --seed 1
 
 clean: ## Delete the virtual environment; data under var/ stays
 	rm -rf $(VENV)

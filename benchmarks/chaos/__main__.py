@@ -72,6 +72,11 @@ def _print_line(result: Result) -> None:
         f"{result.lost:>6}{result.doubled:>8}{result.recovery_s:>11.1f}{result.caught_up_s:>12.1f}"
         f"{result.slowest_upload_s:>17.1f}"
     )
+    if result.fault.every_time:
+        limit_s = result.fault.recovers_within_s
+        in_time = sum(took_s <= limit_s for took_s in result.recoveries_s)
+        print(f"    {in_time} of {len(result.recoveries_s)} within {limit_s:g} s:", end="")
+        print("".join(f" {took_s:.1f}" for took_s in result.recoveries_s))
     for violation in result.violations:
         print(f"    BROKEN {violation.invariant}: {violation.text}")
     sys.stdout.flush()

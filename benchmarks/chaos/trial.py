@@ -33,6 +33,7 @@ class Fault:
     name: str
     harm: Callable[[Trial], None]  # does it under load, heals it, marks the moments
     recovers_within_s: float = 90.0  # from a mark; 95 of 100 times
+    every_time: bool = False  # not 95 of 100 times, but always
     catches_up_within_s: float = 120.0  # all that was accepted before the last mark
     quick: bool = False  # part of the short form too
     real_model: bool = False

@@ -61,6 +61,6 @@ FAULTS: Final = (
 
 LONG: Final = (
     Fault(code="F6x20", name="Redis restarted 20 times", harm=redis.restart_often,
-          recovers_within_s=_REDIS_S,
+          recovers_within_s=_REDIS_S, every_time=True,
           catches_up_within_s=_REDIS_BACKLOG_S),
 )  # fmt: skip
