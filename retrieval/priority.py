@@ -36,7 +36,8 @@ def step_back() -> None:
 def stepping_back() -> Iterator[None]:
     """Go behind all others; the session that called, often a terminal's, comes forward again.
 
-    The process does not: without privileges nobody can raise a nice value.
+    The process does not: without privileges nobody can raise a nice value. A session in which two
+    do this at once, or that is killed meanwhile, may stay back.
     """
     before = _session_niceness()
     step_back()

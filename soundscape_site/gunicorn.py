@@ -11,6 +11,7 @@ bind = os.environ.get("SOUNDSCAPE_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("SOUNDSCAPE_WEB_PROCESSES", "2"))
 worker_class = "soundscape_site.web_worker.PatientWorker"
 threads = int(os.environ.get("SOUNDSCAPE_WEB_THREADS", "8"))
+worker_connections = 400  # with all else it opens, below the usual 1024 open files
 timeout = 60
 graceful_timeout = 15
 keepalive = 5

@@ -1,18 +1,18 @@
-"""Gunicorn's worker with threads, for clients that send as slowly as they like.
+"""Gunicorn's worker with threads, for clients that are as slow as they like.
 
 gunicorn gives a thread to a connection as soon as it says a word, and the thread waits for the rest
 of the request: a few clients that send a byte a second would have them all. Here a request gets a
-thread when it is there, or so much of it that somebody means it; until then the loop holds it, and
-drops it if it does not come on. A proxy that buffers requests does the same; a laptop has none.
+thread when it is there, or its first 32 kB are; until then the loop holds it, and drops it if it
+does not come on. A proxy that buffers requests does the same; a laptop has none.
 """
 
 from __future__ import annotations
 
-import errno
 import re
 import socket
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final
 
 from gunicorn.http.parser import RequestParser
@@ -22,60 +22,22 @@ from gunicorn.workers.gthread import (  # type: ignore[attr-defined] # _DEFER is
     ThreadWorker,
 )
 
+from soundscape_site.timed_socket import TimedSocket
+
 ENOUGH_BYTES: Final = 32_768
-"""So much has arrived of what is meant; far less than the kernel keeps for a reader to come."""
+"""So much arrives of what is meant; far less than the kernel keeps for a reader to come."""
 
-GRACE_S: Final = 10.0
-LEAST_BYTES_PER_S: Final = 8_000.0
-"""A request has the grace and the time that its bytes take at this rate."""
-
-_WAIT_S: Final = 0.1
+_WAIT_S: Final = 0.1  # by a thread that has nothing else to do
 _STEP_S: Final = 0.005
 _ROUND_S: Final = 0.05
+_FAREWELL_S: Final = 2.0
 
 _HEAD_ENDS: Final = b"\r\n\r\n"
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-_OF_UNKNOWN_LENGTH: Final = re.compile(rb"\r\n(transfer-encoding|expect):", re.IGNORECASE)
-
-
-class TimedSocket(socket.socket):
-    """A connection whose reader does not wait for ever; TLS is a proxy's business."""
-
-    def __init__(self, plain: socket.socket) -> None:
-        timeout = plain.gettimeout()
-        super().__init__(fileno=plain.detach())
-        self.settimeout(timeout)
-        self.expect_request()
-
-    def expect_request(self) -> None:
-        """Begin to count anew, as soon as a part of the next request is there."""
-        self._began: float | None = None
-        self._received = 0
-
-    def patience_s(self, arrived: int = 0) -> float:
-        """Return for how much longer the request may take, if so much of it waits to be read."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        return self._began + GRACE_S + (self._received + arrived) / LEAST_BYTES_PER_S - now
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """Read what there is; give up a client that is behind its time."""
-        if flags:
-            return super().recv(size, flags)
-        asked_s, patience_s = self.gettimeout(), max(self.patience_s(), 0.001)
-        self.settimeout(patience_s if asked_s is None else min(asked_s, patience_s))
-        try:
-            data = super().recv(size)
-        except TimeoutError as error:
-            if asked_s is not None and asked_s <= patience_s:
-                raise
-            # What gunicorn and Django take for a client that went away.
-            raise ConnectionResetError(errno.ECONNRESET, "the client is too slow") from error
-        finally:
-            self.settimeout(asked_s)
-        self._received += len(data)
-        return data
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_ASKS_FIRST: Final = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
+_GO_ON: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class PatientWorker(ThreadWorker):
@@ -83,7 +45,9 @@ class PatientWorker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._coming: list[TConn] = []  # a part is there; looked at in each round of the loop
+        self._coming: list[TConn] = []  # a part of a request is there
+        self._leaving: list[TConn] = []  # answered; the client has not hung up yet
+        self._looked_at = 0.0
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give a connection a thread, for as long as its request needs no waiting for."""
@@ -92,38 +56,87 @@ class PatientWorker(ThreadWorker):
 
     def handle(self, conn: TConn) -> Any:
         """Serve a request that is there; runs in a thread."""
-        if not (_has_read_ahead(conn) or _comes_at_once(conn.sock)):
+        if not self._comes_at_once(conn):
             return _DEFER
         conn.data_ready = True
         kept = super().handle(conn)
         _timed(conn).expect_request()
         return kept
 
+    def _comes_at_once(self, conn: TConn) -> bool:
+        """Tell whether a request is there, or is in a moment: most are on their way.
+
+        A thread waits only while no other connection waits for it.
+        """
+        due = time.monotonic() + _WAIT_S
+        while not _is_whole(conn):
+            is_idle = self.tpool._work_queue.empty()
+            if not is_idle or time.monotonic() > due or not _arrived(conn):
+                return False
+            time.sleep(_STEP_S)
+        return True
+
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Take back a connection; one whose request is only half there is looked at again."""
-        deferred = not fs.cancelled() and fs.exception() is None and fs.result() is _DEFER
-        if deferred and _peek(conn.sock):
-            self._coming.append(conn)
-        else:
+        """Take a connection back: to wait for its request or for the next one, or to let it go."""
+        if fs.cancelled() or fs.exception() is not None:
             super().finish_request(conn, fs)
+        elif fs.result() is _DEFER and _arrived(conn):
+            self._coming.append(conn)
+        elif fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._see_off(conn)
+
+    def _see_off(self, conn: TConn) -> None:
+        """End our side; the loop does not stand still, as gunicorn's does, until they end theirs.
+
+        To close at once would take the answer away from a client that is still sending.
+        """
+        conn.sock.settimeout(0.0)
+        with suppress(OSError):
+            conn.sock.shutdown(socket.SHUT_WR)
+        conn.timeout = time.monotonic() + _FAREWELL_S
+        self._leaving.append(conn)
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Go round sooner while requests are coming."""
-        super().wait_for_and_dispatch_events(_ROUND_S if self._coming else timeout)
+        """Go round sooner while there is something to look at."""
+        has_work = self._coming or self._leaving
+        super().wait_for_and_dispatch_events(_ROUND_S if has_work else timeout)
 
     def murder_pending(self) -> None:
-        """See to requests that are coming, too; gunicorn calls this in each round."""
+        """See to those that come and those that go; gunicorn calls this in each round."""
         super().murder_pending()
-        coming, self._coming = self._coming, []
-        for conn in coming:
-            arrived = _peek(conn.sock)
-            if is_there(arrived):
-                self.enqueue_req(conn)
-            elif _timed(conn).patience_s(len(arrived or b"")) > 0:
-                self._coming.append(conn)
-            else:
-                self.nr_conns -= 1
-                conn.close()
+        now = time.monotonic()
+        if now - self._looked_at < _ROUND_S:
+            return
+        self._looked_at = now
+        self._coming = [conn for conn in self._coming if self._still_comes(conn)]
+        self._leaving = [conn for conn in self._leaving if self._still_leaves(conn, now)]
+
+    def _still_comes(self, conn: TConn) -> bool:
+        if _is_whole(conn):
+            self.enqueue_req(conn)
+            return False
+        if self.alive and _timed(conn).patience_s(len(_arrived(conn) or b"")) > 0:
+            return True
+        self._close(conn)
+        return False
+
+    def _still_leaves(self, conn: TConn, now: float) -> bool:
+        try:
+            has_hung_up = not conn.sock.recv(ENOUGH_BYTES)
+        except BlockingIOError:
+            has_hung_up = False
+        except OSError:
+            has_hung_up = True
+        if not has_hung_up and conn.timeout is not None and now < conn.timeout:
+            return True
+        self._close(conn)
+        return False
+
+    def _close(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()
 
 
 def is_there(arrived: bytes | None) -> bool:
@@ -132,29 +145,44 @@ def is_there(arrived: bytes | None) -> bool:
     Parameters
     ----------
     arrived : bytes or None
-        Its first bytes, at most `ENOUGH_BYTES`; None if the client is gone, which a thread notices.
+        Its first bytes, at most some `ENOUGH_BYTES`; None if the client is gone, which a thread
+        notices.
     """
     if arrived is None or len(arrived) >= ENOUGH_BYTES:
         return True
-    head, ends, body = arrived.partition(_HEAD_ENDS)
+    head, ends, body = arrived.lstrip(b"\r\n").partition(_HEAD_ENDS)
     if not ends:
         return False
+    head += b"\r\n"
+    if _CHUNKED.search(head):
+        return body.endswith(_LAST_CHUNK)
     length = _LENGTH.search(head)
-    return (
-        length is None
-        or _OF_UNKNOWN_LENGTH.search(head) is not None
-        or (len(body) >= int(length[1]))
-    )
+    return length is None or len(body) >= int(length[1])
 
 
-def _peek(sock: socket.socket) -> bytes | None:
-    """Return what waits to be read, and leave it there; None if the connection has ended."""
+def _is_whole(conn: TConn) -> bool:
+    """Tell whether a request is there; a client that asks before it sends is told to go on."""
+    arrived, sock = _arrived(conn), _timed(conn)
+    if is_there(arrived):
+        return True
+    head, ends, _ = (arrived or b"").partition(_HEAD_ENDS)
+    if ends and _ASKS_FIRST.search(head) and not sock.is_told_to_go_on:
+        sock.is_told_to_go_on = True
+        with suppress(OSError):
+            sock.send(_GO_ON)
+    return False
+
+
+def _arrived(conn: TConn) -> bytes | None:
+    """Return what gunicorn has read ahead and what waits to be read; None at the end of it all."""
+    ahead = conn.parser.unreader.buf.getvalue() if isinstance(conn.parser, RequestParser) else b""
     try:
-        return sock.recv(ENOUGH_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT) or None
+        waiting = _timed(conn).peek(ENOUGH_BYTES)
     except BlockingIOError:
-        return b""
+        return ahead
     except OSError:
         return None
+    return ahead + waiting if waiting else None
 
 
 def _timed(conn: TConn) -> TimedSocket:
@@ -162,21 +190,3 @@ def _timed(conn: TConn) -> TimedSocket:
     if not isinstance(conn.sock, TimedSocket):
         conn.sock = TimedSocket(conn.sock)
     return conn.sock
-
-
-def _comes_at_once(sock: socket.socket) -> bool:
-    """Tell whether a request is there, or is while a thread may wait for it.
-
-    Most are on their way when their first bytes are read: to send them round would cost more.
-    """
-    due = time.monotonic() + _WAIT_S
-    while not is_there(arrived := _peek(sock)):
-        if not arrived or time.monotonic() > due:
-            return False
-        time.sleep(_STEP_S)
-    return True
-
-
-def _has_read_ahead(conn: TConn) -> bool:
-    """Tell whether gunicorn holds a part of the next request already."""
-    return isinstance(conn.parser, RequestParser) and bool(conn.parser.unreader.buf.getvalue())

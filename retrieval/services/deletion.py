@@ -40,7 +40,7 @@ def delete_scene(scene_id: UUID, *, reason: DeletedScene.Reason) -> bool:
     names = _delete_rows(scene_id, reason=reason)
     if names is None:
         return False
-    transaction.on_commit(lambda: _remove(names))
+    transaction.on_commit(lambda: _remove(names), robust=True)  # the photo is gone all the same
     logger.info("scene %s deleted: %s", scene_id, reason.value)
     return True
 

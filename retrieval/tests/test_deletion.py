@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from retrieval.models import (
@@ -21,6 +21,7 @@ from retrieval.models import (
     Scene,
     SceneProfile,
 )
+from retrieval.services import deletion
 from retrieval.services.deletion import delete_scene, expire_scenes, remove_discarded_files
 from retrieval.services.jobs import StaleClaimError
 from retrieval.services.scenes import find_sounds
@@ -187,3 +188,20 @@ def test_a_deletion_has_one_of_two_reasons():
         transaction.atomic(),
     ):
         DeletedScene.objects.create(id=uuid.uuid4(), reason="mood")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_after_the_commit_does_not_undo_what_was_said(
+    media_root, clips, monkeypatch
+):
+    scene = accepted()
+
+    def go_away(name):
+        raise OperationalError(f"canceling statement due to lock timeout: {name}")
+
+    with monkeypatch.context() as away:
+        away.setattr(deletion, "_remove_file", go_away)
+        assert delete_scene(scene.pk, reason=VISITOR)
+    assert files(scene) == [True, True]
+    assert remove_discarded_files() == 2
+    assert files(scene) == [False, False]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from soundscape_site import web_worker
+from soundscape_site import timed_socket
 
-web_worker.GRACE_S = 1.5  # type: ignore[misc]
+timed_socket.GRACE_S, timed_socket.STALL_S = 1.5, 1.5  # type: ignore[misc]
 
 bind = os.environ["BIND"]
 workers = 1
@@ -19,7 +19,10 @@ control_socket_disable = True
 
 
 def application(environ, start_response):
-    """Answer with what was sent."""
+    """Answer with what was sent, or with as much as is asked for."""
+    if environ["QUERY_STRING"]:
+        start_response("200 OK", [("Content-Length", environ["QUERY_STRING"])])
+        return (bytes(65_536) for _ in range(int(environ["QUERY_STRING"]) // 65_536))
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]

@@ -20,6 +20,11 @@ GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 PATIENCE_S = 20
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+ASKING = b"POST / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+PATIENCE_S = 20
+
+
 def post(body, length=None):
     length = len(body) if length is None else length
     return b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%b" % (length, body)
@@ -76,10 +81,14 @@ def seconds_for(connection, request):
 
 BEGINNINGS = {
     "nothing": b"",
+    "an empty line": b"\r\n\r\n",
     "a byte of the head": b"G",
     "half a head": GET[:-2],
     "a head without its body": post(b"", length=1_000),
     "a part of the body": post(b"x" * 900, length=1_000),
+    "no chunk yet": CHUNKED,
+    "a question first": ASKING,
+    "a whole request and a byte of the next": GET + b"G",
 }
 
 
@@ -90,6 +99,34 @@ def test_those_who_only_begin_take_no_thread(connect, beginning):
     time.sleep(0.3)  # until all of them have been looked at
     # If each had a thread until it is dropped, this would take three times as long.
     assert max(seconds_for(connect(), GET) for _ in range(10)) < PATIENCE_S / 4
+
+
+@pytest.mark.parametrize("length", [b"9" * 5_000, b"-1", b"x", b"9" * 17])
+def test_a_length_that_is_none_ends_nothing_but_its_connection(connect, length):
+    odd, beside = connect(), connect()
+    odd.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: " + length)
+    time.sleep(0.3)
+    beside.sendall(post(b"half", length=8))
+    odd.sendall(b"\r\n\r\n")
+    time.sleep(0.3)
+    beside.sendall(b"more")
+    assert answer(beside) == b"halfmore"
+
+
+def test_those_who_do_not_read_give_their_threads_back(connect):
+    for _ in range(THREADS):
+        connect().sendall(GET.replace(b"/ ", b"/?52428800 "))
+    time.sleep(0.3)
+    assert seconds_for(connect(), GET) < PATIENCE_S / 2
+
+
+def test_those_who_do_not_hang_up_hold_up_nobody(connect):
+    """Each is waited for two seconds: side by side, not by the loop, one after the other."""
+    for _ in range(10):
+        answer_is_there = connect()
+        answer_is_there.sendall(GET.replace(b"Host", b"Connection: close\r\nHost"))
+        assert answer(answer_is_there) == b""
+    assert seconds_for(connect(), GET) < PATIENCE_S / 4
 
 
 def test_a_request_that_comes_in_pieces_is_answered_whole(connect):
@@ -146,12 +183,22 @@ def test_requests_sent_ahead_are_answered_one_after_the_other(connect):
 
 def test_a_client_that_asks_before_it_sends_is_told_to_go_on(connect):
     asking = connect()
-    asking.sendall(
-        b"POST / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
-    )
-    assert asking.recv(100).startswith(b"HTTP/1.1 100")
+    asking.sendall(ASKING)
+    assert asking.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
     asking.sendall(b"yes")
-    assert answer(asking) == b"yes"
+    received = b""
+    while not received.endswith(b"yes"):
+        received += asking.recv(1_000)
+    assert b"HTTP/1.1 200" in received
+
+
+def test_a_body_in_chunks_arrives_whole(connect):
+    pieces = connect()
+    pieces.sendall(CHUNKED)
+    for chunk in (b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"):
+        time.sleep(0.2)
+        pieces.sendall(chunk)
+    assert answer(pieces) == b"onetwo"
 
 
 @pytest.mark.parametrize(
@@ -163,8 +210,14 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on(connect):
         (post(b"xyz"), True),
         (post(b"xy", length=3), False),
         (b"X" * ENOUGH_BYTES, True),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nContent-length:3\r\nExpect: 100-continue\r\n\r\n", True),
+        (b"\r\n\r\n", False),
+        (b"\r\n" + GET, True),
+        (CHUNKED + b"2\r\nab\r\n", False),
+        (CHUNKED + b"2\r\nab\r\n0\r\n\r\n", True),
+        (ASKING, False),
+        (ASKING + b"yes", True),
+        (b"POST / HTTP/1.1\r\ncontent-length:3\r\n\r\nxy", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\nX-Content-Length: 9\r\n\r\n", True),
         (None, True),
     ],
