@@ -186,13 +186,21 @@ def _fits(best: MatchView) -> bool:
 def _runs_beside(scene: Scene, run: MatchRun) -> list[MatchRun]:
     """Return what each matcher found for the same photo in the same library, this run included.
 
-    None from later searches: a table or a bank may have changed, which moves no snapshot.
+    None from later searches, nor of another table: one may have changed, and changed back, which
+    moves no snapshot.
     """
     beside = MatchRun.objects.filter(
         photo_sha256=run.photo_sha256, snapshot=run.snapshot, created_at__lte=scene.finished_at
     )
-    newest = {other.matcher: other for other in beside.order_by("id")} | {run.matcher: run}
+    alike = [other for other in beside.order_by("id") if _are_models_alike(other, run)]
+    newest = {other.matcher: other for other in alike} | {run.matcher: run}
     return [newest[name] for name in MATCHER_WORDS if name in newest] or [run]
+
+
+def _are_models_alike(one: MatchRun, other: MatchRun) -> bool:
+    """Say whether two matchers' runs are of the same models; those of other spaces may be."""
+    ours, theirs = one.model_versions, other.model_versions
+    return ours.keys() != theirs.keys() or bool(ours == theirs)
 
 
 def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:

@@ -293,6 +293,15 @@ def test_a_way_of_a_later_table_is_not_compared(find):
     assert {way.name for way in result_of(scene).compared} == {"fused", "paper"}
 
 
+def test_a_way_of_a_table_that_was_taken_back_is_not_compared(find):
+    """Between a search and the next with the same table there may have been another."""
+    scene = find(2, matcher="fused")
+    heard = MatchRun.objects.get(photo_sha256=scene.photo_sha256, matcher="heard")
+    versions = heard.model_versions | {DUMMY_HEARD.name: {"image": "between", "audio": "same"}}
+    MatchRun.objects.filter(pk=heard.pk).update(model_versions=versions)
+    assert {way.name for way in result_of(scene).compared} == {"fused", "paper"}
+
+
 @pytest.mark.parametrize("matcher", list(MATCHER_WORDS))
 def test_the_sites_own_answer_is_no_stand_in_and_neither_is_one_asked_for(client, find, matcher):
     scene = find(2, matcher=matcher)
