@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from retrieval import priority
 from retrieval.tests.factories import ClipFactory
+
+
+@pytest.fixture(autouse=True)
+def in_front(monkeypatch):
+    """Keep the priority of this process and of its session for the tests to come."""
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr(priority, "SESSION_NICENESS", Path("/nowhere/autogroup"))
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from retrieval import priority
 from retrieval.decoding import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.spaces import all_spaces, heard
@@ -28,13 +27,6 @@ CLIPS = (
     "ambie/waterfall.wav",
     "esc10/clock-tick/1-21934-A.ogg",
 )
-
-
-@pytest.fixture(autouse=True)
-def nice(monkeypatch):
-    """Keep this process's own priority for the tests to come."""
-    monkeypatch.setattr("os.nice", lambda _: 0)
-    monkeypatch.setattr(priority, "SESSION_NICENESS", Path("/nowhere/autogroup"))
 
 
 @pytest.fixture

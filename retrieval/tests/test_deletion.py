@@ -190,10 +190,8 @@ def test_a_deletion_has_one_of_two_reasons():
         DeletedScene.objects.create(id=uuid.uuid4(), reason="mood")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_database_that_goes_after_the_commit_does_not_undo_what_was_said(
-    media_root, clips, monkeypatch
-):
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_database_that_goes_after_the_commit_does_not_undo_what_was_said(media_root, monkeypatch):
     scene = accepted()
 
     def go_away(name):

