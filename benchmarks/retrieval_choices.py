@@ -48,6 +48,7 @@ class Recipe:
     """One way to match; the defaults are those in force."""
 
     name: str
+    every: int = 1
     pooling: str = "moments"
     smoothing: float = EVEN_EVIDENCE
     normalised: bool = True
@@ -76,6 +77,7 @@ RECIPES = (
     replace(IN_FORCE, name="things not standardised", things_standardised=False),
     replace(IN_FORCE, name="things 0.1", things=0.1),
     replace(IN_FORCE, name="things 1", things=1.0),
+    replace(IN_FORCE, name="windows end to end", every=2),
     replace(IN_FORCE, name="mean over time", pooling="mean"),
     replace(IN_FORCE, name="maximum over time", pooling="maximum"),
     replace(IN_FORCE, name="half mean, half maximum", pooling="mixture"),
@@ -133,26 +135,27 @@ class Library:
         floored = np.maximum(np.stack(things), 1e-9)
         self.log_things = np.log(floored / floored.sum(axis=1, keepdims=True))
 
-    def pooled(self, pooling: str) -> Array:
-        return np.stack([_POOLINGS[pooling](scores) for scores in self.scores])
+    def pooled(self, pooling: str, every: int) -> Array:
+        return np.stack([_POOLINGS[pooling](scores[::every], every) for scores in self.scores])
 
 
-def _moments(scores: Array) -> Array:
-    hearing = Hearing(scores.astype(np.float32), [HOP_S * place for place in range(len(scores))])
+def _moments(scores: Array, every: int) -> Array:
+    hop_s = HOP_S * every
+    hearing = Hearing(scores.astype(np.float32), [hop_s * place for place in range(len(scores))])
     return heard_space().remembered(hearing).windows.astype(np.float64)
 
 
-def _best_moment(scores: Array) -> Array:
-    moments = _moments(scores)
+def _best_moment(scores: Array, every: int) -> Array:
+    moments = _moments(scores, every)
     best: Array = moments[moments.sum(axis=1).argmax()]
     return best
 
 
-_POOLINGS: dict[str, Callable[[Array], Array]] = {
-    "moments": lambda scores: _moments(scores).mean(axis=0),
-    "mean": lambda scores: scores.mean(axis=0),
-    "maximum": lambda scores: scores.max(axis=0),
-    "mixture": lambda scores: (scores.mean(axis=0) + scores.max(axis=0)) / 2,
+_POOLINGS: dict[str, Callable[[Array, int], Array]] = {
+    "moments": lambda scores, every: _moments(scores, every).mean(axis=0),
+    "mean": lambda scores, _: scores.mean(axis=0),
+    "maximum": lambda scores, _: scores.max(axis=0),
+    "mixture": lambda scores, _: (scores.mean(axis=0) + scores.max(axis=0)) / 2,
     "best moment": _best_moment,
 }
 
@@ -167,7 +170,7 @@ def rank(recipe: Recipe, library: Library, queries: Queries) -> Array:
     if recipe.mute == "mean":
         heard = heard + (1 - telling) * bank.mean(axis=0)
     heard = heard / heard.sum(axis=1, keepdims=True)
-    scores = library.pooled(recipe.pooling)
+    scores = library.pooled(recipe.pooling, recipe.every)
     sounds = _sound_scores(recipe, heard, scores, Moments.of(bank))
     things = seen @ library.log_things.T
     if recipe.things_standardised:
@@ -271,7 +274,9 @@ def strengths(library: Library, queries: Queries) -> None:
     table = load_heard_there()
     order = np.argsort(-rank(IN_FORCE, library, queries), axis=1)[:, :5]
     grades = np.take_along_axis(queries.grades, order, axis=1).ravel()
-    evidence = library.pooled("moments") + IN_FORCE.smoothing / len(table.heard)
+    evidence = library.pooled(IN_FORCE.pooling, IN_FORCE.every) + IN_FORCE.smoothing / len(
+        table.heard
+    )
     logs = np.log(evidence / evidence.sum(axis=1, keepdims=True))
     heard = queries.views["all"] @ table.weights
     mass = heard.sum(axis=1, keepdims=True)
