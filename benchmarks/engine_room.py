@@ -48,8 +48,8 @@ _WARM = """
 import json, time
 from pathlib import Path
 from django.conf import settings
-from retrieval.decoding import DecodingPool
-from retrieval.engine.registry import ModelRegistry
+from retrieval.decoding.pool import DecodingPool
+from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.services.matching import SoundFinder
 finder = SoundFinder(
     settings.SOUNDSCAPE_MATCHER,

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from benchmarks.fuzz_seeds import photo_seeds, recording_seeds
 from benchmarks.report import figure, heading
-from retrieval.decoding import ChildLostError, DecodingLimits, DecodingPool
+from retrieval.decoding.pool import ChildLostError, DecodingLimits, DecodingPool
 from retrieval.engine.errors import DecodeError
 
 _AHEAD_PER_PROCESS = 4

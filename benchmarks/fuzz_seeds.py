@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from retrieval.tests.bad_inputs import heif, photos
-from retrieval.tests.engine.photos import encoded, gradient
-from retrieval.tests.engine.sounds import noise, written, written_by_ffmpeg
+from retrieval.tests.engine.toy_photos import encoded, gradient
+from retrieval.tests.engine.toy_sounds import noise, written, written_by_ffmpeg
 
 _SOUND_S = 0.6
 

@@ -19,22 +19,27 @@ import soxr
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrieval.benchmark import TRUTH_FOLDER, load_truth
-from retrieval.engine.bank import ClassMoments, Moments
-from retrieval.engine.ear_matcher import LEAST_ANYWHERE, MOST_ODDNESS, PEOPLE, PEOPLE_SHARE
-from retrieval.engine.evaluation import MEASURES, Grade, measure
-from retrieval.engine.heard_there import load_heard_there
-from retrieval.engine.hearing import Hearing
-from retrieval.engine.images import photo_views
-from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matchers import ODDNESS_PENALTY, SPEECH_PENALTY, THINGS_BESIDE_SOUNDS
-from retrieval.engine.mobilenet import MobileNetClassifier
-from retrieval.engine.soundnet import SoundNetClassifier
-from retrieval.engine.sounds import SPEECH, TOO_GENERAL
-from retrieval.engine.spaces import EVEN_EVIDENCE
-from retrieval.engine.spaces import heard as heard_space
-from retrieval.engine.strength import Strength, strength_by_sounds
-from retrieval.engine.yamnet import HOP_SAMPLES, SAMPLE_RATE_HZ, YamnetClassifier
+from retrieval.catalogue.benchmark_truth import TRUTH_FOLDER, load_truth
+from retrieval.engine.matching.bank import ClassMoments, Moments
+from retrieval.engine.matching.evaluation import MEASURES, Grade, measure
+from retrieval.engine.matching.recipes import ODDNESS_PENALTY, SPEECH_PENALTY, THINGS_BESIDE_SOUNDS
+from retrieval.engine.matching.sound_matcher import (
+    LEAST_ANYWHERE,
+    MOST_ODDNESS,
+    PEOPLE,
+    PEOPLE_SHARE,
+)
+from retrieval.engine.matching.strength import Strength, strength_by_sounds
+from retrieval.engine.networks.mobilenet import MobileNetClassifier
+from retrieval.engine.networks.soundnet import SoundNetClassifier
+from retrieval.engine.networks.yamnet import HOP_SAMPLES, SAMPLE_RATE_HZ, YamnetClassifier
+from retrieval.engine.photos.images import photo_views
+from retrieval.engine.spaces.audio_scores import AudioScores
+from retrieval.engine.spaces.space import EVEN_EVIDENCE
+from retrieval.engine.spaces.space import heard as heard_space
+from retrieval.engine.vocabulary.heard_there import load_heard_there
+from retrieval.engine.vocabulary.labels import load_vocabulary
+from retrieval.engine.vocabulary.sounds import SPEECH, TOO_GENERAL
 from soundscape_site.settings.paths import SHARED_DIR, VAR_DIR
 
 Array = NDArray[np.float64]
@@ -141,7 +146,9 @@ class Library:
 
 def _moments(scores: Array, every: int) -> Array:
     hop_s = HOP_S * every
-    hearing = Hearing(scores.astype(np.float32), [hop_s * place for place in range(len(scores))])
+    hearing = AudioScores(
+        scores.astype(np.float32), [hop_s * place for place in range(len(scores))]
+    )
     return heard_space().remembered(hearing).windows.astype(np.float64)
 
 

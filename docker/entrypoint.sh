@@ -42,7 +42,7 @@ healthy() {
 role="${1:-}"
 shift || usage
 case "$role" in
-    web) exec gunicorn --config python:soundscape_site.gunicorn "$@" soundscape_site.wsgi:application ;;
+    web) exec gunicorn --config python:soundscape_site.web.gunicorn "$@" soundscape_site.wsgi:application ;;
     inference | ingest) work "$role" "$@" ;;
     sweep | migrate) exec python manage.py "$role" "$@" ;;
     manage) exec python manage.py "$@" ;;

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.sounds import Flag
+from retrieval.engine.vocabulary.labels import load_vocabulary
+from retrieval.engine.vocabulary.sounds import Flag
 from retrieval.models import (
     Clip,
     HeardOverride,
@@ -22,7 +22,7 @@ from retrieval.models import (
     Scene,
 )
 from retrieval.selectors.profiling import clips_without_profile
-from retrieval.services.hearing import check_override, override_sounds
+from retrieval.services.site_overrides import check_override, override_sounds
 from retrieval.submission import submit_import
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.weights import ALL_WEIGHTS, load_arrays
+from retrieval.engine.networks.weights import ALL_WEIGHTS, load_arrays
 
 ERROR_IDS = {
     "weights_missing": "retrieval.E001",

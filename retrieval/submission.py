@@ -8,24 +8,24 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from celery import Task
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import ChannelError, OperationalError
 from redis import RedisError
 
-from retrieval.decoding import DecodedPhoto
-from retrieval.engine.spaces import all_spaces
+from retrieval.decoding.pool import DecodedPhoto
+from retrieval.engine.spaces.space import all_spaces
+from retrieval.jobs.overdue import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
+from retrieval.jobs.policies import OwnedTask
+from retrieval.jobs.transitions import note_woken, release_expired, release_owned
 from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Scene
-from retrieval.selectors.jobs import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
+from retrieval.quotas.daily import count_upload
+from retrieval.quotas.senders import Allowance
 from retrieval.selectors.matchers import matcher_in_force
-from retrieval.services.imports import request_import
-from retrieval.services.jobs import note_woken, release_expired, release_owned
+from retrieval.services.import_jobs import request_import
 from retrieval.services.profiling import owe_profiles
 from retrieval.services.scenes import accept_photo
-from retrieval.services.tallies import count_upload
 from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
-from retrieval.visitors import Allowance
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def wake_overdue() -> int:
     woken = 0
     missing = _missing_messages()
     for model, task in _TASKS.items():
-        for pk in _to_be_woken(model, missing=missing[_queue_of(task)]):
+        for pk in _to_be_woken(model, missing=missing[task.queue]):
             if not _wake(task, pk):
                 return woken  # no broker: the rest would only wait for it one after the other
             note_woken(model, pk)
@@ -118,7 +118,7 @@ def _missing_messages() -> Counter[str]:
     """Return how many more jobs wait than messages, by queue; none where no broker answers."""
     missing: Counter[str] = Counter()
     for model, task in _TASKS.items():
-        missing[_queue_of(task)] += queued_jobs(model)
+        missing[task.queue] += queued_jobs(model)
     try:
         with find_sounds_for_scene.app.connection_for_write() as connection:
             for queue in missing:
@@ -137,11 +137,7 @@ def _messages_waiting(queue: str, channel: Any) -> int:
         return 0
 
 
-def _queue_of(task: Task[Any, Any]) -> str:
-    return str(task.app.amqp.router.route({}, task.name)["queue"].name)
-
-
-def _wake(task: Task[Any, Any], pk: Any) -> bool:
+def _wake(task: OwnedTask, pk: Any) -> bool:
     """Send a wake-up. One that is lost costs time only: the sweeper sends it again."""
     try:
         task.delay(pk if isinstance(pk, int) else str(pk))
@@ -151,7 +147,7 @@ def _wake(task: Task[Any, Any], pk: Any) -> bool:
     return True
 
 
-_TASKS: Final[Mapping[type[Job], Task[Any, Any]]] = {
+_TASKS: Final[Mapping[type[Job], OwnedTask]] = {
     Scene: find_sounds_for_scene,
     LibraryImport: run_import,
     LibraryProfiling: profile_library,

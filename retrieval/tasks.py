@@ -7,16 +7,16 @@ from uuid import UUID
 
 from django.conf import settings
 
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import all_spaces
-from retrieval.services.imports import run_slice
-from retrieval.services.jobs import StaleClaimError
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.spaces.space import all_spaces
+from retrieval.jobs.policies import inference_task, ingest_task
+from retrieval.jobs.transitions import StaleClaimError
+from retrieval.jobs.worker_names import child_name
+from retrieval.services.import_jobs import run_slice
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
 from retrieval.services.scenes import find_sounds
-from retrieval.services.slices import Slicing
-from retrieval.worker_names import child_name
-from soundscape_site.task_policies import inference_task, ingest_task
+from retrieval.services.timed_jobs import Slicing
 
 _SLICE_S = 240.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soundscape_site.task_policies import watch_task
+from retrieval.jobs.policies import watch_task
 
 
 @watch_task("canary")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from soundscape_site import health
+from soundscape_site.web import health
 
-handler400 = "soundscape_site.error_pages.bad_request"
-handler500 = "soundscape_site.error_pages.server_error"
+handler400 = "soundscape_site.web.error_pages.bad_request"
+handler500 = "soundscape_site.web.error_pages.server_error"
 
 urlpatterns = [
-    path("", include("retrieval.urls")),
+    path("", include("retrieval.views.urls")),
     path("admin/", admin.site.urls),
     path("readyz", health.readyz),
 ]

@@ -36,9 +36,9 @@ from benchmarks.chaos.mines import (
     STORED,
 )
 from retrieval import tasks
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import objects
-from retrieval.services import jobs
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.spaces.space import objects
+from retrieval.jobs import transitions
 from retrieval.services.matching import SoundFinder
 
 _FOLDER: Final = Path(os.environ[CONTROL])
@@ -141,7 +141,7 @@ def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _without_fence(held: jobs.Claim) -> Any:
+def _without_fence(held: transitions.Claim) -> Any:
     """Let anybody who ever held a job write to it."""
     return held.model._default_manager.filter(pk=held.pk)
 
@@ -149,9 +149,9 @@ def _without_fence(held: jobs.Claim) -> Any:
 def _plant(bug: str) -> None:
     """Break the program on purpose, to see whether the rig notices."""
     if bug == "fence":
-        anything = dict.fromkeys(jobs.TRANSITIONS, frozenset(jobs.TRANSITIONS))
-        setattr(jobs, "_owned", _without_fence)  # noqa: B010
-        setattr(jobs, "TRANSITIONS", anything)  # noqa: B010
+        anything = dict.fromkeys(transitions.TRANSITIONS, frozenset(transitions.TRANSITIONS))
+        setattr(transitions, "_owned", _without_fence)  # noqa: B010
+        setattr(transitions, "TRANSITIONS", anything)  # noqa: B010
 
 
 def _install() -> None:
@@ -159,8 +159,8 @@ def _install() -> None:
         registry = ModelRegistry(Path(), build_image_classifier=StandInEye)
         setattr(tasks, "model_registry", lambda: registry)  # noqa: B010
     for owner, name, wrap in (
-        (jobs, "claim", functools.partial(_then, name=CLAIMED)),
-        (jobs, "finish", functools.partial(_then, name=STORED)),
+        (transitions, "claim", functools.partial(_then, name=CLAIMED)),
+        (transitions, "finish", functools.partial(_then, name=STORED)),
         (tasks, "find_sounds", functools.partial(_then, name=COMMITTED)),
         (SoundFinder, "search_all", functools.partial(_then, name=LOOKED)),
         (SoundFinder, "look", _flagged_first),

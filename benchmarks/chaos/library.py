@@ -13,9 +13,9 @@ import soundfile
 from django.core.management import call_command
 from numpy.typing import NDArray
 
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import objects
-from retrieval.engine.windows import Windowing
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.networks.windows import Windowing
+from retrieval.engine.spaces.space import objects
 from retrieval.management.commands import import_clips
 
 TONES: Final = 24  # more than a result shows

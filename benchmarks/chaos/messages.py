@@ -7,7 +7,7 @@ from typing import Final
 from celery import Celery
 
 from benchmarks.chaos.rig import Rig
-from soundscape_site.task_policies import INFERENCE_QUEUE
+from retrieval.jobs.policies import INFERENCE_QUEUE
 
 TASK: Final = f"{INFERENCE_QUEUE}.find_sounds_for_scene"
 

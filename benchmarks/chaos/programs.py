@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from soundscape_site import processes
-from soundscape_site.supervision import Account
+from soundscape_site.supervising import processes
+from soundscape_site.supervising.supervisor import Account
 
 _PATIENCE_S = 60.0
 _KEEPER_ROUND_S = 0.25

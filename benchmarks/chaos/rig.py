@@ -22,8 +22,8 @@ from benchmarks.chaos.programs import Keeper, Program, wait_until
 from benchmarks.chaos.proxy import FAIR, Proxy
 from benchmarks.chaos.servers import Postgres, Redis
 from benchmarks.processes import ROOT
+from retrieval.jobs.policies import INFERENCE_QUEUE
 from soundscape_site.embedded.locations import locate, prepare
-from soundscape_site.task_policies import INFERENCE_QUEUE
 
 WORKERS: Final = 2
 _MANAGE: Final = str(ROOT / "manage.py")

@@ -21,7 +21,7 @@ from soundscape_site.embedded import postgres
 from soundscape_site.embedded import redis as embedded_redis
 from soundscape_site.embedded.database import APP_ROLE, DATABASE, OWNER_ROLE, SUPERUSER
 from soundscape_site.embedded.locations import POSTGRES_PORT, Locations, prepare
-from soundscape_site.supervision import ChildSpec
+from soundscape_site.supervising.supervisor import ChildSpec
 
 _ANSWER_WITHIN_S = 3
 

@@ -11,8 +11,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from retrieval.benchmark import Truth, TruthError
-from retrieval.engine.evaluation import (
+from retrieval.catalogue.benchmark_truth import Truth, TruthError
+from retrieval.engine.matching.evaluation import (
     MEASURES,
     Grade,
     Interval,

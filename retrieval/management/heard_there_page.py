@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from retrieval.engine.heard_there import HeardEntry, HeardThere, Scenery
-from retrieval.engine.sounds import short_name
+from retrieval.engine.vocabulary.heard_there import HeardEntry, HeardThere, Scenery
+from retrieval.engine.vocabulary.sounds import short_name
 
 _TITLES: Final = {
     Scenery.SEA: "By the sea",

@@ -9,11 +9,11 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from retrieval.engine.labels import ClassLabel
-from retrieval.engine.matcher import Matcher
-from retrieval.engine.sounds import short_name
-from retrieval.engine.spaces import HeardSpace, Space
-from retrieval.licences import LICENCES, credit_line
+from retrieval.catalogue.licences import LICENCES, credit_line
+from retrieval.engine.matching.matcher import Matcher
+from retrieval.engine.spaces.space import ClassSpace, HeardSpace
+from retrieval.engine.vocabulary.labels import ClassLabel
+from retrieval.engine.vocabulary.sounds import short_name
 from retrieval.services.matching import FoundClip, SearchResult
 from retrieval.services.runs import model_versions
 
@@ -134,7 +134,7 @@ def _classes(report: PhotoReport) -> Table:
     return table
 
 
-def _largest(report: PhotoReport, space: Space) -> list[tuple[ClassLabel, float]]:
+def _largest(report: PhotoReport, space: ClassSpace) -> list[tuple[ClassLabel, float]]:
     return [
         (space.vocabulary[index], p)
         for index, p in report.result.scene[space.name].largest(_CLASSES_SHOWN)

@@ -2,12 +2,12 @@
 
 from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
 from retrieval.models.deletion import DeletedScene, DiscardedFile
-from retrieval.models.hearing import BankMoments, HeardOverride, PhotoBank
 from retrieval.models.imports import LibraryImport
 from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
 from retrieval.models.library import Library, Space
 from retrieval.models.profiling import LibraryProfiling, ProfileFailure
 from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
+from retrieval.models.site_recipe import BankMoments, HeardOverride, PhotoBank
 from retrieval.models.tallies import UploadTally
 
 __all__ = [

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import F, Func, IntegerField, Q, Value
 from django.db.models.functions import Now
 
-from retrieval.engine.sounds import Flag
-from retrieval.licences import LICENCES
+from retrieval.catalogue.licences import LICENCES
+from retrieval.engine.vocabulary.sounds import Flag
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
 from retrieval.models.vectors import DistributionField

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
-from retrieval.engine.strength import Strength
+from retrieval.engine.matching.strength import Strength
 from retrieval.models.clips import SHA256_PATTERN, Clip, vector_fills_space
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space

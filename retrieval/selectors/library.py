@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Q
 
-from retrieval.engine.distributions import Distribution
+from retrieval.engine.spaces.distributions import Distribution
 from retrieval.models import Clip, ClipProfile, Library
 
 _CHUNK_CLIPS = 500

@@ -9,12 +9,18 @@ from functools import lru_cache
 import numpy as np
 from django.db.models import Max
 
-from retrieval.engine.bank import CLASSES, Bank, Moments, ScoreMoments, class_moments
-from retrieval.engine.heard_there import HeardThere, Sound, load_heard_there
-from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.matcher import Matcher
-from retrieval.engine.matchers import matcher_named
-from retrieval.engine.spaces import heard, objects
+from retrieval.engine.matching.bank import (
+    CLASSES,
+    Bank,
+    Moments,
+    ScoreMoments,
+    class_moments,
+)
+from retrieval.engine.matching.matcher import Matcher
+from retrieval.engine.matching.recipes import matcher_named
+from retrieval.engine.spaces.space import heard, objects
+from retrieval.engine.vocabulary.heard_there import HeardThere, Sound, load_heard_there
+from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from retrieval.engine.spaces import Space
+from retrieval.engine.spaces.space import ClassSpace
 from retrieval.models import Clip, ClipProfile, LibraryProfiling, ProfileFailure
 
 
@@ -13,7 +13,7 @@ def profiling_is_open() -> bool:
     return LibraryProfiling.objects.filter(finished_at__isnull=True).exists()
 
 
-def unprofiled_clips(space: Space) -> QuerySet[Clip]:
+def unprofiled_clips(space: ClassSpace) -> QuerySet[Clip]:
     """Return the recordings that can be heard and have no profile in a space by its model now.
 
     Those that could not be described by it are left out, and so are withdrawn ones.

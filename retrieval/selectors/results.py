@@ -12,13 +12,13 @@ import numpy as np
 from django.conf import settings
 from django.urls import reverse
 
-from retrieval.engine.distributions import Distribution
-from retrieval.engine.labels import ClassLabel
-from retrieval.engine.matchers import matcher_named
-from retrieval.engine.sounds import short_name
-from retrieval.engine.spaces import HeardSpace, Space
-from retrieval.engine.strength import Strength
-from retrieval.licences import LICENCES
+from retrieval.catalogue.licences import LICENCES
+from retrieval.engine.matching.recipes import matcher_named
+from retrieval.engine.matching.strength import Strength
+from retrieval.engine.spaces.distributions import Distribution
+from retrieval.engine.spaces.space import ClassSpace, HeardSpace
+from retrieval.engine.vocabulary.labels import ClassLabel
+from retrieval.engine.vocabulary.sounds import short_name
 from retrieval.models import Clip, Match, MatchRun, Scene, SceneProfile
 from retrieval.selectors.profiling import profiling_is_open
 
@@ -47,7 +47,7 @@ _VERSION_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class HeardSound:
+class SoundShare:
     """A sound in a few words, with how surely it is heard or how much of all it is."""
 
     name: str
@@ -66,7 +66,7 @@ class PlayableClip:
     license_free: bool
     source_url: str
     tags: tuple[str, ...]
-    sounds: tuple[HeardSound, ...]
+    sounds: tuple[SoundShare, ...]
     audio_url: str
     download_url: str
     media_type: str
@@ -125,7 +125,7 @@ class ResultView:
     alternatives: tuple[MatchView, ...]
     later: tuple[MatchView, ...]
     why: dict[str, Any]
-    would_hear: tuple[HeardSound, ...]
+    would_hear: tuple[SoundShare, ...]
     top_classes: tuple[dict[str, Any], ...]
     provenance: Provenance
     compared: tuple[ComparedMatcher, ...]
@@ -225,20 +225,20 @@ def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMat
     )
 
 
-def _would_hear(run: MatchRun, space: HeardSpace) -> Iterable[HeardSound]:
+def _would_hear(run: MatchRun, space: HeardSpace) -> Iterable[SoundShare]:
     """Yield what one would hear in the photo's scenery: the largest, and all that counts."""
     for place, (index, share) in enumerate(_scene_profile(run, space).largest(_TOP_SOUNDS)):
         if place == 0 or share >= _LEAST_SHARE_TOLD:
-            yield HeardSound(short_name(space.vocabulary[index]), share)
+            yield SoundShare(short_name(space.vocabulary[index]), share)
 
 
-def _top_classes(run: MatchRun, space: Space) -> Iterable[dict[str, Any]]:
+def _top_classes(run: MatchRun, space: ClassSpace) -> Iterable[dict[str, Any]]:
     """Yield the classes that the photo shows most."""
     for index, share in _scene_profile(run, space).largest(_TOP_CLASSES):
         yield {"label": space.vocabulary[index].name, "share": share}
 
 
-def _scene_profile(run: MatchRun, space: Space) -> Distribution:
+def _scene_profile(run: MatchRun, space: ClassSpace) -> Distribution:
     profile = SceneProfile.objects.get(
         photo_sha256=run.photo_sha256,
         space_id=space.name,
@@ -290,7 +290,7 @@ def playable(clip: Clip) -> PlayableClip:
         license_free=licence.free,
         source_url=clip.source_url,
         tags=tuple(clip.tags),
-        sounds=tuple(HeardSound(sound["name"], sound["score"]) for sound in clip.sounds),
+        sounds=tuple(SoundShare(sound["name"], sound["score"]) for sound in clip.sounds),
         audio_url=url,
         download_url=f"{url}?download=1",
         media_type=clip.played_media_type,

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from django.core.files.storage import default_storage
 
-from retrieval import media
-from retrieval.decoding import DecodingPool
+from retrieval.decoding.outcome import decoded_recording
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_served_as_they_came
-from retrieval.services.decoded import decoded_recording
+from retrieval.storage import content_store
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
     made = facts.preview_path
     if made is None:  # never: one was asked for
         raise DecodeError(f"no copy of {original} was made", code="decoder_fault")
-    kept = media.keep(made, folder="previews", sha256=media.sha256_of(made), suffix=made.suffix)
+    kept = content_store.keep(
+        made, folder="previews", sha256=content_store.sha256_of(made), suffix=made.suffix
+    )
     made.unlink()
     Clip.objects.filter(pk=clip.pk).update(
         preview=kept, loudness_lufs=facts.loudness_lufs, true_peak_dbtp=facts.true_peak_dbtp

@@ -11,16 +11,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from retrieval import media
-from retrieval.engine.audio import RecordingFacts
-from retrieval.engine.hearing import Hearing
-from retrieval.engine.sounds import describe
-from retrieval.engine.spaces import HeardSpace, Space
-from retrieval.licences import LICENCES
-from retrieval.manifest import ManifestEntry, RowProblem
+from retrieval.catalogue.licences import LICENCES
+from retrieval.catalogue.manifest import ManifestEntry, RowProblem
+from retrieval.engine.recordings.analysis import RecordingFacts
+from retrieval.engine.spaces.audio_scores import AudioScores
+from retrieval.engine.spaces.space import ClassSpace, HeardSpace
+from retrieval.engine.vocabulary.sounds import describe
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, JobState
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.library import advance_snapshot
+from retrieval.storage import content_store
 
 RECORDINGS_FOLDER: Final = "recordings"
 
@@ -43,7 +43,7 @@ class NewClip:
     facts: RecordingFacts
     files: KeptFiles
     item: ImportItem
-    hearings: Mapping[str, Hearing]
+    hearings: Mapping[str, AudioScores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def metadata_problem(entry: ManifestEntry) -> RowProblem | None:
 
 def keep_files(file: Path, *, sha256: str, facts: RecordingFacts) -> KeptFiles:
     """Copy a recording and its preview into the storage; the format names them, not the user."""
-    original = media.keep(
+    original = content_store.keep(
         file, folder=RECORDINGS_FOLDER, sha256=sha256, suffix=f".{facts.container}"
     )
     preview = facts.preview_path
@@ -88,8 +88,11 @@ def keep_files(file: Path, *, sha256: str, facts: RecordingFacts) -> KeptFiles:
         return KeptFiles(original, "")
     return KeptFiles(
         original,
-        media.keep(
-            preview, folder="previews", sha256=media.sha256_of(preview), suffix=preview.suffix
+        content_store.keep(
+            preview,
+            folder="previews",
+            sha256=content_store.sha256_of(preview),
+            suffix=preview.suffix,
         ),
     )
 
@@ -99,7 +102,9 @@ def update_metadata(clip_id: int, entry: ManifestEntry) -> None:
     Clip.objects.filter(pk=clip_id).update(**_metadata(entry))
 
 
-def store_clips(news: Sequence[NewClip], *, source: str, spaces: Sequence[Space]) -> StoredClips:
+def store_clips(
+    news: Sequence[NewClip], *, source: str, spaces: Sequence[ClassSpace]
+) -> StoredClips:
     """Store recordings with profiles and windows: all of them at once, or none.
 
     One whose content another import stored meanwhile is recorded as a duplicate.
@@ -144,7 +149,7 @@ def record_items(items: Sequence[ImportItem], *, source: str) -> None:
     )
 
 
-def _clip(new: NewClip, snapshot: int, spaces: Sequence[Space]) -> Clip:
+def _clip(new: NewClip, snapshot: int, spaces: Sequence[ClassSpace]) -> Clip:
     facts = new.facts
     now = timezone.now()
     clip = Clip(
@@ -185,7 +190,9 @@ def _metadata(entry: ManifestEntry) -> dict[str, Any]:
     }
 
 
-def store_profiles(heard: Sequence[tuple[Clip, Hearing]], *, space: Space, snapshot: int) -> None:
+def store_profiles(
+    heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace, snapshot: int
+) -> None:
     """Store what one model heard in some recordings, searchable from a snapshot on."""
     profiles = ClipProfile.objects.bulk_create(
         ClipProfile(
@@ -216,7 +223,7 @@ def store_profiles(heard: Sequence[tuple[Clip, Hearing]], *, space: Space, snaps
     )
 
 
-def describe_clips(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> None:
+def describe_clips(heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> None:
     """Say in words what was heard in stored recordings, if the space's classes are sounds."""
     if not isinstance(space, HeardSpace):
         return
@@ -225,7 +232,7 @@ def describe_clips(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> No
     Clip.objects.bulk_update([clip for clip, _ in heard], ["sounds", "sound_tags", "flags"])
 
 
-def _describe(clip: Clip, hearing: Hearing, space: HeardSpace) -> None:
+def _describe(clip: Clip, hearing: AudioScores, space: HeardSpace) -> None:
     description = describe(hearing.windows, space.vocabulary)
     clip.sounds = [
         {"key": sound.label.key, "name": sound.name, "score": round(sound.score, 3)}

@@ -17,7 +17,6 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.models import User
-from retrieval.content_locks import lock_alone
 from retrieval.models import DeletedScene, DiscardedFile, MatchRun, Scene, SceneProfile
 from retrieval.selectors.deletion import (
     discarded_names,
@@ -26,6 +25,7 @@ from retrieval.selectors.deletion import (
     photo_has_scene,
 )
 from retrieval.selectors.media_files import is_named
+from retrieval.storage.content_locks import lock_alone
 
 logger = logging.getLogger(__name__)
 

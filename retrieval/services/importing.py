@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from retrieval import media
-from retrieval.decoding import DecodingPool
-from retrieval.engine.audio import RecordingFacts
+from retrieval.catalogue.manifest import ManifestEntry, RowProblem
+from retrieval.decoding.outcome import decoded_recording
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
-from retrieval.engine.hearing import Hearing
-from retrieval.manifest import ManifestEntry, RowProblem
+from retrieval.engine.recordings.analysis import RecordingFacts
+from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.models import ImportItem
 from retrieval.selectors.imports import SettledItem, settled_items
 from retrieval.selectors.library import existing_sha256
+from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.clips import (
     NewClip,
     keep_files,
@@ -28,8 +29,7 @@ from retrieval.services.clips import (
     store_clips,
     update_metadata,
 )
-from retrieval.services.decoded import decoded_recording
-from retrieval.services.listening import Listener
+from retrieval.storage import content_store
 
 _BIGINT_MASK = (1 << 63) - 1  # a clock gone wild must not stop an import
 _SIFT_ENTRIES = 100
@@ -79,13 +79,13 @@ class _Decoded:
     facts: RecordingFacts
     folder: Path
 
-    def waveform(self, listener: Listener) -> Path:
-        return _waveform(self.folder, listener)
+    def waveform(self, profiler: AudioProfiler) -> Path:
+        return _waveform(self.folder, profiler)
 
 
-def _waveform(folder: Path, listener: Listener) -> Path:
+def _waveform(folder: Path, profiler: AudioProfiler) -> Path:
     """Name the samples that a model listens to; two models at one rate share them."""
-    return folder / f"{listener.sample_rate_hz}.f32"
+    return folder / f"{profiler.sample_rate_hz}.f32"
 
 
 class ClipImporter:
@@ -100,12 +100,12 @@ class ClipImporter:
         The manifest or folder, absolute: under it outcomes are remembered.
     pool : DecodingPool
         Child processes that decode.
-    listeners : sequence of Listener
+    profilers : sequence of AudioProfiler
         The audio side of each space; at least one.
     scratch : Path
         A folder of this run's own.
     batch_windows : int
-        Recordings are gathered until they have so many windows of the first listener.
+        Recordings are gathered until they have so many windows of the first profiler.
     on_progress : callable
         Called with the report after each step.
     should_stop : callable
@@ -117,7 +117,7 @@ class ClipImporter:
         *,
         source: str,
         pool: DecodingPool,
-        listeners: Sequence[Listener],
+        profilers: Sequence[AudioProfiler],
         scratch: Path,
         batch_windows: int,
         on_progress: Callable[[ImportReport], None],
@@ -125,7 +125,7 @@ class ClipImporter:
     ) -> None:
         self.source = source
         self.pool = pool
-        self.listeners = listeners
+        self.profilers = profilers
         self.scratch = scratch
         self.batch_windows = batch_windows
         self.on_progress = on_progress
@@ -200,7 +200,9 @@ class ClipImporter:
             status.st_size,
             modified_ns,
         ):
-            return _Candidate(entry, status.st_size, modified_ns, media.sha256_of(entry.file))
+            return _Candidate(
+                entry, status.st_size, modified_ns, content_store.sha256_of(entry.file)
+            )
         if settled.row_digest != entry.digest and settled.imported_clip_id is not None:
             update_metadata(settled.imported_clip_id, entry)
             item = _Candidate(entry, status.st_size, modified_ns, "").item(
@@ -232,8 +234,8 @@ class ClipImporter:
             future = self.pool.submit_recording(
                 candidate.entry.file,
                 waveform_paths={
-                    listener.sample_rate_hz: _waveform(folder, listener)
-                    for listener in self.listeners
+                    profiler.sample_rate_hz: _waveform(folder, profiler)
+                    for profiler in self.profilers
                 },
                 preview_path=folder / "preview",
             )
@@ -263,7 +265,7 @@ class ClipImporter:
 
     def _groups(self, decoded: Iterator[_Decoded | None]) -> Iterator[list[_Decoded]]:
         """Gather recordings until they fill a batch of windows, or must be stored."""
-        first = self.listeners[0]
+        first = self.profilers[0]
         group: list[_Decoded] = []
         windows = 0
         for recording in decoded:
@@ -276,11 +278,11 @@ class ClipImporter:
         if group:
             yield group
 
-    def _heard(self, group: list[_Decoded]) -> list[dict[str, Hearing]]:
+    def _heard(self, group: list[_Decoded]) -> list[dict[str, AudioScores]]:
         """Return what was heard in each recording, by the name of the space."""
         by_space = {
-            listener.space.name: listener.hear([one.waveform(listener) for one in group])
-            for listener in self.listeners
+            profiler.space.name: profiler.hear([one.waveform(profiler) for one in group])
+            for profiler in self.profilers
         }
         return [
             {space: hearings[place] for space, hearings in by_space.items()}
@@ -289,19 +291,19 @@ class ClipImporter:
 
     # --- store: a group is one transaction ------------------------------------------------
 
-    def _store(self, group: list[_Decoded], heard: list[dict[str, Hearing]]) -> None:
+    def _store(self, group: list[_Decoded], heard: list[dict[str, AudioScores]]) -> None:
         news = [
             new
             for recording, hearings in zip(group, heard, strict=True)
             if (new := self._new_clip(recording, hearings)) is not None
         ]
-        spaces = [listener.space for listener in self.listeners]
+        spaces = [profiler.space for profiler in self.profilers]
         outcome = store_clips(news, source=self.source, spaces=spaces)
         self.report.imported += outcome.stored
         self.report.duplicates += len(news) - outcome.stored
         self.report.audio_seconds += outcome.audio_seconds
 
-    def _new_clip(self, recording: _Decoded, hearings: dict[str, Hearing]) -> NewClip | None:
+    def _new_clip(self, recording: _Decoded, hearings: dict[str, AudioScores]) -> NewClip | None:
         """Copy a recording's files; None if it vanished while it was listened to."""
         candidate, facts = recording.candidate, recording.facts
         try:

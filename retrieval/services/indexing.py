@@ -16,9 +16,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.engine.index import IndexDamagedError, IndexFolder, IndexRow, LibraryIndex
-from retrieval.engine.matcher import Matcher, Profiles
-from retrieval.engine.ranking import ExactRanker
+from retrieval.engine.matching.index import (
+    IndexDamagedError,
+    IndexFolder,
+    IndexRow,
+    LibraryIndex,
+)
+from retrieval.engine.matching.matcher import Matcher, Profiles
+from retrieval.engine.matching.ranking import ExactRanker
 from retrieval.selectors.library import (
     library_state,
     profiled_clips,

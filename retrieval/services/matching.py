@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import EngineError
-from retrieval.engine.explanation import Explanation, explain
-from retrieval.engine.matcher import Judgement, Matcher, Profiles
-from retrieval.engine.matchers import MATCHERS
-from retrieval.engine.ranking import RankedClip
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.takes import Take, TakeGroup, group_takes
+from retrieval.engine.matching.explanation import Explanation, explain
+from retrieval.engine.matching.matcher import Judgement, Matcher, Profiles
+from retrieval.engine.matching.ranking import RankedClip
+from retrieval.engine.matching.recipes import MATCHERS
+from retrieval.engine.matching.takes import Take, TakeGroup, group_takes
+from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_by_id, library_has_clips, library_state, profiles_of
 from retrieval.selectors.matchers import matchers_in_force

@@ -16,9 +16,9 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from retrieval.content_locks import lock_alone
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
-from retrieval.stored_files import changed_at, hash_and_size, stored_names
+from retrieval.storage.content_locks import lock_alone
+from retrieval.storage.listing import changed_at, hash_and_size, stored_names
 
 logger = logging.getLogger(__name__)
 

@@ -14,21 +14,21 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from retrieval import media
-from retrieval.decoding import DecodingPool
-from retrieval.engine.audio import RecordingFacts
+from retrieval.decoding.outcome import decoded_recording
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
-from retrieval.engine.hearing import Hearing
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import Space
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.recordings.analysis import RecordingFacts
+from retrieval.engine.spaces.audio_scores import AudioScores
+from retrieval.engine.spaces.space import ClassSpace
+from retrieval.jobs import leases, transitions
 from retrieval.models import Clip, JobState, LibraryProfiling, ProfileFailure
 from retrieval.selectors.profiling import unprofiled_clips
-from retrieval.services import jobs, leases
+from retrieval.services.audio_profiles import AudioProfiler, audio_profilers
 from retrieval.services.clips import RECORDINGS_FOLDER, describe_clips, store_profiles
-from retrieval.services.decoded import decoded_recording
 from retrieval.services.library import advance_snapshot
-from retrieval.services.listening import Listener, listeners_for
-from retrieval.services.slices import Slice, Slicing
+from retrieval.services.timed_jobs import Slice, Slicing
+from retrieval.storage import content_store
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class ProfilingReport:
     stopped_early: bool = False
 
 
-def owe_profiles(spaces: Sequence[Space]) -> list[LibraryProfiling]:
+def owe_profiles(spaces: Sequence[ClassSpace]) -> list[LibraryProfiling]:
     """Record that profiles are missing, where they are and nobody knows yet; return what is new.
 
     What failed is not owed again before `forget_failures`: most likely it would fail again, and one
@@ -62,7 +62,7 @@ def owe_profiles(spaces: Sequence[Space]) -> list[LibraryProfiling]:
 
 
 @transaction.atomic
-def _end_superseded(spaces: Sequence[Space]) -> None:
+def _end_superseded(spaces: Sequence[ClassSpace]) -> None:
     """End what waits for a model that none of the spaces has: nobody will come for it.
 
     The one sweeper decides that, not a worker: while releases change, a worker may be the older
@@ -72,13 +72,13 @@ def _end_superseded(spaces: Sequence[Space]) -> None:
     for wanted in LibraryProfiling.objects.filter(state=JobState.QUEUED):
         if (wanted.space_id, wanted.model_version) in known:
             continue
-        held = jobs.claim(LibraryProfiling, wanted.pk, owner="sweeper", lease=leases.LEASE)
+        held = transitions.claim(LibraryProfiling, wanted.pk, owner="sweeper", lease=leases.LEASE)
         if held is not None:
             detail = f"This program has no {wanted.model_version} for {wanted.space_id}."
-            jobs.fail(held, code=_SUPERSEDED, detail=detail)
+            transitions.fail(held, code=_SUPERSEDED, detail=detail)
 
 
-def _is_given_up(space: Space) -> bool:
+def _is_given_up(space: ClassSpace) -> bool:
     """Say whether the last job for a space and its model failed, and tell the operators."""
     last = _jobs_of(space).order_by("-pk").first()
     if last is None or last.state != JobState.FAILED or last.failure_code == _SUPERSEDED:
@@ -92,15 +92,15 @@ def _is_given_up(space: Space) -> bool:
     return True
 
 
-def _jobs_of(space: Space) -> QuerySet[LibraryProfiling]:
+def _jobs_of(space: ClassSpace) -> QuerySet[LibraryProfiling]:
     return LibraryProfiling.objects.filter(space_id=space.name, model_version=space.audio_model)
 
 
-def _key(space: Space) -> tuple[str, str]:
+def _key(space: ClassSpace) -> tuple[str, str]:
     return space.name, space.audio_model
 
 
-def _owe(space: Space) -> LibraryProfiling | None:
+def _owe(space: ClassSpace) -> LibraryProfiling | None:
     """Record what is owed; None if it is owed already."""
     wanted = LibraryProfiling(space_id=space.name, model_version=space.audio_model)
     try:
@@ -111,7 +111,7 @@ def _owe(space: Space) -> LibraryProfiling | None:
     return wanted
 
 
-def forget_failures(spaces: Sequence[Space]) -> None:
+def forget_failures(spaces: Sequence[ClassSpace]) -> None:
     """Let recordings and jobs be tried again that failed with the models of now."""
     for space in spaces:
         _jobs_of(space).filter(state=JobState.FAILED).delete()
@@ -119,7 +119,7 @@ def forget_failures(spaces: Sequence[Space]) -> None:
 
 
 def profile_clips(
-    listener: Listener,
+    profiler: AudioProfiler,
     *,
     pool: DecodingPool,
     scratch: Path,
@@ -140,11 +140,11 @@ def profile_clips(
     """
     report = ProfilingReport()
     last = 0
-    while clips := _next_group(listener.space, after=last):
+    while clips := _next_group(profiler.space, after=last):
         last = clips[-1].pk
-        heard, failed = _heard(clips, listener, pool=pool, scratch=scratch)
-        report.profiled += _store(heard, space=listener.space)
-        _note_failures(failed, space=listener.space)
+        heard, failed = _heard(clips, profiler, pool=pool, scratch=scratch)
+        report.profiled += _store(heard, space=profiler.space)
+        _note_failures(failed, space=profiler.space)
         report.failed += len(failed)
         on_progress(report)
         if should_stop():
@@ -153,7 +153,7 @@ def profile_clips(
     return report
 
 
-def _next_group(space: Space, *, after: int) -> list[Clip]:
+def _next_group(space: ClassSpace, *, after: int) -> list[Clip]:
     """Return some recordings that lack their profile, of half an hour together or one alone."""
     group: list[Clip] = []
     seconds = 0.0
@@ -169,7 +169,7 @@ def run_profiling_slice(
     profiling_id: int,
     *,
     registry: ModelRegistry,
-    spaces: Sequence[Space],
+    spaces: Sequence[ClassSpace],
     slicing: Slicing,
 ) -> None:
     """Work on missing profiles for a while; what is left is queued again.
@@ -177,28 +177,28 @@ def run_profiling_slice(
     A job of a model that this program does not know stays as it is: it is of another release, whose
     worker the sweeper wakes in its time; `owe_profiles` ends one whose release is gone.
     """
-    listener = _listener_for(profiling_id, listeners_for(spaces, registry))
-    if listener is None:
+    profiler = _listener_for(profiling_id, audio_profilers(spaces, registry))
+    if profiler is None:
         logger.info("profiling %s is none of this program's: left to others", profiling_id)
         return
 
     def work(part: Slice) -> bool:
         report = profile_clips(
-            listener, pool=part.pool, scratch=part.scratch, should_stop=part.is_over
+            profiler, pool=part.pool, scratch=part.scratch, should_stop=part.is_over
         )
         return not report.stopped_early
 
     slicing.run(LibraryProfiling, profiling_id, work)
 
 
-def _listener_for(profiling_id: int, listeners: Sequence[Listener]) -> Listener | None:
+def _listener_for(profiling_id: int, profilers: Sequence[AudioProfiler]) -> AudioProfiler | None:
     wanted = LibraryProfiling.objects.filter(pk=profiling_id).values_list(*_KEY).first()
-    return next((listener for listener in listeners if _key(listener.space) == wanted), None)
+    return next((profiler for profiler in profilers if _key(profiler.space) == wanted), None)
 
 
 def _heard(
-    clips: Sequence[Clip], listener: Listener, *, pool: DecodingPool, scratch: Path
-) -> tuple[list[tuple[Clip, Hearing]], list[tuple[Clip, DecodeError]]]:
+    clips: Sequence[Clip], profiler: AudioProfiler, *, pool: DecodingPool, scratch: Path
+) -> tuple[list[tuple[Clip, AudioScores]], list[tuple[Clip, DecodeError]]]:
     folder = scratch / "profiling"
     folder.mkdir()
     waveforms = {clip.pk: folder / f"{clip.pk}.f32" for clip in clips}
@@ -207,7 +207,7 @@ def _heard(
             clip,
             pool.submit_recording(
                 Path(clip.original.path),
-                waveform_paths={listener.sample_rate_hz: waveforms[clip.pk]},
+                waveform_paths={profiler.sample_rate_hz: waveforms[clip.pk]},
             ),
         )
         for clip in clips
@@ -222,14 +222,14 @@ def _heard(
         else:
             decoded.append(clip)
     if failed and not default_storage.exists(RECORDINGS_FOLDER):
-        raise media.StorageError("the folder of recordings is away")
-    hearings = listener.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
+        raise content_store.StorageError("the folder of recordings is away")
+    hearings = profiler.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
     shutil.rmtree(folder)
     return list(zip(decoded, hearings, strict=True)), failed
 
 
 @transaction.atomic
-def _store(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> int:
+def _store(heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> int:
     """Store what nobody has stored meanwhile: the library's lock keeps others out until then."""
     if not heard:
         return 0
@@ -242,7 +242,7 @@ def _store(heard: Sequence[tuple[Clip, Hearing]], *, space: Space) -> int:
     return len(news)
 
 
-def _note_failures(failed: Sequence[tuple[Clip, DecodeError]], *, space: Space) -> None:
+def _note_failures(failed: Sequence[tuple[Clip, DecodeError]], *, space: ClassSpace) -> None:
     ProfileFailure.objects.bulk_create(
         [
             ProfileFailure(

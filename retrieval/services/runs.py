@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from retrieval.engine.explanation import Explanation
-from retrieval.engine.matcher import Matcher
+from retrieval.engine.matching.explanation import Explanation
+from retrieval.engine.matching.matcher import Matcher
 from retrieval.models import Match, MatchDivergence, MatchRun, SceneProfile
 from retrieval.services.matching import SearchResult
 

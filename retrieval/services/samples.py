@@ -9,11 +9,11 @@ from typing import Final
 
 from django.core.files.storage import default_storage
 
-from retrieval import media
+from retrieval.catalogue.sample_photos import Sample
+from retrieval.decoding.pool import NO_FAULTS_OF_FILES
+from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
-from retrieval.photo_pool import photo_pool
-from retrieval.problems import problem
-from retrieval.samples import Sample
+from retrieval.storage import content_store
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +44,15 @@ def kept_photo(sample: Sample) -> str | None:
 @lru_cache(maxsize=_REMEMBERED)
 def _kept(path: Path, _size: int, _changed_ns: int) -> str | None:
     """Do what `kept_photo` says; size and time of change tell a file from its successor."""
-    sha256 = media.sha256_of(path)
-    name = media.content_name(folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
+    sha256 = content_store.sha256_of(path)
+    name = content_store.content_name(folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
     if default_storage.exists(name):
         return name
     try:
         decoded = photo_pool().decode_photo(path)
     except DecodeError as error:
-        if problem(error.code, error.detail).status == 503:
+        if error.code in NO_FAULTS_OF_FILES:
             raise
         logger.warning("sample %s is not shown: %s [%s]", path, error.detail, error.code)
         return None
-    return media.keep_copy(decoded.web_image, folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
+    return content_store.keep_copy(decoded.web_image, folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)

@@ -11,17 +11,17 @@ from django.db import transaction
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
-from retrieval import media
-from retrieval.content_locks import share_lock
-from retrieval.decoding import DecodedPhoto
+from retrieval.decoding.pool import DecodedPhoto
 from retrieval.engine.errors import EngineError, ModelInputError
-from retrieval.engine.matcher import Matcher
+from retrieval.engine.matching.matcher import Matcher
+from retrieval.jobs import leases, transitions
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import library_state
 from retrieval.selectors.scenes import queued_count, stored_run
-from retrieval.services import jobs, leases
 from retrieval.services.matching import SoundFinder
 from retrieval.services.runs import model_versions, store_run
+from retrieval.storage import content_store
+from retrieval.storage.content_locks import share_lock
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
 
     Profile, matches and the scene's state are written in one transaction, fenced by the attempt.
     """
-    held = jobs.claim(Scene, scene_id, owner=worker, lease=leases.LEASE)
+    held = transitions.claim(Scene, scene_id, owner=worker, lease=leases.LEASE)
     if held is None:
         logger.info("scene %s is not queued: nothing to do", scene_id)
         return
@@ -88,21 +88,21 @@ def find_sounds(scene_id: UUID, *, finder: SoundFinder, worker: str) -> None:
         _work_off(held, finder=finder)
 
 
-def _work_off(held: jobs.Claim, *, finder: SoundFinder) -> None:
+def _work_off(held: transitions.Claim, *, finder: SoundFinder) -> None:
     scene = Scene.objects.filter(pk=held.pk).first()
     if scene is None:
-        raise jobs.StaleClaimError(f"scene {held.pk} was deleted as its work began")
+        raise transitions.StaleClaimError(f"scene {held.pk} was deleted as its work began")
     try:
         seen = finder.look(_model_input(scene, finder))
-        jobs.note(held, looked_at=Now())
+        transitions.note(held, looked_at=Now())
         results = finder.search_all(seen, top=MATCHES_KEPT)
     except EngineError as error:
         logger.warning("scene %s failed: %s [%s]", scene.pk, error.detail, error.code)
-        jobs.fail(held, code=error.code, detail=error.detail)
+        transitions.fail(held, code=error.code, detail=error.detail)
         return
     with transaction.atomic():
         run, *_ = [store_run(scene.photo_sha256, result=result) for result in results]
-        jobs.finish(held, run=run)
+        transitions.finish(held, run=run)
     logger.info(
         "scene %s done: attempt %d, best clip %s",
         scene.pk,
@@ -113,8 +113,8 @@ def _work_off(held: jobs.Claim, *, finder: SoundFinder) -> None:
 
 def _kept(content: bytes, *, suffix: str) -> str:
     """Store a content under its own hash, not the upload's: `check_media` can prove it then."""
-    return media.keep_bytes(
-        content, folder=_FOLDER, sha256=media.sha256_of_bytes(content), suffix=suffix
+    return content_store.keep_bytes(
+        content, folder=_FOLDER, sha256=content_store.sha256_of_bytes(content), suffix=suffix
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval import priority
+from retrieval.jobs import priority
 from retrieval.tests.factories import ClipFactory
 
 

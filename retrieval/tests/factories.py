@@ -11,17 +11,23 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import ArrayLike, NDArray
 
-from retrieval.engine.bank import Bank, classes_bank
-from retrieval.engine.ear_matcher import AUDIOSET_KINDS, EarMatcher, KindsOfSound
-from retrieval.engine.heard_there import HeardEntry, HeardThere, Origin, Scenery, Sound
-from retrieval.engine.labels import ClassLabel, Vocabulary
-from retrieval.engine.matcher import Matcher, PaperMatcher
-from retrieval.engine.spaces import HeardSpace, Space
+from retrieval.engine.matching.bank import Bank, classes_bank
+from retrieval.engine.matching.matcher import Matcher, PaperMatcher
+from retrieval.engine.matching.sound_matcher import AUDIOSET_KINDS, KindsOfSound, SoundMatcher
+from retrieval.engine.spaces.space import ClassSpace, HeardSpace
+from retrieval.engine.vocabulary.heard_there import (
+    HeardEntry,
+    HeardThere,
+    Origin,
+    Scenery,
+    Sound,
+)
+from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
 from retrieval.models import Clip, ClipProfile, JobState
 from retrieval.models import Space as SpaceRow
 from retrieval.services.library import advance_snapshot
 
-DUMMY = Space(
+DUMMY = ClassSpace(
     name="dummy",
     vocabulary=Vocabulary(
         name="dummy",
@@ -89,11 +95,11 @@ DUMMY_KINDS = KindsOfSound(
 def dummy_ear_matcher(
     *,
     name: str = "dummy-ear",
-    things: Space = DUMMY,
+    things: ClassSpace = DUMMY,
     bank: Bank | None = None,
     anywhere: NDArray[np.float64] = DUMMY_TABLE.anywhere,
     **changed: float,
-) -> EarMatcher:
+) -> SoundMatcher:
     """Return a matcher by five sounds beside seven things."""
     weights = {
         "things_always": 0.3,
@@ -102,7 +108,7 @@ def dummy_ear_matcher(
         "oddness_penalty": 0.08,
     } | changed
     bank = bank or classes_bank((things, DUMMY_HEARD))
-    return EarMatcher(
+    return SoundMatcher(
         name, things=things, sounds=DUMMY_HEARD, bank=bank, anywhere=anywhere,
         kinds=DUMMY_KINDS, **weights,
     )  # fmt: skip
@@ -118,7 +124,7 @@ def small_matchers() -> dict[str, Matcher]:
     return {"paper": things, "heard": heard, "fused": fused}
 
 
-def dummy_space_row(space: Space = DUMMY) -> SpaceRow:
+def dummy_space_row(space: ClassSpace = DUMMY) -> SpaceRow:
     """Register a small space in the database."""
     return SpaceRow.objects.get_or_create(name=space.name, defaults={"classes": len(space)})[0]
 
@@ -156,7 +162,7 @@ class ClipFactory:
         self._number = 0
 
     @transaction.atomic
-    def __call__(self, q: ArrayLike, *, space: Space = DUMMY, **fields: Any) -> Clip:
+    def __call__(self, q: ArrayLike, *, space: ClassSpace = DUMMY, **fields: Any) -> Clip:
         self._number += 1
         dummy_space_row(space)
         snapshot = advance_snapshot()

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.engine.matcher import Matcher
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.windows import Windowing
+from retrieval.engine.matching.matcher import Matcher
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.networks.windows import Windowing
 from retrieval.services.matching import SoundFinder
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, small_matchers
 

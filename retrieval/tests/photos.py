@@ -7,10 +7,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from retrieval.decoding import DecodedPhoto
-from retrieval.media import sha256_of_bytes
+from retrieval.decoding.pool import DecodedPhoto
 from retrieval.models import Scene
 from retrieval.services.scenes import accept_photo
+from retrieval.storage.content_store import sha256_of_bytes
 from retrieval.tests.factories import small_matchers
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from retrieval.engine.spaces import heard
+from retrieval.engine.spaces.space import heard
 from retrieval.models import BankMoments, Clip, HeardOverride, JobState, LibraryProfiling, PhotoBank
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
 from retrieval.tests.factories import DUMMY

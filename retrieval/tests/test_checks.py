@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
 from retrieval.checks import ERROR_IDS, weights_problems
-from retrieval.engine.weights import ALL_WEIGHTS
+from retrieval.engine.networks.weights import ALL_WEIGHTS
 
 
 @pytest.fixture

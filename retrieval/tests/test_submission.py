@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db.models import F
 
 from retrieval import submission
+from retrieval.jobs.leases import LEASE
+from retrieval.jobs.transitions import claim
+from retrieval.jobs.worker_names import child_name
 from retrieval.models import JobState, LibraryImport, LibraryProfiling, Scene
-from retrieval.services.jobs import claim
-from retrieval.services.leases import LEASE
 from retrieval.tasks import find_sounds_for_scene
-from retrieval.worker_names import child_name
 
 pytestmark = pytest.mark.django_db
 

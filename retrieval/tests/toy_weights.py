@@ -6,9 +6,9 @@ import hashlib
 
 import numpy as np
 
-from retrieval.engine.downloads import HttpOrigin
-from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.weights import Arrays, WeightSpec, content_digest
+from retrieval.engine.networks.downloads import HttpOrigin
+from retrieval.engine.networks.weights import Arrays, WeightSpec, content_digest
+from retrieval.engine.vocabulary.labels import load_vocabulary
 
 PUBLISHED = b"weights as published"
 

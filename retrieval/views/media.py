@@ -13,15 +13,15 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
+from retrieval.catalogue.sample_photos import sample_named
 from retrieval.engine.errors import DecodeError
-from retrieval.media import StorageError, storage_error
 from retrieval.models import Clip
-from retrieval.problems import problem
-from retrieval.ranges import stored_file_response
-from retrieval.samples import sample_named
 from retrieval.selectors.results import audio_version
 from retrieval.services.samples import kept_photo
+from retrieval.storage.content_store import StorageError, storage_error
 from retrieval.views.gone import gone_if_deleted, scene_at
+from retrieval.views.problems import problem
+from retrieval.views.ranges import stored_file_response
 
 logger = logging.getLogger(__name__)
 

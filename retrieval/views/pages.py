@@ -14,14 +14,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from retrieval.catalogue.sample_photos import sample_photos
+from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene
-from retrieval.problems import Problem, problem
-from retrieval.samples import sample_photos
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.results import result_of
 from retrieval.views.gone import gone_if_deleted, scene_at
 from retrieval.views.ownership import owns
-from retrieval.worker_signs import worker_alive
+from retrieval.views.problems import Problem, problem
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
 

@@ -10,7 +10,7 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
-from retrieval.problems import Problem, problem
+from retrieval.views.problems import Problem, problem
 from retrieval.views.uploads import refused
 
 logger = logging.getLogger(__name__)

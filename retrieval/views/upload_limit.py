@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from retrieval.problems import problem
+from retrieval.views.problems import problem
 from retrieval.views.uploads import refused
 
 _FORM_OVERHEAD_BYTES: Final = 1_000_000

@@ -13,21 +13,21 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from retrieval.decoding import DecodedPhoto
+from retrieval.catalogue.sample_photos import sample_named
+from retrieval.decoding.pool import DecodedPhoto
+from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
-from retrieval.media import StorageError
 from retrieval.models import Scene
-from retrieval.photo_pool import photo_pool
-from retrieval.problems import Problem, problem
-from retrieval.samples import sample_named
+from retrieval.quotas.daily import QuotaExceededError, count_upload, require_room
+from retrieval.quotas.rates import seconds_to_wait
+from retrieval.quotas.senders import Allowance
 from retrieval.services.scenes import QueueFullError
-from retrieval.services.tallies import QuotaExceededError, count_upload, require_room
+from retrieval.storage.content_store import StorageError
 from retrieval.submission import submit_photo
-from retrieval.upload_rates import seconds_to_wait
 from retrieval.views.ownership import remember
 from retrieval.views.pages import front_context, scene_context
+from retrieval.views.problems import Problem, problem
 from retrieval.views.visitors import Visitor
-from retrieval.visitors import Allowance
 
 logger = logging.getLogger(__name__)
 

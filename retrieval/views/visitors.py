@@ -7,7 +7,7 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from retrieval.visitors import (
+from retrieval.quotas.senders import (
     Allowance,
     UploadLimits,
     address_key,

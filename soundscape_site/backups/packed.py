@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 from typing import Final
 
-from retrieval.media import sha256_of
+from retrieval.storage.content_store import sha256_of
 from soundscape_site.backups.errors import BackupError
 
 _FAST: Final = 1  # most of a backup is sound, which no compression makes smaller

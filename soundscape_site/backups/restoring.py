@@ -14,7 +14,6 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from retrieval.media import keep_restored
 from retrieval.models import (
     Clip,
     DeletedScene,
@@ -25,7 +24,8 @@ from retrieval.models import (
     Scene,
 )
 from retrieval.services.deletion import delete_scene
-from retrieval.stored_files import hash_and_size, stored_names
+from retrieval.storage.content_store import keep_restored
+from retrieval.storage.listing import hash_and_size, stored_names
 from soundscape_site.backups.errors import BackupError
 from soundscape_site.backups.manifest import DATABASE, MEDIA, MEDIA_HASHES, Manifest
 from soundscape_site.backups.packed import require_unaltered

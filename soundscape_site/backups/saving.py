@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from retrieval.models import Library
 from retrieval.selectors.deletion import deletions_since
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
-from retrieval.stored_files import blocks
+from retrieval.storage.listing import blocks
 from soundscape_site.backups.errors import BackupError
 from soundscape_site.backups.manifest import (
     DATABASE,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
-from retrieval.media import sha256_of
+from retrieval.storage.content_store import sha256_of
 from soundscape_site.backups.manifest import TableCopy
 from soundscape_site.backups.packed import packing, unpacking
 

@@ -11,7 +11,7 @@ from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import Locations
 from soundscape_site.embedded.locks import FileLock
 from soundscape_site.embedded.status import Service, State, Status
-from soundscape_site.supervision import ChildSpec, SupervisionError, Supervisor
+from soundscape_site.supervising.supervisor import ChildSpec, SupervisionError, Supervisor
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - it is a class
 
 from soundscape_site.embedded.locations import POSTGRES_PORT, Locations
-from soundscape_site.supervision import SupervisionError
+from soundscape_site.supervising.supervisor import SupervisionError
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import Locations, can_read
-from soundscape_site.supervision import Account
+from soundscape_site.supervising.supervisor import Account
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundscape_site.embedded.errors import ServicesError
-from soundscape_site.supervision import Account
+from soundscape_site.supervising.supervisor import Account
 
 POSTGRES_PORT = 5432  # on a socket it is only a part of the file's name
 VAR_VARIABLE = "SOUNDSCAPE_VAR_DIR"

@@ -13,7 +13,7 @@ from soundscape_site.embedded import database
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.installation import MAJOR_VERSION, programs
 from soundscape_site.embedded.locations import POSTGRES_PORT, Locations
-from soundscape_site.supervision import ChildSpec, RestartBudget
+from soundscape_site.supervising.supervisor import ChildSpec, RestartBudget
 
 logger = logging.getLogger(__name__)
 

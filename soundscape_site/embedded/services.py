@@ -19,7 +19,7 @@ from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import VAR_VARIABLE, Locations, locate, prepare
 from soundscape_site.embedded.locks import FileLock
 from soundscape_site.embedded.status import Service, State, Status
-from soundscape_site.supervision import open_log
+from soundscape_site.supervising.supervisor import open_log
 
 ALL = frozenset(Service)
 

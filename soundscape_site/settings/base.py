@@ -31,8 +31,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "soundscape_site.request_ids.RequestIdMiddleware",
-    "soundscape_site.health.HealthMiddleware",  # before any redirect or check of the host's name
+    "soundscape_site.web.request_ids.RequestIdMiddleware",
+    # Before any redirect or check of the host name.
+    "soundscape_site.web.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -45,7 +46,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "soundscape_site.error_pages.DatabaseDownMiddleware",
+    "soundscape_site.web.error_pages.DatabaseDownMiddleware",
 ]
 
 ROOT_URLCONF = "soundscape_site.urls"
@@ -61,7 +62,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "soundscape_site.request_ids.request_id",
+                "soundscape_site.web.request_ids.request_id",
             ],
         },
     }
@@ -142,7 +143,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "soundscape_site.static_storage.HashedStaticFiles"},
+    "staticfiles": {"BACKEND": "soundscape_site.web.static_storage.HashedStaticFiles"},
 }
 # Photos arrive in memory, bounded by their limit and the number of threads: no temporary file can
 # be left behind or find its disk full. Larger requests are refused unread.

@@ -8,19 +8,16 @@ from urllib.parse import quote
 
 from soundscape_site.embedded.locations import locate
 from soundscape_site.settings.paths import VAR_DIR
-from soundscape_site.task_policies import INFERENCE_QUEUE, ROUTES
 
 REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(locate(VAR_DIR).redis_socket))}"
 
 # Kombu has a scheme of its own for sockets.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
-CELERY_IMPORTS = ["soundscape_site.workers"]  # what only workers load
+CELERY_IMPORTS = ["soundscape_site.worker.lifecycle"]  # what only workers load
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 
-CELERY_TASK_DEFAULT_QUEUE = INFERENCE_QUEUE
-CELERY_TASK_ROUTES = ROUTES
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True

@@ -7,7 +7,7 @@ from soundscape_site.settings import env
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "soundscape_site.request_ids.RequestIdFilter"}},
+    "filters": {"request_id": {"()": "soundscape_site.web.request_ids.RequestIdFilter"}},
     "formatters": {
         "line": {"format": "{asctime} {levelname} {request_id} {name}: {message}", "style": "{"},
     },

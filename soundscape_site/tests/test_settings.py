@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from soundscape_site import gunicorn
 from soundscape_site.settings.paths import BASE_DIR
+from soundscape_site.web import gunicorn
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production",

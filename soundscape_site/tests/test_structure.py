@@ -44,7 +44,7 @@ def test_imports_go_one_way():
 
 
 WEB = """
-import soundscape_site.wsgi, soundscape_site.gunicorn
+import soundscape_site.wsgi, soundscape_site.web.gunicorn
 from django.urls import get_resolver
 get_resolver()._populate()
 """
@@ -53,7 +53,8 @@ import django
 from soundscape_site.celery import app
 django.setup()
 app.loader.import_default_modules()
-assert "soundscape_site.workers" in sys.modules and "inference.find_sounds_for_scene" in app.tasks
+assert "soundscape_site.worker.lifecycle" in sys.modules
+assert "inference.find_sounds_for_scene" in app.tasks
 """
 
 

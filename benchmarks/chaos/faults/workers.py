@@ -17,7 +17,7 @@ from benchmarks.chaos import history, messages, mines
 from benchmarks.chaos.programs import Program, wait_until
 from benchmarks.chaos.rig import times_warm
 from benchmarks.chaos.trial import Trial, flag
-from soundscape_site.task_policies import INFERENCE_QUEUE
+from retrieval.jobs.policies import INFERENCE_QUEUE
 
 _ROOM_BYTES: Final = 400 << 20  # enough to work, too little for what a flagged photo takes
 _LONG_S: Final = 150.0

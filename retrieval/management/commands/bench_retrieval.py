@@ -12,11 +12,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from numpy.typing import NDArray
 
-from retrieval.benchmark import Truth, TruthError, load_truth
-from retrieval.decoding import DecodingPool
+from retrieval.catalogue.benchmark_truth import Truth, TruthError, load_truth
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
-from retrieval.engine.matchers import MATCHERS
-from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.matching.recipes import MATCHERS
+from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.management.bench_report import (
     BenchReport,
     Recording,

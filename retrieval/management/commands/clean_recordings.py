@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding import DecodingPool
+from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.pool import DecodingPool
 from retrieval.management.guards import require_migrated_database
-from retrieval.media import StorageError
-from retrieval.scratch import scratch_folder
 from retrieval.services.clean_copies import make_clean_copies
-from retrieval.services.decoded import DecoderAwayError
+from retrieval.storage.content_store import StorageError
+from retrieval.storage.scratch import scratch_folder
 
 
 class Command(BaseCommand):

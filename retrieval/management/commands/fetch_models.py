@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.provisioning import Provenance, Provision, provide
-from retrieval.engine.weights import ALL_WEIGHTS, WeightSpec
+from retrieval.engine.networks.provisioning import Provision, ProvisionOutcome, provide
+from retrieval.engine.networks.weights import ALL_WEIGHTS, WeightSpec
 
 LINE_EVERY_S = 5.0
 
@@ -57,11 +57,11 @@ class Command(BaseCommand):
 
 def _sentence(spec: WeightSpec, provision: Provision) -> str:
     match provision.provenance:
-        case Provenance.PRESENT:
+        case ProvisionOutcome.PRESENT:
             return f"{spec.name}: already there ({provision.path})"
-        case Provenance.FOUND:
+        case ProvisionOutcome.FOUND:
             return f"{spec.name}: found {provision.path}, converted to {spec.converted_name}"
-        case Provenance.DOWNLOADED:
+        case ProvisionOutcome.DOWNLOADED:
             return f"{spec.name}: downloaded {provision.path}, converted to {spec.converted_name}"
 
 

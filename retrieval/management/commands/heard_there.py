@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.engine.heard_there import HeardEntry, HeardThere, load_heard_there
+from retrieval.engine.vocabulary.heard_there import HeardEntry, HeardThere, load_heard_there
 from retrieval.management.heard_there_page import as_markdown, one_line
 from retrieval.selectors.matchers import site_recipe, table_up_to
 

@@ -12,19 +12,24 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding import DecodingPool
+from retrieval.catalogue.manifest import (
+    ManifestError,
+    count_entries,
+    read_entries,
+    storable,
+)
+from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import all_spaces
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.spaces.space import all_spaces
+from retrieval.jobs.priority import stepping_back
 from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
-from retrieval.manifest import ManifestError, count_entries, read_entries, storable
-from retrieval.media import StorageError
-from retrieval.priority import stepping_back
-from retrieval.scratch import scratch_folder
-from retrieval.services.decoded import DecoderAwayError
+from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing import ClipImporter, ImportReport
-from retrieval.services.listening import listeners_for
+from retrieval.storage.content_store import StorageError
+from retrieval.storage.scratch import scratch_folder
 
 
 class Command(BaseCommand):
@@ -71,7 +76,7 @@ class Command(BaseCommand):
             importer = ClipImporter(
                 source=storable(str(source)),
                 pool=pool,
-                listeners=listeners_for(all_spaces(), registry),
+                profilers=audio_profilers(all_spaces(), registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=lambda report: counting.show(done=report.settled, rate=_rate(report)),

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.management.guards import require_migrated_database
 from retrieval.selectors.matchers import matcher_in_force
-from retrieval.services.hearing import BankTooSmallError, make_photo_bank
+from retrieval.services.site_overrides import BankTooSmallError, make_photo_bank
 
 
 class Command(BaseCommand):

@@ -14,9 +14,9 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import track
 
+from retrieval.catalogue.licences import LICENCES
+from retrieval.catalogue.manifest import COLUMNS
 from retrieval.engine.synthesis import AMBIENCES, SAMPLE_RATE_HZ, Ambience, synthesise
-from retrieval.licences import LICENCES
-from retrieval.manifest import COLUMNS
 
 MANIFEST_NAME: Final = "library.csv"
 LICENCE: Final = LICENCES["CC0-1.0"]

@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding import DecodingPool
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError, EngineError
-from retrieval.engine.matchers import MATCHERS
-from retrieval.engine.registry import ModelRegistry
+from retrieval.engine.matching.recipes import MATCHERS
+from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.match_report import PhotoReport, as_json, as_table
 from retrieval.services.matching import SoundFinder

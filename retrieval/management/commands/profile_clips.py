@@ -8,19 +8,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding import DecodingPool
+from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
-from retrieval.engine.registry import ModelRegistry
-from retrieval.engine.spaces import all_spaces
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.spaces.space import all_spaces
+from retrieval.jobs.priority import stepping_back
 from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
-from retrieval.media import StorageError
-from retrieval.priority import stepping_back
-from retrieval.scratch import scratch_folder
 from retrieval.selectors.profiling import unprofiled_clips
-from retrieval.services.decoded import DecoderAwayError
-from retrieval.services.listening import Listener, listeners_for
+from retrieval.services.audio_profiles import AudioProfiler, audio_profilers
 from retrieval.services.profiling import forget_failures, profile_clips
+from retrieval.storage.content_store import StorageError
+from retrieval.storage.scratch import scratch_folder
 
 
 class Command(BaseCommand):
@@ -47,8 +47,8 @@ class Command(BaseCommand):
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
         try:
             with stepping_back():  # a site on the same machine goes first
-                for listener in listeners_for(all_spaces(), registry):
-                    self._profile(listener)
+                for profiler in audio_profilers(all_spaces(), registry):
+                    self._profile(profiler)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
         except (StorageError, DecoderAwayError) as error:
@@ -56,18 +56,18 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{error}; call it again to go on") from error
 
-    def _profile(self, listener: Listener) -> None:
-        lacking = unprofiled_clips(listener.space).count()
+    def _profile(self, profiler: AudioProfiler) -> None:
+        lacking = unprofiled_clips(profiler.space).count()
         if not lacking:
-            self.stdout.write(f"{listener.space.name}: every recording has its profile.")
+            self.stdout.write(f"{profiler.space.name}: every recording has its profile.")
             return
         with (
-            Counting(f"Listening for {listener.space.name}", total=lacking) as counting,
+            Counting(f"BindAddress for {profiler.space.name}", total=lacking) as counting,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
             DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
         ):
             report = profile_clips(
-                listener,
+                profiler,
                 pool=pool,
                 scratch=scratch,
                 on_progress=lambda now: counting.show(
@@ -75,6 +75,6 @@ class Command(BaseCommand):
                 ),
             )
         self.stdout.write(
-            f"{listener.space.name}: {report.profiled} recordings described, "
+            f"{profiler.space.name}: {report.profiled} recordings described, "
             f"{report.failed} could not be."
         )

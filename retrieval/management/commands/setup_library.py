@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.manifest import count_entries
+from retrieval.catalogue.manifest import count_entries
 from retrieval.selectors.imports import settled_count
 from retrieval.selectors.library import clip_count
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from retrieval.engine import images  # noqa: F401 # Pillow writes HEIC once this is imported
-from retrieval.tests.engine.photos import encoded, gradient
+from retrieval.engine.photos import images  # noqa: F401 # Pillow writes HEIC once this is imported
+from retrieval.tests.engine.toy_photos import encoded, gradient
 
 _CONTAINERS = frozenset({b"iprp", b"ipco"})
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from retrieval.tests.bad_inputs import heif
 from retrieval.tests.bad_inputs.cases import ACCEPTED, PhotoCase, photo_cases
-from retrieval.tests.engine.photos import (
+from retrieval.tests.engine.toy_photos import (
     encoded,
     gradient,
     png,

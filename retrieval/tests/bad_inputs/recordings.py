@@ -14,7 +14,7 @@ import soundfile
 
 from retrieval.tests.bad_inputs.cases import ACCEPTED, recording_cases
 from retrieval.tests.bad_inputs.photos import SCRIPT, SQL
-from retrieval.tests.engine.sounds import noise, written, written_by_ffmpeg
+from retrieval.tests.engine.toy_sounds import noise, written, written_by_ffmpeg
 
 _SOUND_S = 0.7
 

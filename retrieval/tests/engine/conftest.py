@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from retrieval.engine.matcher import Matcher
-from retrieval.engine.matchers import paper
-from retrieval.engine.spaces import Space, objects
+from retrieval.engine.matching.matcher import Matcher
+from retrieval.engine.matching.recipes import paper
+from retrieval.engine.spaces.space import ClassSpace, objects
 from retrieval.tests.factories import DUMMY, DUMMY_MATCHER
 
 
 @pytest.fixture(params=["objects", "dummy"])
-def space(request: pytest.FixtureRequest) -> Space:
+def space(request: pytest.FixtureRequest) -> ClassSpace:
     return objects() if request.param == "objects" else DUMMY
 
 
 @pytest.fixture
-def paper_like(space: Space) -> Matcher:
+def paper_like(space: ClassSpace) -> Matcher:
     """The paper's matcher in each of the two spaces."""
     return paper() if space.name == "objects" else DUMMY_MATCHER
 

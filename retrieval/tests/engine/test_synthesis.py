@@ -14,8 +14,7 @@ import soxr
 from scipy import linalg, signal
 
 from retrieval.engine.errors import EngineError
-from retrieval.engine.labels import load_vocabulary
-from retrieval.engine.soundnet import SoundNetClassifier
+from retrieval.engine.networks.soundnet import SoundNetClassifier
 from retrieval.engine.synthesis import (
     AMBIENCES,
     DURATION_S,
@@ -34,6 +33,7 @@ from retrieval.engine.synthesis.loop import (
     wide_noise,
 )
 from retrieval.engine.synthesis.mastering import loudness_lufs, mastered
+from retrieval.engine.vocabulary.labels import load_vocabulary
 
 NAMES = [ambience.name for ambience in AMBIENCES]
 
@@ -133,7 +133,7 @@ def test_an_unknown_name_is_refused():
     assert caught.value.code == "unknown_ambience"
 
 
-# What a listener goes by, measured.
+# What a profiler goes by, measured.
 
 
 def share_of_power(samples: np.ndarray, low_hz: float, high_hz: float) -> float:

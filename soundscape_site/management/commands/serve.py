@@ -22,15 +22,15 @@ import redis
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from retrieval.worker_signs import forget_signs, worker_alive
+from retrieval.jobs.policies import INFERENCE_QUEUE, INGEST_QUEUE
+from retrieval.jobs.worker_signs import forget_signs, worker_alive
 from soundscape_site.embedded.commands import services_for
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locks import FileLock
 from soundscape_site.embedded.services import Lease, use_services
-from soundscape_site.listening import CannotListenError, Listening
 from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
-from soundscape_site.supervision import ChildSpec, SupervisionError, Supervisor
-from soundscape_site.task_policies import INFERENCE_QUEUE, INGEST_QUEUE
+from soundscape_site.supervising.bind_address import BindAddress, CannotBindError
+from soundscape_site.supervising.supervisor import ChildSpec, SupervisionError, Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -54,21 +54,21 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
-        where = Listening(host, port)
+        where = BindAddress(host, port)
         with _site_lock(VAR_DIR / "run" / "site.lock"):
             _check_free(where)
             call_command("check", tags=["models"], stdout=io.StringIO())
             call_command("collectstatic", interactive=False, verbosity=0)
             self._run(where, stop)
 
-    def _run(self, where: Listening, stop: threading.Event) -> None:
+    def _run(self, where: BindAddress, stop: threading.Event) -> None:
         with ExitStack() as stack:
             services = services_for(sys.argv, os.environ)
             lease = stack.enter_context(use_services(VAR_DIR, services)) if services else None
             _forget_earlier_workers()
             self._supervise(where, _Wanted(stop, lease))
 
-    def _supervise(self, where: Listening, wanted: _Wanted) -> None:
+    def _supervise(self, where: BindAddress, wanted: _Wanted) -> None:
         log = VAR_DIR / "log"
         supervisor = Supervisor(
             _children(where, log),
@@ -113,7 +113,7 @@ class _Wanted:
         return True
 
 
-def _children(where: Listening, log: Path) -> list[ChildSpec]:
+def _children(where: BindAddress, log: Path) -> list[ChildSpec]:
     """Return the site's processes in the order in which they start."""
     hosts = [*os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(","), *where.hosts()]
     environment = os.environ | {
@@ -134,7 +134,7 @@ def _children(where: Listening, log: Path) -> list[ChildSpec]:
         child("sweeper", (str(BASE_DIR / "manage.py"), "sweep")),
         child(
             "web",
-            ("-m", "gunicorn", "-c", "python:soundscape_site.gunicorn", "soundscape_site.wsgi"),
+            ("-m", "gunicorn", "-c", "python:soundscape_site.web.gunicorn", "soundscape_site.wsgi"),
             is_ready=partial(_answers, where),
         ),
     ]
@@ -191,10 +191,10 @@ def _port(text: str) -> int:
     return port
 
 
-def _check_free(where: Listening) -> None:
+def _check_free(where: BindAddress) -> None:
     try:
         where.check_free()
-    except CannotListenError as error:
+    except CannotBindError as error:
         other = where.port + 1 if where.port < _LAST_PORT else where.port - 1
         raise CommandError(f"{error}. Choose another port: make run PORT={other}") from error
 
@@ -206,7 +206,7 @@ def _forget_earlier_workers() -> None:
         raise CommandError(f"Redis, which REDIS_URL names, does not answer: {error}") from error
 
 
-def _answers(where: Listening) -> bool:
+def _answers(where: BindAddress) -> bool:
     try:
         with urllib.request.urlopen(
             f"http://{where.reached_at}/healthz", timeout=1

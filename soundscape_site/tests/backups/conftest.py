@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from accounts.models import AuditEntry, User
-from retrieval import media
+from retrieval.storage import content_store
 from retrieval.tests.factories import ClipFactory
 from retrieval.tests.fakes import dummy_finder
 from soundscape_site.tests.backups.places import Place
@@ -22,8 +22,8 @@ def site(settings, tmp_path, transactional_db):
     make_clip = ClipFactory()
     for number in range(3):
         content = f"recording {number}".encode()
-        sha256 = media.sha256_of_bytes(content)
-        name = media.keep_bytes(content, folder="recordings", sha256=sha256, suffix=".ogg")
+        sha256 = content_store.sha256_of_bytes(content)
+        name = content_store.keep_bytes(content, folder="recordings", sha256=sha256, suffix=".ogg")
         make_clip(
             np.random.default_rng(number).dirichlet(np.ones(7)), sha256=sha256, original=name,
             title="Tab\tline\nback\\slash", peaks=bytes(range(256)),

@@ -14,11 +14,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User
-from retrieval import media
 from retrieval.models import DeletedScene, Library, Scene
 from retrieval.selectors.media_files import named_files
 from retrieval.services.deletion import delete_scene
 from retrieval.services.scenes import find_sounds
+from retrieval.storage import content_store
 from retrieval.tests.photos import accepted
 from soundscape_site.backups.saving import save_backup
 from soundscape_site.backups.tables import file_of
@@ -296,7 +296,7 @@ def test_a_backup_of_an_earlier_version_is_brought_up_to_date(site, place, tmp_p
     tables = [table for table in manifest["tables"] if table["name"] != "django_session"]
     for table in tables:
         if table["name"] == "django_migrations":
-            table |= {"rows": len(lines) - 1, "sha256": media.sha256_of(applied)}
+            table |= {"rows": len(lines) - 1, "sha256": content_store.sha256_of(applied)}
     migrations = [name for name in manifest["migrations"] if name != "sessions.0001_initial"]
     change(folder, tables=tables, migrations=migrations)
     restored = place.manage("restore", folder)

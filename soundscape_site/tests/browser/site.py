@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from soundscape_site import processes
 from soundscape_site.settings.paths import BASE_DIR, SHARED_DIR
+from soundscape_site.supervising import processes
 from soundscape_site.tests import waiting
 
 LIBRARY: Final = SHARED_DIR / "library"

@@ -13,7 +13,7 @@ from soundscape_site.tests.docker.files import DOCKER, ENTRYPOINT, OURS
 SCRIPTS = sorted(DOCKER.glob("*.sh"))
 HEALTH_CHECKED = {name: service for name, service in OURS.items() if "healthcheck" in service}
 
-GUNICORN = ["gunicorn", "--config", "python:soundscape_site.gunicorn"]
+GUNICORN = ["gunicorn", "--config", "python:soundscape_site.web.gunicorn"]
 CELERY = ["celery", "--app", "soundscape_site.celery"]
 
 

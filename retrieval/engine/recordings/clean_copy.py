@@ -1,0 +1,136 @@
+"""A recording as it is, but for all that is not sound: no tags, no pictures, no tail.
+
+The coded sound is taken over packet by packet into a new file of the same format, so
+nothing is lost (FLAC, whose packets nobody can tell from a tail, is coded anew: it is
+lossless); what stood around it (a place, a name, a camera's number, a cover,
+an archive hung on behind) stays back with the original, which nobody is served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+import soundfile
+
+from retrieval.engine.errors import AudioDecodeError
+from retrieval.engine.recordings.analysis import RecordingFacts, RecordingLimits
+from retrieval.engine.recordings.decoders import (
+    BLOCK_FRAMES,
+    FFMPEG_ERRORS,
+    only_audio_stream,
+    open_container,
+)
+from retrieval.engine.recordings.headers import Container
+from retrieval.engine.recordings.sources import open_source
+
+CLEAN_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".mp4", ".webm")
+
+_MOST_BYTES: Final = 1_000_000_000  # a listener is better served by a preview of more than this
+
+_MUXERS: Final = {
+    Container.WAV: ("wav", {}),
+    Container.MP3: ("mp3", {"id3v2_version": "0"}),
+    Container.OGG: ("ogg", {}),
+    Container.MP4: ("mp4", {"movflags": "+faststart"}),
+    Container.WEBM: ("webm", {}),
+}
+
+
+def write_clean_copy(
+    path: Path, target: Path, *, facts: RecordingFacts, limits: RecordingLimits | None = None
+) -> bool:
+    """Write a copy that holds the same sound and nothing else.
+
+    Parameters
+    ----------
+    path : Path
+        A recording that browsers play.
+    target : Path
+        The file to write. It appears complete or not at all.
+    facts : RecordingFacts
+        What :func:`~retrieval.engine.recordings.analysis.analyse_recording` found in it.
+    limits : RecordingLimits, optional
+        What is accepted as a recording.
+
+    Returns
+    -------
+    bool
+        False where no copy came about that decodes to the same samples; nothing is left then.
+    """
+    container = Container(facts.container)
+    if path.stat().st_size > _MOST_BYTES:
+        return False
+    unfinished = target.with_name(target.name + ".part")
+    try:
+        if container is Container.FLAC:
+            _encode_anew(path, unfinished)
+        else:
+            _copy_packets(path, unfinished, container)
+        if _sounds_alike(unfinished, facts, limits or RecordingLimits()):
+            unfinished.replace(target)
+            return True
+    except FFMPEG_ERRORS as error:
+        if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+            raise  # the disk, not the recording
+    except (AudioDecodeError, soundfile.LibsndfileError):
+        pass
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return False
+
+
+def _copy_packets(path: Path, target: Path, container: Container) -> None:
+    muxer, options = _MUXERS[container]
+    with (
+        path.open("rb", buffering=0) as file,
+        open_container(file, container) as source,
+        target.open("wb") as clean,
+        av.open(
+            clean,
+            "w",
+            format=muxer,
+            container_options={**options, "fflags": "+bitexact"},  # no name of the program either
+        ) as copy,
+    ):
+        stream = only_audio_stream(source)
+        twin = copy.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.stream = twin
+                copy.mux(packet)
+
+
+def _encode_anew(path: Path, target: Path) -> None:
+    with (
+        path.open("rb", buffering=0) as file,
+        soundfile.SoundFile(file.fileno(), closefd=False) as source,
+        soundfile.SoundFile(
+            target,
+            "w",
+            samplerate=source.samplerate,
+            channels=source.channels,
+            format="FLAC",
+            subtype=source.subtype,
+        ) as copy,
+    ):
+        while len(block := source.read(BLOCK_FRAMES, dtype="int32", always_2d=True)):
+            copy.write(block)
+
+
+def _sounds_alike(copy: Path, facts: RecordingFacts, limits: RecordingLimits) -> bool:
+    """Tell whether a copy decodes to the recording's own samples, to the last bit.
+
+    Nothing is measured: of the same samples the recording's own measures hold.
+    """
+    digest = hashlib.sha256()
+    with open_source(copy, max_bytes=limits.max_bytes) as source:
+        found = (source.container, source.codec, source.sample_rate_hz, source.channels)
+        if found != (facts.container, facts.codec, facts.sample_rate_hz, facts.channels):
+            return False
+        for block in source.blocks():
+            digest.update(np.ascontiguousarray(block).data)
+    return digest.hexdigest() == facts.samples_sha256

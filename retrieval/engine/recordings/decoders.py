@@ -1,0 +1,299 @@
+"""The two decoders behind every recording: libsndfile, and FFmpeg for what it cannot read.
+
+Either is told which format to expect, so that a file's content, never its name,
+decides which code runs. FFmpeg sees nothing but the bytes of the one open file:
+playlists and other formats that name further files or addresses are not among its
+formats, and a hook refuses whatever else it might want to open.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from io import FileIO
+from itertools import chain
+from typing import BinaryIO
+
+import av
+import numpy as np
+import soundfile
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container.input import InputContainer
+from numpy.typing import NDArray
+
+from retrieval.engine.errors import AudioDecodeError
+from retrieval.engine.recordings.headers import Container
+
+BLOCK_FRAMES = 1 << 16
+TRUNCATION_TOLERANCE_S = 0.25  # encoder delay, and headers that round
+
+_DEMUXERS = {
+    Container.WAV: "wav",
+    Container.RF64: "wav",
+    Container.W64: "w64",
+    Container.AIFF: "aiff",
+    Container.AU: "au",
+    Container.CAF: "caf",
+    Container.FLAC: "flac",
+    Container.OGG: "ogg",
+    Container.MP3: "mp3",
+    Container.ADTS: "aac",
+    Container.MP4: "mov",
+    Container.WEBM: "matroska",
+    Container.MATROSKA: "matroska",
+    Container.ASF: "asf",
+}
+# Only these state their length; of the others FFmpeg guesses it by the bit rate.
+_STATES_LENGTH = frozenset(
+    {Container.WAV, Container.AIFF, Container.CAF, Container.FLAC, Container.MP4}
+    | {Container.WEBM, Container.MATROSKA, Container.ASF}
+)
+_CODECS = (
+    "aac,alac,flac,mp2,mp2float,mp3,mp3float,opus,libopus,vorbis,wmalossless,wmapro,wmav1,wmav2,"
+    "adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,pcm_alaw,pcm_mulaw,pcm_f32be,pcm_f32le,pcm_f64be,"
+    "pcm_f64le,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,pcm_u8"
+)
+_CODEC_NAMES = {
+    "mpeg_layer_iii": "mp3",
+    "mpeg_layer_ii": "mp2",
+    "mp3float": "mp3",
+    "mp2float": "mp2",
+    "libopus": "opus",
+}
+
+
+# The last where a damaged file makes it seek to an impossible place.
+FFMPEG_ERRORS = (av.FFmpegError, ValueError, OSError)
+
+
+class _CountingSource(ABC):
+    """What both decoders share: holding a recording to the length it states."""
+
+    container: Container
+    sample_rate_hz: int
+    stated_duration_s: float | None
+    _file: FileIO
+    _decoder_errors: tuple[type[Exception], ...]
+
+    @abstractmethod
+    def _decode(self) -> Iterator[NDArray[np.float32]]:
+        """Yield blocks of frames as the decoder gives them."""
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Decode from the beginning to the end, once.
+
+        Yields
+        ------
+        NDArray[np.float32], shape (frames, channels)
+            Full scale 1; some ``BLOCK_FRAMES`` each.
+
+        Raises
+        ------
+        AudioDecodeError
+            ``audio_truncated`` where it ends before the length that it states,
+            ``audio_decode_failed``, ``audio_unsupported_stream``.
+        """
+        frames = 0
+        try:
+            for block in self._decode():
+                frames += len(block)
+                yield block
+        except self._decoder_errors as error:
+            if self._is_exhausted():
+                self._check_length(frames)
+            msg = f"the recording cannot be decoded after {self._seconds(frames):.1f} s: {error}"
+            raise AudioDecodeError(msg) from error
+        self._check_length(frames)
+
+    def _is_exhausted(self) -> bool:
+        """Tell a file that ends too soon from one that is damaged in its midst."""
+        return self._file.tell() >= os.fstat(self._file.fileno()).st_size
+
+    def _seconds(self, frames: int) -> float:
+        return frames / self.sample_rate_hz
+
+    def _check_length(self, frames: int) -> None:
+        stated_s = self.stated_duration_s
+        if stated_s is not None and self._seconds(frames) < stated_s - TRUNCATION_TOLERANCE_S:
+            msg = (
+                f"the recording breaks off after {self._seconds(frames):.1f} of the "
+                f"{stated_s:.1f} s that its header states"
+            )
+            raise AudioDecodeError(msg, code="audio_truncated")
+
+
+class LibsndfileSource(_CountingSource):
+    """A recording that libsndfile decodes.
+
+    Parameters
+    ----------
+    file : FileIO
+        The open file.
+    container : Container
+        What :func:`~retrieval.engine.recordings.headers.identify` found it to be.
+
+    Raises
+    ------
+    soundfile.LibsndfileError
+        When it is a variant that libsndfile does not know.
+    """
+
+    _decoder_errors = (soundfile.LibsndfileError,)
+
+    def __init__(self, file: FileIO, container: Container) -> None:
+        file.seek(0)
+        self._file = file
+        # By descriptor: libsndfile then has no name whose ending could choose a decoder.
+        self._sound = soundfile.SoundFile(file.fileno(), closefd=False)
+        self.container = container
+        subtype = self._sound.subtype.lower()
+        self.codec = "flac" if container is Container.FLAC else _CODEC_NAMES.get(subtype, subtype)
+        self.sample_rate_hz = int(self._sound.samplerate)
+        self.channels = int(self._sound.channels)
+        self.stated_duration_s = self._sound.frames / self.sample_rate_hz
+
+    def _decode(self) -> Iterator[NDArray[np.float32]]:
+        while True:
+            block = self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+            if not len(block):
+                return
+            yield block
+
+    def close(self) -> None:
+        """Let the decoder go; the file stays open."""
+        self._sound.close()
+
+
+class FfmpegSource(_CountingSource):
+    """A recording that FFmpeg decodes.
+
+    Parameters
+    ----------
+    file : FileIO
+        The open file.
+    container : Container
+        Which demuxer it is for; no other is tried.
+    """
+
+    _decoder_errors = FFMPEG_ERRORS
+
+    def __init__(self, file: FileIO, container: Container) -> None:
+        file.seek(0)
+        self._file = file
+        self.container = container
+        try:
+            self._opened = open_container(file, container)
+        except FFMPEG_ERRORS as error:
+            raise _undecodable(error) from error
+        try:
+            self._start()
+        except FFMPEG_ERRORS as error:
+            self.close()
+            raise _undecodable(error) from error
+        except AudioDecodeError:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        """Decode the first frame: only it tells the rate and channels of all kinds of AAC."""
+        stream = only_audio_stream(self._opened)
+        self._frames: Iterator[AudioFrame] = self._opened.decode(stream)
+        self._first = next(self._frames, None)
+        shown = stream.codec_context if self._first is None else self._first
+        name = stream.codec_context.name
+        self.codec = _CODEC_NAMES.get(name, name)
+        self.sample_rate_hz = int(shown.sample_rate)
+        self.channels = len(shown.layout.channels)
+        self.stated_duration_s = (
+            self._read_duration(stream) if self.container in _STATES_LENGTH else None
+        )
+
+    def _read_duration(self, stream: AudioStream) -> float | None:
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        whole = self._opened.duration
+        return None if whole is None else whole / av.time_base
+
+    def _decode(self) -> Iterator[NDArray[np.float32]]:
+        if self._first is None:
+            return
+        to_float = av.AudioResampler(format="flt")  # packed: PyAV 18.1 trips over eight planes
+        gathered: list[NDArray[np.float32]] = []
+        frames = 0
+        for frame in chain([self._first], self._frames):
+            self._check_unchanged(frame)
+            for packed in to_float.resample(frame):
+                samples = packed.to_ndarray().astype(np.float32, copy=False)
+                gathered.append(samples.reshape(-1, self.channels))
+                frames += packed.samples
+            if frames >= BLOCK_FRAMES:
+                yield np.concatenate(gathered)
+                gathered, frames = [], 0
+        if gathered:
+            yield np.concatenate(gathered)
+
+    def _check_unchanged(self, frame: AudioFrame) -> None:
+        rate_hz, channels = frame.sample_rate, len(frame.layout.channels)
+        if (rate_hz, channels) != (self.sample_rate_hz, self.channels):
+            msg = (
+                f"the recording changes from {self.channels} channels at {self.sample_rate_hz} Hz "
+                f"to {channels} channels at {rate_hz} Hz"
+            )
+            raise AudioDecodeError(msg, code="audio_unsupported_stream")
+
+    def close(self) -> None:
+        """Let the decoder go; the file stays open."""
+        self._opened.close()
+
+
+def _undecodable(error: Exception) -> AudioDecodeError:
+    return AudioDecodeError(f"the recording cannot be decoded: {error}")
+
+
+def open_container(file: FileIO, container: Container) -> InputContainer:
+    """Open a file with FFmpeg, as one format and with nothing else in reach.
+
+    Parameters
+    ----------
+    file : FileIO
+        The open file; it is read from where it stands.
+    container : Container
+        Which demuxer it is for; no other is tried.
+    """
+    return av.open(
+        file,
+        "r",
+        format=_DEMUXERS[container],
+        container_options={"codec_whitelist": _CODECS, "protocol_whitelist": "none"},
+        metadata_errors="replace",
+        io_open=_open_nothing_else,
+    )
+
+
+def _open_nothing_else(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
+    msg = f"a recording may not open {url!r}"
+    raise PermissionError(msg)
+
+
+def only_audio_stream(opened: InputContainer) -> AudioStream:
+    """Return the one audio stream of a file that holds nothing but sound, and perhaps a cover.
+
+    Raises
+    ------
+    AudioDecodeError
+        ``audio_unsupported_stream`` or ``unsupported_media_type``.
+    """
+    streams = opened.streams
+    if len(streams.audio) != 1:
+        msg = f"the file holds {len(streams.audio)} audio streams; one is accepted"
+        raise AudioDecodeError(msg, code="audio_unsupported_stream")
+    if any(not video.disposition & av.stream.Disposition.attached_pic for video in streams.video):
+        msg = "the file holds a film; a recording is sound only"
+        raise AudioDecodeError(msg, code="audio_unsupported_stream")
+    stream = streams.audio[0]
+    if stream.codec_context is None:
+        msg = "the recording's codec is not supported (or it is encrypted)"
+        raise AudioDecodeError(msg, code="unsupported_media_type")
+    return stream

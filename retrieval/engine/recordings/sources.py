@@ -1,0 +1,103 @@
+"""Open a recording, whatever its format, to read its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from retrieval.engine.errors import AudioDecodeError
+from retrieval.engine.recordings.decoders import FfmpegSource, LibsndfileSource
+from retrieval.engine.recordings.headers import (
+    Container,
+    check_complete,
+    counts_its_frames,
+    identify,
+)
+
+_FOR_FFMPEG_ONLY = frozenset(
+    {Container.ADTS, Container.MP4, Container.WEBM, Container.MATROSKA, Container.ASF}
+)
+
+
+class AudioSource(Protocol):
+    """An open recording, read once from its beginning to its end."""
+
+    container: Container
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    stated_duration_s: float | None
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Decode: float32 [frames, channels], full scale 1, some 65 536 frames each."""
+        ...
+
+
+@contextmanager
+def open_source(path: Path, *, max_bytes: int) -> Iterator[AudioSource]:
+    """Open a recording for one reading.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its name plays no part.
+    max_bytes : int
+        Largest file that is accepted.
+
+    Yields
+    ------
+    AudioSource
+        Knows its format; ``blocks()`` decodes it.
+
+    Raises
+    ------
+    AudioDecodeError
+        ``file_unreadable``, ``file_empty``, ``file_too_large``,
+        ``unsupported_media_type``, ``audio_bad_format``, ``audio_truncated``,
+        ``audio_unsupported_stream``, ``audio_metadata_too_large`` or
+        ``audio_decode_failed``; the last and ``audio_truncated`` also while
+        blocks are read.
+    """
+    with _open_file(path, max_bytes) as file:
+        container = identify(file)
+        check_complete(file, container)
+        source = _choose_decoder(file, container)
+        try:
+            yield source
+        finally:
+            source.close()
+
+
+def _open_file(path: Path, max_bytes: int) -> FileIO:
+    try:
+        _check_bytes(path.stat().st_size, max_bytes)
+        return FileIO(path)
+    except OSError as error:
+        msg = f"the file cannot be read: {error}"
+        raise AudioDecodeError(msg, code="file_unreadable") from error
+
+
+def _check_bytes(size: int, max_bytes: int) -> None:
+    if size == 0:
+        msg = "the file is empty"
+        raise AudioDecodeError(msg, code="file_empty")
+    if size > max_bytes:
+        msg = f"the file has {size} bytes, at most {max_bytes} are accepted"
+        raise AudioDecodeError(msg, code="file_too_large")
+
+
+def _choose_decoder(file: FileIO, container: Container) -> LibsndfileSource | FfmpegSource:
+    uncounted_mp3 = container is Container.MP3 and not counts_its_frames(file)
+    if container not in _FOR_FFMPEG_ONLY and not uncounted_mp3:
+        try:
+            return LibsndfileSource(file, container)
+        except soundfile.LibsndfileError:
+            pass  # such as MP3 within WAV: FFmpeg has the last word
+    return FfmpegSource(file, container)

@@ -1,0 +1,92 @@
+"""What the audio models make of recordings: the windows they listen to, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.engine.networks.registry import AudioClassifier, ModelRegistry
+from retrieval.engine.recordings.waveforms import open_waveform
+from retrieval.engine.spaces.audio_scores import AudioScores
+from retrieval.engine.spaces.space import ClassSpace
+
+_BATCH_BYTES: Final = 30_000_000
+"""Most bytes of windows at once: 17 of SoundNet's, 500 of YAMNet's."""
+
+
+class AudioProfiler:
+    """The audio side of one space: its model, loaded when the first recording needs it.
+
+    Parameters
+    ----------
+    space : Space
+        Where the profiles live.
+    load_classifier : callable
+        Returns the space's audio model.
+    """
+
+    def __init__(self, space: ClassSpace, load_classifier: Callable[[], AudioClassifier]) -> None:
+        self.space = space
+        self._load_classifier = load_classifier
+
+    @cached_property
+    def classifier(self) -> AudioClassifier:
+        """The model; who finds nothing new to hear never loads it."""
+        return self._load_classifier()
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate at which it listens."""
+        return self.classifier.sample_rate_hz
+
+    def window_count(self, waveform: Path) -> int:
+        """Return how many windows a waveform file has."""
+        return len(self.classifier.windowing.starts(len(open_waveform(waveform))))
+
+    def hear(self, waveforms: Sequence[Path]) -> list[AudioScores]:
+        """Listen to recordings, in batches that reach across them.
+
+        Parameters
+        ----------
+        waveforms : sequence of Path
+            Files at the model's sample rate, as `DecodingPool` writes them.
+        """
+        sounds = [open_waveform(path) for path in waveforms]
+        placed = [self.classifier.windowing.starts(len(sound)) for sound in sounds]
+        answers = np.concatenate(list(self._answers(sounds, placed)))
+        edges = np.cumsum([len(starts) for starts in placed])[:-1]
+        return [
+            self.space.remembered(
+                AudioScores(windows, [start / self.sample_rate_hz for start in starts])
+            )
+            for windows, starts in zip(np.split(answers, edges), placed, strict=True)
+        ]
+
+    def _answers(
+        self, sounds: Sequence[NDArray[np.float32]], placed: Sequence[Sequence[int]]
+    ) -> Iterator[NDArray[np.float32]]:
+        windowing = self.classifier.windowing
+        each = (
+            windowing.cut(sound, [start])
+            for sound, starts in zip(sounds, placed, strict=True)
+            for start in starts
+        )
+        size = max(1, _BATCH_BYTES // (windowing.window_samples * np.dtype(np.float32).itemsize))
+        while batch := list(islice(each, size)):
+            yield self.classifier.classify_windows(np.concatenate(batch)).astype(np.float32)
+
+
+def audio_profilers(
+    spaces: Sequence[ClassSpace], registry: ModelRegistry
+) -> tuple[AudioProfiler, ...]:
+    """Return a profiler for each space, its model to come from the registry."""
+    return tuple(
+        AudioProfiler(space, partial(registry.audio_classifier, space.audio_classifier))
+        for space in spaces
+    )

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from retrieval.catalogue.licences import UNKNOWN
+from retrieval.catalogue.manifest import ManifestError, count_entries, read_entries
+
+HEADER = "path,title,tags,author,license,license_url,source_url,collection\n"
+
+
+def manifest(tmp_path, *rows):
+    path = tmp_path / "library.csv"
+    path.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    return path
+
+
+def test_reads_rows_with_paths_relative_to_the_file(tmp_path):
+    source = manifest(
+        tmp_path, "sea/a.ogg,Waves,sea waves; wind,Ada,CC0-1.0,https://l.org,https://s.org,Mine"
+    )
+    [entry] = read_entries(source)
+    assert entry.file == tmp_path / "sea/a.ogg"
+    assert (entry.path, entry.title, entry.tags) == ("sea/a.ogg", "Waves", ("sea waves", "wind"))
+    assert (entry.author, entry.license, entry.collection) == ("Ada", "CC0-1.0", "Mine")
+    assert entry.problem is None
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        (",Waves,,,CC0-1.0,,,", "path_required"),
+        ("a.ogg,Waves,,,,,,", "licence_required"),
+        ("a.ogg,Waves,,,All mine,,,", "licence_unknown"),
+        ("a.ogg,Waves, loud,,Ada,CC0-1.0,,,", "row_has_extra_fields"),
+        ("a.ogg,Wa\x00ves,,,CC0-1.0,,,", "invalid_characters"),
+    ],
+)
+def test_a_bad_row_is_marked_and_the_others_go_on(tmp_path, row, code):
+    first, second = read_entries(manifest(tmp_path, row, "b.ogg,B,,,unknown,,,"))
+    assert first.problem is not None
+    assert first.problem.code == code
+    assert second.problem is None
+
+
+def test_a_row_without_title_gets_one_from_its_file(tmp_path):
+    [entry] = read_entries(manifest(tmp_path, "sea/high_tide-at dawn.ogg,,,,unknown,,,"))
+    assert entry.title == "High tide at dawn"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"path,title\na,b\n", "lacks the columns tags, author"),
+        (b"", "lacks the columns path"),
+        (f"{HEADER.strip()},license\n".encode(), "columns license more than once"),
+        (b"\xff\xfe\x00rubbish", "is not a CSV file in UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_refused(tmp_path, content, complaint):
+    source = tmp_path / "library.csv"
+    source.write_bytes(content)
+    with pytest.raises(ManifestError, match=complaint):
+        list(read_entries(source))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ManifestError, match=r"nowhere\.csv does not exist"):
+        list(read_entries(tmp_path / "nowhere.csv"))
+
+
+def test_a_folder_has_titles_from_names_and_no_licence(tmp_path):
+    for name in ("b/rain_on-roof.mp3", "a/Sea.WAV", "notes.txt", "b/.hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    entries = list(read_entries(tmp_path))
+    assert [(entry.path, entry.title) for entry in entries] == [
+        ("a/Sea.WAV", "Sea"), ("b/rain_on-roof.mp3", "Rain on roof"),
+    ]  # fmt: skip
+    assert {entry.license for entry in entries} == {UNKNOWN}
+    assert count_entries(tmp_path) == 2
+
+
+def test_a_folder_is_read_one_directory_at_a_time(tmp_path):
+    """Two million files must not become two million objects at once."""
+    for i in range(3):
+        (tmp_path / f"d{i}").mkdir()
+        (tmp_path / f"d{i}" / "x.ogg").touch()
+    stream = iter(read_entries(tmp_path))
+    assert next(stream).path == "d0/x.ogg"
+    (tmp_path / "d2" / "late.ogg").touch()
+    assert [entry.path for entry in stream] == ["d1/x.ogg", "d2/late.ogg", "d2/x.ogg"]
+
+
+def test_a_manifest_from_a_spreadsheet_has_a_mark_and_other_line_ends(tmp_path):
+    source = tmp_path / "library.csv"
+    text = f"{HEADER}a.ogg,Waves,,,CC0-1.0,,,\n".replace("\n", "\r\n")
+    source.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    [entry] = read_entries(source)
+    assert (entry.path, entry.problem) == ("a.ogg", None)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open/a.ogg").touch()
+    (tmp_path / "shut").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    problems = {entry.path: entry.problem for entry in read_entries(tmp_path)}
+    assert problems["open/a.ogg"] is None
+    assert problems["shut"] is not None
+    assert problems["shut"].code == "folder_unreadable"
+    with pytest.raises(ManifestError, match="cannot be read: Permission denied"):
+        list(read_entries(tmp_path / "shut"))

@@ -1,0 +1,185 @@
+"""Every recording of the list of bad inputs, taken through an import."""
+
+from __future__ import annotations
+
+import csv
+import os
+
+import numpy as np
+import pytest
+
+from retrieval.catalogue.manifest import COLUMNS, read_entries
+from retrieval.decoding.pool import DecodingPool
+from retrieval.models import Clip, ImportItem
+from retrieval.selectors.results import playable
+from retrieval.services.audio_profiles import AudioProfiler
+from retrieval.services.importing import ClipImporter
+from retrieval.tests.bad_inputs import recordings
+from retrieval.tests.bad_inputs.cases import ACCEPTED
+from retrieval.tests.bad_inputs.photos import SCRIPT, SQL
+from retrieval.tests.engine.toy_sounds import noise, written
+from retrieval.tests.factories import DUMMY, dummy_space_row
+from retrieval.tests.fakes import DummyEar
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with DecodingPool(processes=2) as pool:
+        pool.warm()
+        yield pool
+
+
+@pytest.fixture
+def run(pool, tmp_path, media_root):
+    dummy_space_row()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    def run_import(source):
+        importer = ClipImporter(
+            source=str(source), pool=pool, profilers=[AudioProfiler(DUMMY, DummyEar)],
+            scratch=scratch, batch_windows=16, on_progress=lambda report: None,
+        )  # fmt: skip
+        report = importer.run(read_entries(source))
+        assert list(scratch.iterdir()) == []  # no temporary file is left of any of them
+        return report
+
+    return run_import
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    return folder
+
+
+def served(client, clip):
+    answer = client.get(playable(clip).audio_url)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == clip.played_media_type
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"].startswith("sandbox")
+    return b"".join(answer.streaming_content)
+
+
+@pytest.mark.parametrize("case", recordings.CASES, ids=str)
+def test_recording(run, folder, client, pool, case):
+    case.write(folder / str(case))
+    report = run(folder)
+    item = ImportItem.objects.get()
+    assert item.path == str(case)
+    assert item.code in case.codes
+    if item.code != ACCEPTED:
+        assert item.detail
+        assert not Clip.objects.exists()
+        return
+    assert report.imported == 1
+    content = served(client, Clip.objects.get())
+    assert SCRIPT not in content
+    assert SQL not in content
+
+
+def test_the_list_kills_no_child(run, folder, pool, monkeypatch):
+    for case in recordings.CASES:
+        case.write(folder / str(case))
+    deaths: list[Exception] = []
+    told = pool._failure_of
+
+    def failure_of(job, error):
+        deaths.append(error)
+        return told(job, error)
+
+    monkeypatch.setattr(pool, "_failure_of", failure_of)
+    report = run(folder)
+    assert deaths == []
+    assert report.settled == len(recordings.CASES)
+
+
+def write_manifest(folder, rows):
+    with (folder / "library.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(dict.fromkeys(COLUMNS, "") | {"license": "CC0-1.0"} | row for row in rows)
+    return folder / "library.csv"
+
+
+def codes():
+    return dict(ImportItem.objects.values_list("path", "code"))
+
+
+def test_50_the_same_recording_again(run, folder):
+    written(folder / "a.wav", noise(0.6), subtype="PCM_16")
+    (folder / "b.wav").write_bytes((folder / "a.wav").read_bytes())
+    report = run(folder)
+    assert (report.imported, report.duplicates) == (1, 1)
+    first, second = ImportItem.objects.order_by("path")
+    assert second.outcome == ImportItem.Outcome.DUPLICATE
+    assert second.clip == first.clip
+
+
+def test_51_three_bad_of_many_cost_only_themselves(run, folder):
+    rng = np.random.default_rng(5)
+    for number in range(57):
+        sound = 0.1 * rng.standard_normal((4_800, 1)).astype(np.float32)
+        written(folder / f"{number:03}.wav", sound, 8_000, subtype="PCM_16")
+    for name in ("010x.wav", "020x.wav", "056x.wav"):
+        (folder / name).write_bytes(b"no sound")
+    report = run(folder)
+    assert (report.imported, len(report.failed)) == (57, 3)
+    assert {path for path, code in codes().items() if code} == {path for path, _ in report.failed}
+
+
+def test_52_an_import_may_be_of_any_number(run, folder):
+    """The list bounds what one request brings; here none brings recordings, an import does."""
+    written(folder / "000.wav", noise(0.6), subtype="PCM_16")
+    for number in range(1, 501):
+        (folder / f"{number:03}.wav").write_bytes((folder / "000.wav").read_bytes())
+    report = run(folder)
+    assert (report.imported, report.duplicates, report.failed) == (1, 500, [])
+
+
+@pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "sub/../../secret.wav"])
+def test_53_a_manifest_reaches_nothing_that_is_no_recording(run, folder, path):
+    (folder.parent / "secret.wav").write_text("root::0:0")
+    report = run(write_manifest(folder, [{"path": path}]))
+    assert report.imported == 0
+    assert codes()[path] == ("file_missing" if path.startswith("sub") else "unsupported_media_type")
+
+
+def test_54_words_of_a_manifest_are_only_words(run, folder, client, settings):
+    written(folder / "a.wav", noise(0.6), subtype="PCM_16")
+    said = SCRIPT.decode() + SQL.decode()
+    run(write_manifest(folder, [{"path": "a.wav", "title": said, "author": said, "tags": said}]))
+    clip = Clip.objects.get()
+    assert clip.title == said
+    answer = client.get(playable(clip).download_url)
+    disposition = answer["Content-Disposition"]
+    assert disposition.startswith("attachment;")
+    assert "\n" not in disposition
+    answer.close()
+
+
+@pytest.mark.parametrize("title", ["nul\x00byte", "x" * 301])
+def test_54_words_that_cannot_be_kept_cost_only_their_row(run, folder, title):
+    written(folder / "a.wav", noise(0.6), subtype="PCM_16")
+    run(write_manifest(folder, [{"path": "a.wav", "title": title}]))
+    assert codes()["a.wav"] in {"invalid_characters", "metadata_invalid"}
+
+
+def test_54_a_file_name_that_is_no_utf_8(run, folder):
+    written(folder / "a.wav", noise(0.6), subtype="PCM_16")
+    (folder / "a.wav").rename(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe<b>.wav"))
+    assert run(folder).imported == 1
+    assert list(codes()) == ["\\xff\\xfe<b>.wav"]
+
+
+@pytest.mark.parametrize(
+    ("licence", "code"), [("", "licence_required"), ("free", "licence_unknown")]
+)
+def test_55_no_licence(run, folder, licence, code):
+    written(folder / "a.wav", noise(0.6), subtype="PCM_16")
+    run(write_manifest(folder, [{"path": "a.wav", "license": licence}]))
+    assert codes() == {"a.wav": code}

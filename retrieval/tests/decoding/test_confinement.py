@@ -1,0 +1,211 @@
+"""Each limit of a decoding child, tried out from within a real one."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from retrieval.decoding import answers, syscall_filter
+from retrieval.decoding.confinement import LimitState
+from retrieval.decoding.pool import DecodingLimits, DecodingPool, _Job
+from retrieval.engine.errors import DecodeError, ImageDecodeError
+from retrieval.tests.decoding import confinement_probes as probes
+from retrieval.tests.engine.toy_photos import encoded, gradient
+
+PATIENCE_S = 20
+LIMITS = DecodingLimits(
+    max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
+)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with DecodingPool(processes=1, limits=LIMITS) as decoders:
+        yield decoders
+
+
+def attempt(pool, function, *arguments, cpu_s=PATIENCE_S):
+    return pool._submit(
+        _Job(
+            function=function,
+            arguments=arguments,
+            timeout_s=PATIENCE_S,
+            cpu_s=cpu_s,
+            failure=ImageDecodeError,
+        )
+    ).result(PATIENCE_S)
+
+
+def assert_alive(pool):
+    """The same child goes on decoding: what was tried was refused, and nothing more."""
+    assert pool.decode_photo(encoded(gradient(), "PNG")).width_px == 96
+
+
+def test_address_space(pool):
+    assert attempt(pool, probes.take_memory, 100_000_000) == 100_000_000
+    with pytest.raises(OSError, match="allocate") as raised:
+        attempt(pool, probes.take_memory, LIMITS.max_address_space_bytes)
+    assert raised.value.errno == errno.ENOMEM
+    assert_alive(pool)
+
+
+def test_computing_time(pool):
+    with pytest.raises(ImageDecodeError, match="more than 1 s of computing") as raised:
+        attempt(pool, probes.spin, cpu_s=1)
+    assert raised.value.code == "decode_timeout"
+    assert_alive(pool)
+
+
+def test_computing_time_is_counted_for_each_job(pool):
+    """A warm child has used up more than one job may, long before it is replaced."""
+    for _ in range(3):
+        attempt(pool, probes.use_a_thread, cpu_s=0.5)
+    with pytest.raises(ImageDecodeError):
+        attempt(pool, probes.spin, cpu_s=0.5)
+
+
+def test_size_of_files(pool, tmp_path):
+    attempt(pool, probes.write_much, tmp_path / "small", LIMITS.max_written_bytes)
+    with pytest.raises(DecodeError, match="would write more than is allowed") as raised:
+        attempt(pool, probes.write_much, tmp_path / "large", LIMITS.max_written_bytes + 1)
+    assert raised.value.code == "decode_failed"
+    assert_alive(pool)
+
+
+def test_open_files(pool):
+    with pytest.raises(OSError, match="Too many open files") as raised:
+        attempt(pool, probes.open_many, LIMITS.max_open_files)
+    assert raised.value.errno == errno.EMFILE
+    assert_alive(pool)
+
+
+def test_limits_cannot_be_raised_again(pool):
+    """Not even by root."""
+    with pytest.raises(RuntimeError, match="not allowed to raise maximum limit"):
+        attempt(pool, probes.raise_the_limits)
+
+
+def test_network(pool):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(PermissionError):
+            attempt(pool, probes.connect, server.getsockname())
+        with pytest.raises(PermissionError):
+            attempt(pool, probes.send_datagram, server.getsockname())
+        server.setblocking(False)  # noqa: FBT003
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    with pytest.raises(PermissionError):
+        attempt(pool, probes.open_local_socket)
+    assert attempt(pool, probes.set_up_io_uring) == errno.EPERM
+
+
+@pytest.mark.parametrize("probe", [probes.fork, probes.run_program, probes.become_program])
+def test_processes(pool, probe):
+    with pytest.raises(PermissionError):
+        attempt(pool, probe)
+    assert_alive(pool)
+
+
+def test_other_processes_are_out_of_reach(pool):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+        for probe in (probes.kill, probes.bound_another):
+            with pytest.raises(PermissionError):
+                attempt(pool, probe, bystander.pid)
+        assert attempt(pool, probes.trace, bystander.pid) == errno.EPERM
+        assert bystander.poll() is None
+
+
+def test_threads_are_allowed_because_decoders_use_them(pool):
+    assert attempt(pool, probes.use_a_thread) in pool.child_pids
+
+
+def test_an_answer_cannot_run_anything_in_the_parent(pool, tmp_path):
+    with pytest.raises(ImageDecodeError, match=r"posix\.mkdir is not expected"):
+        attempt(pool, probes.answer_with_a_command, tmp_path / "taken over")
+    assert not (tmp_path / "taken over").exists()
+    assert_alive(pool)
+
+
+def test_an_answer_cannot_fill_the_parents_memory(pool, monkeypatch):
+    monkeypatch.setattr(answers, "MOST_BYTES", 1_000_000)
+    with pytest.raises(ImageDecodeError, match="ended unexpectedly"):
+        attempt(pool, probes.answer_at_length, 2_000_000)
+    assert_alive(pool)
+
+
+def test_each_start_reports_what_is_in_force(caplog):
+    caplog.set_level(logging.INFO, logger="retrieval.decoding.pool")
+    with DecodingPool(processes=1, limits=LIMITS) as pool:
+        assert not pool.limits_found
+        pids = [attempt(pool, probes.use_a_thread)]
+        os.kill(pids[0], 9)
+        pids.append(attempt(pool, probes.use_a_thread))
+        found = {limit.name: limit for limit in pool.limits_found}
+    assert set(found) == {
+        "address space",
+        "file size",
+        "open files",
+        "CPU time",
+        "processes",
+        "network",
+    }
+    assert all(limit.in_force for limit in found.values())
+    assert found["address space"].detail == "1000 MB"
+    said = [record.getMessage() for record in caplog.records if "is held by" in record.getMessage()]
+    assert [f"process {pid} " in line for pid, line in zip(pids, said, strict=True)] == [True] * 2
+    assert all("network (none)" in line and "wall clock" in line for line in said)
+
+
+_ON_ANOTHER_MACHINE = """
+import platform
+platform.machine = lambda: "abacus"
+from retrieval.decoding.confinement import Bounds, confine
+for limit in confine(
+    Bounds(address_space_bytes=1_000_000_000, written_bytes=1_000_000, open_files=32)
+):
+    print(limit.name, limit.in_force, limit.detail, sep="|")
+"""
+
+
+def test_what_a_system_cannot_do_is_said_to_be_missing():
+    lines = subprocess.run(
+        [sys.executable, "-c", _ON_ANOTHER_MACHINE],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    found = {name: (held, why) for name, held, why in (line.split("|") for line in lines)}
+    reason = f"no filter of system calls for {platform.system()} on abacus"
+    assert found["network"] == found["processes"] == ("False", reason)
+    assert found["address space"][0] == found["file size"][0] == "True"
+
+
+def test_missing_limits_are_a_warning(caplog):
+    with DecodingPool(processes=1, limits=LIMITS) as pool:
+        child = pool._children[0]
+        child.limits_found = (
+            LimitState("network", in_force=False, detail="no filter"),
+            LimitState("open files", in_force=True, detail="32"),
+        )
+        child._report()
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "WITHOUT limits on network (no filter)" in warning.getMessage()
+    assert "open files" not in warning.getMessage()
+
+
+def test_every_machine_of_the_table_has_a_well_formed_filter():
+    for machine in syscall_filter._MACHINES.values():
+        steps = syscall_filter._instructions(machine, 4711)
+        for place, (code, if_true, if_false, _) in enumerate(steps):
+            if code != syscall_filter._RETURN:
+                assert place + 1 + max(if_true, if_false) < len(steps)
+        assert steps[-1] == syscall_filter._answer(syscall_filter._ALLOW)

@@ -1,0 +1,88 @@
+"""The fuzzer: the same seed makes the same files, and what kills a child is kept."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from benchmarks import fuzz
+from benchmarks.fuzz import Fuzzer, Seeds, judge, mutated
+from retrieval.decoding.pool import DecodingPool, _Job
+from retrieval.engine.errors import ImageDecodeError
+from retrieval.tests.decoding import decoding_probes as probes
+from retrieval.tests.engine.toy_photos import encoded, gradient
+
+PHOTO = encoded(gradient(), "PNG")
+SEEDS = Seeds({"a.png": PHOTO}, {"a.wav": b"RIFF" + bytes(200)})
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with DecodingPool(processes=1) as pool:
+        yield pool
+
+
+def probe(pool, function, *arguments):
+    job = _Job(function, arguments, timeout_s=20, cpu_s=20, failure=ImageDecodeError)
+    return pool._submit(job)
+
+
+def test_the_same_number_of_the_same_seed_is_the_same_file(pool, tmp_path):
+    one, again, other = (Fuzzer(pool, SEEDS, seed=s, folder=tmp_path) for s in (7, 7, 8))
+    files = [one.file(number) for number in range(40)]
+    assert files == [again.file(number) for number in range(40)]
+    assert files != [other.file(number) for number in range(40)]
+    assert len({data for _, data, _ in files}) > 35
+    assert {is_photo for _, _, is_photo in files} == {True, False}
+
+
+def test_every_change_changes_something():
+    for change in set(fuzz._CHANGES):
+        random = Random(3)
+        changed = bytearray(PHOTO)
+        for _ in range(5):
+            change(changed, random.randrange(200), random, PHOTO[::-1])
+        assert changed != PHOTO, change.__name__
+    assert all(mutated(b"x", Random(n), other=b"") is not None for n in range(200))
+
+
+def test_a_death_is_told_from_a_damaged_file(pool):
+    assert judge(probe(pool, probes.pid)).code == "decoded"
+    damaged = judge(pool.submit_photo(PHOTO[:60]))
+    assert (damaged.killed, damaged.fault) == (False, False)
+    death = judge(probe(pool, probes.crash))
+    assert (death.code, death.killed, death.fault) == ("image_decode_failed", True, False)
+    fault = judge(probe(pool, probes.stumble))
+    assert (fault.code, fault.killed, fault.fault) == ("fault", False, True)
+    assert "a fault of ours" in fault.detail
+
+
+class DeadlyPool:
+    """A pool in which every second file kills its child."""
+
+    def __init__(self, pool):
+        self.pool = pool
+        self.count = 0
+
+    def submit_photo(self, source):
+        self.count += 1
+        return probe(self.pool, probes.crash if self.count % 2 else probes.pid)
+
+    def submit_recording(self, path, *, waveform_paths, preview_path):
+        return self.submit_photo(path.read_bytes())
+
+
+def test_what_kills_a_child_is_kept_and_nothing_else(pool, tmp_path):
+    work, keep = tmp_path / "work", tmp_path / "kept"
+    work.mkdir()
+    fuzzer = Fuzzer(DeadlyPool(pool), SEEDS, seed=7, folder=work)
+    fuzzer.run(iter(range(6)), ahead=1, keep=keep)
+    assert fuzzer.tally.outcomes == {"image_decode_failed": 3, "decoded": 3}
+    kept = {fuzzer.file(number)[:2] for number in (0, 2, 4)}
+    assert {(path.name, path.read_bytes()) for path in keep.iterdir()} == kept
+    assert [line.partition(":")[0] for line in fuzzer.tally.killers] == [
+        fuzzer.file(number)[0] for number in (0, 2, 4)
+    ]
+    assert "SIGSEGV" in fuzzer.tally.killers[0]
+    assert list(work.iterdir()) == []

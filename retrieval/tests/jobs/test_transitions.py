@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from retrieval.jobs import transitions
+from retrieval.models import JobState, MatchRun, Scene
+
+pytestmark = pytest.mark.django_db
+
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def scene():
+    return Scene.objects.create(
+        photo_sha256="ab" * 32, photo="p.jpg", model_input="p.rgb", width_px=3, height_px=2
+    )
+
+
+@pytest.fixture
+def run():
+    return MatchRun.objects.create(
+        photo_sha256="ab" * 32, matcher="paper", matcher_version=1, model_versions={},
+        snapshot=1, library_size=1, search_seconds=0.1,
+    )  # fmt: skip
+
+
+def claimed(scene, owner="w"):
+    held = transitions.claim(Scene, scene.pk, owner=owner, lease=LEASE)
+    assert held is not None
+    return held
+
+
+def expire(scene):
+    Scene.objects.filter(pk=scene.pk).update(lease_expires_at=timezone.now() - LEASE)
+
+
+def test_a_claim_counts_the_attempt_before_the_work(scene):
+    held = claimed(scene, "w1")
+    scene.refresh_from_db()
+    assert held.attempt == 1
+    assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.PROCESSING, 1, "w1")
+    assert scene.started_at is not None
+    assert scene.lease_expires_at > scene.started_at
+
+
+def test_only_one_gets_it(scene):
+    assert transitions.claim(Scene, scene.pk, owner="w1", lease=LEASE) is not None
+    assert transitions.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
+
+
+def test_finish_writes_the_result_and_drops_the_lease(scene, run):
+    held = claimed(scene, "w1")
+    transitions.finish(held, run=run)
+    scene.refresh_from_db()
+    assert (scene.state, scene.run, scene.lease_owner) == (JobState.DONE, run, "")
+    assert scene.finished_at is not None
+
+
+def test_fail_keeps_the_reason(scene):
+    held = claimed(scene, "w1")
+    transitions.fail(held, code="library_empty", detail="nothing there")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
+
+
+def test_an_expired_lease_is_queued_again(scene):
+    transitions.claim(Scene, scene.pk, owner="w1", lease=LEASE)
+    assert transitions.release_expired(Scene) == 0
+    expire(scene)
+    assert transitions.release_expired(Scene) == 1
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts) == (JobState.QUEUED, 1)
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(scene, run):
+    stale = claimed(scene, "w1")
+    expire(scene)
+    transitions.release_expired(Scene)
+    transitions.claim(Scene, scene.pk, owner="w2", lease=LEASE)
+    with pytest.raises(transitions.StaleClaimError, match="attempt 1"):
+        transitions.finish(stale, run=run)
+    with pytest.raises(transitions.StaleClaimError):
+        transitions.fail(stale, code="x", detail="y")
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.PROCESSING, 2, "w2")
+
+
+def test_after_three_attempts_it_is_poison(scene):
+    for attempt in (1, 2, 3):
+        held = claimed(scene, "w")
+        assert held.attempt == attempt
+        expire(scene)
+        transitions.release_expired(Scene)
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code, scene.attempts) == (JobState.FAILED, "poison", 3)
+    assert transitions.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
+
+
+def test_what_is_finished_stays_as_it_is(scene, run):
+    held = claimed(scene, "w1")
+    transitions.finish(held, run=run)
+    assert transitions.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
+    with pytest.raises(transitions.StaleClaimError):
+        transitions.finish(held, run=run)
+
+
+def test_the_table_says_what_the_functions_do():
+    assert transitions.TRANSITIONS[JobState.QUEUED] == {JobState.PROCESSING}
+    assert not transitions.TRANSITIONS[JobState.DONE] | transitions.TRANSITIONS[JobState.FAILED]
+
+
+@pytest.mark.parametrize("to", [JobState.QUEUED, JobState.DONE, JobState.FAILED])
+def test_no_function_moves_a_job_where_the_table_does_not_let_it(scene, run, monkeypatch, to):
+    held = claimed(scene)
+    allowed = transitions.TRANSITIONS[JobState.PROCESSING] - {to}
+    monkeypatch.setattr(
+        transitions,
+        "TRANSITIONS",
+        {**transitions.TRANSITIONS, JobState.PROCESSING: frozenset(allowed)},
+    )
+    moves = {
+        JobState.QUEUED: lambda: transitions.pause(held),
+        JobState.DONE: lambda: transitions.finish(held, run=run),
+        JobState.FAILED: lambda: transitions.fail(held, code="x", detail="y"),
+    }
+    with pytest.raises(transitions.StaleClaimError):
+        moves[to]()
+    scene.refresh_from_db()
+    assert scene.state == JobState.PROCESSING
+
+
+def test_a_claim_and_a_release_follow_the_table_too(scene, monkeypatch):
+    monkeypatch.setattr(transitions, "TRANSITIONS", dict.fromkeys(JobState, frozenset()))
+    assert transitions.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
+    monkeypatch.undo()
+    claimed(scene)
+    expire(scene)
+    monkeypatch.setattr(transitions, "TRANSITIONS", dict.fromkeys(JobState, frozenset()))
+    assert transitions.release_expired(Scene) == 0
+
+
+def test_an_attempts_number_that_comes_again_does_not_open_the_fence(scene, run):
+    stale = claimed(scene, "w1")
+    expire(scene)
+    transitions.release_expired(Scene)
+    transitions.pause(claimed(scene, "w2"))  # attempts count anew
+    again = claimed(scene, "w3")
+    assert again.attempt == stale.attempt
+    with pytest.raises(transitions.StaleClaimError):
+        transitions.finish(stale, run=run)
+
+
+def test_a_renewed_lease_lasts_longer(scene):
+    held = claimed(scene)
+    expire(scene)
+    transitions.renew(held, lease=LEASE)
+    assert transitions.release_expired(Scene) == 0
+
+
+def test_a_lost_lease_cannot_be_renewed(scene):
+    held = claimed(scene, "w1")
+    expire(scene)
+    transitions.release_expired(Scene)
+    with pytest.raises(transitions.StaleClaimError):
+        transitions.renew(held, lease=LEASE)
+
+
+def test_what_a_dead_worker_held_is_queued_at_once(scene):
+    claimed(scene, "host:run:7")
+    assert transitions.release_owned(Scene, owner="host:run:7") == 1
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.QUEUED, 1, "")
+
+
+@pytest.mark.parametrize("owner", ["host:run:77", "host:run:", "host:other:7", "host:run"])
+def test_what_others_hold_is_left_to_them(scene, owner):
+    claimed(scene, "host:run:7")
+    assert transitions.release_owned(Scene, owner=owner) == 0
+
+
+def test_what_kills_its_worker_three_times_is_poison(scene):
+    for _ in range(3):
+        claimed(scene, "host:run:7")
+        assert transitions.release_owned(Scene, owner="host:run:7") == 1
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code, scene.attempts) == (JobState.FAILED, "poison", 3)

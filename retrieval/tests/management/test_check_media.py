@@ -1,0 +1,245 @@
+"""`manage.py check_media` on real rows and files."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from retrieval.models import DeletedScene, Scene
+from retrieval.services.deletion import delete_scene
+from retrieval.services.media_check import check_media
+from retrieval.storage import content_store
+from retrieval.tests.photos import accepted, decoded_photo
+
+DAY_S = 24 * 3600
+
+
+def checked(**options):
+    out = io.StringIO()
+    try:
+        call_command("check_media", json=True, stdout=out, **options)
+        code = 0
+    except CommandError as error:
+        code = error.returncode
+    return code, json.loads(out.getvalue())
+
+
+def kept(content, folder, suffix):
+    sha256 = content_store.sha256_of_bytes(content)
+    return content_store.keep_bytes(content, folder=folder, sha256=sha256, suffix=suffix)
+
+
+def age(name, seconds):
+    then = time.time() - seconds
+    os.utime(default_storage.path(name), (then, then))
+
+
+def overwrite(name, content):
+    Path(default_storage.path(name)).write_bytes(content)
+
+
+def names(report):
+    return {
+        kind: report[kind]["names"]
+        for kind in ("missing", "altered", "unreadable", "orphaned", "removed")
+        if report[kind]["count"]
+    }
+
+
+@pytest.fixture
+def clip(make_clip, media_root):
+    original = kept(b"a recording", "recordings", ".ogg")
+    preview = kept(b"its preview", "previews", ".mp3")
+    return make_clip(
+        np.full(7, 1 / 7),
+        sha256=content_store.sha256_of_bytes(b"a recording"), original=original, preview=preview,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def scenes(media_root, db):
+    return [accepted(number) for number in (1, 2, 3, 3)]
+
+
+@pytest.mark.django_db
+def test_files_and_rows_that_agree(clip, scenes):
+    code, report = checked()
+    assert (code, names(report)) == (0, {})
+    assert report["agrees"] is True
+    assert report["files"] == 2 + 6  # two scenes share theirs
+    assert report["bytes"] == 11 + 11 + 3 * (224 * 224 * 3 + len(b"picture 1"))
+
+
+@pytest.mark.django_db
+def test_an_empty_site_agrees(media_root):
+    assert checked()[0] == 0
+
+
+@pytest.mark.django_db
+def test_what_is_missing_altered_or_orphaned_is_named(clip, scenes):
+    Path(default_storage.path(str(clip.original.name))).unlink()
+    overwrite(str(scenes[0].photo.name), b"picture 9")
+    orphans = [kept(b"nobody's", "recordings", ".wav"), "photos/.arriving-x1", "odd.txt"]
+    for name in orphans[1:]:
+        default_storage.save(name, ContentFile(b"half"))
+    for name in orphans:
+        age(name, DAY_S + 60)
+    code, report = checked()
+    assert code == 1
+    assert names(report) == {
+        "missing": [clip.original.name],
+        "altered": [scenes[0].photo.name],
+        "orphaned": sorted(orphans),
+    }
+
+
+@pytest.mark.django_db
+def test_people_get_names_and_what_to_do(clip, scenes):
+    Path(default_storage.path(str(clip.preview.name))).unlink()
+    out = io.StringIO()
+    with pytest.raises(
+        CommandError, match="1 missing, 0 altered, 0 unreadable, 0 orphaned; bring missing"
+    ):
+        call_command("check_media", stdout=out)
+    assert f"missing: {clip.preview.name}" in out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_what_cannot_be_read_is_neither_altered_nor_gone(scenes, monkeypatch, caplog, number):
+    unreadable, opened = str(scenes[0].photo.name), default_storage.open
+
+    def refused(name, mode="rb"):
+        if name == unreadable:
+            raise OSError(number, os.strerror(number), name)
+        return opened(name, mode)
+
+    monkeypatch.setattr(default_storage, "open", refused)
+    code, report = checked(fix=True)
+    assert (code, report["agrees"]) == (1, False)
+    assert names(report) == {"unreadable": [unreadable]}
+    assert report["files"] == 5
+    assert f"{unreadable} cannot be read: [Errno {number}] {os.strerror(number)}" in caplog.text
+    out = io.StringIO()
+    words = "0 missing, 0 altered, 1 unreadable, 0 orphaned; see in the log why unreadable ones are"
+    with pytest.raises(CommandError, match=words) as raised:
+        call_command("check_media", stdout=out)
+    assert "backup" not in str(raised.value)
+    assert f"unreadable: {unreadable}" in out.getvalue()
+
+
+@pytest.mark.django_db
+def test_fix_removes_old_orphans_and_nothing_else(clip, scenes):
+    missing, altered = str(scenes[0].photo.name), str(scenes[1].photo.name)
+    default_storage.delete(missing)
+    overwrite(altered, b"picture 9")
+    for row in (clip.original, clip.preview, scenes[1].photo, scenes[2].model_input):
+        age(str(row.name), 9 * DAY_S)
+    young, old = kept(b"arriving", "photos", ".jpg"), kept(b"forgotten", "photos", ".jpg")
+    age(young, DAY_S - 600)
+    age(old, DAY_S + 600)
+    before = Scene.objects.count()
+    code, report = checked(fix=True)
+    assert code == 1
+    assert names(report) == {"missing": [missing], "altered": [altered], "removed": [old]}
+    assert report["arriving"] == 1
+    assert not default_storage.exists(old)
+    assert all(default_storage.exists(name) for name in (young, altered, str(clip.original.name)))
+    assert Scene.objects.count() == before
+    assert checked(fix=True)[1]["removed"]["count"] == 0
+
+
+@pytest.mark.django_db
+def test_what_is_kept_again_is_young_again(media_root):
+    name = kept(b"imported in vain", "recordings", ".wav")
+    age(name, 9 * DAY_S)
+    assert kept(b"imported in vain", "recordings", ".wav") == name
+    assert checked(fix=True)[1]["arriving"] == 1
+    assert default_storage.exists(name)
+
+
+@pytest.mark.django_db
+def test_names_of_early_versions_prove_nothing_and_are_no_fault(media_root):
+    scene = accepted(1)
+    decoded = decoded_photo(1)
+    early = content_store.keep_bytes(
+        decoded.web_image, folder="photos", sha256=decoded.sha256, suffix=".jpg"
+    )
+    default_storage.delete(str(scene.photo.name))
+    Scene.objects.update(photo=early)
+    code, report = checked()
+    assert (code, report["unproven"], names(report)) == (0, 1, {})
+
+
+@pytest.mark.django_db
+def test_samples_belong_to_no_row_and_are_no_orphans(media_root):
+    content_store.keep_copy(b"a sample", folder="samples", sha256="ab" * 32, suffix=".jpg")
+    age(f"samples/ab/{'ab' * 32}.jpg", 9 * DAY_S)
+    assert names(checked(fix=True)[1]) == {}
+    assert default_storage.exists(f"samples/ab/{'ab' * 32}.jpg")
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_uploads_and_deletions_meanwhile_are_no_faults(media_root):
+    scenes = [accepted(number) for number in range(40)]
+    turns = iter(range(40))
+
+    def meanwhile(_):
+        turn = next(turns, None)
+        if turn is not None:
+            accepted(100 + turn)
+            delete_scene(scenes[turn].pk, reason=DeletedScene.Reason.VISITOR)
+
+    report = check_media(fix=True, on_progress=meanwhile)
+    assert report.agrees
+    assert (report.removed.count, report.arriving) == (0, 0)
+    report = check_media()
+    assert (report.files, report.agrees) == (80, True)
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_an_old_orphan_that_is_just_being_used_is_not_removed(media_root):
+    first = accepted(1)
+    files = [str(first.photo.name), str(first.model_input.name)]
+    first.delete()  # by hand, so that its files are orphans
+    for name in files:
+        age(name, 9 * DAY_S)
+
+    def fix():
+        try:
+            return check_media(fix=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with transaction.atomic():
+            accepted(1)
+            fixing = pool.submit(fix)
+            waits_for_a_lock()
+        report = fixing.result(timeout=30)
+    assert report.removed.count == 0
+    assert all(default_storage.exists(name) for name in files)
+
+
+def waits_for_a_lock():
+    deadline = time.monotonic() + 30
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline, "nobody waits for a lock"
+            time.sleep(0.01)

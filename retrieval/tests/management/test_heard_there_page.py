@@ -1,0 +1,52 @@
+"""The table as a page and on the command line."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from retrieval.engine.vocabulary.heard_there import load_heard_there
+from retrieval.management.heard_there_page import as_markdown
+from retrieval.services.site_overrides import override_sounds
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(*arguments):
+    out = StringIO()
+    call_command("heard_there", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_page_of_the_documentation_is_the_table_of_the_program():
+    page = (ROOT / "docs/heard-there.md").read_text(encoding="utf-8")
+    assert page == as_markdown(load_heard_there()) == run("--markdown")
+
+
+def test_the_page_holds_every_class_once():
+    lines = [line for line in as_markdown(load_heard_there()).splitlines() if line[:4] == "- **"]
+    assert len(lines) == 1000
+
+
+@pytest.mark.django_db
+def test_a_class_is_shown_with_its_reasons_by_name_or_wnid():
+    by_name = run("Beacon")
+    assert by_name == run("n02814860")
+    assert "Waves, surf: surf breaks below the lighthouse" in by_name
+    assert "lakeside" not in by_name
+
+
+@pytest.mark.django_db
+def test_what_is_shown_is_what_is_in_force():
+    override_sounds(wnid="n02814860", sounds={"Foghorn": 1.0}, why="it is always foggy here")
+    assert "100.0%  Foghorn: it is always foggy here" in run("beacon")
+    assert "Foghorn 100" not in run("--markdown")
+
+
+@pytest.mark.django_db
+def test_an_unknown_class_is_named():
+    with pytest.raises(CommandError, match=r"no class is called unicorn \[unknown_class\]"):
+        run("unicorn")

@@ -1,0 +1,85 @@
+"""`make_starter_library`: whole files, a manifest the import reads, the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from django.core.management import CommandError, call_command
+
+from retrieval.catalogue.manifest import read_entries
+from retrieval.engine.synthesis import AMBIENCES, SAMPLE_RATE_HZ
+from retrieval.management.commands import make_starter_library
+
+FILES = {f"{ambience.name}.flac" for ambience in AMBIENCES} | {"library.csv"}
+
+
+def short_noise(name: str) -> np.ndarray:
+    """Stand in for a synthesis: a tenth of a second, other for each name, always the same."""
+    rng = np.random.default_rng(list(name.encode()))
+    return rng.uniform(-0.5, 0.5, (SAMPLE_RATE_HZ // 10, 2)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def quick_synthesis(monkeypatch):
+    monkeypatch.setattr(make_starter_library, "synthesise", short_noise)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_writes_a_library_that_the_import_reads(tmp_path, capsys):
+    folder = tmp_path / "new" / "library"
+    call_command("make_starter_library", folder)
+
+    assert capsys.readouterr().out == f"{folder / 'library.csv'}\n"
+    assert set(contents(folder)) == FILES
+    entries = list(read_entries(folder / "library.csv"))
+    assert [entry.title for entry in entries] == [ambience.title for ambience in AMBIENCES]
+    for entry, ambience in zip(entries, AMBIENCES, strict=True):
+        assert entry.problem is None
+        assert entry.tags == ambience.tags
+        assert entry.author == "Scenery Soundscaping"
+        assert entry.license == "CC0-1.0"
+        assert entry.license_url == "https://creativecommons.org/publicdomain/zero/1.0/"
+        assert entry.collection == "Starter library"
+        info = soundfile.info(entry.file)
+        assert (info.format, info.subtype, info.samplerate) == ("FLAC", "PCM_16", 44_100)
+        samples, _ = soundfile.read(entry.file, dtype="float32")
+        np.testing.assert_allclose(samples, short_noise(ambience.name), atol=1 / 32_768)
+
+
+def test_the_folder_is_the_settings_one_unless_named(tmp_path, settings):
+    settings.SOUNDSCAPE_STARTER_LIBRARY = tmp_path / "from-settings"
+    call_command("make_starter_library")
+    assert set(contents(tmp_path / "from-settings")) == FILES
+
+
+def test_again_writes_the_same_and_repairs(tmp_path):
+    call_command("make_starter_library", tmp_path)
+    before = contents(tmp_path)
+    (tmp_path / "rain.flac").write_bytes(b"cut off")
+    (tmp_path / "sea.flac").unlink()
+    call_command("make_starter_library", tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
+    def full_disk(name: str) -> np.ndarray:
+        if name == AMBIENCES[3].name:
+            raise OSError(28, "No space left on device")
+        return short_noise(name)
+
+    monkeypatch.setattr(make_starter_library, "synthesise", full_disk)
+    with pytest.raises(CommandError, match="No space left on device"):
+        call_command("make_starter_library", tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(CommandError, match=r"Cannot write the library to .*file"):
+        call_command("make_starter_library", tmp_path / "file")

@@ -1,0 +1,524 @@
+"""One test a promise that the database keeps: each breaks it and names the constraint."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import DataError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from retrieval.engine.spaces.space import all_spaces
+from retrieval.models import (
+    BankMoments,
+    Clip,
+    ClipProfile,
+    ClipWindow,
+    HeardOverride,
+    ImportItem,
+    JobState,
+    Library,
+    LibraryImport,
+    LibraryProfiling,
+    Match,
+    MatchDivergence,
+    MatchRun,
+    PhotoBank,
+    ProfileFailure,
+    Scene,
+    SceneProfile,
+    Space,
+    UploadTally,
+)  # fmt: skip
+from retrieval.tests.factories import DUMMY, dummy_space_row, unsaved_clip
+
+pytestmark = pytest.mark.django_db
+
+SHA = "ab" * 32
+UNIFORM = np.full(7, 1 / 7)
+REASONS = {"explained": 1.0, "standard": 0.0}
+
+
+def broken(constraint):
+    return pytest.raises(IntegrityError, match=constraint)
+
+
+def save(row):
+    with transaction.atomic():
+        row.save(force_insert=True)
+    return row
+
+
+def scene(**fields):
+    values = {
+        "photo_sha256": SHA,
+        "photo": "p.webp",
+        "model_input": "p.rgb",
+        "width_px": 3,
+        "height_px": 2,
+    }
+    return Scene(**values | fields)
+
+
+def run(**fields):
+    values = {
+        "photo_sha256": SHA, "matcher": "paper", "matcher_version": 1, "model_versions": {"a": 1},
+        "snapshot": 1, "library_size": 1, "search_seconds": 0.1,
+    }  # fmt: skip
+    return MatchRun(**values | fields)
+
+
+def profile(clip, **fields):
+    values = {
+        "clip": clip, "space_id": DUMMY.name, "classes": 7, "model_version": "m@1",
+        "distribution": UNIFORM, "added_in": 1,
+    }  # fmt: skip
+    return ClipProfile(**values | fields)
+
+
+def scene_profile(**fields):
+    values = {
+        "photo_sha256": SHA, "space_id": DUMMY.name, "classes": 7, "model_version": "m@1",
+        "distribution": UNIFORM,
+    }  # fmt: skip
+    return SceneProfile(**values | fields)
+
+
+@pytest.fixture
+def clip():
+    dummy_space_row()
+    return save(unsaved_clip(1))
+
+
+# --- jobs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"state": "lost"}, "scene_state_known"),
+        ({"attempts": 4}, "scene_attempts_bounded"),
+        ({"state": JobState.FAILED, "failure_code": "x"}, "scene_finished_has_time"),
+        ({"finished_at": timezone.now()}, "scene_finished_has_time"),
+        ({"state": JobState.FAILED, "finished_at": timezone.now()}, "scene_failed_has_code"),
+        ({"failure_code": "poison"}, "scene_failed_has_code"),
+        ({"state": JobState.PROCESSING}, "scene_processing_has_lease"),
+        ({"state": JobState.PROCESSING, "lease_owner": "w"}, "scene_processing_has_lease"),
+        ({"lease_owner": "w"}, "scene_processing_has_lease"),
+        ({"state": JobState.DONE, "finished_at": timezone.now()}, "scene_done_has_run"),
+        ({"photo_sha256": "XY"}, "scene_sha256_form"),
+        ({"width_px": 0}, "scene_has_pixels"),
+    ],
+)
+def test_a_scene_cannot_break_its_rules(fields, constraint):
+    with broken(f"retrieval_{constraint}"):
+        save(scene(**fields))
+
+
+def test_a_scene_may_go_through_all_its_states():
+    save(scene())
+    lease = {"lease_owner": "w", "lease_expires_at": timezone.now() + timedelta(minutes=1)}
+    save(scene(state=JobState.PROCESSING, attempts=3, **lease))
+    now = timezone.now()
+    save(scene(state=JobState.FAILED, finished_at=now, failure_code="poison"))
+    save(scene(state=JobState.DONE, finished_at=now, run=save(run())))
+
+
+def test_a_scene_has_an_id_that_cannot_be_guessed():
+    assert scene().id.version == 4
+    assert isinstance(scene().id, uuid.UUID)
+    assert scene().id != scene().id
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"state": "lost", "added_in": None, "finished_at": None}, "clip_state_known"),
+        ({"attempts": 4}, "clip_attempts_bounded"),
+        ({"finished_at": None}, "clip_finished_has_time"),
+        ({"failure_code": "x"}, "clip_failed_has_code"),
+        ({"lease_owner": "w"}, "clip_processing_has_lease"),
+        ({"added_in": None}, "clip_done_is_in_library"),
+        ({"removed_in": 1}, "clip_leaves_after_coming"),
+        ({"license": "mine"}, "clip_license_known"),
+        ({"sha256": SHA.upper()}, "clip_sha256_form"),
+        ({"duration_s": 0}, "clip_has_sound"),
+        ({"flags": ["speech", "boring"]}, "clip_flags_known"),
+    ],
+)
+def test_a_clip_cannot_break_its_rules(fields, constraint):
+    with broken(f"retrieval_{constraint}"):
+        save(unsaved_clip(1, **fields))
+
+
+def test_a_clip_may_have_every_flag_or_none():
+    save(unsaved_clip(1, flags=["speech", "music", "noise", "silence"]))
+    save(unsaved_clip(2, flags=[]))
+
+
+def test_one_clip_per_content(clip):
+    with broken("retrieval_clip_content_once"):
+        save(unsaved_clip(2, sha256=clip.sha256))
+
+
+# --- profiles --------------------------------------------------------------------------------
+
+
+def test_one_profile_per_clip_space_and_model(clip):
+    save(profile(clip))
+    save(profile(clip, model_version="m@2"))
+    with broken("retrieval_clipprofile_once"):
+        save(profile(clip))
+
+
+def test_one_profile_per_photo_space_and_model(clip):
+    save(scene_profile())
+    with broken("retrieval_sceneprofile_once"):
+        save(scene_profile())
+
+
+@pytest.mark.parametrize("make", [profile, lambda clip, **fields: scene_profile(**fields)])
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"distribution": np.full(8, 1 / 8)}, "fills_space"),
+        ({"distribution": np.full(8, 1 / 8), "classes": 8}, "fits"),
+        ({"space_id": "objects"}, "fits"),
+    ],
+)
+def test_a_profile_has_as_many_values_as_its_space_has_classes(clip, make, fields, constraint):
+    with broken(constraint):
+        save(make(clip, **fields))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_profile_is_finite(clip, value):
+    with pytest.raises(DataError, match="not allowed in vector"):
+        save(profile(clip, distribution=[value, *UNIFORM[1:]]))
+
+
+def test_a_profile_comes_back_bit_by_bit(clip):
+    values = np.random.default_rng(3).dirichlet(np.full(7, 0.1)).astype(np.float32)
+    save(profile(clip, distribution=values))
+    stored = ClipProfile.objects.get().distribution
+    assert stored.dtype == np.float32
+    assert stored.tobytes() == values.tobytes()
+
+
+def test_one_window_per_position(clip):
+    of = save(profile(clip))
+    save(ClipWindow(profile=of, classes=7, position=0, start_s=0, distribution=UNIFORM))
+    with broken("retrieval_clipwindow_once"):
+        save(ClipWindow(profile=of, classes=7, position=0, start_s=20, distribution=UNIFORM))
+    with broken("retrieval_clipwindow_starts_in_clip"):
+        save(ClipWindow(profile=of, classes=7, position=1, start_s=-1, distribution=UNIFORM))
+
+
+def test_a_space_has_classes():
+    with broken("retrieval_space_has_classes"):
+        save(Space(name="void", classes=0))
+
+
+# --- matches ---------------------------------------------------------------------------------
+
+
+def test_one_match_per_run_and_rank_and_clip(clip):
+    of, other = save(run()), save(unsaved_clip(2))
+    save(Match(run=of, clip=clip, rank=1, score=-1))
+    with broken("retrieval_match_rank_once"):
+        save(Match(run=of, clip=other, rank=1, score=-1))
+    with broken("retrieval_match_clip_once"):
+        save(Match(run=of, clip=clip, rank=2, score=-1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"rank": 0}, "match_rank_from_1"),
+        ({"score": float("nan")}, "match_score_finite"),
+        ({"score": float("-inf")}, "match_score_finite"),
+        ({"strength": "mighty"} | REASONS, "match_strength_known"),
+        ({"strength": "none"}, "match_strength_has_reasons"),
+        *[
+            ({"strength": "fair"} | REASONS | bad, "match_strength_has_reasons")
+            for bad in (
+                {"explained": None},
+                {"explained": 1.001},
+                {"explained": float("nan")},
+                {"explained": float("-inf")},
+                {"standard": None},
+                {"standard": float("nan")},
+                {"standard": float("inf")},
+                {"standard": float("-inf")},
+            )
+        ],
+    ],
+)
+def test_a_match_cannot_break_its_rules(clip, fields, constraint):
+    values = {"run": save(run()), "clip": clip, "rank": 1, "score": -1.0}
+    with broken(f"retrieval_{constraint}"):
+        save(Match(**values | fields))
+
+
+@pytest.mark.parametrize("divergence", [-1e-9, float("nan"), float("inf")])
+def test_a_divergence_is_finite_and_not_negative(clip, divergence):
+    match = save(Match(run=save(run()), clip=clip, rank=1, score=-1))
+    with broken("retrieval_matchdivergence_not_negative"):
+        save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=divergence))
+
+
+def test_one_divergence_per_match_and_space(clip):
+    match = save(Match(run=save(run()), clip=clip, rank=1, score=-1))
+    save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=0))
+    with broken("retrieval_matchdivergence_once"):
+        save(MatchDivergence(match=match, space_id=DUMMY.name, divergence_nats=1))
+
+
+def test_a_match_may_be_of_any_strength_or_of_a_time_before_strengths(clip):
+    of = save(run())
+    save(Match(run=of, clip=clip, rank=1, score=-1))
+    for rank, strength in enumerate(("none", "weak", "fair", "strong"), start=2):
+        other = save(unsaved_clip(rank))
+        reasons = {"explained": -40.0, "standard": -3.0} if strength == "none" else REASONS
+        save(Match(run=of, clip=other, rank=rank, score=-1, strength=strength, **reasons))
+
+
+def test_one_run_per_photo_matcher_models_bank_and_snapshot():
+    save(run())
+    save(run(snapshot=2))
+    save(run(bank="photos-1"))
+    save(run(matcher="heard"))
+    save(run(matcher_version=2))
+    save(run(model_versions={"a": 2}))
+    with broken("retrieval_matchrun_once"):
+        save(run())
+
+
+# --- library and imports ---------------------------------------------------------------------
+
+
+def test_there_is_one_library():
+    assert Library.objects.count() == 1
+    with broken("retrieval_library_single"):
+        save(Library(id=2))
+
+
+def test_snapshots_do_not_fall_below_zero():
+    with broken("retrieval_library_snapshot_counts"), transaction.atomic():
+        Library.objects.update(snapshot=-1)
+
+
+def test_one_outcome_per_file_and_a_reason_for_failures():
+    values = {"source": "/m.csv", "path": "a.ogg", "byte_size": 1, "modified_ns": 1}
+    save(ImportItem(**values, outcome="imported"))
+    with broken("retrieval_importitem_once"):
+        save(ImportItem(**values, outcome="duplicate"))
+    with broken("retrieval_importitem_failed_has_code"):
+        save(ImportItem(**values | {"path": "b.ogg"}, outcome="failed"))
+    with broken("retrieval_importitem_outcome_known"):
+        save(ImportItem(**values | {"path": "c.ogg"}, outcome="maybe", code=""))
+
+
+def test_removing_a_clip_that_was_matched_is_refused(clip):
+    save(Match(run=save(run()), clip=clip, rank=1, score=-1))
+    with pytest.raises(Exception, match="protected foreign keys"):
+        Clip.objects.get().delete()
+
+
+def test_a_background_import_names_an_absolute_path():
+    with broken("retrieval_libraryimport_absolute"):
+        save(LibraryImport(source="library.csv"))
+
+
+# --- what is heard there, and banks ----------------------------------------------------------
+
+
+def override(**fields):
+    values = {"wnid": "n09332890", "sounds": {"Wind": 1.0}, "why": "we were there"}
+    return HeardOverride(**values | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"wnid": "lakeside"}, "heardoverride_wnid_form"),
+        ({"wnid": "n0933289"}, "heardoverride_wnid_form"),
+        ({"wnid": "n093328901"}, "heardoverride_wnid_form"),
+        ({"why": ""}, "heardoverride_has_reason"),
+    ],
+)
+def test_an_override_names_a_class_and_a_reason(fields, constraint):
+    with broken(f"retrieval_{constraint}"):
+        save(override(**fields))
+
+
+def test_a_class_may_be_overridden_again_and_again():
+    for _ in range(2):
+        save(override())
+    save(override(sounds={}, taken_back=True))
+
+
+def moments(bank, **fields):
+    dummy_space_row()
+    values = {
+        "bank": bank, "space_id": DUMMY.name, "classes": 7, "model_version": "m@1",
+        "mean": UNIFORM, "covariance": bytes(7 * 7 * 8),
+    }  # fmt: skip
+    return BankMoments(**values | fields)
+
+
+@pytest.mark.parametrize("photos", [0, 1])
+def test_one_photo_is_no_bank(photos):
+    with broken("retrieval_photobank_has_photos"):
+        save(PhotoBank(photos=photos))
+    save(PhotoBank(photos=2))
+
+
+def test_one_set_of_moments_per_bank_and_space():
+    bank = save(PhotoBank(photos=9))
+    save(moments(bank))
+    save(moments(save(PhotoBank(photos=9))))
+    with broken("retrieval_bankmoments_once"):
+        save(moments(bank, model_version="m@2"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"mean": np.full(8, 1 / 8)}, "mean_fills_space"),
+        ({"covariance": bytes(7 * 7 * 4)}, "covariance_fills_space"),
+        ({"covariance": bytes(7 * 7 * 8 - 1)}, "covariance_fills_space"),
+        ({"covariance": b""}, "covariance_fills_space"),
+        (
+            {"mean": np.full(8, 1 / 8), "classes": 8, "covariance": bytes(8 * 8 * 8)},
+            "fits",
+        ),
+        ({"space_id": "objects"}, "fits"),
+    ],
+)
+def test_moments_have_as_many_values_as_their_space_has_classes(fields, constraint):
+    with broken(f"retrieval_bankmoments_{constraint}"):
+        save(moments(save(PhotoBank(photos=9)), **fields))
+
+
+def test_a_mean_is_finite():
+    with pytest.raises(DataError, match="not allowed in vector"):
+        save(moments(save(PhotoBank(photos=9)), mean=[float("nan"), *UNIFORM[1:]]))
+
+
+def test_moments_go_with_their_bank_and_a_space_stays():
+    bank = save(PhotoBank(photos=9))
+    save(moments(bank))
+    with pytest.raises(Exception, match="protected foreign keys"):
+        Space.objects.get(name=DUMMY.name).delete()
+    bank.delete()
+    assert not BankMoments.objects.exists()
+
+
+# --- profiles that are owed ------------------------------------------------------------------
+
+
+def owed(**fields):
+    dummy_space_row()
+    return LibraryProfiling(**{"space_id": DUMMY.name, "model_version": "m@1"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"state": "lost"}, "state_known"),
+        ({"attempts": 4}, "attempts_bounded"),
+        ({"state": JobState.DONE}, "finished_has_time"),
+        ({"finished_at": timezone.now()}, "finished_has_time"),
+        ({"state": JobState.FAILED, "finished_at": timezone.now()}, "failed_has_code"),
+        ({"failure_code": "poison"}, "failed_has_code"),
+        ({"state": JobState.PROCESSING}, "processing_has_lease"),
+        ({"lease_owner": "w"}, "processing_has_lease"),
+    ],
+)
+def test_what_is_owed_is_a_job(fields, constraint):
+    with broken(f"retrieval_libraryprofiling_{constraint}"):
+        save(owed(**fields))
+
+
+def test_the_same_profiles_are_owed_once_at_a_time():
+    lease = {"lease_owner": "w", "lease_expires_at": timezone.now() + timedelta(minutes=1)}
+    now = timezone.now()
+    save(owed(state=JobState.DONE, finished_at=now))
+    save(owed(state=JobState.FAILED, finished_at=now, failure_code="x"))
+    save(owed(state=JobState.PROCESSING, **lease))
+    with broken("retrieval_libraryprofiling_one_at_a_time"):
+        save(owed())
+    save(owed(model_version="m@2"))
+    with broken("retrieval_libraryprofiling_one_at_a_time"):
+        save(owed(model_version="m@2"))
+
+
+def test_a_recording_fails_once_per_space_and_model_with_a_reason(clip):
+    values = {"clip": clip, "space_id": DUMMY.name, "model_version": "m@1", "code": "x"}
+    save(ProfileFailure(**values))
+    save(ProfileFailure(**values | {"model_version": "m@2"}))
+    save(ProfileFailure(**values | {"space_id": "objects"}))
+    with broken("retrieval_profilefailure_once"):
+        save(ProfileFailure(**values | {"code": "y"}))
+    with broken("retrieval_profilefailure_has_code"):
+        save(ProfileFailure(**values | {"model_version": "m@3", "code": ""}))
+
+
+# --- what the migrations leave ---------------------------------------------------------------
+
+
+def test_every_space_of_the_program_is_registered_with_its_size():
+    for space in all_spaces():
+        assert Space.objects.get(name=space.name).classes == len(space)
+
+
+@pytest.mark.parametrize(
+    ("make", "columns"),
+    [
+        (lambda clip: unsaved_clip(2), ("sounds", "flags")),
+        (lambda clip: run(), ("bank",)),
+        (
+            lambda clip: Match(run=save(run()), clip=clip, rank=1, score=-1),
+            ("explained", "standard", "strength", "takes"),
+        ),
+    ],
+)
+def test_a_program_of_the_release_before_can_still_write(clip, make, columns):
+    """During an upgrade it does not know the new columns: the database fills them."""
+    row = make(clip)
+    known = [field for field in row._meta.concrete_fields if field.column not in ("id", *columns)]
+    known = [field for field in known if not field.has_db_default()]
+    names = ", ".join(field.column for field in known)
+    places = ", ".join("%s" for _ in known)
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in known]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {row._meta.db_table} ({names}) VALUES ({places}) RETURNING id", values
+        )
+        (pk,) = cursor.fetchone()
+    stored = type(row).objects.get(pk=pk)
+    expected = {"sounds": [], "flags": [], "bank": "", "strength": "", "takes": []}
+    assert {name: getattr(stored, name) for name in columns} == {
+        name: expected.get(name) for name in columns
+    }
+
+
+def test_one_tally_a_visitor_and_day():
+    row = {"visitor": "user:1", "day": "2026-11-24"}
+    save(UploadTally(**row))
+    with broken("retrieval_uploadtally_once"):
+        save(UploadTally(**row))
+
+
+@pytest.mark.parametrize("visitor", ["192.0.2.1", "user:", "browser:xyz", "somebody:1"])
+def test_a_tally_names_nobody(visitor):
+    with broken("retrieval_uploadtally_visitor_form"):
+        save(UploadTally(visitor=visitor, day="2026-11-24"))
+
+
+def test_a_tally_counts_up():
+    with broken("retrieval_uploadtally_counts_up"):
+        save(UploadTally(visitor="user:1", day="2026-11-24", photo_bytes=-1))

@@ -1,0 +1,337 @@
+"""What a result page says of recordings that were withdrawn after they had been found."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from retrieval import submission, tasks
+from retrieval.decoding import web_pool
+from retrieval.models import Clip, ClipProfile, JobState, LibraryProfiling, Match, MatchRun, Scene
+from retrieval.selectors import results
+from retrieval.selectors.results import MATCHER_WORDS, playable, result_of
+from retrieval.services.library import advance_snapshot
+from retrieval.services.scenes import find_sounds
+from retrieval.tests.factories import (
+    DUMMY_HEARD,
+    DUMMY_TABLE,
+    dummy_space_row,
+    small_matchers,
+)
+from retrieval.tests.fakes import dummy_finder
+
+
+@pytest.fixture(autouse=True)
+def close_pool():
+    yield
+    web_pool.close_photo_pool()
+
+
+@pytest.fixture
+def site(monkeypatch, media_root, index_directory, make_clip):
+    """Seven recordings; the i-th sounds like thing i, and like the sounds that are heard there."""
+    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+        monkeypatch.setattr(module, name, small_matchers().__getitem__)
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
+    for number in range(7):
+        clip = make_clip(np.full(7, 0.02) + np.eye(7)[number] * 0.86)
+        clip.sounds = [{"key": "s0", "name": "waves", "score": 0.8}] if number == 4 else []
+        clip.save()
+        add_profile(clip, DUMMY_TABLE.weights[number] * 4)
+
+
+@pytest.fixture
+def find(site, client, settings, tmp_path, index_directory):
+    """Upload a photo that is bright in one strip, and have its sounds found."""
+
+    def find_for(strip, *, matcher="paper"):
+        settings.SOUNDSCAPE_MATCHER = matcher
+        pixels = np.full((224, 224, 3), 10, dtype=np.uint8)
+        pixels[32 * strip : 32 * (strip + 1)] = 250
+        photo = io.BytesIO()
+        Image.fromarray(pixels).save(photo, "PNG")
+        photo.seek(0)
+        client.post("/scenes/", {"photo": photo})
+        finder = dummy_finder(tmp_path, index_directory, matcher)
+        scene = Scene.objects.latest("created_at")
+        find_sounds(scene.pk, finder=finder, worker="w")
+        return Scene.objects.select_related("run").get(pk=scene.pk)
+
+    return find_for
+
+
+@pytest.fixture
+def scene(find):
+    """A scene whose best recording is the third of seven."""
+    return find(2)
+
+
+def add_profile(clip, scores):
+    dummy_space_row(DUMMY_HEARD)
+    ClipProfile.objects.create(
+        clip=clip, space_id=DUMMY_HEARD.name, classes=len(DUMMY_HEARD),
+        model_version=DUMMY_HEARD.audio_model, added_in=clip.added_in,
+        distribution=DUMMY_HEARD.clip_profile(scores).values,
+    )  # fmt: skip
+
+
+def withdraw(*ids):
+    Clip.objects.filter(pk__in=ids).update(removed_in=advance_snapshot())
+
+
+def page_of(client, scene):
+    return client.get(f"/scenes/{scene.pk}/").content.decode()
+
+
+def test_the_next_takes_the_place_of_a_withdrawn_best(client, scene):
+    before = result_of(scene)
+    assert not any(view.clip.withdrawn for view in (before.best, *before.alternatives))
+    withdraw(before.best.clip.id)
+
+    after = result_of(scene)
+    assert after.best.clip.id == before.alternatives[0].clip.id
+    assert after.best.rank == 2
+    assert after.why["divergence_nats"] == after.best.divergence_nats
+    assert after.why["total_nats"] == after.best.total_nats
+    assert after.why != before.why
+    assert [view.rank for view in (*after.alternatives, *after.later)] == [1, 3, 4, 5, 6, 7]
+    assert after.alternatives[0].clip.withdrawn
+
+    page = page_of(client, scene)
+    assert page.count("withdrawn from the library") == 1
+    assert before.best.clip.title in page
+    assert before.best.clip.audio_url not in page
+    assert after.best.clip.audio_url in page
+
+
+def test_a_result_without_any_recording_left_says_so(client, scene):
+    urls = [playable(clip).audio_url for clip in Clip.objects.all()]
+    assert any(url in page_of(client, scene) for url in urls)
+    withdraw(*Clip.objects.values_list("pk", flat=True))
+    page = page_of(client, scene)
+    assert "These recordings have been withdrawn" in page
+    assert not any(url in page for url in urls)
+    assert not re.search(r"data-main|data-result|data-why", page)
+
+
+def test_pages_of_scenes_are_for_those_who_have_the_link(client, scene):
+    assert '<meta name="robots" content="noindex">' in page_of(client, scene)
+    assert "noindex" not in client.get("/").content.decode()
+
+
+def test_every_recording_can_be_told_apart_without_scripts(client, scene):
+    page = page_of(client, scene)
+    titles = re.findall(r'<noscript><audio[^>]* aria-label="([^"]+)"', page)
+    assert len(set(titles)) == 5
+    plain = re.findall(r"</button><noscript>([^<]+)</noscript></h3>", page)
+    assert plain == titles[1:]
+    assert all("needs-script" in tag for tag in re.findall(r"<button[^>]*data-swap", page))
+    assert '<label for="photo">Your photo</label>' in client.get("/").content.decode()
+
+
+def test_a_waiting_photo_has_three_stages(client, scene):
+    Scene.objects.update(state="queued", run=None, finished_at=None, started_at=None)
+    page = client.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    stages = re.findall(r"<li ([^>]*)>([^<]+)</li>", page)
+    assert [words for _, words in stages] == ["Queued", "Looking", "Matching"]
+    assert [attributes.strip() for attributes, _ in stages] == ['aria-current="step"', "", ""]
+
+
+def test_says_in_words_what_one_would_hear_and_what_is_heard(client, find):
+    scene = find(4, matcher="fused")
+    result = result_of(scene)
+    assert result.why["of_sounds"]
+    assert [sound.name for sound in result.would_hear] == ["birds", "waves", "wind"]
+    assert [(sound.name, sound.share) for sound in result.best.clip.sounds] == [("waves", 0.8)]
+    page = " ".join(page_of(client, scene).split())
+    assert "You would hear <strong>birds, waves and wind</strong> here." in page
+    assert "This recording has waves 0.8." in page
+    assert "share of what one would hear" in page
+
+
+def test_a_recording_in_which_nothing_is_sure_is_said_to_be_so(client, find):
+    Clip.objects.update(sounds=[])
+    page = " ".join(page_of(client, find(4, matcher="fused")).split())
+    assert "In this recording nothing is heard for certain." in page
+
+
+def test_things_are_told_as_things(client, scene):
+    result = result_of(scene)
+    assert (result.would_hear, result.why["of_sounds"]) == ((), False)
+    assert "You would hear" not in page_of(client, scene)
+
+
+def test_every_match_says_how_strong_it_is(client, find):
+    scene = find(2, matcher="fused")
+    stored = list(Match.objects.filter(run=scene.run).order_by("rank"))
+    result = result_of(scene)
+    views = [result.best, *result.alternatives, *result.later]
+    assert [view.strength for view in views] == [match.strength for match in stored]
+    assert len({match.strength for match in stored}) > 1
+    assert page_of(client, scene).count(f"chip--{result.best.strength}") >= 1
+
+
+def test_below_the_floor_the_page_says_that_nothing_fits_and_shows_the_nearest(client, scene):
+    assert "Nothing in the library really fits" not in page_of(client, scene)
+    Match.objects.filter(run=scene.run).update(strength="none")
+    page = page_of(client, scene)
+    assert "Nothing in the library really fits" in page
+    assert "The nearest" in page
+    assert result_of(scene).best.clip.audio_url in page
+
+
+def test_a_run_from_before_strengths_goes_by_its_advantage(scene):
+    Match.objects.filter(run=scene.run).update(strength="", explained=None, standard=None)
+    result = result_of(scene)
+    assert result.fits == (result.best.total_nats >= results.FITS_ABOVE_NATS)
+    assert result.best.strength == ""
+
+
+def test_the_curious_can_compare_the_matchers(client, find):
+    scene = find(2, matcher="fused")
+    assert [way.name for way in result_of(scene).compared] == list(MATCHER_WORDS)
+    page = page_of(client, scene)
+    for name, words in MATCHER_WORDS.items():
+        assert f'href="/scenes/{scene.pk}/?matcher={name}"' in page
+        assert words in page
+    shown = client.get(f"/scenes/{scene.pk}/?matcher=paper").content.decode()
+    assert "matcher paper v1" in shown
+    assert "You would hear" not in shown
+    more = client.get(
+        f"/scenes/{scene.pk}/more/?matcher=paper", headers={"HX-Request": "true"}
+    ).content.decode()
+    paper = result_of(scene, matcher="paper")
+    assert [view.clip.audio_url in more for view in paper.later] == [True] * len(paper.later)
+    assert paper.provenance.matcher == "paper v1"
+    assert result_of(scene).provenance.matcher == "fused v1"
+
+
+def test_an_unknown_matcher_in_the_address_shows_the_sites_own(client, find):
+    scene = find(2, matcher="fused")
+    page = client.get(f"/scenes/{scene.pk}/?matcher=magic%00<script>").content.decode()
+    assert "matcher fused v1" in page
+    assert "<script>" not in page.partition("<body")[2].partition("Compare")[2].lower()
+
+
+def test_a_result_of_one_matcher_alone_offers_no_comparison(client, find):
+    forget_sounds(Clip.objects.all())
+    scene = find(2)
+    assert result_of(scene).compared == ()
+    assert "Compare the ways to match" not in page_of(client, scene)
+
+
+def test_takes_of_one_recording_are_counted_with_it(client, find):
+    Clip.objects.filter(path__in=["folder/clip-3.ogg", "folder/clip-7.ogg"]).update(
+        source_url="https://example.org/same"
+    )
+    scene = find(2, matcher="fused")
+    result = result_of(scene)
+    assert result.best.other_takes == 1
+    assert len([result.best, *result.alternatives, *result.later]) == 6
+    assert "1 more take" in page_of(client, scene)
+
+
+def test_provenance_names_both_ears_and_the_bank(client, find):
+    provenance = result_of(find(2, matcher="fused")).provenance
+    assert provenance.audio_models == ("dummy-ear", "dummy-sounds")
+    assert provenance.bank == "every class of the image model"
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("classes@0123456789ab", "every class of the image model"),
+        ("photos-3@0123456789ab", "the photos of this site"),
+        ("photos-3@0123456789ab+classes", "the photos of this site"),
+        ("", ""),  # from before there were banks
+    ],
+)
+def test_the_bank_is_told_in_words(client, find, version, words):
+    scene = find(2, matcher="fused")
+    MatchRun.objects.filter(pk=scene.run_id).update(bank=version)
+    scene.run.refresh_from_db()
+    assert result_of(scene).provenance.bank == words
+    page = page_of(client, scene)
+    assert words in page
+    assert not version or version not in page
+
+
+# --- other answers than the site's own --------------------------------------------------------
+
+
+def forget_sounds(clips):
+    ClipProfile.objects.filter(clip__in=list(clips), space_id=DUMMY_HEARD.name).delete()
+
+
+LISTENING = "We are still listening to our recordings"
+
+
+def test_a_stand_in_says_that_it_is_one(client, find):
+    forget_sounds(Clip.objects.order_by("pk")[:4])
+    scene = find(2, matcher="fused")
+    assert scene.run.matcher == "paper"
+    profiling = LibraryProfiling.objects.create(space_id=DUMMY_HEARD.name, model_version="newer")
+    assert result_of(scene).stand_in
+    assert LISTENING in page_of(client, scene)
+    LibraryProfiling.objects.filter(pk=profiling.pk).update(
+        state=JobState.DONE, finished_at=timezone.now()
+    )
+    assert LISTENING not in page_of(client, scene)  # nor will it ever be another answer
+
+
+def test_a_way_of_a_later_table_is_not_compared(find):
+    """Overrides and banks move no snapshot."""
+    scene = find(2, matcher="fused")
+    later = MatchRun.objects.get(photo_sha256=scene.photo_sha256, matcher="heard")
+    assert {way.name for way in result_of(scene).compared} == set(MATCHER_WORDS)
+    MatchRun.objects.filter(pk=later.pk).update(created_at=timezone.now() + timedelta(hours=1))
+    assert {way.name for way in result_of(scene).compared} == {"fused", "paper"}
+
+
+def test_a_way_of_a_table_that_was_taken_back_is_not_compared(find):
+    """Between a search and the next with the same table there may have been another."""
+    scene = find(2, matcher="fused")
+    heard = MatchRun.objects.get(photo_sha256=scene.photo_sha256, matcher="heard")
+    versions = heard.model_versions | {DUMMY_HEARD.name: {"image": "between", "audio": "same"}}
+    MatchRun.objects.filter(pk=heard.pk).update(model_versions=versions)
+    assert {way.name for way in result_of(scene).compared} == {"fused", "paper"}
+
+
+@pytest.mark.parametrize("matcher", list(MATCHER_WORDS))
+def test_the_sites_own_answer_is_no_stand_in_and_neither_is_one_asked_for(client, find, matcher):
+    scene = find(2, matcher=matcher)
+    assert not result_of(scene).stand_in
+    assert LISTENING not in page_of(client, scene)
+    for other in MATCHER_WORDS:
+        assert not result_of(scene, matcher=other).stand_in
+
+
+def test_what_was_withdrawn_is_not_what_another_way_puts_first(find):
+    scene = find(2, matcher="fused")
+    paper = result_of(scene, matcher="paper")
+    (way,) = (way for way in result_of(scene).compared if way.name == "paper")
+    assert way.best_title == paper.best.clip.title
+    withdraw(paper.best.clip.id)
+    (way,) = (way for way in result_of(scene).compared if way.name == "paper")
+    assert way.best_title == paper.alternatives[0].clip.title
+    assert way.strength == paper.alternatives[0].strength
+    withdraw(*Clip.objects.values_list("pk", flat=True))
+    assert result_of(scene).compared == ()
+
+
+def test_a_photo_that_says_nothing_of_sounds_is_told_by_its_things(client, find):
+    """As by the paper's matcher, though the site's goes by sounds."""
+    scene = find(5, matcher="fused")
+    result = result_of(scene)
+    assert (result.would_hear, result.why["of_sounds"]) == ((), False)
+    assert result.why["terms"][0]["label"] == "thing 5"
+    assert result.best.clip.title == "Clip 6"
+    page = page_of(client, scene)
+    assert "You would hear" not in page
+    assert "share in the photo" in page

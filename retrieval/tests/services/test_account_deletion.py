@@ -1,0 +1,344 @@
+"""An account goes with its photos, from whichever side one tries it."""
+
+from __future__ import annotations
+
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import ProtectedError
+
+from accounts.models import User
+from retrieval.jobs.transitions import StaleClaimError
+from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene, SceneProfile
+from retrieval.selectors.media_files import named_files
+from retrieval.services import deletion
+from retrieval.services.deletion import delete_account, remove_discarded_files
+from retrieval.services.media_check import check_media
+from retrieval.services.scenes import find_sounds
+from retrieval.storage.listing import stored_names
+from retrieval.tests.fakes import dummy_finder
+from retrieval.tests.photos import accepted
+
+within_a_transaction = pytest.mark.django_db
+committing = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def finder(tmp_path, index_directory, media_root, make_clip):
+    make_clip(np.full(7, 1 / 7))
+    return dummy_finder(tmp_path, index_directory)
+
+
+@pytest.fixture
+def ada(media_root, db):
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def photos(ada):
+    return [accepted(number, owner_id=ada.pk) for number in range(3)]
+
+
+@pytest.fixture
+def bobs(media_root, db):
+    """The first of ada's photos, sent by somebody else too."""
+    return accepted(0, owner_id=User.objects.create_user("bob").pk)
+
+
+@pytest.fixture
+def elsewhere():
+    """Run a call in a thread, and so on a connection, of its own."""
+
+    def closing(call):
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield lambda call: pool.submit(closing, call)
+
+
+def files_are_those_that_rows_name():
+    named = [file.name for file in named_files() if file.name.startswith("photos/")]
+    return list(stored_names()) == named
+
+
+def until_somebody_waits_for_us():
+    waiting = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.01)
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+@within_a_transaction
+def test_no_row_of_a_user_goes_before_their_photos(ada, photos):
+    for delete in (ada.delete, User.objects.filter(pk=ada.pk).delete):
+        with pytest.raises(ProtectedError):
+            delete()
+    with connection.cursor() as cursor, pytest.raises(IntegrityError, match="owner_id"):
+        cursor.execute(
+            "DELETE FROM accounts_user WHERE id = %s; SET CONSTRAINTS ALL IMMEDIATE", [ada.pk]
+        )
+
+
+# --- the service -------------------------------------------------------------------------------
+
+
+@committing
+def test_all_that_an_account_sent_goes_with_it_and_nothing_else(ada, photos, bobs, finder):
+    nobodys = accepted(7)
+    for scene in (photos[1], bobs):
+        find_sounds(scene.pk, finder=finder, worker="w")
+    assert delete_account(ada.pk) == 3
+    assert not User.objects.filter(username="ada").exists()
+    assert set(Scene.objects.all()) == {bobs, nobodys}
+    assert [run.photo_sha256 for run in MatchRun.objects.all()] == [bobs.photo_sha256]
+    assert [row.photo_sha256 for row in SceneProfile.objects.all()] == [bobs.photo_sha256]
+    records = DeletedScene.objects.values_list("pk", "reason")
+    assert set(records) == {(scene.pk, "account") for scene in photos}
+    assert files_are_those_that_rows_name()
+    assert default_storage.exists(str(bobs.photo.name))
+    assert not DiscardedFile.objects.exists()
+    assert delete_account(ada.pk) == 0
+
+
+@committing
+def test_more_photos_than_are_read_at_once(ada, photos, bobs, monkeypatch):
+    monkeypatch.setattr(deletion, "_AT_ONCE", 2)
+    assert delete_account(ada.pk) == 3
+    assert User.objects.get() == bobs.owner
+    report = check_media()
+    assert (report.files, report.arriving, report.agrees) == (2, 0, True)
+
+
+@committing
+@pytest.mark.parametrize(
+    ("step", "call", "left"),
+    [("_delete_rows", 2, 2), ("_remove", 2, 1), ("_delete_user_without_scenes", 2, 0)],
+)
+def test_whatever_interrupts_it_the_same_call_ends_it(
+    ada, photos, client, monkeypatch, step, call, left
+):
+    client.force_login(ada)
+    did, calls = getattr(deletion, step), []
+
+    def killed(*args, **options):
+        calls.append(args)
+        if len(calls) == call:
+            raise Killed
+        return did(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, step, killed)
+        with pytest.raises(Killed):
+            delete_account(ada.pk)
+    assert Scene.objects.filter(owner=ada).count() == left
+    assert check_media().missing.count == 0
+    assert not client.get("/admin/").wsgi_request.user.is_authenticated  # nor sends any more photos
+    assert delete_account(ada.pk) == left
+    remove_discarded_files()  # as the sweeper does
+    assert not User.objects.exists()
+    assert DeletedScene.objects.count() == 3
+    assert list(stored_names()) == []
+
+
+@committing
+def test_a_row_that_does_not_go_takes_no_file_and_no_account(ada, photos, monkeypatch):
+    """What is undone at the transaction's end has removed nothing."""
+
+    def not_deleted(self, *args, **options):
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Scene, "delete", not_deleted)
+        with pytest.raises(OperationalError):
+            delete_account(ada.pk)
+    assert Scene.objects.filter(owner=ada).count() == 3
+    assert not DeletedScene.objects.exists()
+    assert files_are_those_that_rows_name()
+    assert delete_account(ada.pk) == 3
+
+
+@committing
+def test_a_worker_that_is_at_it_leaves_nothing_behind(ada, photos, finder, monkeypatch):
+    search = finder.search_all
+
+    def deleted_meanwhile(*args, **options):
+        assert Scene.objects.filter(state=JobState.PROCESSING).exists()
+        delete_account(ada.pk)
+        return search(*args, **options)
+
+    monkeypatch.setattr(finder, "search_all", deleted_meanwhile)
+    with pytest.raises(StaleClaimError):
+        find_sounds(photos[0].pk, finder=finder, worker="w")
+    assert not User.objects.exists()
+    assert MatchRun.objects.count() == SceneProfile.objects.count() == 0
+    assert list(stored_names()) == []
+
+
+@committing
+def test_a_photo_that_arrives_before_the_account_is_gone_goes_with_it(ada, photos, elsewhere):
+    with transaction.atomic():
+        accepted(5, owner_id=ada.pk)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what the end of a transaction does
+        deleting = elsewhere(lambda: delete_account(ada.pk))
+        until_somebody_waits_for_us()
+    assert deleting.result(timeout=30) == 4
+    assert not User.objects.exists()
+    assert list(stored_names()) == []
+
+
+@committing
+def test_a_photo_that_arrives_after_the_account_is_gone_is_not_accepted(ada, elsewhere):
+    def accepted_too_late():
+        with transaction.atomic():
+            accepted(5, owner_id=ada.pk)
+            assert elsewhere(lambda: delete_account(ada.pk)).result(timeout=30) == 0
+
+    with pytest.raises(IntegrityError, match="owner_id"):
+        accepted_too_late()
+    assert not User.objects.exists()
+    assert not Scene.objects.exists()
+
+
+# --- its address -------------------------------------------------------------------------------
+
+
+@within_a_transaction
+def test_the_address_of_each_photo_says_why_it_is_gone(ada, photos, client):
+    delete_account(ada.pk)
+    told = client.get(f"/scenes/{photos[0].pk}/")
+    assert told.status_code == 410
+    assert "It went with the account that had sent it." in told.content.decode()
+    assert "wanted it gone" not in told.content.decode()
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+def commanded(monkeypatch, *arguments, answer=None):
+    """Call the command; return what was asked and what was said."""
+    asked: list[str] = []
+
+    def ask(question):
+        asked.append(question)
+        if answer is None:
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr("builtins.input", ask)
+    out = io.StringIO()
+    call_command("delete_account", *arguments, stdout=out)
+    return asked, out.getvalue()
+
+
+@within_a_transaction
+def test_it_asks_and_says_what_went_and_what_stays(ada, photos, monkeypatch):
+    asked, said = commanded(monkeypatch, "ada", answer="yes")
+    assert len(asked) == 1
+    assert "the account 'ada' and 3 photos" in asked[0]
+    assert "The account 'ada' was deleted, and 3 photos." in said
+    assert "What stays" in said
+    assert not User.objects.exists()
+    assert not Scene.objects.exists()
+
+
+@within_a_transaction
+@pytest.mark.parametrize("option", ["--no-input", "--noinput"])
+def test_it_can_be_told_not_to_ask(ada, monkeypatch, option):
+    accepted(1, owner_id=ada.pk)
+    asked, said = commanded(monkeypatch, "ada", option)
+    assert asked == []
+    assert "was deleted, and 1 photo." in said
+
+
+@within_a_transaction
+@pytest.mark.parametrize("answer", ["no", "", "y", "ada", None])
+def test_any_other_answer_changes_nothing(ada, photos, monkeypatch, answer):
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        commanded(monkeypatch, "ada", answer=answer)
+    ada.refresh_from_db()
+    assert ada.is_active
+    assert Scene.objects.filter(owner=ada).count() == 3
+    assert files_are_those_that_rows_name()
+
+
+@within_a_transaction
+@pytest.mark.parametrize("name", ["bob", "ADA", ""])
+def test_an_unknown_name_is_named(ada, photos, monkeypatch, name):
+    with pytest.raises(CommandError, match=f"no account '{name}'"):
+        commanded(monkeypatch, name, "--no-input")
+    assert Scene.objects.count() == 3
+
+
+@within_a_transaction
+def test_a_database_that_goes_away_is_no_traceback(ada, photos, monkeypatch):
+    def away(*_):
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(deletion, "_delete_user_without_scenes", away)
+    with pytest.raises(CommandError, match=r"stopped: the server closed.*the same command goes on"):
+        commanded(monkeypatch, "ada", "--no-input")
+
+
+# --- the admin ---------------------------------------------------------------------------------
+
+
+@within_a_transaction
+@pytest.mark.parametrize("data", [None, {"post": "yes"}])
+def test_the_admin_refuses_and_says_how_it_is_done(admin_client, ada, photos, data):
+    page = f"/admin/accounts/user/{ada.pk}/delete/"
+    answer = admin_client.post(page, data) if data else admin_client.get(page)
+    assert answer.status_code == 200
+    shown = answer.content.decode()
+    assert "would require deleting the following protected related objects" in shown
+    assert str(photos[0].pk) in shown
+    assert "manage.py delete_account USERNAME" in shown
+    assert User.objects.filter(pk=ada.pk).exists()
+    assert Scene.objects.count() == 3
+
+
+@within_a_transaction
+@pytest.mark.parametrize("sure", [{}, {"post": "yes"}])
+def test_so_does_its_list(admin_client, ada, photos, sure):
+    chosen = {"action": "delete_selected", "_selected_action": [ada.pk]}
+    answer = admin_client.post("/admin/accounts/user/", chosen | sure)
+    assert answer.status_code == 200
+    shown = answer.content.decode()
+    assert "would require deleting the following protected related objects" in shown
+    assert "manage.py delete_account USERNAME" in shown
+    assert User.objects.filter(pk=ada.pk).exists()
+
+
+@within_a_transaction
+def test_an_account_without_photos_is_deleted_in_the_admin(admin_client, ada):
+    page = f"/admin/accounts/user/{ada.pk}/delete/"
+    assert "delete_account" not in admin_client.get(page).content.decode()
+    assert admin_client.post(page, {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(pk=ada.pk).exists()
+
+
+@within_a_transaction
+def test_without_the_right_to_delete_accounts_there_is_no_such_page(client, ada, photos):
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    assert client.get(f"/admin/accounts/user/{ada.pk}/delete/").status_code == 403

@@ -1,0 +1,135 @@
+"""Recordings that an older version imported."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+
+from retrieval.decoding.pool import DecodingPool
+from retrieval.engine.errors import DecodeError
+from retrieval.management.commands import clean_recordings
+from retrieval.models import Clip
+from retrieval.selectors.results import playable
+from retrieval.services.library import advance_snapshot
+from retrieval.storage.content_store import sha256_of_bytes
+from retrieval.tests.bad_inputs.photos import SCRIPT
+from retrieval.tests.bad_inputs.recordings import with_tags
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def old_clip(make_clip, media_root, tmp_path, settings):
+    settings.SOUNDSCAPE_SCRATCH_DIRECTORY = tmp_path / "scratch"
+
+    def old_clip(content=None, **fields):
+        if content is None:
+            with_tags(tmp_path / "x", SCRIPT)
+            content = (tmp_path / "x").read_bytes()
+        name = default_storage.save("recordings/1.mp3", ContentFile(content))
+        return make_clip(np.full(7, 1 / 7), original=name, media_type="audio/mpeg", **fields)
+
+    return old_clip
+
+
+def heard(client, clip):
+    return b"".join(client.get(playable(clip).audio_url).streaming_content)
+
+
+def test_they_get_a_copy_without_tags(old_clip, client, capsys, settings):
+    clip = old_clip()
+    assert SCRIPT in heard(client, clip)
+    call_command("clean_recordings")
+    assert capsys.readouterr().out == "1 recordings are served without their tags now.\n"
+    clip.refresh_from_db()
+    content = heard(client, clip)
+    assert clip.preview.name.endswith(f"{sha256_of_bytes(content)}.mp3")  # so it can be proven
+    assert SCRIPT not in content
+    assert not any(settings.SOUNDSCAPE_SCRATCH_DIRECTORY.iterdir())
+    call_command("clean_recordings")
+    assert capsys.readouterr().out == ""  # nothing is left to do
+
+
+def test_one_that_cannot_be_read_does_not_hold_up_the_others(old_clip, client, caplog):
+    caplog.set_level(logging.ERROR)
+    broken, gone, good = old_clip(b"no sound"), old_clip(), old_clip()
+    default_storage.delete(str(gone.original.name))
+    with pytest.raises(CommandError, match=rf"\[{broken.pk}, {gone.pk}\]"):
+        call_command("clean_recordings")
+    assert Clip.objects.exclude(preview="").get() == good
+    assert f"clip {broken.pk} keeps being served as it came" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), r"No space .*\[storage_full\]"),
+        (
+            DecodeError("no decoder could be started", code="decoder_unavailable"),
+            r"no decoder could be started \[decoder_unavailable\]",
+        ),
+    ],
+    ids=["disk", "decoder"],
+)
+def test_faults_of_ours_end_it_and_are_told_once(old_clip, monkeypatch, caplog, fault, said):
+    caplog.set_level(logging.ERROR)
+    clips = [old_clip(), old_clip()]
+    tried = []
+
+    def faulty(self, path, **options):
+        tried.append(path)
+        future: Future[None] = Future()
+        future.set_exception(fault)
+        return future
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DecodingPool, "submit_recording", faulty)
+        with pytest.raises(CommandError, match=said + "; call it again to go on"):
+            call_command("clean_recordings")
+    assert len(tried) == 1
+    assert caplog.text == ""
+    call_command("clean_recordings")
+    assert Clip.objects.exclude(preview="").count() == len(clips)
+
+
+def test_a_fault_of_the_decoder_costs_only_its_recording(old_clip, monkeypatch, caplog):
+    bad, good = old_clip(), old_clip()
+    submit = DecodingPool.submit_recording
+
+    def faulty(self, path, **options):
+        if path.name != bad.original.path.rpartition("/")[2]:
+            return submit(self, path, **options)
+        future: Future[None] = Future()
+        future.set_exception(RuntimeError("a fault\nwith a traceback"))
+        return future
+
+    monkeypatch.setattr(DecodingPool, "submit_recording", faulty)
+    with pytest.raises(CommandError, match=rf"\[{bad.pk}\]"):
+        call_command("clean_recordings")
+    assert Clip.objects.exclude(preview="").get() == good
+    assert f"clip {bad.pk} keeps being served as it came: a fault" in caplog.text
+
+
+def test_no_room_for_a_folder_is_told(old_clip, monkeypatch):
+    def no_folder(_):
+        raise OSError(errno.ENOSPC, "mkdir")
+
+    old_clip()
+    monkeypatch.setattr(clean_recordings, "scratch_folder", no_folder)
+    with pytest.raises(CommandError, match="mkdir; call it again to go on"):
+        call_command("clean_recordings")
+
+
+def test_withdrawn_recordings_are_left_alone(old_clip):
+    clip = old_clip()
+    Clip.objects.update(removed_in=advance_snapshot())
+    call_command("clean_recordings")
+    clip.refresh_from_db()
+    assert not clip.preview

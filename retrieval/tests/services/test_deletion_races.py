@@ -1,0 +1,133 @@
+"""A photo is deleted while somebody brings the same one: real transactions, real files."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+
+from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene
+from retrieval.services.deletion import delete_scene
+from retrieval.services.scenes import find_sounds
+from retrieval.storage.content_locks import lock_alone, share_lock
+from retrieval.tests.fakes import dummy_finder
+from retrieval.tests.photos import accepted
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+VISITOR = DeletedScene.Reason.VISITOR
+
+
+@pytest.fixture
+def elsewhere():
+    """Run calls in a thread, and so on a connection, of their own."""
+
+    def closing(call):
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        yield lambda call: pool.submit(closing, call)
+
+
+@pytest.fixture
+def finder(tmp_path, index_directory, media_root, make_clip):
+    make_clip(np.full(7, 1 / 7))
+    return dummy_finder(tmp_path, index_directory)
+
+
+def whole(scene):
+    return all(
+        default_storage.exists(str(name)) for name in (scene.photo.name, scene.model_input.name)
+    )
+
+
+def waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return cursor.fetchone()[0]
+
+
+def until_somebody_waits():
+    deadline = time.monotonic() + 30
+    while not waiting_for_a_lock():
+        assert time.monotonic() < deadline, "nobody waits for a lock"
+        time.sleep(0.01)
+
+
+def delete(scene):
+    return delete_scene(scene.pk, reason=VISITOR)
+
+
+def test_who_brings_the_photo_first_keeps_its_files(finder, elsewhere):
+    first = accepted()
+    find_sounds(first.pk, finder=finder, worker="w")
+    with transaction.atomic():
+        second = accepted()
+        assert second.state == JobState.DONE
+        deleting = elsewhere(lambda: delete(first))
+        until_somebody_waits()
+    assert deleting.result(timeout=30)
+    assert whole(second)
+    assert MatchRun.objects.get() == second.run
+
+
+def test_who_comes_while_rows_are_deleted_finds_nothing_stale(finder, elsewhere):
+    first = accepted()
+    find_sounds(first.pk, finder=finder, worker="w")
+    with transaction.atomic():
+        delete(first)
+        accepting = elsewhere(accepted)
+        until_somebody_waits()
+    second = accepting.result(timeout=30)
+    assert (second.state, second.run) == (JobState.QUEUED, None)
+    assert whole(second)
+
+
+def test_who_comes_while_a_file_is_removed_writes_it_anew(finder, elsewhere, monkeypatch):
+    first = accepted()
+    remove = default_storage.delete
+    accepting = []
+
+    def removed_slowly(name):
+        accepting.append(elsewhere(accepted))
+        until_somebody_waits()
+        remove(name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(default_storage, "delete", removed_slowly)
+        delete(first)
+    scenes = [pending.result(timeout=30) for pending in accepting]
+    assert scenes
+    assert all(whole(scene) for scene in scenes)
+    assert not DiscardedFile.objects.exists()
+
+
+def test_many_at_once_lose_nothing(finder, elsewhere):
+    """Bring and delete the same few photos from many sides: what is there at the end is whole."""
+
+    def visitor(number):
+        for turn in range(12):
+            scene = accepted(turn % 2, upload=f"upload {turn % 3}")
+            if (turn + number) % 4:
+                delete(scene)
+
+    visitors = [elsewhere(lambda number=number: visitor(number)) for number in range(4)]
+    for pending in visitors:
+        pending.result(timeout=60)
+    left = list(Scene.objects.all())
+    assert len(left) == 12
+    assert all(whole(scene) for scene in left)
+    assert not DiscardedFile.objects.exists()
+
+
+@pytest.mark.parametrize("lock", [share_lock, lock_alone])
+def test_a_lock_needs_a_transaction(lock, media_root):
+    with pytest.raises(transaction.TransactionManagementError, match="needs a transaction"):
+        lock("any")

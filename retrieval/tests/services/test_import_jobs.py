@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import errno
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+import soundfile
+from django.core.exceptions import ValidationError
+
+from retrieval import submission, tasks
+from retrieval.decoding.pool import DecodingPool
+from retrieval.engine.errors import DecodeError
+from retrieval.models import Clip, ImportItem, JobState, LibraryImport
+from retrieval.services.import_jobs import request_import, run_slice
+from retrieval.services.timed_jobs import Slicing
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
+from retrieval.tests.fakes import dummy_registry
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    t = np.arange(8_000) / 8_000
+    for i in range(6):
+        soundfile.write(folder / f"{i}.wav", 0.3 * np.sin(2 * np.pi * (200 + 50 * i) * t), 8_000)
+    return folder
+
+
+@pytest.fixture
+def work(tmp_path, media_root):
+    for space in (DUMMY, DUMMY_HEARD):
+        dummy_space_row(space)
+
+    def work(wanted, *, slice_s=60.0):
+        run_slice(
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD],
+            batch_windows=2, slicing=Slicing(
+                scratch_directory=tmp_path / "scratch", decoding_processes=1, slice_s=slice_s,
+                worker="w",
+            ),
+        )  # fmt: skip
+        wanted.refresh_from_db()
+        return wanted.state
+
+    return work
+
+
+def test_an_import_in_the_background(folder, work):
+    wanted = request_import(str(folder))
+    assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
+    for clip in Clip.objects.all():
+        assert {profile.space_id for profile in clip.profiles.all()} == {"dummy", "dummy-heard"}
+    work(wanted)  # a second wake-up finds nothing to do
+    assert (wanted.attempts, Clip.objects.count()) == (1, 6)
+
+
+def test_a_long_one_is_worked_off_in_slices(folder, work):
+    wanted = request_import(str(folder))
+    slices = 1
+    while work(wanted, slice_s=0.0) != JobState.DONE:
+        assert (wanted.state, wanted.attempts) == (JobState.QUEUED, 0)
+        slices += 1
+    assert Clip.objects.count() == 6
+    assert slices > 3  # more than an ordinary job's attempts
+
+
+def test_a_source_that_is_none_fails_with_its_reason(tmp_path, work):
+    wanted = request_import(str(tmp_path / "gone.csv"))
+    work(wanted)
+    assert (wanted.state, wanted.failure_code) == (JobState.FAILED, "manifest_invalid")
+    assert "does not exist" in wanted.failure_detail
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EIO, "Input/output error"),
+        DecodeError("no decoder could be started", code="decoder_unavailable"),
+        DecodeError("decoding was stopped", code="decoding_stopped"),
+    ],
+    ids=["full disk", "disk", "decoder", "decoder's end"],
+)
+def test_faults_of_ours_are_no_files_and_the_import_waits(folder, work, monkeypatch, fault):
+    def faulty(self, path, **options):
+        future: Future[None] = Future()
+        future.set_exception(fault)
+        return future
+
+    wanted = request_import(str(folder))
+    with monkeypatch.context() as broken:
+        broken.setattr(DecodingPool, "submit_recording", faulty)
+        for _ in range(4):  # more often than a job may be tried
+            assert work(wanted) == JobState.QUEUED
+    assert not ImportItem.objects.exists()
+    assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
+
+
+def test_a_path_is_absolute():
+    with pytest.raises(ValidationError, match="absolute"):
+        request_import("library.csv")
+
+
+def test_asking_wakes_the_ingest_worker(folder, monkeypatch, django_capture_on_commit_callbacks):
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.run_import, "delay", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        wanted = submission.submit_import(str(folder), requested_by=7)
+    assert sent == [wanted.pk]
+    LibraryImport.objects.update(created_at="2026-01-01T00:00Z")
+    submission.wake_overdue()
+    assert sent == [wanted.pk, wanted.pk]
+
+
+def test_the_ingest_queue_is_its_own():
+    assert tasks.run_import.name.startswith("ingest.")
+    assert tasks.find_sounds_for_scene.name.startswith("inference.")

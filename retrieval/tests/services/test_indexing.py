@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from django.db import connection, transaction
+from scipy.special import rel_entr
+
+from retrieval.engine.matching.bank import Bank, Moments, classes_bank
+from retrieval.engine.matching.matcher import PaperMatcher
+from retrieval.models import Clip, ClipProfile, Library
+from retrieval.selectors.library import library_state, profiled_clips
+from retrieval.services import indexing
+from retrieval.services.indexing import open_library
+from retrieval.services.library import advance_snapshot
+from retrieval.tests.factories import (
+    DUMMY,
+    DUMMY_HEARD,
+    DUMMY_MATCHER,
+    dummy_ear_matcher,
+    dummy_space_row,
+    unsaved_clip,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def q(seed):
+    return np.random.default_rng(seed).dirichlet(np.full(7, 0.4))
+
+
+def sounds(seed):
+    return np.random.default_rng(seed).uniform(0, 1, 5)
+
+
+def give_heard_profile(clip, scores):
+    """Describe a clip in the space of sounds, in a snapshot of its own."""
+    dummy_space_row(DUMMY_HEARD)
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id=DUMMY_HEARD.name, classes=5, model_version=DUMMY_HEARD.audio_model,
+            distribution=DUMMY_HEARD.clip_profile(scores).values, added_in=advance_snapshot(),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def library(index_directory):
+    return lambda matcher=DUMMY_MATCHER: open_library(matcher, directory=index_directory)
+
+
+def test_an_empty_library_has_no_clips(library):
+    assert (library().size, library().snapshot) == (0, 0)
+
+
+def test_clips_are_searched_from_the_snapshot_in_which_they_came(make_clip, library):
+    first = make_clip(q(1))
+    before = library()
+    second = make_clip(q(2))
+    after = library()
+    assert (before.snapshot, before.index.clip_ids.tolist()) == (1, [first.pk])
+    assert (after.snapshot, after.index.clip_ids.tolist()) == (2, [first.pk, second.pk])
+
+
+def test_only_newcomers_are_appended(make_clip, library, django_assert_num_queries):
+    for seed in range(3):
+        make_clip(q(seed))
+    library()
+    with django_assert_num_queries(2):  # the library's state, and who has left
+        assert library().size == 3
+
+
+def test_rows_are_the_logarithms_of_the_stored_profiles(make_clip, library):
+    make_clip(q(1))
+    stored = ClipProfile.objects.get().distribution.astype(np.float64)
+    np.testing.assert_allclose(library().index.rows[0], np.log(stored / stored.sum()), rtol=1e-6)
+
+
+def test_a_removed_clip_is_not_searched_and_not_in_the_mean(make_clip, library):
+    kept, gone = make_clip(q(1)), make_clip(q(2))
+    library()
+    with transaction.atomic():
+        Clip.objects.filter(pk=gone.pk).update(removed_in=advance_snapshot())
+    opened = library()
+    assert (opened.snapshot, opened.size) == (3, 1)
+    ranked = opened.ranker.rank(np.full(7, 1 / 7), top=5)
+    assert [place.clip_id for place in ranked] == [kept.pk]
+    np.testing.assert_allclose(opened.mean_log_rows[DUMMY.name], opened.index.rows[0], rtol=1e-6)
+
+
+def test_a_clip_without_a_profile_of_the_matchers_model_waits_for_it(make_clip, library):
+    make_clip(q(1))
+    dummy_space_row()
+    with transaction.atomic():
+        late = unsaved_clip(50, added_in=advance_snapshot())
+        late.save()
+    assert library().size == 1
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=late, space_id="dummy", classes=7, model_version=DUMMY.audio_model,
+            distribution=q(3), added_in=advance_snapshot(),
+        )  # fmt: skip
+    assert library().index.clip_ids.tolist()[-1] == late.pk
+
+
+def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
+    both = dummy_ear_matcher()
+    clip = make_clip(q(1))
+    assert library(both).size == 0
+    give_heard_profile(clip, sounds(1))
+    assert library(both).index.rows.shape == (1, 7 + 1 + 5 + 2)
+
+
+def test_a_clip_joins_a_matcher_over_two_spaces_with_its_last_profile(make_clip, library):
+    """It comes after those that came while its profile was made, and no sooner."""
+    both = dummy_ear_matcher()
+    early = make_clip(q(1))
+    late = make_clip(q(2))
+    for clip in (late, early):
+        give_heard_profile(clip, sounds(clip.pk))
+        assert library(both).index.clip_ids.tolist()[-1] == clip.pk
+    opened = library(both)
+    assert (opened.index.clip_ids.tolist(), opened.snapshot) == ([late.pk, early.pk], 4)
+
+
+def test_matchers_of_the_same_rows_share_an_index(make_clip, library, index_directory):
+    give_heard_profile(make_clip(q(1)), sounds(1))
+    for matcher in (dummy_ear_matcher(name="one"), dummy_ear_matcher(name="two", things_always=9)):
+        assert library(matcher).size == 1
+    assert len(list(index_directory.iterdir())) == 1
+    library(DUMMY_MATCHER)
+    assert len(list(index_directory.iterdir())) == 2
+
+
+def test_another_bank_has_another_index(make_clip, library, index_directory):
+    """Its means and deviations are in the rows."""
+    give_heard_profile(make_clip(q(1)), sounds(1))
+    before = library(dummy_ear_matcher())
+    photos = np.random.default_rng(0).dirichlet(np.ones(7), size=9)
+    bank = Bank(
+        "photos-1",
+        versions={DUMMY.name: "photos-1", DUMMY_HEARD.name: "photos-1"},
+        load=lambda: {DUMMY.name: Moments.of(photos)},
+    )
+    after = library(dummy_ear_matcher(bank=bank))
+    assert len(list(index_directory.iterdir())) == 2
+    log_q = np.log(DUMMY.clip_profile(q(1)).values)
+    scores = photos @ log_q
+    np.testing.assert_allclose(
+        after.index.rows[0, :8], np.append(log_q, -scores.mean()) / scores.std(), rtol=1e-5
+    )
+    assert not np.allclose(after.index.rows[0, :8], before.index.rows[0, :8])
+
+
+def test_a_bank_of_sounds_alone_needs_no_other_index(make_clip, library, index_directory):
+    """Rows hold how the bank scores things, and nothing else of it."""
+    give_heard_profile(make_clip(q(1)), sounds(1))
+    before = library(dummy_ear_matcher())
+    classes = classes_bank((DUMMY, DUMMY_HEARD))
+    bank = Bank(
+        "photos-1+classes",
+        versions={**classes.versions, DUMMY_HEARD.name: "photos-1"},
+        load=classes.load,
+    )
+    after = library(dummy_ear_matcher(bank=bank))
+    assert len(list(index_directory.iterdir())) == 1
+    np.testing.assert_array_equal(after.index.rows, before.index.rows)
+
+
+def test_the_mean_of_each_space_leaves_out_who_has_left(make_clip, library):
+    clips = [make_clip(q(seed)) for seed in range(4)]
+    for clip in clips:
+        give_heard_profile(clip, sounds(clip.pk))
+    library(dummy_ear_matcher())
+    with transaction.atomic():
+        Clip.objects.filter(pk=clips[1].pk).update(removed_in=advance_snapshot())
+    means = library(dummy_ear_matcher()).mean_log_rows
+    kept = [clip.pk for clip in clips if clip != clips[1]]
+    for space in (DUMMY, DUMMY_HEARD):
+        rows = ClipProfile.objects.filter(space_id=space.name, clip__in=kept)
+        stored = np.array([row.distribution.astype(np.float64) for row in rows])
+        expected = np.log(stored / stored.sum(axis=1, keepdims=True)).mean(axis=0)
+        np.testing.assert_allclose(means[space.name], expected, rtol=1e-9)
+
+
+def test_another_model_version_has_another_index(make_clip, library):
+    make_clip(q(1))
+    assert library().size == 1
+    newer = replace(DUMMY, audio_model="dummy-ear@2")
+    assert library(PaperMatcher(newer, classes_bank((newer,)), name="dummy")).size == 0
+
+
+def test_another_database_never_reads_this_ones_index(make_clip, library):
+    make_clip(q(1))
+    library()
+    Library.objects.update(uuid="00000000-0000-4000-8000-000000000001", snapshot=0)
+    Clip.objects.all().delete()
+    assert library().size == 0
+
+
+def test_ranks_as_relative_entropy_does(make_clip, library):
+    clips = {make_clip(q(seed)).pk: seed for seed in range(30)}
+    p = q(99)
+    ranked = library().ranker.rank(p, top=30)
+    stored = dict(ClipProfile.objects.values_list("clip_id", "distribution"))
+    divergence = {
+        pk: rel_entr(p, row / row.sum(dtype=np.float64)).sum() for pk, row in stored.items()
+    }
+    assert [place.clip_id for place in ranked] == sorted(clips, key=divergence.__getitem__)
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_snapshots_come_in_the_order_of_their_numbers(index_directory):
+    """A transaction that got its number first holds back those after it."""
+    entered, finished = threading.Event(), threading.Event()
+    numbers = []
+
+    def second():
+        try:
+            entered.wait()
+            with transaction.atomic():
+                numbers.append(advance_snapshot())
+                finished.set()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with transaction.atomic():
+        numbers.append(advance_snapshot())
+        entered.set()
+        assert not finished.wait(0.3)
+    thread.join()
+    assert numbers == sorted(numbers)
+    assert Library.objects.get().snapshot == numbers[-1]
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_snapshot_needs_a_transaction():
+    with pytest.raises(transaction.TransactionManagementError, match="needs the transaction"):
+        advance_snapshot()
+
+
+@pytest.mark.parametrize("damage", ["header.json", "rows.f32", "clip-ids.i64"])
+def test_a_damaged_index_is_made_again(make_clip, library, index_directory, caplog, damage):
+    clips = [make_clip(q(seed)) for seed in range(3)]
+    before = library()
+    (path,) = index_directory.glob(f"*/{damage}")
+    path.unlink()  # `before` maps the file: to shorten it would kill this process
+    path.touch()
+    again = library()
+    assert "Making the index again from the database" in caplog.text
+    assert damage in caplog.text
+    assert again.index.clip_ids.tolist() == [clip.pk for clip in clips]
+    np.testing.assert_array_equal(again.index.rows, before.index.rows)
+
+
+def test_an_index_of_a_database_that_was_set_back_is_made_again(make_clip, library, caplog):
+    kept, lost = make_clip(q(1)), make_clip(q(2))
+    library()
+    Clip.objects.filter(pk=lost.pk).delete()
+    Library.objects.update(snapshot=1)  # as a backup from before the second import has it
+    restored = library()
+    assert "holds snapshot 2, the database is at 1" in caplog.text
+    assert (restored.snapshot, restored.index.clip_ids.tolist()) == (1, [kept.pk])
+
+
+def test_an_index_that_grew_while_we_looked_is_not_damaged(make_clip, library, monkeypatch, caplog):
+    make_clip(q(1))
+    stale = library_state()
+    make_clip(q(2))
+    library()
+    answers = [stale]
+    monkeypatch.setattr(
+        indexing, "library_state", lambda: answers.pop() if answers else library_state()
+    )
+    assert (library().snapshot, answers) == (2, [])
+    assert caplog.text == ""
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_of_two_that_find_newcomers_one_appends_them(make_clip, library, monkeypatch):
+    clips = [make_clip(q(seed)) for seed in range(3)]
+    appending, both = [], threading.Event()
+    opened = []
+
+    def slow(**arguments):
+        appending.append(arguments)
+        if len(appending) == 2:
+            both.set()
+        both.wait(0.5)  # time for the other to get here too, if nothing held it back
+        return profiled_clips(**arguments)
+
+    def open_it():
+        try:
+            opened.append(library())
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(indexing, "profiled_clips", slow)
+    threads = [threading.Thread(target=open_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(appending) == 1
+    assert [one.index.clip_ids.tolist() for one in opened] == [[clip.pk for clip in clips]] * 2
+
+
+def test_a_clip_that_left_before_it_was_described_anew_is_no_obstacle(make_clip, library):
+    """The mean is over what is searched, of which such a clip never was a part."""
+    left, kept = make_clip(q(1)), make_clip(q(2))
+    with transaction.atomic():
+        Clip.objects.filter(pk=left.pk).update(removed_in=advance_snapshot())
+    give_heard_profile(kept, sounds(1))
+    opened = library(dummy_ear_matcher())
+    assert opened.index.clip_ids.tolist() == [kept.pk]
+    expected = np.log(DUMMY_HEARD.clip_profile(sounds(1)).values)
+    np.testing.assert_allclose(opened.mean_log_rows[DUMMY_HEARD.name], expected, rtol=1e-6)

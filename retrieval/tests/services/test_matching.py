@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from django.db import transaction
+from scipy.special import rel_entr
+
+from retrieval.engine.errors import EngineError
+from retrieval.engine.matching.strength import Strength
+from retrieval.models import Clip, ClipProfile
+from retrieval.services.indexing import open_library
+from retrieval.services.library import advance_snapshot
+from retrieval.services.matching import search
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row, small_matchers
+from retrieval.tests.fakes import dummy_finder
+
+pytestmark = pytest.mark.django_db
+
+SOUND_OF_CLASS = (0, 1, 3, 4, 0, 1, 3)
+"""A sound that `factories.DUMMY_TABLE` names for a class; class 5 has none."""
+
+
+@pytest.fixture
+def make_finder(tmp_path, index_directory):
+    return partial(dummy_finder, tmp_path, index_directory)
+
+
+@pytest.fixture
+def finder(make_finder):
+    return make_finder()
+
+
+def photo_bright_in(*strips):
+    """One view for each strip in which it is bright."""
+    pixels = np.full((len(strips), 224, 224, 3), 1, dtype=np.uint8)
+    for view, strip in zip(pixels, strips, strict=True):
+        view[32 * strip : 32 * (strip + 1)] = 255
+    return pixels
+
+
+def peaked_at(index):
+    return np.full(7, 0.02) + np.eye(7)[index] * 0.86
+
+
+def sound(index, score=0.9):
+    return np.full(5, 0.01) + np.eye(5)[index] * score
+
+
+def hear(clip, scores):
+    """Describe a clip in the space of sounds too."""
+    dummy_space_row(DUMMY_HEARD)
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id=DUMMY_HEARD.name, classes=5, model_version=DUMMY_HEARD.audio_model,
+            distribution=DUMMY_HEARD.clip_profile(scores).values, added_in=advance_snapshot(),
+        )  # fmt: skip
+    return clip
+
+
+@pytest.fixture
+def clips(make_clip):
+    return [make_clip(peaked_at(i)) for i in range(7)]
+
+
+def test_the_clip_of_the_same_class_wins(finder, clips):
+    for strip in (0, 3, 6):
+        result = finder.search(finder.look(photo_bright_in(strip)), top=3)
+        assert result.found[0].clip == clips[strip]
+        assert [place.rank for place in result.found] == [1, 2, 3]
+
+
+def test_states_divergence_and_why(finder, clips):
+    seen = finder.look(photo_bright_in(2))
+    result = finder.search(seen, top=7)
+    np.testing.assert_allclose(result.scene["dummy"].values, seen[0], atol=1e-9)
+    p = seen[0]
+    all_divergences = []
+    for place in result.found:
+        q = DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values
+        expected = rel_entr(p, q).sum()
+        all_divergences.append(expected)
+        assert place.judgement.divergences_nats == {"dummy": pytest.approx(expected, abs=1e-6)}
+    best = result.found[0].explanations[0]
+    assert best.terms[0].label.key == "d2"
+    assert best.total_nats == pytest.approx(np.mean(all_divergences) - all_divergences[0], abs=1e-5)
+
+
+def test_judges_against_the_bank(finder, clips):
+    """By how many deviations of its scores for single classes a clip fits this photo better."""
+    seen = finder.look(photo_bright_in(2))
+    best, *_, worst = finder.search(seen, top=7).found
+    for place in (best, worst):
+        log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values)
+        p = seen[0]
+        standard = (p @ log_q - log_q.mean()) / log_q.std()
+        assert place.judgement.standard == pytest.approx(standard, abs=1e-5)
+        even = rel_entr(p, np.full(7, 1 / 7)).sum()
+        explained = 1 - place.judgement.divergences_nats["dummy"] / even
+        assert place.judgement.explained == pytest.approx(explained, abs=1e-6)
+    assert 2 <= best.judgement.standard < 3
+    assert best.judgement.strength == Strength.FAIR
+    assert worst.judgement.strength == Strength.NONE
+
+
+def test_says_what_was_searched(finder, clips):
+    result = finder.search(finder.look(photo_bright_in(0)), top=1)
+    assert (result.snapshot, result.library_size) == (7, 7)
+
+
+def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
+    seen = finder.look(photo_bright_in(4))
+    assert finder.search(seen, top=1).found[0].clip == clips[4]
+    better = make_clip(seen[0])
+    assert finder.search(seen, top=1).found[0].clip == better
+
+
+@pytest.mark.parametrize("name", ["paper", "fused"])
+def test_an_empty_library_is_said_plainly(make_finder, name):
+    finder = make_finder(name)
+    for find in (finder.search, finder.search_all):
+        with pytest.raises(EngineError, match="holds no recordings") as caught:
+            find(finder.look(photo_bright_in(0)), top=1)
+        assert caught.value.code == "library_empty"
+
+
+# --- several matchers ------------------------------------------------------------------------
+
+
+def test_the_model_says_something_of_every_view(finder):
+    views = photo_bright_in(1, 6)
+    bright = np.ones((2, 7)) + np.eye(7)[[1, 6]] * 254
+    np.testing.assert_allclose(finder.look(views), bright / bright.sum(axis=1, keepdims=True))
+    assert finder.input_shape == (224, 224, 3)
+
+
+def test_the_paper_sees_the_centre_alone_the_others_the_whole_photo(make_finder, clips):
+    """Of a scenery the edges count too, for its things as for its sounds."""
+    for i, clip in enumerate(clips):
+        hear(clip, sound(SOUND_OF_CLASS[i]))
+    finder = make_finder("fused")
+    results = finder.search_all(finder.look(photo_bright_in(1, 6)), top=1)
+    scenes = {result.matcher.name: result.scene for result in results}
+    centre, mean = np.ones(7), np.full(7, 2.0)
+    centre[1], mean[[1, 6]] = 255, 256
+    mean /= mean.sum()
+    assert scenes["paper"].keys() == {DUMMY.name}
+    np.testing.assert_allclose(scenes["paper"][DUMMY.name].values, centre / centre.sum(), atol=1e-9)
+    heard = mean @ DUMMY_HEARD.table.weights / (1 - mean[5])
+    for name in ("fused", "heard"):
+        np.testing.assert_allclose(scenes[name][DUMMY.name].values, mean, atol=1e-9)
+        np.testing.assert_allclose(scenes[name][DUMMY_HEARD.name].values, heard, atol=1e-9)
+
+
+def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips):
+    for i, clip in enumerate(clips):  # what sounds right looks wrong
+        hear(clip, sound(SOUND_OF_CLASS[6 - i]))
+    finder = make_finder("heard")
+    seen = finder.look(photo_bright_in(3))
+    results = finder.search_all(seen, top=3)
+    assert [result.matcher.name for result in results] == ["heard", "paper", "fused"]
+    assert {result.snapshot for result in results} == {14}
+    for result in results:
+        assert [place.rank for place in result.found] == [1, 2, 3]
+        assert set(result.found[0].judgement.divergences_nats) == set(result.matcher.audio_models)
+    assert results[1].found[0].clip == clips[3]
+    alone = finder.search(seen, top=3)
+    assert [place.clip for place in alone.found] == [place.clip for place in results[0].found]
+
+
+def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
+    """The formula of `SoundMatcher`, written down again over the stored profiles."""
+    rng = np.random.default_rng(5)
+    heard = {}
+    for _ in range(30):
+        scores = rng.uniform(0, 1, 5)
+        scores[rng.integers(5)] = 0  # there is always a sound that is not there
+        heard[hear(make_clip(rng.dirichlet(np.full(7, 0.4))), scores).pk] = scores
+    seen = make_finder("fused").look(photo_bright_in(2, 0))
+    result = make_finder("fused").search(seen, top=30)
+
+    p = seen.mean(axis=0)
+    t = result.scene[DUMMY_HEARD.name].values
+    m = 1 - p[5]
+    u = (1 - p[3]) * max(0, 1 - (t[2] + t[4]) / 0.1)
+    anywhere = np.array([1.2, 1.5, 0.4, 2.3, 0.6]) / 6 + 0.001  # over six classes that tell
+    odd = np.log(anywhere.max() / anywhere)  # birds are commonest: not odd at all
+    expected = {}
+    for clip in Clip.objects.all():
+        stored = {row.space_id: row.distribution.astype(np.float64) for row in clip.profiles.all()}
+        log_things, log_sounds = np.log(stored[DUMMY.name]), np.log(stored[DUMMY_HEARD.name])
+        things = (p @ log_things - log_things.mean()) / log_things.std()
+        speech = stored[DUMMY_HEARD.name][2]
+        oddness = heard[clip.pk] @ odd
+        expected[clip.pk] = m * t @ log_sounds + 0.3 * things - 3 * u * speech - 0.08 * oddness
+    ranked = {place.clip.pk: place.score for place in result.found}
+    assert list(ranked) == sorted(ranked, key=expected.__getitem__, reverse=True)
+    assert ranked == pytest.approx({pk: expected[pk] for pk in ranked}, abs=1e-4)
+    others = {pk for place in result.found for pk in place.takes}
+    assert set(ranked) | others == set(expected)
+
+
+def test_sounds_are_told_before_things(make_finder, clips):
+    for i, clip in enumerate(clips):
+        hear(clip, sound(SOUND_OF_CLASS[i]))
+    finder = make_finder("fused")
+    result = finder.search(finder.look(photo_bright_in(1)), top=1)
+    best = result.found[0]
+    assert [told.space for told in best.explanations] == [DUMMY_HEARD.name, DUMMY.name]
+    assert best.explanations[0].terms[0].label.name == "Wind"
+    rows = np.log(
+        [row.distribution.astype(np.float64) for row in ClipProfile.objects.filter(classes=5)]
+    )
+    t = result.scene[DUMMY_HEARD.name].values
+    better = t @ (rows[clips.index(best.clip)] - rows.mean(axis=0))
+    assert best.explanations[0].total_nats == pytest.approx(better, abs=1e-5)
+
+
+def mostly(strips):
+    """What a model says that sees some classes with these shares, in one view."""
+    seen = np.zeros((1, 7))
+    for strip, share in strips.items():
+        seen[0, strip] = share
+    return seen
+
+
+@pytest.mark.parametrize(("telling", "space"), [(0.19, DUMMY.name), (0.21, DUMMY_HEARD.name)])
+def test_a_photo_that_says_next_to_nothing_of_sounds_is_judged_by_its_things(
+    make_finder, clips, telling, space
+):
+    for i, clip in enumerate(clips):
+        hear(clip, sound(SOUND_OF_CLASS[i]))
+    seen = mostly({5: 1 - telling, 2: telling})
+    (best, *_) = make_finder("fused").search(seen, top=1).found
+    spaces = [told.space for told in best.explanations]
+    assert spaces == [space, *({DUMMY.name, DUMMY_HEARD.name} - {space})]
+    log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(best.clip))).values)
+    by_things = (seen[0] @ log_q - log_q.mean()) / log_q.std()
+    even = rel_entr(seen[0], np.full(7, 1 / 7)).sum()
+    of_things = 1 - best.judgement.divergences_nats[DUMMY.name] / even
+    if space == DUMMY.name:
+        assert best.clip == clips[5]
+        assert best.judgement.standard == pytest.approx(by_things, abs=1e-5)
+        assert best.judgement.explained == pytest.approx(of_things, abs=1e-6)
+        assert 1 <= by_things < 2
+        assert best.judgement.strength == Strength.WEAK
+    else:
+        assert best.judgement.standard != pytest.approx(by_things, abs=1e-2)
+        assert best.judgement.explained <= telling
+
+
+@pytest.mark.parametrize(("telling", "places"), [(0.19, 2), (0.21, 1)])
+def test_takes_are_recognised_by_what_the_photo_is_judged_by(
+    make_finder, make_clip, telling, places
+):
+    """The same sounds, of quite different things."""
+    for thing in (2, 5):
+        hear(make_clip(peaked_at(thing)), sound(1))
+    result = make_finder("fused").search(mostly({5: 1 - telling, 2: telling}), top=5)
+    assert len(result.found) == places
+
+
+# --- while profiles are made -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["heard", "fused"])
+def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, clips, name):
+    finder = make_finder(name)
+    seen = finder.look(photo_bright_in(6))
+    with pytest.raises(EngineError, match=r"lack the profiles of .*profile_clips") as caught:
+        finder.search(seen, top=1)
+    assert caught.value.code == "profiles_missing"
+    hear(clips[0], sound(0))
+    result = finder.search(seen, top=3)
+    assert (result.matcher.name, result.library_size) == (name, 1)
+    assert [place.clip for place in result.found] == [clips[0]]
+
+
+@pytest.mark.parametrize("name", ["paper", "fused"])
+def test_a_library_that_no_matcher_knows_is_not_called_empty(make_finder, clips, name):
+    ClipProfile.objects.all().delete()
+    finder = make_finder(name)
+    with pytest.raises(EngineError, match="lack the profiles of paper") as caught:
+        finder.search_all(finder.look(photo_bright_in(6)), top=1)
+    assert caught.value.code == "profiles_missing"
+
+
+def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder, clips):
+    finder = make_finder("fused")
+    with transaction.atomic():
+        Clip.objects.update(removed_in=advance_snapshot())
+    with pytest.raises(EngineError) as caught:
+        finder.search(finder.look(photo_bright_in(0)), top=1)
+    assert caught.value.code == "library_empty"
+
+
+@pytest.mark.parametrize("site", ["paper", "heard", "fused"])
+@pytest.mark.parametrize(
+    ("described", "all_answer"), [(0, False), (1, False), (3, False), (4, True), (7, True)]
+)
+def test_the_paper_stands_in_until_half_of_the_library_has_its_profiles(
+    make_finder, clips, site, described, all_answer
+):
+    """A matcher that knows too little is not asked at all: not even beside the others."""
+    for clip in clips[:described]:
+        hear(clip, sound(0))
+    finder = make_finder(site)
+    results = finder.search_all(finder.look(photo_bright_in(6)), top=1)
+    others = [name for name in ("paper", "heard", "fused") if name != site]
+    names = [result.matcher.name for result in results]
+    assert names == ([site, *others] if all_answer else ["paper"])
+    sizes = {result.matcher.name: result.library_size for result in results}
+    assert sizes == {name: 7 if name == "paper" else described for name in names}
+    (paper,) = (result for result in results if result.matcher.name == "paper")
+    assert paper.found[0].clip == clips[6]
+
+
+def test_a_change_of_the_recipe_counts_from_the_next_photo_on(make_finder, clips):
+    """A finder lives as long as its worker: what is in force is asked for each time."""
+    known = small_matchers()
+    finder = make_finder("fused", matchers=known)
+    for i, clip in enumerate(clips):
+        hear(clip, sound(SOUND_OF_CLASS[i]))
+    seen = finder.look(photo_bright_in(0))
+    before = finder.search(seen, top=7)
+    known["fused"] = small_matchers()["heard"]
+    known["fused"].name, known["fused"].version = "fused", 2
+    after = finder.search(seen, top=7)
+    assert (before.matcher.version, after.matcher.version) == (1, 2)
+    scores = [{place.clip.pk: place.score for place in run.found} for run in (before, after)]
+    assert scores[0] != scores[1]
+
+
+# --- takes of one recording ------------------------------------------------------------------
+
+
+def test_takes_of_one_source_stand_behind_the_best_of_them(finder, make_clip):
+    """A source may be the page of a collection: what sounds quite different is no take."""
+    source = "https://example.org/sea"
+    first = make_clip(peaked_at(2), source_url=source)
+    other = make_clip([0.05, 0.05, 0.6, 0.1, 0.1, 0.05, 0.05])
+    near = make_clip(moved(0.49), source_url=source)
+    far = make_clip(moved(0.51), source_url=source)
+    different = make_clip(peaked_at(0), source_url=source)
+    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    assert [(place.rank, place.clip, place.takes) for place in result.found] == [
+        (1, first, (near.pk,)),
+        (2, other, ()),
+        (3, far, ()),
+        (4, different, ()),
+    ]
+
+
+def moved(distance):
+    """The recording of the third class, and as far from it in total variation."""
+    return peaked_at(2) + distance * (np.eye(7)[4] - np.eye(7)[2])
+
+
+def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, make_clip):
+    first = make_clip(peaked_at(2), source_url="https://example.org/1")
+    nearly = peaked_at(2) + np.array([0.019, 0, -0.019, 0, 0, 0, 0])  # total variation 0.019
+    close = make_clip(nearly, source_url="https://example.org/2")
+    further = peaked_at(2) + np.array([0.021, 0, -0.021, 0, 0, 0, 0])
+    apart = make_clip(further)
+    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    assert [(place.rank, place.clip, place.takes) for place in result.found] == [
+        (1, first, (close.pk,)),
+        (2, apart, ()),
+    ]
+
+
+def test_recordings_without_a_source_are_not_of_one_source(finder, clips):
+    result = finder.search(finder.look(photo_bright_in(2)), top=7)
+    assert len(result.found) == 7
+    assert not any(place.takes for place in result.found)
+
+
+def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
+    """Forty takes of the best: the third place still goes to another recording."""
+    rng = np.random.default_rng(1)
+    others = [make_clip([0.02, 0.02, 0.6 - 0.1 * i, 0.02, 0.02, 0.3, 0.02 + 0.1 * i])
+              for i in range(3)]  # fmt: skip
+    crowd = [
+        make_clip(
+            0.97 * peaked_at(2) + 0.03 * rng.dirichlet(np.ones(7)), source_url="https://a.b/c"
+        )
+        for _ in range(40)
+    ]
+    result = finder.search(finder.look(photo_bright_in(2)), top=3)
+    assert [place.rank for place in result.found] == [1, 2, 3]
+    assert result.found[0].clip in crowd
+    assert {result.found[0].clip.pk, *result.found[0].takes} == {clip.pk for clip in crowd}
+    assert [place.clip for place in result.found[1:]] == others[:2]
+
+
+def test_a_library_of_one_recording_has_one_place(finder, make_clip):
+    for _ in range(9):
+        make_clip(peaked_at(2), source_url="https://a.b/c")
+    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    assert len(result.found) == 1
+    assert len(result.found[0].takes) == 8
+
+
+def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip, index_directory):
+    matcher = small_matchers()["paper"]
+    library = open_library(matcher, directory=index_directory)
+    seen = finder.look(photo_bright_in(4))
+    make_clip(seen[0])
+    assert search(seen, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
+
+
+@pytest.mark.parametrize("name", ["paper", "fused"])
+def test_a_recording_that_tells_nothing_apart_is_ranked_and_stops_nobody(make_finder, clips, name):
+    """Its score is the same for all photos of a bank: it fits none better than another."""
+    for i, clip in enumerate(clips):
+        hear(clip, np.full(5, 0.3) if i == 4 else sound(SOUND_OF_CLASS[i]))
+    flat = clips[4]
+    ClipProfile.objects.filter(clip=flat, space_id=DUMMY.name).update(
+        distribution=np.full(7, 1 / 7)
+    )
+    finder = make_finder(name)
+    result = finder.search(finder.look(photo_bright_in(2)), top=7)
+    (place,) = (place for place in result.found if place.clip == flat)
+    assert place.judgement.standard == pytest.approx(0, abs=1e-6)
+    assert place.judgement.strength == Strength.NONE
+    assert place.rank > 1

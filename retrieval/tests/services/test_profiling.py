@@ -1,0 +1,663 @@
+"""Recordings that are in the library already are described in a new space, or by a new model."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from django.db import connection, transaction
+
+from retrieval import submission, tasks
+from retrieval.catalogue.manifest import read_entries
+from retrieval.decoding.pool import DecodingPool
+from retrieval.engine.errors import DecodeError, WeightsError
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.spaces.space import all_spaces
+from retrieval.jobs.leases import LEASE
+from retrieval.jobs.transitions import claim, fail, release_owned
+from retrieval.models import (
+    MAX_ATTEMPTS,
+    Clip,
+    ClipProfile,
+    ImportItem,
+    JobState,
+    Library,
+    LibraryProfiling,
+    ProfileFailure,
+)
+from retrieval.selectors.profiling import unprofiled_clips
+from retrieval.services import profiling
+from retrieval.services.audio_profiles import AudioProfiler
+from retrieval.services.importing import ClipImporter
+from retrieval.services.indexing import open_library
+from retrieval.services.library import advance_snapshot
+from retrieval.services.profiling import (
+    forget_failures,
+    owe_profiles,
+    profile_clips,
+    run_profiling_slice,
+)
+from retrieval.services.timed_jobs import Slicing
+from retrieval.storage.content_store import StorageError
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher, dummy_space_row
+from retrieval.tests.fakes import DummyEar, DummySounds, dummy_registry
+
+pytestmark = pytest.mark.django_db
+
+NEWER = replace(DUMMY_HEARD, audio_model="dummy-sounds@2+moments")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with DecodingPool(processes=2) as pool:
+        pool.warm()
+        yield pool
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def import_tones(tmp_path, media_root, pool, scratch):
+    """Import pure tones as a program would that knows nothing of sounds."""
+    for space in (DUMMY, DUMMY_HEARD):
+        dummy_space_row(space)
+
+    def import_them(*tones_hz, profilers=None):
+        folder = tmp_path / "recordings"
+        folder.mkdir(exist_ok=True)
+        t = np.arange(3 * 8_000) / 8_000
+        for hz in tones_hz:
+            soundfile.write(folder / f"{hz:04}.wav", 0.3 * np.sin(2 * np.pi * hz * t), 8_000)
+        ClipImporter(
+            source=str(folder), pool=pool, scratch=scratch, batch_windows=4,
+            profilers=profilers or [AudioProfiler(DUMMY, DummyEar)], on_progress=lambda _: None,
+        ).run(read_entries(folder))  # fmt: skip
+        return list(Clip.objects.order_by("id"))
+
+    return import_them
+
+
+@pytest.fixture
+def describe(pool, scratch):
+    def describe(space=DUMMY_HEARD, ear=DummySounds, **options):
+        report = profile_clips(AudioProfiler(space, ear), pool=pool, scratch=scratch, **options)
+        assert list(scratch.iterdir()) == []
+        return report
+
+    return describe
+
+
+def heard(clip, space=DUMMY_HEARD):
+    return clip.profiles.get(space_id=space.name, model_version=space.audio_model)
+
+
+def test_a_library_from_before_gets_what_it_lacks(import_tones, describe):
+    clips = import_tones(200, 600, 1000)
+    report = describe()
+    assert (report.profiled, report.failed, report.stopped_early) == (3, 0, False)
+    for band, clip in enumerate(clips):
+        clip.refresh_from_db()
+        profile = heard(clip)
+        assert profile.distribution.argmax() == band
+        assert [window.start_s for window in profile.windows.all()] == [0]
+        assert [sound["key"] for sound in clip.sounds] == [f"s{band}"]
+        assert clip.sound_tags == [("waves", "wind", "speech")[band]]
+        assert clip.flags == (["speech"] if band == 2 else [])
+        assert clip.profiles.count() == 2
+
+
+def test_what_is_made_later_equals_what_an_import_makes(import_tones, describe):
+    (later,) = import_tones(700)
+    describe()
+    Clip.objects.update(sha256="ab" * 32)  # so that the same file is a new one
+    ImportItem.objects.all().delete()
+    both = [AudioProfiler(DUMMY, DummyEar), AudioProfiler(DUMMY_HEARD, DummySounds)]
+    later, at_once = import_tones(700, profilers=both)
+    for field in ("sounds", "sound_tags", "flags"):
+        assert getattr(later, field) == getattr(at_once, field), field
+    assert later.sounds
+    for space in (DUMMY, DUMMY_HEARD):
+        one, other = heard(later, space), heard(at_once, space)
+        np.testing.assert_array_equal(one.distribution, other.distribution)
+        windows = [list(profile.windows.order_by("position")) for profile in (one, other)]
+        for ours, theirs in zip(*windows, strict=True):
+            assert ours.start_s == theirs.start_s
+            np.testing.assert_array_equal(ours.distribution, theirs.distribution)
+
+
+def test_only_what_is_missing_is_made(import_tones, describe):
+    import_tones(200, 600)
+    assert describe().profiled == 2
+    before = list(ClipProfile.objects.order_by("id").values())
+    import_tones(1000)
+    ear = DummySounds()
+    assert describe(ear=lambda: ear).profiled == 1
+    assert ear.batches == [5]  # the windows of one recording of 3 s
+    after = list(ClipProfile.objects.order_by("id").values())
+    for row, same in zip(before, after, strict=False):
+        assert {key: repr(value) for key, value in row.items()} == {
+            key: repr(value) for key, value in same.items()
+        }
+    assert len(after) == len(before) + 2
+
+
+def test_where_nothing_is_missing_no_model_is_loaded_and_no_snapshot_taken(import_tones, describe):
+    import_tones(200)
+    describe()
+    snapshot = Library.objects.get().snapshot
+    report = describe(ear=lambda: pytest.fail("model loaded"))
+    assert (report.profiled, report.failed) == (0, 0)
+    assert Library.objects.get().snapshot == snapshot
+
+
+def test_after_a_change_of_the_models_version_all_is_made_again(import_tones, describe):
+    clips = import_tones(200, 1000)
+    describe()
+
+    class Sounds(DummySounds):
+        """It hears the bands the other way round."""
+
+        def classify_windows(self, waveforms):
+            return super().classify_windows(waveforms)[:, ::-1]
+
+    assert describe(space=NEWER, ear=Sounds).profiled == 2
+    for band, clip in zip((0, 2), clips, strict=True):
+        clip.refresh_from_db()
+        assert heard(clip).distribution.argmax() == band  # runs of the older model refer to it
+        assert heard(clip, NEWER).distribution.argmax() == 4 - band
+        assert [sound["key"] for sound in clip.sounds] == [f"s{4 - band}"]
+    assert describe(space=NEWER, ear=Sounds).profiled == 0
+
+
+def test_withdrawn_and_unfinished_recordings_are_left_alone(import_tones, describe):
+    gone, kept = import_tones(200, 600)
+    with transaction.atomic():
+        Clip.objects.filter(pk=gone.pk).update(removed_in=advance_snapshot())
+    assert list(unprofiled_clips(DUMMY_HEARD)) == [kept]
+    assert describe().profiled == 1
+    assert not gone.profiles.filter(space_id=DUMMY_HEARD.name).exists()
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(import_tones, describe, monkeypatch):
+    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 2)
+    import_tones(200, 400, 600, 800, 1000)
+
+    class PowerCutError(Exception):
+        pass
+
+    def cut(report):
+        if report.profiled >= 2:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        describe(on_progress=cut)
+    assert unprofiled_clips(DUMMY_HEARD).count() == 3
+    seen = []
+    report = describe(on_progress=lambda report: seen.append(report.profiled))
+    assert (report.profiled, seen) == (3, [2, 3])
+    assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 5
+
+
+def test_a_group_is_stored_whole_or_not_at_all(import_tones, describe, monkeypatch):
+    """Described in words last: by then profiles and windows are written."""
+    import_tones(200, 600)
+    snapshot = Library.objects.get().snapshot
+
+    def fail(*_, **__):
+        assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 2
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(profiling, "describe_clips", fail)
+        with pytest.raises(OSError, match="disk is full"):
+            describe()
+    assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
+    assert Library.objects.get().snapshot == snapshot
+    assert describe().profiled == 2
+
+
+@pytest.mark.parametrize("damage", ["vanished", "cut off", "no sound"])
+def test_what_cannot_be_read_any_more_is_noted_and_not_tried_for_ever(
+    import_tones, describe, damage
+):
+    bad, good = import_tones(200, 600)
+    path = Path(bad.original.path)
+    if damage == "vanished":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if damage == "cut off" else b"just words")
+    report = describe()
+    assert (report.profiled, report.failed) == (1, 1)
+    failure = ProfileFailure.objects.get()
+    code = {
+        "vanished": "file_unreadable", "cut off": "file_empty",
+        "no sound": "unsupported_media_type",
+    }[damage]  # fmt: skip
+    assert (failure.clip, failure.space_id, failure.code) == (bad, DUMMY_HEARD.name, code)
+    assert failure.model_version == DUMMY_HEARD.audio_model
+    assert failure.detail
+    assert heard(good)
+    assert describe(ear=lambda: pytest.fail("tried again")).failed == 0
+    assert describe(space=NEWER).failed == 1  # another model has its own try
+    assert ProfileFailure.objects.count() == 2
+
+
+def test_a_library_of_which_nothing_can_be_read_comes_to_an_end(import_tones, describe):
+    for clip in import_tones(200, 600):
+        Path(clip.original.path).unlink()
+    snapshot = Library.objects.get().snapshot
+    ear = DummySounds()
+    report = describe(ear=lambda: ear)
+    assert (report.profiled, report.failed, ear.batches) == (0, 2, [])
+    assert Library.objects.get().snapshot == snapshot
+
+
+@pytest.mark.parametrize(
+    ("durations_s", "after_each_group"),
+    [
+        ((900, 900, 1, 1), [2, 4]),  # half an hour together, and no second more
+        ((900, 901, 1, 1), [1, 4]),
+        ((4000, 1, 4000, 1), [1, 2, 3, 4]),  # one that is longer comes alone
+        ((1, 1, 1, 1), [4]),
+    ],
+)
+def test_a_group_is_of_half_an_hour_at_most_or_of_one_recording(
+    import_tones, describe, durations_s, after_each_group
+):
+    for clip, duration_s in zip(import_tones(200, 400, 600, 800), durations_s, strict=True):
+        Clip.objects.filter(pk=clip.pk).update(duration_s=duration_s)
+    seen = []
+    describe(on_progress=lambda report: seen.append(report.profiled))
+    assert seen == after_each_group
+
+
+def test_a_run_tries_each_recording_once(import_tones, describe, monkeypatch):
+    """Even if somebody lets the failures be tried again meanwhile: that is the next run's."""
+    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
+    bad, _ = import_tones(200, 600)
+    Path(bad.original.path).unlink()
+    rounds = []
+
+    def forget(_report):
+        rounds.append(ProfileFailure.objects.count())
+        assert len(rounds) <= 2
+        forget_failures([DUMMY_HEARD])
+
+    report = describe(on_progress=forget)
+    assert (report.profiled, report.failed, rounds) == (1, 1, [1, 0])
+
+
+def test_failures_are_forgotten_of_the_models_of_now_alone(import_tones, describe):
+    bad, _ = import_tones(200, 600)
+    original = Path(bad.original.path)
+    content = original.read_bytes()
+    original.unlink()
+    for space in (DUMMY_HEARD, NEWER):
+        assert describe(space=space).failed == 1
+    original.write_bytes(content)
+    forget_failures([DUMMY, NEWER])
+    assert ProfileFailure.objects.get().model_version == DUMMY_HEARD.audio_model
+    assert describe(space=NEWER).profiled == 1
+    assert describe().profiled == 0
+
+
+def test_a_storage_that_is_away_is_no_recordings_fault(import_tones, describe, media_root):
+    import_tones(200, 600)
+    (media_root / "recordings").rename(media_root / "unmounted")
+    with pytest.raises(StorageError, match="the folder of recordings is away"):
+        describe()
+    assert not ProfileFailure.objects.exists()
+    assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
+
+
+def test_a_job_without_its_storage_waits_for_it(import_tones, work, media_root):
+    clips = import_tones(200, 600)
+    recordings = media_root / "recordings"
+    shutil.move(recordings, media_root / "unmounted")
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert work(owed).state == JobState.QUEUED
+    assert not ProfileFailure.objects.exists()
+    shutil.move(media_root / "unmounted", recordings)
+    assert work(owed).state == JobState.DONE
+    assert all(heard(clip) for clip in clips)
+
+
+def test_a_fault_of_the_decoder_costs_only_its_recording(import_tones, describe, pool, monkeypatch):
+    """As in an import: the others are not to suffer."""
+    bad, good = import_tones(200, 600)
+    submit = pool.submit_recording
+
+    def faulty(path, **options):
+        future = submit(path, **options)
+        if path == Path(bad.original.path):
+            future.result()
+            future = type(future)()
+            future.set_exception(RuntimeError("a fault\nwith a traceback"))
+        return future
+
+    monkeypatch.setattr(pool, "submit_recording", faulty)
+    report = describe()
+    assert (report.profiled, report.failed) == (1, 1)
+    assert heard(good)
+    assert ProfileFailure.objects.get().code == "decoder_fault"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        DecodeError("no decoder could be started", code="decoder_unavailable"),
+    ],
+    ids=["disk", "decoder"],
+)
+def test_faults_of_ours_are_no_recordings_and_the_job_waits(import_tones, work, monkeypatch, fault):
+    clips = import_tones(200, 600)
+
+    def faulty(self, path, **options):
+        future: Future[None] = Future()
+        future.set_exception(fault)
+        return future
+
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    with monkeypatch.context() as broken:
+        broken.setattr(DecodingPool, "submit_recording", faulty)
+        assert work(owed).state == JobState.QUEUED
+    assert not ProfileFailure.objects.exists()
+    assert work(owed).state == JobState.DONE
+    assert all(heard(clip) for clip in clips)
+
+
+# --- two at once -----------------------------------------------------------------------------
+
+
+def test_what_another_run_stored_meanwhile_is_not_stored_again(import_tones, describe, tmp_path):
+    import_tones(200, 600)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    class Overtaken(DummySounds):
+        def classify_windows(self, waveforms):
+            with DecodingPool(processes=1) as pool:
+                other = AudioProfiler(DUMMY_HEARD, DummySounds)
+                assert profile_clips(other, pool=pool, scratch=elsewhere).profiled == 2
+            return super().classify_windows(waveforms)
+
+    assert describe(ear=Overtaken).profiled == 0
+    assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 2
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_two_at_once_do_not_double(import_tones, pool, tmp_path):
+    import_tones(200, 600, 1000)
+    both_have_heard = threading.Barrier(2)
+    reports, errors = [], []
+
+    class Sounds(DummySounds):
+        def classify_windows(self, waveforms):
+            both_have_heard.wait(20)
+            return super().classify_windows(waveforms)
+
+    def run(name):
+        scratch = tmp_path / name
+        scratch.mkdir()
+        try:
+            profiler = AudioProfiler(DUMMY_HEARD, Sounds)
+            reports.append(profile_clips(profiler, pool=pool, scratch=scratch))
+        except Exception as error:  # noqa: BLE001 - shown by the assertion below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(report.profiled for report in reports) == [0, 3]
+    assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 3
+
+
+# --- searching them --------------------------------------------------------------------------
+
+
+def test_the_index_picks_them_up_at_the_snapshot_in_which_they_came(
+    import_tones, describe, index_directory, monkeypatch
+):
+    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 2)
+    clips = import_tones(200, 600, 1000)
+    both = dummy_ear_matcher()
+    before = open_library(both, directory=index_directory)
+    assert before.size == 0
+    stages = []
+
+    def look(_report):
+        opened = open_library(both, directory=index_directory)
+        stages.append((opened.snapshot, opened.index.clip_ids.tolist()))
+
+    describe(on_progress=look)
+    ids = [clip.pk for clip in clips]
+    assert stages == [(before.snapshot + 1, ids[:2]), (before.snapshot + 2, ids)]
+    assert [heard(clip).added_in for clip in clips] == [
+        before.snapshot + 1, before.snapshot + 1, before.snapshot + 2,
+    ]  # fmt: skip
+    assert {clip.added_in for clip in clips} == set(
+        ClipProfile.objects.filter(space_id=DUMMY.name).values_list("added_in", flat=True)
+    )
+
+
+# --- in the background -----------------------------------------------------------------------
+
+
+def test_what_is_owed_is_recorded_once(import_tones):
+    import_tones(200)
+    for _ in range(3):
+        owe_profiles([DUMMY, DUMMY_HEARD])
+    owed = LibraryProfiling.objects.get()
+    assert (owed.space_id, owed.model_version) == (DUMMY_HEARD.name, DUMMY_HEARD.audio_model)
+    owe_profiles([DUMMY, NEWER])
+    assert LibraryProfiling.objects.count() == 2
+
+
+def test_only_what_is_new_is_told(import_tones):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert owed == LibraryProfiling.objects.get()
+    assert owe_profiles([DUMMY_HEARD]) == []
+
+
+def test_nothing_is_owed_where_nothing_is_missing(import_tones, describe):
+    (clip,) = import_tones(200)
+    assert owe_profiles([DUMMY]) == []
+    describe()
+    assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+    ProfileFailure.objects.create(
+        clip=clip, space_id=NEWER.name, model_version=NEWER.audio_model, code="audio_truncated"
+    )
+    assert owe_profiles([NEWER]) == []
+    assert not LibraryProfiling.objects.exists()
+
+
+def test_while_one_is_worked_on_no_other_is_owed(import_tones):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    LibraryProfiling.objects.update(
+        state=JobState.PROCESSING, lease_owner="w", lease_expires_at="2100-01-01T00:00Z"
+    )
+    assert owe_profiles([DUMMY_HEARD]) == []
+    LibraryProfiling.objects.update(
+        state=JobState.DONE, lease_owner="", lease_expires_at=None,
+        finished_at="2026-01-01T00:00Z",
+    )  # fmt: skip
+    (again,) = owe_profiles([DUMMY_HEARD])
+    assert again.pk != owed.pk
+
+
+def test_missing_profiles_wake_the_ingest_worker_after_the_commit(
+    import_tones, monkeypatch, django_capture_on_commit_callbacks
+):
+    """Of the real spaces neither knows this recording."""
+    import_tones(200)
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert submission.submit_missing_profiles() == len(all_spaces())
+        assert sent == []
+    owed = LibraryProfiling.objects.order_by("id")
+    assert [one.space_id for one in owed] == [space.name for space in all_spaces()]
+    assert sent == [one.pk for one in owed]
+    assert tasks.profile_library.name.startswith("ingest.")
+
+
+@pytest.fixture
+def work(tmp_path):
+    def work(owed, *, slice_s=60.0, registry=None, spaces=(DUMMY, DUMMY_HEARD)):
+        run_profiling_slice(
+            owed.pk, registry=registry or dummy_registry(tmp_path), spaces=spaces,
+            slicing=Slicing(
+                scratch_directory=tmp_path / "slices", decoding_processes=1, slice_s=slice_s,
+                worker="w",
+            ),
+        )  # fmt: skip
+        owed.refresh_from_db()
+        return owed
+
+    return work
+
+
+def test_a_slice_describes_what_is_owed(import_tones, work):
+    clips = import_tones(200, 600)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert work(owed).state == JobState.DONE
+    assert [heard(clip).distribution.argmax() for clip in clips] == [0, 1]
+    assert work(owed).attempts == 1  # a second wake-up finds nothing to do
+
+
+def test_a_long_one_is_worked_off_in_slices(import_tones, work, monkeypatch):
+    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
+    import_tones(200, 400, 600, 800, 1000)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    slices = 1
+    while work(owed, slice_s=0.0).state != JobState.DONE:
+        assert (owed.state, owed.attempts, owed.lease_owner) == (JobState.QUEUED, 0, "")
+        assert unprofiled_clips(DUMMY_HEARD).count() == 5 - slices
+        slices += 1
+    assert slices > 3  # more than an ordinary job's attempts
+    assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 5
+
+
+def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkeypatch):
+    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
+    sent: list[int] = []
+    monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
+    import_tones(200, 600)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    LibraryProfiling.objects.update(created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z")
+    assert work(owed, slice_s=0.0).woken_at is None
+    assert submission.wake_overdue() == 1
+    assert sent == [owed.pk]
+
+
+def test_a_job_of_another_release_is_left_to_its_worker(import_tones, work):
+    """Neither failed nor taken: the sweeper wakes a worker in its time, maybe the right one."""
+    import_tones(200)
+    (owed,) = owe_profiles([NEWER])
+    LibraryProfiling.objects.update(woken_at="2026-01-01T00:00Z")
+    before = LibraryProfiling.objects.values().get()
+    work(owed)
+    assert LibraryProfiling.objects.values().get() == before
+    assert work(owed, spaces=[DUMMY, NEWER]).state == JobState.DONE
+
+
+def test_a_job_of_a_release_that_is_gone_ends_and_bars_nothing(import_tones, work):
+    import_tones(200)
+    (newer,) = owe_profiles([DUMMY, NEWER])
+    (owed,) = owe_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
+    newer.refresh_from_db()
+    assert (newer.state, newer.failure_code) == (JobState.FAILED, "model_superseded")
+    assert newer.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
+    assert work(owed).state == JobState.DONE
+    (again,) = owe_profiles([DUMMY, NEWER])
+    assert work(again, spaces=[DUMMY, NEWER]).state == JobState.DONE
+
+
+def test_a_job_at_work_is_not_ended_by_a_newer_release(import_tones):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
+    owe_profiles([NEWER])
+    owed.refresh_from_db()
+    assert (owed.state, owed.lease_owner) == (JobState.PROCESSING, "w")
+
+
+def test_a_job_that_ends_its_worker_is_not_owed_for_ever(import_tones, caplog):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    for _ in range(MAX_ATTEMPTS):
+        assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
+        assert release_owned(LibraryProfiling, owner="w") == 1
+    for _ in range(3):
+        assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+    assert LibraryProfiling.objects.get().failure_code == "poison"
+    assert "[poison]; `manage.py profile_clips --retry-failed` tries again" in caplog.text
+    (newer,) = owe_profiles([DUMMY, NEWER])  # another model has its own try
+    assert newer.model_version == NEWER.audio_model
+
+
+def test_failed_jobs_are_forgotten_of_the_models_of_now_alone(import_tones):
+    import_tones(200)
+    for space in (DUMMY_HEARD, NEWER):
+        (owed,) = owe_profiles([space])
+        held = claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
+        assert held is not None
+        fail(held, code="model_error", detail="no numbers")
+    forget_failures([DUMMY, NEWER])
+    assert LibraryProfiling.objects.get().model_version == DUMMY_HEARD.audio_model
+    assert owe_profiles([DUMMY_HEARD]) == []
+    assert len(owe_profiles([NEWER])) == 1
+
+
+def test_jobs_that_did_not_fail_are_not_forgotten(import_tones):
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    forget_failures([DUMMY_HEARD])
+    assert LibraryProfiling.objects.get() == owed
+
+
+def test_weights_that_are_not_there_fail_with_their_code(import_tones, work, tmp_path):
+    def missing(_):
+        raise WeightsError("no weights", code="weights_unavailable")
+
+    import_tones(200)
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    registry = ModelRegistry(
+        tmp_path, build_audio_classifiers={DUMMY_HEARD.audio_classifier: missing}
+    )
+    assert work(owed, registry=registry).state == JobState.FAILED
+    assert (owed.failure_code, owed.failure_detail) == ("weights_unavailable", "no weights")
+    assert not ProfileFailure.objects.exists()  # it is not the recordings' fault
+    assert owe_profiles([DUMMY_HEARD]) == []
+    forget_failures([DUMMY_HEARD])
+    (again,) = owe_profiles([DUMMY_HEARD])
+    assert work(again).state == JobState.DONE
+
+
+def test_a_recording_that_cannot_be_read_does_not_fail_the_job(import_tones, work):
+    bad, good = import_tones(200, 600)
+    Path(bad.original.path).unlink()
+    (owed,) = owe_profiles([DUMMY_HEARD])
+    assert work(owed).state == JobState.DONE
+    assert heard(good)
+    assert owe_profiles([DUMMY_HEARD]) == []

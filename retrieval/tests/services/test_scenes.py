@@ -1,0 +1,596 @@
+"""A photo from the form to its sounds: real decoding, a cheap eye, a small library."""
+
+from __future__ import annotations
+
+import io
+import re
+import socket
+import threading
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import kombu.exceptions
+import numpy as np
+import pytest
+import time_machine
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+
+from retrieval import submission, tasks
+from retrieval.decoding import web_pool
+from retrieval.engine.matching.bank import Bank
+from retrieval.engine.photos.images import photo_views
+from retrieval.models import ClipProfile, JobState, Match, MatchRun, Scene, SceneProfile
+from retrieval.selectors import results
+from retrieval.services.library import advance_snapshot
+from retrieval.services.scenes import find_sounds
+from retrieval.tests.factories import (
+    DUMMY,
+    DUMMY_HEARD,
+    DUMMY_WHOLE,
+    dummy_space_row,
+    small_matchers,
+)
+from retrieval.tests.fakes import dummy_finder
+from retrieval.views import pages
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_pool():
+    yield
+    web_pool.close_photo_pool()
+
+
+@pytest.fixture
+def wake_ups(monkeypatch):
+    """What was sent to the broker."""
+    sent: list[str] = []
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", sent.append)
+    return sent
+
+
+@pytest.fixture
+def site(settings, monkeypatch, media_root, index_directory, wake_ups, tmp_path):
+    settings.SOUNDSCAPE_MATCHER = "paper"
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
+    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+        monkeypatch.setattr(module, name, small_matchers().__getitem__)
+    monkeypatch.setattr(pages, "worker_alive", lambda: True)
+    return Client()
+
+
+@pytest.fixture
+def make_finder(tmp_path, index_directory):
+    return partial(dummy_finder, tmp_path, index_directory)
+
+
+@pytest.fixture
+def finder(make_finder):
+    return make_finder()
+
+
+@pytest.fixture
+def clips(make_clip):
+    return [make_clip(np.full(7, 0.02) + np.eye(7)[i] * 0.86) for i in range(7)]
+
+
+def photo(*, bright_strip=2, form="PNG", **options):
+    pixels = np.full((224, 224, 3), 10, dtype=np.uint8)
+    pixels[32 * bright_strip : 32 * (bright_strip + 1)] = 250
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, form, **options)
+    stream.seek(0)
+    stream.name = f"photo.{form.lower()}"
+    return stream
+
+
+def upload(site, *files, **headers):
+    return site.post("/scenes/", {"photo": list(files)}, headers=headers)
+
+
+def refusal(answer):
+    return answer.context["upload_error"]
+
+
+def work_off(wake_ups, finder):
+    while wake_ups:
+        find_sounds(wake_ups.pop(), finder=finder, worker="w")
+
+
+def test_from_upload_to_result(site, clips, wake_ups, finder, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = upload(site, photo(bright_strip=2))
+    scene = Scene.objects.get()
+    assert (answer.status_code, answer["Location"]) == (303, f"/scenes/{scene.pk}/")
+    assert wake_ups == [str(scene.pk)]
+
+    waiting = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    assert "hx-get" in waiting
+
+    work_off(wake_ups, finder)
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts) == (JobState.DONE, 1)
+    best = Match.objects.get(run=scene.run, rank=1)
+    assert best.clip == clips[2]
+    assert best.divergences.get().divergence_nats > 0
+    assert SceneProfile.objects.get().photo_sha256 == scene.photo_sha256
+
+    done = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    assert clips[2].title in done
+    assert not re.search(r'hx-trigger="[^"]*(load|every)', done)
+    assert clips[2].title in site.get(f"/scenes/{scene.pk}/").content.decode()
+
+
+def test_the_wake_up_comes_after_the_commit(site, clips, wake_ups):
+    upload(site, photo())
+    assert Scene.objects.count() == 1
+    assert wake_ups == []  # pytest's transaction is still open
+
+
+def test_the_answer_to_htmx_is_the_page_itself(site, clips):
+    answer = upload(site, photo(), **{"HX-Request": "true"})
+    scene = Scene.objects.get()
+    assert answer.status_code == 200
+    assert answer["HX-Push-Url"] == f"/scenes/{scene.pk}/"
+    assert "<html" not in answer.content.decode()
+
+
+def test_the_same_photo_again_answers_at_once(site, clips, wake_ups, finder):
+    upload(site, photo())
+    first = Scene.objects.get()
+    find_sounds(first.pk, finder=finder, worker="w")
+    upload(site, photo())
+    second = Scene.objects.exclude(pk=first.pk).get()
+    first.refresh_from_db()
+    assert (second.state, second.run) == (JobState.DONE, first.run)
+    assert second.photo.name == first.photo.name
+
+
+def test_a_new_recording_makes_the_same_photo_a_new_question(site, clips, finder, make_clip):
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
+    make_clip(np.full(7, 1 / 7))
+    upload(site, photo())
+    assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
+    find_sounds(Scene.objects.get(state=JobState.QUEUED).pk, finder=finder, worker="w")
+    assert MatchRun.objects.count() == 2
+    assert SceneProfile.objects.count() == 1
+
+
+def test_doing_the_work_again_changes_nothing(site, clips, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    for _ in range(3):
+        find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.attempts, MatchRun.objects.count(), Match.objects.count()) == (1, 1, 7)
+
+
+def test_an_empty_library_is_a_failure_with_words(site, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
+    page = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+    assert "There are no recordings yet" in page
+
+
+def test_what_is_kept_has_no_metadata(site, clips):
+    exif = Image.Exif()
+    exif[0x010E] = "secret garden"
+    exif.get_ifd(0x8825)[1] = "N"
+    upload(site, photo(form="JPEG", exif=exif, comment=b"secret"))
+    scene = Scene.objects.get()
+    for name in (scene.photo.name, scene.model_input.name):
+        with default_storage.open(str(name)) as stream:
+            assert b"secret" not in stream.read()
+    with default_storage.open(str(scene.photo.name)) as stream, Image.open(stream) as kept:
+        assert dict(kept.getexif()) == {}
+        assert (kept.format, kept.size) == ("JPEG", (224, 224))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "status"),
+    [
+        (b"", "file_empty", 400),
+        (b"just words", "unsupported_media_type", 415),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported_media_type", 415),
+        (photo().read()[:200], "image_truncated", 422),
+    ],
+)
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_bad_file_is_answered_at_once_and_nothing_is_kept(
+    site, clips, media_root, content, code, status, htmx
+):
+    stream = io.BytesIO(content)
+    stream.name = "photo.jpg"
+    answer = upload(site, stream, **({"HX-Request": "true"} if htmx else {}))
+    assert answer.status_code == status
+    assert refusal(answer).code == code
+    assert refusal(answer).title in answer.content.decode()
+    assert Scene.objects.count() == 0
+    assert not media_root.exists()
+
+
+def test_no_file_and_two_files(site):
+    assert upload(site).status_code == 400
+    answer = upload(site, photo(), photo())
+    assert answer.status_code == 400
+    assert refusal(answer).code == "too_many_files"
+
+
+def test_too_many_bytes(site, settings):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 100
+    answer = upload(site, photo())
+    assert answer.status_code == 413
+    assert refusal(answer).code == "file_too_large"
+
+
+def test_a_full_queue_says_when_to_come_back(site, settings, clips):
+    settings.SOUNDSCAPE_QUEUE_LIMIT = 1
+    upload(site, photo(bright_strip=1))
+    answer = upload(site, photo(bright_strip=2))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert refusal(answer).code == "queue_full"
+    assert Scene.objects.count() == 1
+
+
+def test_a_broker_that_is_away_does_not_lose_the_photo(
+    site, clips, monkeypatch, django_capture_on_commit_callbacks
+):
+    def away(_):
+        raise kombu.exceptions.OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", away)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert upload(site, photo()).status_code == 303
+    assert Scene.objects.get().state == JobState.QUEUED
+
+
+def test_a_request_that_says_it_is_huge_is_not_read(site, clips, settings, monkeypatch):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 1_000
+    monkeypatch.setattr(
+        "django.http.request.HttpRequest._load_post_and_files", lambda _: pytest.fail("read")
+    )
+    answer = Client(enforce_csrf_checks=True).post(
+        "/scenes/", b"x" * 1_002_000, content_type="multipart/form-data; boundary=b"
+    )
+    assert (answer.status_code, answer["Connection"]) == (413, "close")
+    assert refusal(answer).code == "file_too_large"
+
+
+@pytest.fixture
+def silent_broker():
+    """A broker that takes connections and never answers; counts them."""
+    connections: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            with suppress(OSError):
+                while True:
+                    connections.append(server.accept()[0])
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield server.getsockname()[1], connections
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize("broker", ["dead", "silent"])
+def test_a_visitor_waits_for_one_try_of_the_broker_only(
+    site, clips, monkeypatch, silent_broker, broker
+):
+    monkeypatch.undo()
+    app = tasks.find_sounds_for_scene.app
+    silent_port, connections = silent_broker
+    port = 1 if broker == "dead" else silent_port
+    # In this order: what is put back of the second is read from the first, unless it is set.
+    monkeypatch.setattr(app.conf, "broker_write_url", None)
+    monkeypatch.setattr(app.conf, "broker_url", f"redis://127.0.0.1:{port}/0")
+    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+    monkeypatch.setattr(app, "_pool", None)
+    assert submission._wake(tasks.find_sounds_for_scene, "any") is False
+    assert len(connections) <= 1
+
+
+def test_the_page_shows_how_far_the_work_is(site, clips, finder, monkeypatch):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    steps = []
+
+    def page():
+        html = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+        steps.extend(re.findall(r'aria-current="step">(\w+)<', html))
+
+    page()
+    for name in ("look", "search_all"):
+        method = getattr(finder, name)
+        monkeypatch.setattr(
+            finder, name, lambda *a, method=method, **k: (page(), method(*a, **k))[1]
+        )
+    find_sounds(scene.pk, finder=finder, worker="w")
+    assert steps == ["Queued", "Looking", "Matching"]
+
+
+def test_a_scene_whose_file_is_cut_off_has_failed(site, clips, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(b"short")
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
+
+
+def test_an_accepted_photo_is_in_the_log(site, clips, caplog):
+    upload(site, photo())
+    assert f"scene {Scene.objects.get().pk} accepted" in caplog.text
+
+
+def test_the_sweeper_wakes_what_was_forgotten(site, clips, wake_ups):
+    upload(site, photo())
+    assert submission.wake_overdue() == 0  # it has only just come
+    Scene.objects.update(created_at="2026-01-01T00:00Z")
+    assert submission.wake_overdue() == 1
+    assert wake_ups == [str(Scene.objects.get().pk)]
+    assert submission.wake_overdue() == 0  # no worker yet: a second message would help nobody
+    Scene.objects.update(woken_at="2026-01-01T00:00Z")
+    assert submission.wake_overdue() == 1
+
+
+def test_without_a_broker_a_round_ends_at_once(site, clips, monkeypatch):
+    for strip in range(3):
+        upload(site, photo(bright_strip=strip))
+    Scene.objects.update(created_at="2026-01-01T00:00Z")
+    tries = []
+
+    def away(pk):
+        tries.append(pk)
+        raise kombu.exceptions.OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", away)
+    assert submission.wake_overdue() == 0
+    assert len(tries) == 1
+    assert not Scene.objects.filter(woken_at__isnull=False).exists()
+
+
+def test_more_alternatives(site, clips, finder):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    assert site.get(f"/scenes/{scene.pk}/more/").status_code == 404
+    find_sounds(scene.pk, finder=finder, worker="w")
+    titles = [match.clip.title for match in Match.objects.order_by("rank")]
+    more = site.get(f"/scenes/{scene.pk}/more/", headers={"HX-Request": "true"}).content.decode()
+    assert [title in more for title in titles] == [False] * 5 + [True] * 2
+    page = site.get(f"/scenes/{scene.pk}/more/").content.decode()
+    assert "<html" in page
+    assert all(title in page for title in titles)
+
+
+def test_the_photo_is_served_as_what_it_is(site, clips):
+    upload(site, photo())
+    answer = site.get(f"/scenes/{Scene.objects.get().pk}/photo")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"].startswith("sandbox")
+    assert "private" in answer["Cache-Control"]
+    assert Image.open(io.BytesIO(b"".join(answer.streaming_content))).format == "JPEG"
+
+
+def test_samples_are_offered_and_work_like_uploads(site, clips, settings):
+    folder = settings.SOUNDSCAPE_SAMPLE_PHOTOS
+    assert "samples/" not in site.get("/").content.decode()
+    folder.mkdir()
+    (folder / "old-harbour.png").write_bytes(photo().read())
+    assert "Old harbour" in site.get("/").content.decode()
+    assert site.get("/samples/old-harbour/photo")["Content-Type"] == "image/jpeg"
+    assert site.post("/samples/old-harbour/").status_code == 303
+    assert site.post("/samples/nothing/").status_code == 404
+    assert Scene.objects.count() == 1
+
+
+def test_a_scene_that_does_not_exist(site):
+    unknown = "00000000-0000-4000-8000-000000000000"
+    for path in ("", "progress/", "more/", "photo"):
+        assert site.get(f"/scenes/{unknown}/{path}").status_code == 404
+
+
+def test_without_a_worker_the_page_says_so(site, clips, monkeypatch):
+    alive = site.get("/").content.decode()
+    upload(site, photo())
+    monkeypatch.setattr(pages, "worker_alive", lambda: False)
+    assert site.get("/").content.decode() != alive
+    waiting = site.get(f"/scenes/{Scene.objects.get().pk}/progress/").content.decode()
+    assert "no worker" in waiting.lower() or "nobody" in waiting.lower()
+
+
+def hear(clip, scores):
+    """Describe a clip in the space of sounds too."""
+    dummy_space_row(DUMMY_HEARD)
+    with transaction.atomic():
+        ClipProfile.objects.create(
+            clip=clip, space_id=DUMMY_HEARD.name, classes=5, model_version=DUMMY_HEARD.audio_model,
+            distribution=DUMMY_HEARD.clip_profile(scores).values, added_in=advance_snapshot(),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def heard_clips(clips):
+    for i, clip in enumerate(clips):
+        hear(clip, np.eye(5)[i % 5])
+    return clips
+
+
+ALL = ("paper", "heard", "fused")
+
+
+def test_what_each_matcher_found_is_stored_and_the_sites_own_counts(
+    site, heard_clips, make_finder, settings
+):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    upload(site, photo(bright_strip=2))
+    scene = Scene.objects.get()
+    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    scene.refresh_from_db()
+    runs = {run.matcher: run for run in MatchRun.objects.all()}
+    assert set(runs) == set(ALL)
+    assert scene.run == runs["fused"]
+    known = small_matchers()
+    for name, run in runs.items():
+        matcher = known[name]
+        assert run.photo_sha256 == scene.photo_sha256
+        assert (run.matcher_version, run.bank) == (matcher.version, matcher.bank.version)
+        assert run.model_versions == {
+            space.name: {"image": space.image_model, "audio": space.audio_model}
+            for space in matcher.spaces
+        }
+        best = run.matches.get(rank=1)
+        assert {row.space_id for row in best.divergences.all()} == set(run.model_versions)
+        assert best.strength in {"none", "weak", "fair", "strong"}
+        assert best.explained is not None
+        assert best.standard is not None
+        assert [told["space"] for told in best.explanations] == [
+            space.name for space in reversed(matcher.spaces)
+        ]
+    assert runs["paper"].matches.get(rank=1).clip == heard_clips[2]
+    profiles = SceneProfile.objects.values_list("space_id", "model_version")
+    assert set(profiles) == {
+        (DUMMY.name, DUMMY.image_model), (DUMMY.name, DUMMY_WHOLE.image_model),
+        (DUMMY_HEARD.name, DUMMY_HEARD.image_model),
+    }  # fmt: skip
+
+
+def test_of_a_matcher_that_knows_too_little_nothing_is_stored(site, clips, make_finder, settings):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    for clip in clips[:3]:
+        hear(clip, np.eye(5)[0])
+    upload(site, photo(bright_strip=2))
+    scene = Scene.objects.get()
+    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    scene.refresh_from_db()
+    run = MatchRun.objects.get()
+    assert (scene.state, scene.run, run.matcher) == (JobState.DONE, run, "paper")
+    assert SceneProfile.objects.get().model_version == DUMMY.image_model
+
+
+def test_takes_are_stored_with_the_place_of_their_best(site, finder, make_clip):
+    source = "https://example.org/sea"
+    first, other = (
+        make_clip(np.full(7, share / 6) + np.eye(7)[2] * (1 - share * 7 / 6), source_url=source)
+        for share in (0.1, 0.5)
+    )
+    upload(site, photo(bright_strip=2))
+    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
+    match = Match.objects.get()
+    assert (match.rank, match.clip, match.takes) == (1, first, [other.pk])
+
+
+def test_the_same_photo_again_needs_no_worker_if_the_sites_matcher_has_seen_it(
+    site, heard_clips, make_finder, settings
+):
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
+    for name in ALL:
+        settings.SOUNDSCAPE_MATCHER = name
+        upload(site, photo())
+        newest = Scene.objects.latest("created_at")
+        assert newest.run is not None
+        assert (newest.state, newest.run.matcher) == (JobState.DONE, name)
+    assert MatchRun.objects.count() == len(ALL)
+
+
+def test_what_is_answered_at_once_is_finished_by_the_databases_clock(
+    site, heard_clips, make_finder, settings
+):
+    settings.SOUNDSCAPE_MATCHER = "paper"
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):  # web's clock is wrong
+        upload(site, photo())
+    newest = Scene.objects.latest("created_at")
+    assert newest.finished_at is not None
+    assert newest.finished_at - newest.created_at < timedelta(minutes=1)
+
+
+def test_another_bank_makes_the_same_photo_a_new_question(
+    site, heard_clips, make_finder, settings, monkeypatch
+):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    upload(site, photo())
+    find_sounds(Scene.objects.get().pk, finder=make_finder("fused"), worker="w")
+    changed = small_matchers()
+    bank = changed["fused"].bank
+    changed["fused"].bank = Bank("photos-1", versions=bank.versions, load=bank.load)
+    monkeypatch.setattr(submission, "matcher_in_force", changed.__getitem__)
+    upload(site, photo())
+    assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
+
+
+def test_what_is_kept_for_the_model_are_whole_views(site, clips, finder):
+    wide = Image.open(photo(bright_strip=2)).resize((300, 200))
+    stream = io.BytesIO()
+    wide.save(stream, "PNG")
+    stream.seek(0)
+    stream.name = "wide.png"
+    upload(site, stream)
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name)) as kept:
+        views = np.frombuffer(kept.read(), dtype=np.uint8).reshape(-1, 224, 224, 3)
+    assert np.array_equal(views, photo_views(wide, 224))
+    assert len(views) == 4
+
+
+def test_every_view_of_a_photo_counts_for_all_but_the_paper(
+    site, heard_clips, make_finder, settings
+):
+    settings.SOUNDSCAPE_MATCHER = "fused"
+    upload(site, photo(bright_strip=1))
+    scene = Scene.objects.get()
+    views = np.full((2, 224, 224, 3), 0, dtype=np.uint8)
+    views[0, 32:64] = views[1, 192:] = 200  # strip 1: wind; strip 6: birds
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(views.tobytes())
+    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    heard = SceneProfile.objects.get(space_id=DUMMY_HEARD.name).distribution
+    np.testing.assert_allclose(heard, [0, 0.5, 0, 0.5, 0], atol=1e-7)
+    things = SceneProfile.objects.filter(space_id=DUMMY.name)
+    centre, whole = (
+        things.get(model_version=space.image_model).distribution for space in (DUMMY, DUMMY_WHOLE)
+    )
+    np.testing.assert_allclose(centre, np.eye(7)[1], atol=1e-7)
+    np.testing.assert_allclose(whole, (np.eye(7)[1] + np.eye(7)[6]) / 2, atol=1e-7)
+
+
+def test_a_photo_that_waited_through_an_upgrade_is_worked_off(site, clips, finder):
+    """Earlier releases kept the centre alone."""
+    upload(site, photo(bright_strip=3))
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(photo_views(Image.open(photo(bright_strip=4)), 224)[0].tobytes())
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert scene.state == JobState.DONE
+    assert Match.objects.get(run=scene.run, rank=1).clip == clips[4]
+
+
+@pytest.mark.parametrize("count", [0, 224 * 224 * 3 - 1, 224 * 224 * 3 + 1])
+def test_what_are_no_whole_views_is_not_looked_at(site, clips, finder, count):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    with default_storage.open(str(scene.model_input.name), "wb") as stream:
+        stream.write(bytes(count))
+    find_sounds(scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
+    assert f"holds {count} bytes" in scene.failure_detail
+    assert not SceneProfile.objects.exists()

@@ -1,0 +1,218 @@
+"""A media folder on a disk that is full, read-only or gone: a real one."""
+
+from __future__ import annotations
+
+import errno
+import io
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from PIL import Image
+
+from retrieval import submission
+from retrieval.decoding import web_pool
+from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
+from retrieval.services import timed_jobs
+from retrieval.services.import_jobs import request_import, run_slice
+from retrieval.services.timed_jobs import Slicing
+from retrieval.tests.factories import DUMMY, dummy_space_row, small_matchers
+from retrieval.tests.fakes import dummy_registry
+from retrieval.tests.small_disk import small_disk
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_pool():
+    yield
+    web_pool.close_photo_pool()
+
+
+@pytest.fixture
+def disk(tmp_path, settings):
+    with small_disk(tmp_path / "disk") as disk:
+        settings.MEDIA_ROOT = disk.folder / "media"
+        yield disk
+
+
+@pytest.fixture
+def site(settings, monkeypatch, make_clip, tmp_path, disk):
+    settings.SOUNDSCAPE_MATCHER = "dummy"
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
+    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
+    make_clip(np.full(7, 1 / 7))
+    return Client()
+
+
+def photo(shade=0):
+    stream = io.BytesIO()
+    Image.new("RGB", (320, 240), (shade, 99, 99)).save(stream, "PNG")
+    stream.seek(0)
+    stream.name = "photo.png"
+    return stream
+
+
+def send(site, shade=0):
+    return site.post("/scenes/", {"photo": photo(shade)})
+
+
+def stored_files(disk):
+    media = disk.folder / "media"
+    return [path for path in media.rglob("*") if path.is_file()] if media.exists() else []
+
+
+def assert_refused(answer, status, code, words):
+    assert answer.status_code == status
+    assert answer.context["upload_error"].code == code
+    assert answer["Retry-After"] == "30"
+    assert words in answer.content.decode()
+    assert not Scene.objects.exists()
+    assert not UploadTally.objects.exists()
+
+
+def assert_every_row_has_its_files(disk):
+    for scene in Scene.objects.all():
+        for name in (scene.photo.name, scene.model_input.name):
+            assert (disk.folder / "media" / name).stat().st_size > 0
+
+
+def test_a_full_disk_and_its_recovery_without_a_hand(site, disk):
+    disk.fill()
+    assert_refused(send(site), 507, "storage_full", "There is no room left for photos")
+    assert stored_files(disk) == []
+    disk.make_room()
+    assert send(site).status_code == 303
+    assert len(stored_files(disk)) == 2
+    assert_every_row_has_its_files(disk)
+
+
+def test_room_for_a_part_only_leaves_no_half_file_and_no_row(site, disk):
+    """The photo still fits; what the model sees, 150 kB, does not."""
+    disk.fill(leave_kb=60)
+    assert_refused(send(site), 507, "storage_full", "Nothing was kept")
+    assert all(path.suffix == ".jpg" for path in stored_files(disk))  # whole, and used next time
+    disk.make_room()
+    assert send(site).status_code == 303
+    assert_every_row_has_its_files(disk)
+
+
+def test_read_only_media_and_their_recovery(site, disk):
+    assert send(site, 1).status_code == 303
+    scene = Scene.objects.get()
+    disk.make_read_only()
+    answer = send(site, 2)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert answer.context["upload_error"].code == "storage_unavailable"
+    assert Scene.objects.count() == 1
+    assert site.get(f"/scenes/{scene.pk}/photo").status_code == 200  # reading goes on
+    assert send(site, 1).status_code == 303  # so does what needs no new file
+    disk.make_writable()
+    assert send(site, 2).status_code == 303
+    assert_every_row_has_its_files(disk)
+
+
+def test_a_storage_that_cannot_be_read_is_no_error_of_ours(site, settings, tmp_path):
+    assert send(site).status_code == 303
+    url = f"/scenes/{Scene.objects.get().pk}/photo"
+    (tmp_path / "no-folder").write_text("a file stands where the folder was")
+    settings.MEDIA_ROOT = tmp_path / "no-folder"
+    answer = site.get(url)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert b"[storage_unavailable]" in answer.content
+    assert send(site, 3).status_code == 503
+
+
+def test_a_sample_waits_for_the_disk(site, settings, disk):
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
+    (settings.SOUNDSCAPE_SAMPLE_PHOTOS / "pier.png").write_bytes(photo().read())
+    disk.fill()
+    answer = site.get("/samples/pier/photo")
+    assert (answer.status_code, answer["Retry-After"]) == (507, "30")
+    disk.make_room()
+    assert site.get("/samples/pier/photo").status_code == 200
+
+
+def test_a_large_photo_needs_no_temporary_file(site, settings, tmp_path):
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "no such folder"
+    large = io.BytesIO(photo().read() + bytes(10_000_000))
+    large.name = "photo.png"
+    assert site.post("/scenes/", {"photo": large}).status_code == 303
+
+
+def recordings(folder: Path) -> Path:
+    folder.mkdir()
+    t = np.arange(8_000) / 8_000
+    for i in range(3):
+        soundfile.write(folder / f"{i}.wav", 0.3 * np.sin(2 * np.pi * (200 + 50 * i) * t), 8_000)
+    return folder
+
+
+def slicing(scratch: Path) -> Slicing:
+    return Slicing(scratch_directory=scratch, decoding_processes=1, slice_s=60, worker="w")
+
+
+@pytest.mark.parametrize("full", ["media", "scratch"])
+def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
+    dummy_space_row()
+    scratch = tmp_path / "scratch"
+    if full == "scratch":
+        settings.MEDIA_ROOT, scratch = tmp_path / "media", disk.folder / "scratch"
+        scratch.mkdir()
+    wanted = request_import(str(recordings(tmp_path / "recordings")))
+
+    def work():
+        run_slice(
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            slicing=slicing(scratch),
+        )  # fmt: skip
+        wanted.refresh_from_db()
+        return wanted.state
+
+    disk.fill(leave_kb=4)
+    for _ in range(4):  # more often than a job may be tried
+        assert work() == JobState.QUEUED
+    assert not Clip.objects.exists()
+    disk.make_room()
+    assert work() == JobState.DONE
+    assert Clip.objects.count() == 3
+    assert LibraryImport.objects.get().attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "state"), [(errno.ENOSPC, JobState.QUEUED), (errno.EIO, JobState.PROCESSING)]
+)
+def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, number, state):
+    """Other faults of a disk are told, and count as an attempt."""
+    dummy_space_row()
+    wanted = request_import(str(recordings(tmp_path / "recordings")))
+
+    def no_folder(_):
+        raise OSError(number, "mkdir")
+
+    monkeypatch.setattr(timed_jobs, "scratch_folder", no_folder)
+    with pytest.raises(OSError, match="mkdir") if number == errno.EIO else nullcontext():
+        run_slice(
+            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            slicing=slicing(tmp_path),
+        )  # fmt: skip
+    wanted.refresh_from_db()
+    assert wanted.state == state
+
+
+def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, monkeypatch):
+    monkeypatch.setattr(
+        "retrieval.management.commands.import_clips.ModelRegistry",
+        lambda _: dummy_registry(tmp_path),
+    )
+    monkeypatch.setattr("retrieval.management.commands.import_clips.all_spaces", lambda: [DUMMY])
+    settings.SOUNDSCAPE_SCRATCH_DIRECTORY = tmp_path / "scratch"
+    dummy_space_row()
+    folder = recordings(tmp_path / "recordings")
+    disk.fill()
+    with pytest.raises(CommandError, match=r"No space left on device.*the same command goes on"):
+        call_command("import_clips", str(folder), "--json")

@@ -1,0 +1,176 @@
+"""Recordings and samples as browsers get them."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
+from PIL import Image
+
+from retrieval.catalogue.sample_photos import sample_photos
+from retrieval.decoding import web_pool
+from retrieval.engine.errors import ImageDecodeError
+from retrieval.selectors.results import audio_version, playable
+from retrieval.services import samples
+from retrieval.services.library import advance_snapshot
+from retrieval.views import media
+
+CONTENT = bytes(range(256)) * 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_pool():
+    yield
+    web_pool.close_photo_pool()
+
+
+@pytest.fixture
+def clip(make_clip, media_root):
+    name = default_storage.save("recordings/1.ogg", ContentFile(CONTENT))
+    return make_clip(np.full(7, 1 / 7), original=name, title="Sea")
+
+
+def test_a_recording_is_kept_by_its_listener_and_nobody_else(client, clip):
+    answer = client.get(playable(clip).audio_url)
+    assert (answer.status_code, b"".join(answer.streaming_content)) == (200, CONTENT)
+    assert answer["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert answer["Content-Type"] == "audio/ogg"
+    assert "Content-Disposition" not in answer
+    download = client.get(playable(clip).download_url)
+    assert download["Content-Disposition"] == 'attachment; filename="Sea.ogg"'
+
+
+def test_another_file_has_another_address_and_the_old_one_ends(client, clip):
+    before = playable(clip).audio_url
+    clip.preview = default_storage.save("previews/1.mp3", ContentFile(b"shorter"))
+    clip.save()
+    after = playable(clip).audio_url
+    assert before != after
+    assert client.get(before).status_code == 404
+    assert b"".join(client.get(after).streaming_content) == b"shorter"
+
+
+def test_a_withdrawn_recording_is_not_sent(client, clip):
+    url = playable(clip).audio_url
+    clip.removed_in = advance_snapshot()
+    clip.save()
+    assert client.get(url).status_code == 404
+    assert client.get(f"{url}?download=1").status_code == 404
+
+
+def test_a_player_gets_piece_by_piece_and_a_download_its_rest(client, clip, monkeypatch):
+    monkeypatch.setattr(media, "_AUDIO_PIECE_BYTES", 100)
+    url = playable(clip).audio_url
+    for place, length in [(url, "100"), (f"{url}?download=1", str(len(CONTENT) - 1000))]:
+        answer = client.get(place, headers={"Range": "bytes=1000-"})
+        assert (answer.status_code, answer["Content-Length"]) == (206, length)
+
+
+def test_a_recording_without_its_file_is_404(client, clip):
+    default_storage.delete(clip.played_name)
+    assert client.get(playable(clip).audio_url).status_code == 404
+
+
+def test_versions_are_short_and_fit_an_address(clip):
+    assert len(audio_version(clip)) == 12
+    assert audio_version(clip).isalnum()
+
+
+@pytest.fixture
+def folder(settings, tmp_path, media_root):
+    samples._kept.cache_clear()
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
+    return settings.SOUNDSCAPE_SAMPLE_PHOTOS
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """What was decoded."""
+    paths = []
+    pool = web_pool.photo_pool()
+
+    def decode_photo(path):
+        paths.append(path)
+        return pool.decode_photo(path)
+
+    monkeypatch.setattr(samples, "photo_pool", lambda: SimpleNamespace(decode_photo=decode_photo))
+    return paths
+
+
+def photo(colour="white"):
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def photo_url(folder):
+    (sample,) = sample_photos(folder)
+    return reverse("retrieval:sample_photo", args=[sample.slug])
+
+
+def get_photo(client, folder, **headers):
+    return client.get(photo_url(folder), headers=headers)
+
+
+def test_a_sample_is_decoded_once_and_asked_about_by_its_tag(client, folder, decoded):
+    (folder / "my photo.JPG").write_bytes(photo())
+    first = get_photo(client, folder)
+    assert (first.status_code, first["Content-Type"]) == (200, "image/jpeg")
+    assert first["X-Content-Type-Options"] == "nosniff"
+    assert first["Content-Security-Policy"].startswith("sandbox")
+    assert Image.open(io.BytesIO(b"".join(first.streaming_content))).size == (40, 30)
+    assert get_photo(client, folder, **{"If-None-Match": first["ETag"]}).status_code == 304
+    samples._kept.cache_clear()  # a new process finds what the last one kept
+    assert get_photo(client, folder).status_code == 200
+    assert len(decoded) == 1
+
+
+def test_a_sample_that_changes_or_whose_copy_is_lost_is_decoded_again(client, folder, decoded):
+    (folder / "pier.png").write_bytes(photo("white"))
+    first = get_photo(client, folder)
+    (folder / "pier.png").write_bytes(photo("black") + b"tail")
+    assert get_photo(client, folder)["ETag"] != first["ETag"]
+    (sample,) = sample_photos(folder)
+    kept = samples.kept_photo(sample)
+    assert kept is not None
+    default_storage.delete(kept)
+    assert get_photo(client, folder).status_code == 200
+    assert len(decoded) == 3
+
+
+@pytest.mark.django_db
+def test_a_broken_sample_is_404_said_once_and_leaves_the_front_page(folder, decoded, caplog):
+    (folder / "broken.jpg").write_bytes(b"words")
+    client = Client()
+    assert [get_photo(client, folder).status_code for _ in range(3)] == [404] * 3
+    assert len(decoded) == 1
+    assert "broken.jpg is not shown: not a JPEG" in caplog.text
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["my photo.jpg", "a.b.jpg", "Küste.JPG"])
+def test_the_front_page_stands_whatever_a_sample_is_called(client, folder, make_clip, name):
+    make_clip(np.full(7, 1 / 7))
+    (folder / name).write_bytes(photo())
+    assert photo_url(folder) in client.get("/").content.decode()
+
+
+def test_a_busy_decoder_is_no_fault_of_the_sample(client, folder, monkeypatch):
+    (folder / "pier.png").write_bytes(photo())
+
+    def busy(_):
+        raise ImageDecodeError("no decoder was free", code="decoder_busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(samples, "photo_pool", lambda: SimpleNamespace(decode_photo=busy))
+        answer = get_photo(client, folder)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert get_photo(client, folder).status_code == 200

@@ -1,0 +1,103 @@
+"""Every code that a visitor can meet has a status and plain words."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from retrieval import submission
+from retrieval.decoding import child, pool
+from retrieval.engine import errors
+from retrieval.engine.matching import index, recipes
+from retrieval.engine.networks import registry, weights
+from retrieval.engine.photos import headers, images
+from retrieval.jobs import transitions
+from retrieval.quotas import daily
+from retrieval.services import matching, scenes
+from retrieval.storage import content_store
+from retrieval.views import request_form, upload_limit, uploads
+from retrieval.views.problems import _KNOWN, problem
+
+MODULES = (
+    pool, child, errors, headers, images, index, transitions, recipes, matching, content_store,
+    registry, request_form, scenes, submission, daily, upload_limit, uploads, weights,
+)  # fmt: skip
+KNOW_A_FIGURE = {
+    "too_many_files", "file_too_large", "queue_full", "quota_photos", "quota_bytes", "rate_limited",
+}  # fmt: skip
+OF_RECORDINGS = {"audio_decode_failed"}
+UNAVAILABLE = (
+    "decoder_busy", "decoder_unavailable", "decoding_stopped", "queue_full", "library_empty",
+    "profiles_missing", "weights_missing", "weights_altered", "weights_misaligned",
+    "conversion_failed",
+)  # fmt: skip
+
+
+def nodes_of_codes(node: ast.AST) -> Iterator[ast.AST | None]:
+    """Yield what stands for a code: an argument, a class's own, what a `..._code` returns."""
+    match node:
+        case ast.keyword(arg="code", value=value):
+            yield value
+        case ast.Call(func=ast.Name(id="problem"), args=[first, *_]):
+            yield first
+        case ast.ClassDef(body=lines):
+            for line in lines:
+                if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "code":
+                    yield line.value
+        case ast.FunctionDef(name=name) if name.endswith("_code"):
+            yield from (line.value for line in ast.walk(node) if isinstance(line, ast.Return))
+
+
+def codes_in(module: ModuleType) -> Iterator[str]:
+    """Yield every code that a module names, literally or by a constant of its own."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        for value in nodes_of_codes(node):
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+            elif isinstance(value, ast.Name) and isinstance(getattr(module, value.id, None), str):
+                yield getattr(module, value.id)
+
+
+def test_the_scan_sees_every_way_to_name_a_code():
+    assert {"decoder_busy", "decode_timeout"} <= set(codes_in(pool))
+    assert {"file_unreadable", "image_decode_failed"} <= set(codes_in(images))
+    assert "engine_error" in set(codes_in(errors))
+    assert "file_too_large" in set(codes_in(uploads))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_code_has_words_of_its_own(module):
+    assert set(codes_in(module)) - OF_RECORDINGS - _KNOWN.keys() == set()
+
+
+@pytest.mark.parametrize("code", [transitions.POISON, *_KNOWN])
+def test_visitors_read_plain_sentences_only(code):
+    said = problem(code, "TypeError: 0x7f at b'\\xff'")
+    if code in KNOW_A_FIGURE:
+        assert said.detail == "TypeError: 0x7f at b'\\xff'"
+        return
+    assert re.fullmatch(r"[A-Z][\w ,;.]+\.", said.detail), said.detail
+    assert re.fullmatch(r"[A-Z][\w ]+", said.title), said.title
+
+
+@pytest.mark.parametrize("code", UNAVAILABLE)
+def test_what_passes_by_itself_is_503(code):
+    assert problem(code, "").status == 503
+
+
+def test_limits_are_said_with_their_figures():
+    assert problem("unsupported_media_type", "").detail == "We can read JPEG, PNG, WebP and HEIC."
+    assert "50 megapixels" in problem("image_too_many_pixels", "").detail
+    assert "12,000 pixels" in problem("image_bad_dimensions", "").detail
+    assert "16 pixels" in problem("image_too_small", "").detail
+
+
+def test_an_unknown_code_tells_no_technical_detail():
+    said = problem("never_heard_of", "KeyError: 'x'")
+    assert (said.code, said.status) == ("never_heard_of", 422)
+    assert "KeyError" not in said.detail

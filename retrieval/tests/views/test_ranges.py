@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.http import Http404
+from django.test import RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.views.ranges import (  # fmt: skip
+    ByteRange,
+    UnsatisfiableRangeError,
+    parse_range,
+    stored_file_response,
+)
+
+CONTENT = bytes(range(256)) * 1000
+SIZE = len(CONTENT)
+
+
+@pytest.fixture
+def stored(media_root):
+    return default_storage.save("sounds/x.ogg", ContentFile(CONTENT))
+
+
+def get(stored, method="get", open_end_bytes=None, **headers):
+    request = getattr(RequestFactory(), method)("/", headers=headers)
+    return stored_file_response(
+        request,
+        stored,
+        media_type="audio/ogg",
+        etag="abc",
+        cache_control="private, max-age=60",
+        open_end_bytes=open_end_bytes,
+    )
+
+
+def body(response):
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=0-999", 0, 1000),
+        ("bytes=500-", 500, SIZE),
+        ("bytes=-500", SIZE - 500, SIZE),
+        (f"bytes=-{SIZE + 5}", 0, SIZE),
+        (f"bytes=0-{SIZE * 9}", 0, SIZE),
+        (f"bytes={SIZE - 1}-", SIZE - 1, SIZE),
+        ("bytes= 5 - 6 ", 5, 7),
+    ],
+)
+def test_a_part_is_206_and_exactly_that_part(stored, header, start, stop):
+    response = get(stored, range=header)
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+    assert response["Content-Length"] == str(stop - start)
+    assert body(response) == CONTENT[start:stop]
+
+
+@pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=999999999-", "bytes=-0"])
+def test_beyond_the_end_is_416_with_the_size(stored, header):
+    response = get(stored, range=header)
+    assert response.status_code == 416
+    assert response["Content-Range"] == f"bytes */{SIZE}"
+    assert body(response) == b""
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "bytes=5-2", "items=0-1", "bytes=-", "bytes=a-b", "bytes=0-1,5-6", "garbage",
+     f"bytes=0-{'9' * 5000}",
+     "bytes=" + ",".join(f"{i}-{i}" for i in range(100))],
+)  # fmt: skip
+def test_what_is_no_single_range_gets_everything(stored, header):
+    response = get(stored, **({} if header is None else {"range": header}))
+    assert response.status_code == 200
+    assert body(response) == CONTENT
+    assert response["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(("etag", "status"), [('"abc"', 206), ('"old"', 200), ("*", 200)])
+def test_if_range(stored, etag, status):
+    assert get(stored, **{"range": "bytes=0-9", "if-range": etag}).status_code == status
+
+
+def test_head_has_the_headers_and_no_body(stored):
+    response = get(stored, "head")
+    assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
+    assert body(response) == b""
+
+
+@pytest.mark.parametrize("header", ["bytes=0-9", f"bytes={SIZE}-"])
+def test_a_range_means_nothing_to_head(stored, header):
+    response = get(stored, "head", range=header)
+    assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
+    assert "Content-Range" not in response
+    assert body(response) == b""
+
+
+def test_a_copy_that_is_still_good_is_304(stored):
+    response = get(stored, **{"if-none-match": '"abc"'})
+    assert response.status_code == 304
+    assert response["ETag"] == '"abc"'
+
+
+@pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=0-9"])
+def test_a_good_copy_goes_before_any_range(stored, header):
+    response = get(stored, **{"if-none-match": '"abc"', "range": header})
+    assert response.status_code == 304
+    assert "Content-Range" not in response
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "stop"),
+    [
+        ("bytes=0-", 0, 1000),
+        ("bytes=500 - ", 500, 1500),
+        (f"bytes={SIZE - 10}-", SIZE - 10, SIZE),
+        ("bytes=0-1999", 0, 2000),
+        ("bytes=-3000", SIZE - 3000, SIZE),
+    ],
+)
+def test_only_an_open_end_is_given_piece_by_piece(stored, header, start, stop):
+    response = get(stored, open_end_bytes=1000, range=header)
+    assert response.status_code == 206
+    assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+    assert body(response) == CONTENT[start:stop]
+
+
+def test_without_a_range_everything_is_sent_at_once(stored):
+    response = get(stored, open_end_bytes=1000)
+    assert (response.status_code, body(response)) == (200, CONTENT)
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_file_that_has_gone_is_404_and_in_the_log(media_root, caplog, method):
+    with pytest.raises(Http404):
+        get("sounds/gone.ogg", method)
+    assert "sounds/gone.ogg is missing in the storage" in caplog.text
+
+
+def test_type_and_caching_are_ours(stored):
+    response = get(stored)
+    assert response["Content-Type"] == "audio/ogg"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert response["Cache-Control"] == "private, max-age=60"
+
+
+@given(st.text(max_size=30), st.integers(1, 10**12))
+def test_any_header_gives_a_part_within_the_file_or_nothing(header, size):
+    try:
+        part = parse_range(header, size=size)
+    except UnsatisfiableRangeError:
+        return
+    assert part is None or 0 <= part.start < part.stop <= size
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_a_well_formed_range_is_the_one_asked_for(first, last, size):
+    header = f"bytes={first}-{last}"
+    if last < first:
+        assert parse_range(header, size=size) is None
+    elif first >= size:
+        with pytest.raises(UnsatisfiableRangeError):
+            parse_range(header, size=size)
+    else:
+        assert parse_range(header, size=size) == ByteRange(first, min(last + 1, size))

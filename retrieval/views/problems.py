@@ -1,0 +1,143 @@
+"""What a visitor is told when something cannot be done: by code, a status, a title, a sentence.
+
+Details of errors are for the log. What is said here is for people: what happened, what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from retrieval.engine.photos.images import ImageLimits
+
+_LIMITS: Final = ImageLimits()
+_OUR_FAULT: Final = "Something is wrong on our side, not with your photo. Please try again later."
+_CLOSED: Final = "The site is not set up completely. Please come back later."
+_PASSING: Final = frozenset({429, 503, 507})
+_HALF_A_MINUTE_S: Final = 30
+_FULL: Final = "The site has run out of disk space. Nothing was kept; please try again later."
+_BUSY: Final = "Please try again in half a minute; nothing was kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal: stable code, HTTP status, and words that say what to do."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    retry_after_s: int | None = None
+
+
+# An empty sentence: whoever reports the code knows the figures and says it in plain words.
+_KNOWN: Final[dict[str, tuple[int, str, str]]] = {
+    "file_missing": (400, "No photo arrived", "Choose a photo first."),
+    "too_many_files": (400, "One photo at a time", ""),
+    "malformed_multipart": (
+        400,
+        "The photo did not arrive in one piece",
+        "What was sent broke off or was mixed up on its way. Send it once more.",
+    ),
+    "too_many_fields": (400, "That is no photo", "Far more was sent than a photo. Send one."),
+    "fields_too_large": (413, "That is no photo", "Far more was sent than a photo. Send one."),
+    "unsupported_encoding": (
+        415,
+        "This photo arrived packed",
+        "Send the photo as it is; compressed requests are not unpacked here.",
+    ),
+    "file_empty": (
+        400,
+        "This file is empty",
+        "It holds no data at all. Choose it again, or take another one.",
+    ),
+    "file_too_large": (413, "This photo is too large", ""),
+    "file_unreadable": (500, "The photo could not be read", _OUR_FAULT),
+    "unsupported_media_type": (
+        415,
+        "This is not a photo we can read",
+        "We can read JPEG, PNG, WebP and HEIC.",
+    ),
+    "image_truncated": (
+        422,
+        "This photo is incomplete",
+        "It breaks off before its end. Save or copy it once more and try again.",
+    ),
+    "image_decode_failed": (
+        422,
+        "This photo is damaged",
+        "It cannot be opened. Save it anew with another program, or take another photo.",
+    ),
+    "image_too_many_pixels": (
+        422,
+        "This photo has too many pixels",
+        f"We take up to {_LIMITS.max_pixels // 1_000_000} megapixels. Make it smaller.",
+    ),
+    "image_bad_dimensions": (
+        422,
+        "This photo is too long and thin",
+        f"Its longer side may have up to {_LIMITS.max_side_px:,} pixels. Cut out a part.",
+    ),
+    "image_too_small": (
+        422,
+        "This photo is too small",
+        f"Each side needs at least {_LIMITS.min_side_px} pixels to show a place.",
+    ),
+    "image_metadata_too_large": (
+        422,
+        "This photo carries too much besides the picture",
+        "Texts and profiles in it outgrow what we take. Save it without them and try again.",
+    ),
+    "decode_failed": (422, "This photo is damaged", "It cannot be opened. Try another one."),
+    "decode_timeout": (
+        422,
+        "This photo takes too long to read",
+        "Save it anew as a JPEG, perhaps smaller, and try again.",
+    ),
+    "decoder_busy": (503, "Too many photos are being read", _BUSY),
+    "decoder_unavailable": (503, "Photos cannot be read just now", _BUSY),
+    "decoding_stopped": (503, "The site is just being restarted", _BUSY),
+    "storage_full": (507, "There is no room left for photos", _FULL),
+    "storage_unavailable": (503, "Photos cannot be kept just now", _BUSY),
+    "queue_full": (503, "Too many photos are waiting", ""),
+    "quota_photos": (429, "That is all for today", ""),
+    "quota_bytes": (429, "That is all for today", ""),
+    "rate_limited": (429, "One after the other, please", ""),
+    "library_empty": (
+        503,
+        "There are no recordings yet",
+        "So no photo can find its sound. Please come back later.",
+    ),
+    "index_damaged": (503, "The recordings cannot be searched", _CLOSED),
+    "profiles_missing": (503, "The recordings cannot be searched", _CLOSED),
+    "matcher_unknown": (503, "The recordings cannot be searched", _CLOSED),
+    "weights_missing": (503, "The models are missing", _CLOSED),
+    "weights_altered": (503, "The models are damaged", _CLOSED),
+    "weights_misaligned": (503, "The models are damaged", _CLOSED),
+    "weights_unavailable": (503, "The models are missing", _CLOSED),
+    "weights_source_altered": (503, "The models are damaged", _CLOSED),
+    "conversion_failed": (503, "The models are damaged", _CLOSED),
+    "invalid_vocabulary": (503, "The models are damaged", _CLOSED),
+    "model_error": (500, "The photo could not be understood", _OUR_FAULT),
+    "model_input": (500, "The photo could not be understood", _OUR_FAULT),
+    "invalid_distribution": (500, "The photo could not be understood", _OUR_FAULT),
+    "space_mismatch": (500, "The photo could not be understood", _OUR_FAULT),
+    "engine_error": (500, "The photo could not be matched", _OUR_FAULT),
+    "poison": (
+        500,
+        "This photo could not be matched",
+        "It was tried several times and never came to an end. Please try another one.",
+    ),
+}
+_OTHER: Final = (422, "This photo could not be used", "Please try another one.")
+
+
+def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
+    """Return how a failure of this code is answered; `detail` is said only where it must be.
+
+    What passes by itself says when to come back: after `retry_after_s`, or in half a minute.
+    """
+    status, title, sentence = _KNOWN.get(code, _OTHER)
+    if retry_after_s is None and status in _PASSING:
+        retry_after_s = _HALF_A_MINUTE_S
+    return Problem(code, status, title, sentence or detail, retry_after_s)
