@@ -88,7 +88,7 @@ def wake_overdue() -> int:
     woken = 0
     missing = _missing_messages()
     for model, task in _TASKS.items():
-        for pk in _to_be_woken(model, missing=missing[task.queue]):
+        for pk in _to_be_woken(model, missing=missing[_queue_of(task)]):
             if not _wake(task, pk):
                 return woken  # no broker: the rest would only wait for it one after the other
             note_woken(model, pk)
@@ -118,7 +118,7 @@ def _missing_messages() -> Counter[str]:
     """Return how many more jobs wait than messages, by queue; none where no broker answers."""
     missing: Counter[str] = Counter()
     for model, task in _TASKS.items():
-        missing[task.queue] += queued_jobs(model)
+        missing[_queue_of(task)] += queued_jobs(model)
     try:
         with find_sounds_for_scene.app.connection_for_write() as connection:
             for queue in missing:
@@ -135,6 +135,10 @@ def _messages_waiting(queue: str, channel: Any) -> int:
         return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:  # Redis knows no empty lists
         return 0
+
+
+def _queue_of(task: OwnedTask) -> str:
+    return str(task.app.amqp.router.route({}, task.name)["queue"].name)
 
 
 def _wake(task: OwnedTask, pk: Any) -> bool:

@@ -24,7 +24,6 @@ INGEST_QUEUE: Final = "ingest"
 class OwnedTask(Task[Any, Any]):
     """A task whose job is queued again at once when the child that held it dies."""
 
-    queue: str
     # A name, because only workers load that module.
     Request = "soundscape_site.worker.lifecycle:OwnedRequest"
 
@@ -67,7 +66,6 @@ def _task(
 ) -> Callable[[Callable[..., Any]], OwnedTask]:
     decorate: Callable[[Callable[..., Any]], OwnedTask] = shared_task(
         name=f"{queue}.{name}",
-        queue=queue,
         soft_time_limit=soft_s,
         time_limit=hard_s,
         acks_late=True,

@@ -18,6 +18,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 
+# The name of a task begins with its queue: see `retrieval.jobs.policies`.
+CELERY_TASK_ROUTES = {f"{queue}.*": {"queue": queue} for queue in ("inference", "ingest")}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = True
