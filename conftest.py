@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -25,3 +26,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let go of the services; the last user stops them."""
     session.config.stash[_SERVICES].close()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the output of `make test` with its total time, set-up included."""
+    started_at = os.environ.get("SOUNDSCAPE_STARTED_AT")
+    if started_at and not hasattr(config, "workerinput"):
+        config.get_terminal_writer().line(f"make test took {time.time() - float(started_at):.0f} s")

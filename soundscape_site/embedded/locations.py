@@ -157,12 +157,12 @@ def prepare(locations: Locations) -> None:
             f"user here: set {POSTGRES_USER_VARIABLE} to one."
         )
         raise ServicesError(message)
-    _make(locations.var)
+    make_directory(locations.var)
     _check_owner(locations.var)
-    _make(locations.run)
-    _make(locations.log)
+    make_directory(locations.run)
+    make_directory(locations.log)
     if locations.postgres_base != locations.var:
-        _make(locations.postgres_base / "run")
+        make_directory(locations.postgres_base / "run")
         (locations.postgres_base / "origin").write_text(f"{locations.var}\n")
     postgres_uid = locations.account.uid if locations.account else uid
     private = {
@@ -226,11 +226,11 @@ def _allows(account: Account, path: Path, bit: int) -> bool:
     return bool(status.st_mode >> shift & bit)
 
 
-def _make(directory: Path) -> None:
-    """Create a directory; as root such that PostgreSQL's user can pass through."""
+def make_directory(directory: Path) -> None:
+    """Create a directory and its parents; as root, let PostgreSQL's user pass through."""
     if directory.is_dir():
         return
-    _make(directory.parent)
+    make_directory(directory.parent)
     directory.mkdir(exist_ok=True)
     if os.geteuid() == 0:
         directory.chmod(0o711)
