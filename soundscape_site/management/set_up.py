@@ -37,6 +37,7 @@ _MANAGE = (_PYTHON, str(_REPOSITORY / "manage.py"))
 _STAMP = _VENV / ".installed"
 _REQUIREMENTS = (_REPOSITORY / "requirements.txt", _REPOSITORY / "constraints.txt")
 
+_TITLE_COLUMNS = 28
 _LINE_EVERY_S = 10.0  # without a terminal
 _REDRAW_EVERY_S = 0.1
 _POLL_S = 0.5
@@ -95,7 +96,9 @@ class Display:
         """Replace the line by the step's outcome."""
         took_s = time.monotonic() - self._began
         erase = "\r\x1b[2K" if self._is_terminal else ""
-        self._output.write(f"{erase}{self._title:<28}{took_s:7.1f} s  {text}".rstrip() + "\n")
+        self._output.write(
+            f"{erase}{self._title:<{_TITLE_COLUMNS}}{took_s:7.1f} s  {text}".rstrip() + "\n"
+        )
         self._output.flush()
 
 
@@ -188,7 +191,8 @@ def _relay(
     reader, writer = pty.openpty() if sys.stdout.isatty() else os.pipe()
     if os.isatty(writer):
         size = shutil.get_terminal_size()
-        termios.tcsetwinsize(writer, (size.lines, size.columns))
+        columns = max(size.columns - _TITLE_COLUMNS - 8, 20)  # beside title and time
+        termios.tcsetwinsize(writer, (size.lines, columns))
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=own_output or writer, stderr=writer,
         cwd=_REPOSITORY,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import locate
+from soundscape_site.embedded.postgres_programs import programs
 from soundscape_site.tests.embedded.installation import (
     Installation,
     leave,

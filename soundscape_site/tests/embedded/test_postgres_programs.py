@@ -4,11 +4,11 @@ import stat
 
 import pytest
 
-from soundscape_site.embedded import installation as module
+from soundscape_site.embedded import postgres_programs as module
 from soundscape_site.embedded import redis
 from soundscape_site.embedded.errors import ServicesError
-from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import locate
+from soundscape_site.embedded.postgres_programs import programs
 from soundscape_site.supervising.supervisor import Account
 
 STRANGER = Account("stranger", uid=4321, gid=4321)
