@@ -1,4 +1,4 @@
-"""Every test run has real PostgreSQL and Redis: the embedded ones, unless others are named."""
+"""Run all tests with real PostgreSQL and Redis: the embedded ones, unless others are configured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SERVICES = pytest.StashKey[ExitStack]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Use the services for as long as the run lasts; each xdist worker is a user of its own."""
+    """Start using the services; each xdist worker uses them on its own."""
     stack = session.config.stash[_SERVICES] = ExitStack()
     services = services_for(["pytest", "test"], os.environ)
     if services:
@@ -24,7 +24,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let go of the services; the last user stops them."""
+    """Stop using the services; the last process to do so stops them."""
     session.config.stash[_SERVICES].close()
 
 

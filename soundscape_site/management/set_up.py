@@ -43,7 +43,8 @@ _REDRAW_EVERY_S = 0.1
 _POLL_S = 0.5
 _ENDS_WITHIN_S = 20.0  # a command that was interrupted
 _TAIL_LINES = 15
-_LONGEST_LINE = 4096
+_LONGEST_LINE = 120  # without a terminal
+_UNFINISHED_CHARACTERS = 4096
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -89,7 +90,7 @@ class Display:
             width = shutil.get_terminal_size().columns - 1
             self._output.write(f"\r\x1b[2K{line[:width]}")
         else:
-            self._output.write(f"{line}\n")
+            self._output.write(f"{line[:_LONGEST_LINE]}\n")
         self._output.flush()
 
     def end(self, text: str) -> None:
@@ -114,7 +115,7 @@ class Transcript:
     def add(self, chunk: bytes) -> None:
         """Take some output; of a line that was redrawn, its last state counts."""
         *finished, rest = (self._unfinished + self._decode(chunk)).split("\n")
-        self._unfinished = rest[-_LONGEST_LINE:]
+        self._unfinished = rest[-_UNFINISHED_CHARACTERS:]
         for line in filter(None, map(_plain, finished)):
             self.tail.append(line)
             self._log.write(f"{line}\n".encode())

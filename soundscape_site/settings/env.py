@@ -1,4 +1,4 @@
-"""Typed readers of environment variables: a wrong value stops the start with its name and text."""
+"""Typed readers of environment variables; a wrong value raises an error with name and value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def text(name: str, default: str | None = None) -> str:
-    """Return the variable, its default, or stop: a name without default is required."""
+    """Return the variable or its default; without a default it is required."""
     value = os.environ.get(name, "").strip()
     if value:
         return value
@@ -68,19 +68,19 @@ def integers(name: str, default: tuple[int, ...]) -> tuple[int, ...]:
         return default
     if len(raw) != len(default) or not all(part.isascii() and part.isdigit() for part in raw):
         raise ImproperlyConfigured(
-            f"{name}={','.join(raw)!r} is not {len(default)} whole numbers with commas between."
+            f"{name}={','.join(raw)!r} is not {len(default)} whole numbers, separated by commas."
         )
     return tuple(int(part) for part in raw)
 
 
 def names(name: str, default: tuple[str, ...] = ()) -> list[str]:
-    """Return a comma-separated list, blanks dropped."""
+    """Return the non-empty items of a comma-separated list."""
     raw = text(name, "")
     return [part.strip() for part in raw.split(",") if part.strip()] if raw else list(default)
 
 
 def path(name: str, default: Path) -> Path:
-    """Return an absolute path; a relative one counts from the working directory."""
+    """Return an absolute path; a relative one starts at the working directory."""
     raw = text(name, "")
     return Path(raw).expanduser().absolute() if raw else default
 
@@ -107,7 +107,7 @@ def database(url: str) -> dict[str, object]:
 def _parse(url: str, schemes: set[str]) -> ParseResult:
     parsed = urlparse(url)
     if parsed.scheme not in schemes:
-        # The URL holds a password: only its scheme may reach a log.
+        # The URL contains a password, so the message names only its scheme.
         raise ImproperlyConfigured(
             f"A URL with scheme {parsed.scheme!r} was given; known are {sorted(schemes)}."
         )

@@ -28,7 +28,7 @@ def test_flags(variable, value, expected):
     assert env.flag(NAME, default=not expected) is expected
 
 
-def test_a_flag_that_is_neither_is_refused(variable):
+def test_an_invalid_flag_is_refused(variable):
     assert env.flag(NAME, default=True) is True
     variable("maybe")
     with pytest.raises(ImproperlyConfigured, match="'maybe' is neither"):
@@ -86,14 +86,14 @@ def test_a_bad_database_url_is_refused_without_its_password(url, complaint):
     assert "secret" not in str(caught.value)
 
 
-def test_integers_are_as_many_as_their_default(monkeypatch):
+def test_integers_have_as_many_items_as_their_default(monkeypatch):
     assert env.integers("LIMITS", (1, 2)) == (1, 2)
     monkeypatch.setenv("LIMITS", " 30, 0")
     assert env.integers("LIMITS", (1, 2)) == (30, 0)
 
 
 @pytest.mark.parametrize("value", ["1", "1,2,3", "1,-2", "1,two", "1,2.5"])
-def test_integers_that_are_not_are_refused(monkeypatch, value):
+def test_invalid_integers_are_refused(monkeypatch, value):
     monkeypatch.setenv("LIMITS", value)
     with pytest.raises(ImproperlyConfigured, match=r"LIMITS='.*' is not 2 whole numbers"):
         env.integers("LIMITS", (1, 2))
