@@ -9,10 +9,10 @@ SET_UP := $(PYTHON) -m soundscape_site.management.set_up
 export SOUNDSCAPE_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help python packages models library setup run test lint bench fuzz chaos chaos-quick chaos-long clean
+.PHONY: help python packages models setup run test lint bench fuzz chaos chaos-quick chaos-long clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and $(PYTHON) was not found. Install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -18,18 +18,18 @@ import sys
 import termios
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from types import FrameType
-from typing import IO, NoReturn
+from typing import IO
 
 from soundscape_site.embedded.locations import make_directory, var_directory
 from soundscape_site.supervising.supervisor import open_log
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _STARTED_AT = "SOUNDSCAPE_STARTED_AT"  # when make was started, in seconds since the epoch
-_INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+_INTERRUPTED = (130, -signal.SIGINT)  # statuses of a command ended by Ctrl-C
 
 _VENV = _REPOSITORY / ".venv"
 _PYTHON = str(_VENV / "bin" / "python")
@@ -41,7 +41,6 @@ _TITLE_COLUMNS = 28
 _LINE_EVERY_S = 10.0  # without a terminal
 _REDRAW_EVERY_S = 0.1
 _POLL_S = 0.5
-_ENDS_WITHIN_S = 20.0  # a command that was interrupted
 _TAIL_LINES = 15
 _LONGEST_LINE = 120  # without a terminal
 _UNFINISHED_CHARACTERS = 4096
@@ -55,9 +54,9 @@ class Step:
     Attributes
     ----------
     has_result : bool
-        Whether the last line of standard output is the step's result, to be shown.
+        Whether to show the last line of standard output as the step's result.
     hint : str
-        What to do when the step fails, where its own messages do not say it.
+        What to do if the step fails, unless its own messages say it.
     """
 
     title: str
@@ -67,11 +66,11 @@ class Step:
 
 
 class StepError(Exception):
-    """A command of a step failed; the message names it and its exit status."""
+    """A command of a step failed."""
 
 
 class Display:
-    """The terminal's line of the current step; on a file or pipe, a line now and then."""
+    """The line of the current step on a terminal; elsewhere, a line every few seconds."""
 
     def __init__(self, output: IO[str], title: str) -> None:
         self._output, self._title = output, title
@@ -104,7 +103,7 @@ class Display:
 
 
 class Transcript:
-    """The output of a step's commands: written to the log, its latest line at hand."""
+    """Writes the output of a step's commands to the log and keeps its last lines."""
 
     def __init__(self, log: IO[bytes]) -> None:
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -113,7 +112,7 @@ class Transcript:
         self._unfinished = ""
 
     def add(self, chunk: bytes) -> None:
-        """Take some output; of a line that was redrawn, its last state counts."""
+        """Take some output; of a redrawn line, only the last state is kept."""
         *finished, rest = (self._unfinished + self._decode(chunk)).split("\n")
         self._unfinished = rest[-_UNFINISHED_CHARACTERS:]
         for line in filter(None, map(_plain, finished)):
@@ -122,7 +121,7 @@ class Transcript:
         self._log.flush()
 
     def latest(self) -> str:
-        """Return the line that a terminal would show last."""
+        """Return the last line that a terminal would show."""
         return _plain(self._unfinished) or (self.tail[-1] if self.tail else "")
 
 
@@ -158,12 +157,14 @@ def steps_of(goal: str) -> list[Step]:
 
 
 def perform(step: Step, display: Display, log: IO[bytes]) -> None:
-    """Run a step's commands; its outcome is shown and its output logged.
+    """Run a step's commands, show the outcome and log the output.
 
     Raises
     ------
     StepError
-        When a command fails; the end of its output has been shown.
+        If a command fails; with the end of its output.
+    KeyboardInterrupt
+        If a command ended because of Ctrl-C.
     """
     result = ""
     transcript = Transcript(log)
@@ -175,6 +176,9 @@ def perform(step: Step, display: Display, log: IO[bytes]) -> None:
             lines = own_output.read().decode(errors="replace").splitlines()
         log.write("".join(f"{line}\n" for line in lines).encode())
         result = lines[-1] if lines else ""
+        if status in _INTERRUPTED:
+            display.end("interrupted")
+            raise KeyboardInterrupt
         if status:
             display.end("failed")
             shown = "".join(f"    {line}\n" for line in transcript.tail)
@@ -185,9 +189,10 @@ def perform(step: Step, display: Display, log: IO[bytes]) -> None:
 def _relay(
     command: tuple[str, ...], own_output: IO[bytes] | None, transcript: Transcript, display: Display
 ) -> int:
-    """Run a command on a terminal if we have one, so that it draws its progress; return its status.
+    """Run a command and show its progress; return its exit status.
 
-    Standard output goes to a file of its own, if one is given.
+    If we have a terminal the command gets one too, so that it draws progress bars. Its standard
+    output goes to `own_output` if given.
     """
     reader, writer = pty.openpty() if sys.stdout.isatty() else os.pipe()
     if os.isatty(writer):
@@ -200,18 +205,19 @@ def _relay(
     )  # fmt: skip
     os.close(writer)
     try:
-        while process.poll() is None or _is_readable(reader, within_s=0.0):
-            if _is_readable(reader, within_s=_POLL_S):
-                chunk = _read(reader)
+        while True:
+            if select.select([reader], [], [], _POLL_S)[0]:
+                chunk = b""
+                with suppress(OSError):  # Linux reports a closed pseudo-terminal as an error
+                    chunk = os.read(reader, 65_536)
                 if not chunk:
                     break
                 transcript.add(chunk)
+            elif process.poll() is not None:
+                break
             display.show(transcript.latest())
         transcript.add(b"\n")
         return process.wait()
-    except KeyboardInterrupt:  # the terminal sent it to the command too
-        process.wait(timeout=_ENDS_WITHIN_S)
-        raise
     finally:
         if process.poll() is None:
             process.terminate()
@@ -219,25 +225,10 @@ def _relay(
         os.close(reader)
 
 
-def _is_readable(descriptor: int, *, within_s: float) -> bool:
-    return bool(select.select([descriptor], [], [], within_s)[0])
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65_536)
-    except OSError:  # Linux's way to say that a pseudo-terminal was closed
-        return b""
-
-
 def _plain(line: str) -> str:
-    """Return the last state of a line that was redrawn, without colours and cursor movements."""
+    """Return the last state of a redrawn line, without colours and cursor movements."""
     states = [_ESCAPES.sub("", state).strip() for state in line.split("\r")]
     return next(filter(None, reversed(states)), "")
-
-
-def _end_on_signal(signum: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + signum)
 
 
 def main() -> None:
@@ -246,7 +237,8 @@ def main() -> None:
     parser.add_argument("goal", choices=("packages", "models", "library"))
     goal = parser.parse_args().goal
     began_at = float(os.environ.get(_STARTED_AT) or time.time())
-    signal.signal(signal.SIGTERM, _end_on_signal)
+    signal.signal(signal.SIGTERM, lambda signum, _frame: sys.exit(128 + signum))
+    signal.signal(signal.SIGINT, lambda *_: None)  # the terminal sends it to the commands too
     log_path = var_directory() / "log" / "setup.log"
     steps = steps_of(goal)
     try:
@@ -262,7 +254,7 @@ def main() -> None:
             "SOUNDSCAPE_VAR_DIR to another directory."
         )
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(_INTERRUPTED[0])
     if len(steps) > 1:
         sys.stdout.write(f"Set up after {time.time() - began_at:.0f} s\n")
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import ParseResult, parse_qsl, unquote, urlparse
+from urllib.parse import parse_qsl, unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
-
-T = TypeVar("T")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -40,23 +36,14 @@ def flag(name: str, *, default: bool) -> bool:
 
 def integer(name: str, default: int, *, minimum: int = 0) -> int:
     """Return a whole number of at least `minimum`."""
-    return _number(name, default, int, minimum)
-
-
-def real(name: str, default: float, *, minimum: float = 0.0) -> float:
-    """Return a number of at least `minimum`."""
-    return _number(name, default, float, minimum)
-
-
-def _number(name: str, default: T, kind: Callable[[str], T], minimum: T) -> T:
     raw = text(name, "")
     if not raw:
         return default
     try:
-        value = kind(raw)
+        value = int(raw)
     except ValueError:
-        raise ImproperlyConfigured(f"{name}={raw!r} is not a number.") from None
-    if not value >= minimum:  # type: ignore[operator] # int or float; NaN fails too
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number.") from None
+    if value < minimum:
         raise ImproperlyConfigured(f"{name}={raw!r} is below its minimum, {minimum}.")
     return value
 
@@ -73,10 +60,9 @@ def integers(name: str, default: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(part) for part in raw)
 
 
-def names(name: str, default: tuple[str, ...] = ()) -> list[str]:
+def names(name: str) -> list[str]:
     """Return the non-empty items of a comma-separated list."""
-    raw = text(name, "")
-    return [part.strip() for part in raw.split(",") if part.strip()] if raw else list(default)
+    return [part.strip() for part in text(name, "").split(",") if part.strip()]
 
 
 def path(name: str, default: Path) -> Path:
@@ -90,7 +76,12 @@ def database(url: str) -> dict[str, object]:
 
     A host that begins with a slash (percent-encoded) is a socket directory.
     """
-    parsed = _parse(url, {"postgres", "postgresql"})
+    parsed = urlparse(url)
+    if parsed.scheme not in {"postgres", "postgresql"}:
+        # The URL contains a password, so the message names only its scheme.
+        raise ImproperlyConfigured(
+            f"The database URL has scheme {parsed.scheme!r}; use postgres or postgresql."
+        )
     if not parsed.path.strip("/"):
         raise ImproperlyConfigured("The database URL names no database.")
     return {
@@ -102,13 +93,3 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parsed.port or ""),
         "OPTIONS": dict(parse_qsl(parsed.query)),
     }
-
-
-def _parse(url: str, schemes: set[str]) -> ParseResult:
-    parsed = urlparse(url)
-    if parsed.scheme not in schemes:
-        # The URL contains a password, so the message names only its scheme.
-        raise ImproperlyConfigured(
-            f"A URL with scheme {parsed.scheme!r} was given; known are {sorted(schemes)}."
-        )
-    return parsed

@@ -36,28 +36,25 @@ def test_an_invalid_flag_is_refused(variable):
 
 
 @pytest.mark.parametrize(
-    ("reader", "value", "complaint"),
+    ("value", "complaint"),
     [
-        (env.integer, "two", "'two' is not a number"),
-        (env.integer, "1.5", "'1.5' is not a number"),
-        (env.integer, "0", "below its minimum, 1"),
-        (env.real, "nan", "below its minimum"),
-        (env.real, "-2", "below its minimum"),
+        ("two", "'two' is not a whole number"),
+        ("1.5", "'1.5' is not a whole number"),
+        ("0", "below its minimum, 1"),
     ],
 )
-def test_numbers_out_of_range_are_refused(variable, reader, value, complaint):
+def test_numbers_out_of_range_are_refused(variable, value, complaint):
     variable(value)
     with pytest.raises(ImproperlyConfigured, match=complaint):
-        reader(NAME, 5, minimum=1)
+        env.integer(NAME, 5, minimum=1)
 
 
 def test_numbers_lists_and_paths(variable, tmp_path):
     assert env.integer(NAME, 5) == 5
-    assert env.names(NAME, ("a",)) == ["a"]
+    assert env.names(NAME) == []
     assert env.path(NAME, tmp_path) == tmp_path
     variable("12")
     assert env.integer(NAME, 5) == 12
-    assert env.real(NAME, 5.0) == 12.0
     variable("a, b ,,c")
     assert env.names(NAME) == ["a", "b", "c"]
     variable("~/x")

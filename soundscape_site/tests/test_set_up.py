@@ -56,6 +56,13 @@ def test_a_failure_says_what_failed_and_shows_the_last_lines(log, output):
     assert b"never" not in log.getvalue().replace(b"print('never')", b"")
 
 
+def test_a_command_ended_by_ctrl_c_is_an_interruption_not_a_failure(log, output):
+    program = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    with pytest.raises(KeyboardInterrupt):
+        perform(Step("Models", (python(program),)), Display(output, "2/3 Models"), log)
+    assert output.getvalue().strip().endswith("interrupted")
+
+
 def test_without_a_terminal_a_long_step_shows_a_line_now_and_then(log, output, monkeypatch):
     monkeypatch.setattr(set_up, "_LINE_EVERY_S", 0.3)
     monkeypatch.setattr(set_up, "_POLL_S", 0.05)
