@@ -30,7 +30,7 @@ _STARTS_AT_MOST = 3
 _STOPPED_WITHIN_S = 20.0  # the sum of the services' stop signals' time limits
 
 
-class Lease:
+class ServiceUse:
     """A command's use of the services; it ends with `release` or with the process."""
 
     def __init__(self, locations: Locations, services: frozenset[Service], output: TextIO) -> None:
@@ -115,7 +115,7 @@ class Lease:
 @contextlib.contextmanager
 def use_services(
     var: Path, services: frozenset[Service] = ALL, *, output: TextIO | None = None
-) -> Iterator[Lease]:
+) -> Iterator[ServiceUse]:
     """Run the services within the block; progress goes to `output`, by default to stderr.
 
     Raises
@@ -126,7 +126,7 @@ def use_services(
     locations = locate(var)
     try:
         prepare(locations)
-        lease = Lease(locations, services, output or sys.stderr)
+        use = ServiceUse(locations, services, output or sys.stderr)
     except OSError as error:
         message = (
             f"{error.filename}: {error.strerror}. The services keep their files below {var}: make "
@@ -134,16 +134,16 @@ def use_services(
         )
         raise ServicesError(message) from error
     try:
-        lease.acquire()
+        use.acquire()
         try:
-            yield lease
+            yield use
         except (Exception, SystemExit) as error:
-            failure = lease.failure()
+            failure = use.failure()
             if failure is not None:
                 raise failure from error
             raise
     finally:
-        lease.release()
+        use.release()
 
 
 class _Progress:

@@ -27,7 +27,7 @@ from retrieval.jobs.worker_signs import forget_signs, worker_alive
 from soundscape_site.embedded.commands import services_for
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locks import FileLock
-from soundscape_site.embedded.services import Lease, use_services
+from soundscape_site.embedded.services import ServiceUse, use_services
 from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
 from soundscape_site.supervising.bind_address import BindAddress, CannotBindError
 from soundscape_site.supervising.supervisor import ChildSpec, SupervisionError, Supervisor
@@ -99,7 +99,7 @@ class Command(BaseCommand):
 class _Wanted:
     """Says whether to go on; brings back services whose own supervisor was killed."""
 
-    def __init__(self, stop: threading.Event, lease: Lease | None) -> None:
+    def __init__(self, stop: threading.Event, lease: ServiceUse | None) -> None:
         self._stop = stop
         self._lease = lease
         self._looked_at = time.monotonic()

@@ -11,7 +11,7 @@ from accounts.models import AuditEntry, User
 from retrieval.storage import content_store
 from retrieval.tests.factories import ClipFactory
 from retrieval.tests.fakes import dummy_finder
-from soundscape_site.tests.backups.installation import Installation
+from soundscape_site.tests.backups.restore_target import RestoreTarget
 
 
 @pytest.fixture
@@ -40,6 +40,6 @@ def finder(site, tmp_path, settings):
 @pytest.fixture
 def target(tmp_path, transactional_db):
     """An empty installation."""
-    empty = Installation(f"restored_{secrets.token_hex(4)}", tmp_path / "target")
+    empty = RestoreTarget(f"restored_{secrets.token_hex(4)}", tmp_path / "target")
     yield empty
     empty.remove()

@@ -22,7 +22,7 @@ from retrieval.storage import content_store
 from retrieval.tests.photos import accepted
 from soundscape_site.backups.layout import table_path
 from soundscape_site.backups.saving import save_backup
-from soundscape_site.tests.backups.installation import execute
+from soundscape_site.tests.backups.restore_target import execute
 from soundscape_site.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)

@@ -123,11 +123,11 @@ def test_stopping_just_after_a_backend_was_killed_does_not_hang(installation):
 
 def test_a_running_command_can_restart_a_killed_daemon(installation):
     installation.run_command()
-    with use_services(installation.var) as lease:
+    with use_services(installation.var) as use:
         killed = installation.daemon()
         kill(killed)
         until(lambda: not installation.processes())
-        lease.renew()
+        use.renew()
         assert installation.daemon() != killed
         assert installation.answers()
     assert installation.processes() == []
@@ -170,14 +170,14 @@ def test_a_service_that_fails_while_in_use_is_reported_by_the_command(installati
 
 
 def test_failed_services_are_not_started_again(installation):
-    def renew_after_the_failure(lease):
+    def renew_after_the_failure(use):
         kill(installation.daemon())
         until(lambda: not installation.processes())
         report = Status(State.FAILED, "no such luck", frozenset(Service))
         report.write(installation.locations.status)
-        lease.renew()
+        use.renew()
 
     failed = pytest.raises(ServicesError, match="no such luck")
-    with failed, use_services(installation.var) as lease:
-        renew_after_the_failure(lease)
+    with failed, use_services(installation.var) as use:
+        renew_after_the_failure(use)
     assert installation.processes() == []

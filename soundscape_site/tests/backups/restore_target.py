@@ -15,7 +15,7 @@ from django.db import connection
 from soundscape_site.settings.paths import BASE_DIR
 
 
-class Installation:
+class RestoreTarget:
     """An installation without any data, not even tables."""
 
     def __init__(self, name, folder):
