@@ -1,4 +1,4 @@
-"""Run all tests with real PostgreSQL and Redis: the embedded ones, unless others are configured."""
+"""Every test run has real PostgreSQL and Redis: the embedded ones, unless others are named."""
 
 from __future__ import annotations
 
@@ -16,16 +16,11 @@ _SERVICES = pytest.StashKey[ExitStack]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start using the services; each xdist worker uses them on its own."""
+    """Use the services for as long as the run lasts; each xdist worker is a user of its own."""
     stack = session.config.stash[_SERVICES] = ExitStack()
     services = services_for(["pytest", "test"], os.environ)
     if services:
         stack.enter_context(use_services(var_directory(), services))
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop using the services; the last process to do so stops them."""
-    session.config.stash[_SERVICES].close()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -33,3 +28,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     started_at = os.environ.get("SOUNDSCAPE_STARTED_AT")
     if started_at and not hasattr(config, "workerinput"):
         config.get_terminal_writer().line(f"make test took {time.time() - float(started_at):.0f} s")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let go of the services; the last user stops them."""
+    session.config.stash[_SERVICES].close()

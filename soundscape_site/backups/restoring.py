@@ -124,7 +124,7 @@ def _require_no_other_files(folder: Path) -> None:
     for name in stored_names():
         if not (folder / MEDIA / name).is_file():
             raise BackupError(
-                f"The media folder holds files of its own already ({name}). Restore into an empty "
+                f"The media folder holds other files already ({name}). Restore into an empty "
                 "one, or give --replace; other files then stay for check_media to find."
             )
 
