@@ -70,16 +70,17 @@ class Command(BaseCommand):
 
     def _supervise(self, where: BindAddress, wanted: _Wanted) -> None:
         log = VAR_DIR / "log"
+        _keep_details_in(log / "serve.log")
         supervisor = Supervisor(
             _children(where, log),
             wanted=wanted,
             announce=self._say,
             output=sys.stderr,
         )
-        began = time.monotonic()
+        began_at = float(os.environ.get("SOUNDSCAPE_STARTED_AT") or time.time())  # set by make
         try:
             if supervisor.start():
-                took_s = time.monotonic() - began
+                took_s = time.time() - began_at
                 self._say(f"Ready after {took_s:.1f} s: http://{where.reached_at}/")
                 for url in where.urls_elsewhere():
                     self._say(f"From other machines: {url}")
@@ -111,6 +112,16 @@ class _Wanted:
             self._lease.renew()
             self._looked_at = time.monotonic()
         return True
+
+
+def _keep_details_in(path: Path) -> None:
+    """Log to a file; show only warnings on the terminal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for handler in logging.root.handlers:
+        handler.setLevel(logging.WARNING)
+    details = logging.FileHandler(path)
+    details.setFormatter(logging.Formatter("{asctime} {levelname} {name}: {message}", style="{"))
+    logging.root.addHandler(details)
 
 
 def _children(where: BindAddress, log: Path) -> list[ChildSpec]:
