@@ -158,5 +158,5 @@ def classes_bank(spaces: Sequence[ClassSpace]) -> Bank:
 def class_moments(space: ClassSpace) -> ScoreMoments:
     """Return the moments of every class of the image model, once and alone, in a space."""
     if isinstance(space, HeardSpace):
-        return Moments.of(space.table.weights[space.table.telling])
+        return Moments.of(space.table.weights[space.table.audible])
     return ClassMoments()

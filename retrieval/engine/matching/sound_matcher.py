@@ -188,7 +188,7 @@ class SoundMatcher(Matcher):
     def telling_share(self, scene: Profiles) -> float:
         """Return the share of a photo's classes that say something about its sounds."""
         seen = profile_in(scene, self.things).values
-        return float(seen[self.sounds.table.telling].sum())
+        return float(seen[self.sounds.table.audible].sum())
 
     def told_in(self, scene: Profiles) -> ClassSpace:
         """Return the space of sounds, unless the photo says next to nothing of them."""

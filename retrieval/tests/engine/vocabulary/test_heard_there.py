@@ -83,7 +83,7 @@ def test_a_table_is_read():
 def test_weights_are_a_matrix_whose_rows_sum_to_one_or_are_mute():
     table = parsed()
     assert table.weights.tolist() == [[0.75, 0.25, 0, 0, 0], [0, 1, 0, 0, 0], [0] * 5]
-    assert table.telling.tolist() == [True, True, False]
+    assert table.audible.tolist() == [True, True, False]
     with pytest.raises(ValueError, match="read-only"):
         table.weights[0, 0] = 1
 
@@ -130,25 +130,31 @@ HEARD_FAULTS = {
         changed(HEARD, 2, "n2,Alps,Wind,1,up there"),
         "line 4: n2 is 'alp', not 'Alps'",
     ),
-    "a cell too few": (changed(HEARD, 2, "n2,alp,Wind,1"), "line 4 has not 5 cells"),
-    "a cell too many": (changed(HEARD, 2, "n2,alp,Wind,1,up,there"), "line 4 has not 5 cells"),
+    "a cell too few": (changed(HEARD, 2, "n2,alp,Wind,1"), "line 4 does not have 5 cells"),
+    "a cell too many": (
+        changed(HEARD, 2, "n2,alp,Wind,1,up,there"),
+        "line 4 does not have 5 cells",
+    ),
     "an unknown sound": (
         changed(HEARD, 2, "n2,alp,Yodel,1,up there"),
-        r"n2 \(alp\): no sound is called 'Yodel'",
+        r"n2 \(alp\): there is no sound 'Yodel'",
     ),
     "a sound by its key": (
         changed(HEARD, 2, "n2,alp,s1,1,up there"),
-        r"n2 \(alp\): no sound is called 's1'",
+        r"n2 \(alp\): there is no sound 's1'",
     ),
     "a weight of nothing": (
         changed(HEARD, 2, "n2,alp,,1,up there"),
-        r"n2 \(alp\): no sound is called ''",
+        r"n2 \(alp\): there is no sound ''",
     ),
-    "no reason": (changed(HEARD, 2, "n2,alp,Wind,1, "), r"n2 \(alp\): no reason is given for 'W"),
-    "no weight": (changed(HEARD, 2, "n2,alp,Wind,,up there"), r"n2 \(alp\): weight '' is no num"),
+    "no reason": (changed(HEARD, 2, "n2,alp,Wind,1, "), r"n2 \(alp\): no reason given for 'W"),
+    "no weight": (
+        changed(HEARD, 2, "n2,alp,Wind,,up there"),
+        r"n2 \(alp\): weight '' is not a num",
+    ),
     "a weight in words": (
         changed(HEARD, 2, "n2,alp,Wind,much,up there"),
-        r"n2 \(alp\): weight 'much' is no number",
+        r"n2 \(alp\): weight 'much' is not a number",
     ),
     "a weight of 0": (
         [*HEARD, "n2,alp,Bird,0,up there"],
@@ -176,20 +182,20 @@ HEARD_FAULTS = {
     ),
     "a sound twice": (
         changed(HEARD, 0, 'n1,lighthouse,"Waves, surf",0.25,again'),
-        r"n1 \(lighthouse\): a sound comes twice",
+        r"n1 \(lighthouse\): a sound occurs twice",
     ),
-    "silence twice": ([*HEARD, "n3,tie,,,again"], r"n3 \(tie\) says nothing twice"),
+    "silence twice": ([*HEARD, "n3,tie,,,again"], r"n3 \(tie\) is mute twice"),
     "silence with sounds": (
         [*HEARD, "n2,alp,,,nothing"],
-        "n2 says nothing and yet has sounds",
+        "n2 is mute and has sounds",
     ),
     "silence before its sounds": (
         ["n2,alp,,,nothing", *HEARD],
-        "n2 says nothing and yet has sounds",
+        "n2 is mute and has sounds",
     ),
     "silence at a scene": (
         changed(HEARD, 2, "n2,alp,,,nothing"),
-        r"n2 \(alp\) says nothing, yet shows 'mountain-and-snow'",
+        r"n2 \(alp\) has no sounds but scenery 'mountain-and-snow'",
     ),
     "no row": (HEARD[:2] + HEARD[3:], r"no entry for n2 \(alp\)"),
     "nothing": ([], r"no entry for n1 \(lighthouse\)"),
@@ -208,8 +214,11 @@ SCENERY_FAULTS = {
         changed(SCENERY, 1, "n2,Alps,forest,natural"),
         "line 3: n2 is 'alp', not 'Alps'",
     ),
-    "a cell too few": (changed(SCENERY, 1, "n2,alp,forest"), "line 3 has not 4 cells"),
-    "a cell too many": (changed(SCENERY, 1, "n2,alp,forest,natural,x"), "line 3 has not 4 cells"),
+    "a cell too few": (changed(SCENERY, 1, "n2,alp,forest"), "line 3 does not have 4 cells"),
+    "a cell too many": (
+        changed(SCENERY, 1, "n2,alp,forest,natural,x"),
+        "line 3 does not have 4 cells",
+    ),
     "an unknown group": (
         changed(SCENERY, 1, "n2,alp,moon,natural"),
         r"n2 \(alp\): 'moon' is not a valid Scenery",
@@ -220,7 +229,7 @@ SCENERY_FAULTS = {
     ),
     "a class twice": (
         [*SCENERY, "n2,alp,forest,natural"],
-        r"n2 \(alp\) has its scenery twice",
+        r"n2 \(alp\) has two sceneries",
     ),
     "no row": (changed(SCENERY, 1, None), r"no entry for n2 \(alp\)"),
 }
@@ -260,7 +269,7 @@ def test_a_table_has_every_class_in_order():
 def test_an_entry_checks_itself():
     with pytest.raises(VocabularyError, match=r"weights sum to 0\.5"):
         HeardEntry(SEEN[0], (sound("Wind", 0.5),), Scenery.SEA, Origin.NATURAL)
-    with pytest.raises(VocabularyError, match="says nothing, yet shows 'sea'"):
+    with pytest.raises(VocabularyError, match="has no sounds but scenery 'sea'"):
         HeardEntry(SEEN[0], (), Scenery.SEA, Origin.NATURAL)
 
 
@@ -287,7 +296,7 @@ def test_a_sound_of_another_vocabulary_is_refused(label):
 
 def test_a_foreign_sound_is_named_with_its_class():
     foreign = [Sound(NO_SUCH_SOUNDS["another name"], 1.0, "because")]
-    with pytest.raises(VocabularyError, match=r"n2 \(alp\): 'Gale' is no sound of 'sounds'"):
+    with pytest.raises(VocabularyError, match=r"n2 \(alp\): 'Gale' is not a sound of 'sounds'"):
         parsed().with_sounds({"n2": foreign})
 
 
@@ -300,10 +309,10 @@ NO_CSV = {
 
 @pytest.mark.parametrize("line", NO_CSV.values(), ids=NO_CSV)
 def test_what_is_no_csv_is_refused_with_its_line(line):
-    with pytest.raises(VocabularyError, match=r"line 5 is no CSV: ") as caught:
+    with pytest.raises(VocabularyError, match=r"line 5 is not valid CSV: ") as caught:
         parsed(heard=[*HEARD[:2], HEARD[3], line])
     assert caught.value.code == "invalid_vocabulary"
-    with pytest.raises(VocabularyError, match=r"line 4 is no CSV: "):
+    with pytest.raises(VocabularyError, match=r"line 4 is not valid CSV: "):
         parsed(scenery=[*SCENERY[:2], line])
 
 
@@ -409,9 +418,9 @@ def test_replaced_by_the_same_it_is_the_same_table():
 def test_a_class_may_be_made_mute_or_given_a_voice():
     mute = parsed().with_sounds({"n2": []})
     assert (mute.entry("n2").sounds, mute.entry("n2").scenery) == ((), Scenery.NO_SCENE)
-    assert mute.telling.tolist() == [True, False, False]
+    assert mute.audible.tolist() == [True, False, False]
     voice = parsed().with_sounds({"n3": [sound("Speech", 1.0)]})
-    assert voice.telling.tolist() == [True, True, True]
+    assert voice.audible.tolist() == [True, True, True]
     assert voice.weights[2].tolist() == [0, 0, 1, 0, 0]
 
 
@@ -420,7 +429,7 @@ def test_a_class_may_be_made_mute_or_given_a_voice():
     [
         ({"n9": [sound("Wind", 1.0)]}, "no class 'n9'"),
         ({"n1": [sound("Wind", 0.9)]}, r"n1 \(lighthouse\): weights sum to 0.9"),
-        ({"n1": [sound("Wind", 0.5), sound("Wind", 0.5)]}, "a sound comes twice"),
+        ({"n1": [sound("Wind", 0.5), sound("Wind", 0.5)]}, "a sound occurs twice"),
         ({"n1": [sound("Wind", 2.0), sound("Bird", -1.0)]}, "not all positive"),
     ],
 )
@@ -460,7 +469,7 @@ def test_the_weights_of_every_class_sum_to_one_or_it_has_none(own):
         if entry.sounds:
             assert math.fsum(each.weight for each in entry.sounds) == pytest.approx(1, abs=1e-9)
     sums = own.weights.sum(axis=1)
-    np.testing.assert_allclose(sums, own.telling.astype(float), atol=1e-12)
+    np.testing.assert_allclose(sums, own.audible.astype(float), atol=1e-12)
     assert own.weights.min() >= 0
 
 
@@ -515,7 +524,7 @@ def test_what_the_requirement_names_is_heard(own, wnid, sounds):
 @pytest.mark.parametrize("wnid", ["n04591157", "n07693725"])  # Windsor tie, bagel
 def test_what_says_nothing_of_the_scene_is_mute(own, wnid):
     entry = own.entry(wnid)
-    assert not own.telling[entry.label.index]
+    assert not own.audible[entry.label.index]
     assert entry.scenery is Scenery.NO_SCENE
 
 
@@ -535,7 +544,7 @@ def test_of_the_real_table_every_scenery_counts_alike_anywhere(own):
     expected = list(anywhere_by_hand(own).values())
     np.testing.assert_allclose(own.anywhere, expected, rtol=0, atol=1e-9)
     assert own.anywhere.sum() == pytest.approx(1)
-    alike = own.weights[own.telling].mean(axis=0)  # if every class counted alike
+    alike = own.weights[own.audible].mean(axis=0)  # if every class counted alike
     dog = own.heard.by_name("Dog").index
     assert own.anywhere[dog] < alike[dog] * 2 / 3
 

@@ -74,9 +74,9 @@ def test_positions_of_names_stand_in_the_order_of_the_models():
     ("labels", "message"),
     [
         ((), "no classes"),
-        ((KITE,), "'n01608432' has index 1 but stands at position 0"),
-        ((TENCH, ClassLabel(2, "n2", "two")), "has index 2 but stands at position 1"),
-        ((TENCH, ClassLabel(1, TENCH.key, "again")), "'n01440764' stands at 0 and at 1"),
+        ((KITE,), "'n01608432' has index 1 but is at position 0"),
+        ((TENCH, ClassLabel(2, "n2", "two")), "has index 2 but is at position 1"),
+        ((TENCH, ClassLabel(1, TENCH.key, "again")), "'n01440764' is at positions 0 and 1"),
         ((ClassLabel(0, " ", "nameless"),), "blank key or name"),
         ((ClassLabel(0, "n0", ""),), "blank key or name"),
     ],
@@ -115,7 +115,7 @@ def test_a_file_of_another_form_is_refused(lines):
 )
 def test_what_is_no_csv_is_refused_with_its_line(lines):
     with pytest.raises(
-        VocabularyError, match=rf"vocabulary 'broken': line {len(lines)} is no CSV: "
+        VocabularyError, match=rf"vocabulary 'broken': line {len(lines)} is not valid CSV: "
     ) as caught:
         parse_vocabulary("broken", lines)
     assert caught.value.code == "invalid_vocabulary"
