@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.bank import (
-    LEAST_DEVIATION,
+    MIN_DEVIATION,
     Bank,
     ClassMoments,
     Moments,
@@ -63,7 +63,7 @@ def test_no_photo_need_be_kept_to_judge_a_score(photo_count, classes, seed):
 
     scores = [photo @ log_row for photo in photos]
     assert mean == pytest.approx(np.mean(scores), rel=1e-9)
-    assert deviation == pytest.approx(max(np.std(scores), LEAST_DEVIATION), rel=1e-4)
+    assert deviation == pytest.approx(max(np.std(scores), MIN_DEVIATION), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -78,7 +78,7 @@ def test_a_bank_of_one_photo_twice_tells_nothing_apart():
     log_row = np.log([0.5, 0.25, 0.125, 0.125])
     mean, deviation = Moments.of(np.full((2, 4), 0.25)).of_scores(log_row)
     assert mean == pytest.approx(log_row.mean())
-    assert deviation == LEAST_DEVIATION == 0.01
+    assert deviation == MIN_DEVIATION == 0.01
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_an_even_recording_is_at_the_mean_of_every_bank(space, noise, rng):
     """Rounding alone tells its photos apart: it must not be blown up to a standard score."""
     log_row = -np.log(len(space)) * (1 + noise * rng.standard_normal(len(space)))
     mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
-    assert deviation == LEAST_DEVIATION
+    assert deviation == MIN_DEVIATION
     for photo in rng.dirichlet(np.full(len(space), 0.1), size=20):
         assert (photo @ log_row - mean) / deviation == pytest.approx(0, abs=0.02)
 
@@ -124,7 +124,7 @@ def test_an_even_recordings_things_add_nothing_to_its_score_in_the_index(rng):
         things.name: Distribution(np.full(1000, 1e-3)),
         sounds.name: sounds.clip_profile(np.zeros(521)),
     }
-    telling = matcher.telling_share(scene)
+    telling = matcher.audible_share(scene)
     row = matcher.row(clip)
     found = row.astype(np.float64) @ matcher.query(scene)
     assert not row[:1001].any()

@@ -8,7 +8,7 @@ from scipy.special import rel_entr
 
 from retrieval.engine.matching.bank import Bank, Moments
 from retrieval.engine.matching.matcher import PaperMatcher
-from retrieval.engine.matching.sound_matcher import LEAST_TELLING
+from retrieval.engine.matching.sound_matcher import MIN_AUDIBLE_SHARE
 from retrieval.engine.matching.strength import Strength
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.tests.engine.toy_matching import (
@@ -175,15 +175,15 @@ def test_a_half_mute_photo_explains_at_most_half():
     [(0.0, "dummy"), (0.19, "dummy"), (0.21, "dummy-heard"), (1.0, "dummy-heard")],
 )
 def test_what_says_next_to_nothing_of_sounds_is_told_in_things(telling, told_in):
-    assert 0.19 < LEAST_TELLING < 0.21
+    assert 0.19 < MIN_AUDIBLE_SHARE < 0.21
     matcher = dummy_ear_matcher()
     assert matcher.told_in(matcher.scene(seen(1, 5, share=telling))).name == told_in
 
 
 def test_from_the_least_share_on_it_is_told_in_sounds():
     matcher = dummy_ear_matcher()
-    scene = matcher.scene(seen(1, 5, share=LEAST_TELLING))
-    assert matcher.telling_share(scene) == LEAST_TELLING
+    scene = matcher.scene(seen(1, 5, share=MIN_AUDIBLE_SHARE))
+    assert matcher.audible_share(scene) == MIN_AUDIBLE_SHARE
     assert matcher.told_in(scene).name == "dummy-heard"
 
 

@@ -9,7 +9,7 @@ from scipy.stats import entropy
 
 from retrieval.engine.matching.strength import (
     EXPLAINED_FROM,
-    LEAST_STANDARD,
+    MIN_STANDARD_SCORE,
     STANDARD_FROM,
     Strength,
     explained_share,
@@ -85,7 +85,7 @@ def test_by_sounds_the_explained_share_decides(explained, strength):
 
 @pytest.mark.parametrize("standard", [-5.0, 0.0, 0.499])
 def test_by_sounds_what_fits_everything_is_no_match(standard):
-    assert standard < LEAST_STANDARD
+    assert standard < MIN_STANDARD_SCORE
     assert strength_by_sounds(explained=1.0, standard=standard) is Strength.NONE
 
 
