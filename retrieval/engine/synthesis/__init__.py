@@ -1,9 +1,8 @@
-"""Ambient recordings made from nothing, for a machine without any.
+"""Synthesised ambient recordings, for an installation without a library.
 
-Eight ambiences of 24 s, in stereo, that repeat without a seam. `loop` is the
-circle they live on, `events` sets single sounds into it, `water`, `weather`,
-`animals` and `fire` compose, `mastering` gives all one loudness, `catalogue`
-lists them.
+Eight stereo ambiences of 24 s that loop without a seam. `loop` has periodic noise and filters,
+`events` places single sounds, `water`, `weather`, `animals` and `fire` compose the ambiences,
+`mastering` equalises their loudness, `catalogue` lists them.
 """
 
 from retrieval.engine.synthesis.catalogue import (
