@@ -1,8 +1,8 @@
 """Banks: reference photos, by which a recording's score for one photo is standardised.
 
-A recording with a flat distribution scores well for every photo. Whether a score is high *for this
-recording* shows only in comparison with its scores for many photos. The mean and the covariance of
-those photos' distributions suffice, so no photo is stored.
+A recording with a nearly uniform distribution scores badly for no photo. Whether a score is high
+*for this recording* shows only in comparison with its scores for many photos. The mean and the
+covariance of those photos' distributions suffice, so no photo is stored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 
 CLASSES: Final = "classes"
 MIN_DEVIATION: Final = 0.01
-"""In nats. Smaller deviations are rounding errors of a recording that scores all photos alike."""
+"""In nats. With a smaller deviation, a recording scores all photos alike except for rounding."""
 
 _DIGEST_DIGITS: Final = 12
 _CHUNK: Final = 500

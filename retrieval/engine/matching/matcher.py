@@ -37,8 +37,8 @@ class Judgement:
         Share of the photo's information that the recording explains, at most 1; in a space of
         sounds times the photo's audible share.
     standard : float
-        Standard score: the match's score minus the recording's mean score over the bank, in
-        standard deviations.
+        Standard score in the space in which the photo is judged: ``p . log q`` minus the
+        recording's mean over the bank, in standard deviations.
     strength : Strength
         Follows from the other two.
     """

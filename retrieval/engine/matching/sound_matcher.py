@@ -46,7 +46,7 @@ class KindsOfSound:
 AUDIOSET_KINDS: Final = KindsOfSound(speech=SPEECH, people=PEOPLE, too_general=TOO_GENERAL)
 
 PEOPLE_SHARE: Final = 0.1
-"""Share of speech and people's sounds in a place from which speech is not penalised."""
+"""Share of people's sounds, speech included, in a photo from which speech is not penalised."""
 
 MAX_ODDNESS: Final = 15.0
 ANYWHERE_FLOOR: Final = 1e-3

@@ -66,7 +66,7 @@ def strength_by_sounds(*, explained: float, standard: float) -> Strength:
     explained : float
         `explained_share` times the photo's audible share.
     standard : float
-        Standard score of the match: its score minus the recording's mean score over the bank, in
+        Standard score of the match: ``p . log q`` minus the recording's mean over the bank, in
         standard deviations.
     """
     return Strength.NONE if standard < MIN_STANDARD_SCORE else _strongest(explained, EXPLAINED_FROM)

@@ -5,12 +5,7 @@ Eight stereo ambiences of 24 s that loop without a seam. `loop` has periodic noi
 `mastering` equalises their loudness, `catalogue` lists them.
 """
 
-from retrieval.engine.synthesis.catalogue import (
-    AMBIENCES,
-    Ambience,
-    UnknownAmbienceError,
-    synthesise,
-)
+from retrieval.engine.synthesis.catalogue import AMBIENCES, Ambience, synthesise
 from retrieval.engine.synthesis.loop import DURATION_S, FRAMES, SAMPLE_RATE_HZ
 
 __all__ = [
@@ -19,6 +14,5 @@ __all__ = [
     "FRAMES",
     "SAMPLE_RATE_HZ",
     "Ambience",
-    "UnknownAmbienceError",
     "synthesise",
 ]

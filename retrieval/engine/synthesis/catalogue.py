@@ -16,12 +16,6 @@ from retrieval.engine.synthesis.water import rain, sea, stream
 from retrieval.engine.synthesis.weather import thunderstorm, wind
 
 
-class UnknownAmbienceError(EngineError):
-    """There is no ambience of this name."""
-
-    code = "unknown_ambience"
-
-
 @dataclass(frozen=True)
 class Ambience:
     """One recording that can be synthesised.
@@ -87,11 +81,11 @@ def synthesise(name: str) -> NDArray[np.float32]:
 
     Raises
     ------
-    UnknownAmbienceError
-        If there is no such ambience.
+    EngineError
+        If there is no such ambience (code ``unknown_ambience``).
     """
     for ambience in AMBIENCES:
         if ambience.name == name:
             return mastered(ambience.compose(np.random.default_rng(ambience.seed)))
     known = ", ".join(ambience.name for ambience in AMBIENCES)
-    raise UnknownAmbienceError(f"no ambience {name!r}; there are {known}")
+    raise EngineError(f"no ambience {name!r}; there are {known}", code="unknown_ambience")
