@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from retrieval.engine.matching.matcher import Matcher
 from retrieval.models import JobState, MatchRun, Scene
 
 
@@ -19,20 +20,14 @@ def queued_count() -> int:
 
 
 def stored_run(
-    photo_sha256: str,
-    *,
-    matcher: str,
-    matcher_version: int,
-    model_versions: dict[str, Any],
-    bank: str,
-    snapshot: int,
+    photo_sha256: str, *, matcher: Matcher, model_versions: dict[str, Any], snapshot: int
 ) -> MatchRun | None:
     """Return the run of a photo by this matcher, these models and this state of the library."""
     return MatchRun.objects.filter(
         photo_sha256=photo_sha256,
-        matcher=matcher,
-        matcher_version=matcher_version,
+        matcher=matcher.name,
+        matcher_version=matcher.version,
         model_versions=model_versions,
-        bank=bank,
+        bank=matcher.bank.version,
         snapshot=snapshot,
     ).first()

@@ -85,10 +85,8 @@ def create_scene(
     share_lock(decoded.sha256)  # keeps the stored run until this scene refers to it
     run = stored_run(
         decoded.sha256,
-        matcher=matcher.name,
-        matcher_version=matcher.version,
+        matcher=matcher,
         model_versions=model_versions(matcher),
-        bank=matcher.bank.version,
         snapshot=library_state().snapshot,
     )
     if run is None and queued_count() >= queue_limit:

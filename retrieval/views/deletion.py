@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -73,12 +72,8 @@ def _gone(request: HttpRequest, deletion: DeletedScene) -> HttpResponse:
         response: HttpResponse = HttpResponseClientRefresh()
         response.status_code = 410
     else:
-        context: dict[str, Any] = {
-            "expired": deletion.reason == DeletedScene.Reason.EXPIRED,
-            "account_gone": deletion.reason == DeletedScene.Reason.ACCOUNT,
-            "at": deletion.at,
-            "retention_days": settings.SOUNDSCAPE_SCENE_RETENTION_DAYS,
-        }
+        days = settings.SOUNDSCAPE_SCENE_RETENTION_DAYS
+        context = {"deletion": deletion, "retention_days": days}
         response = render(request, "retrieval/gone.html", context, status=410)
     response["Cache-Control"] = "no-store"
     return response

@@ -77,14 +77,7 @@ def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
     """Return the context of the front page."""
     return {
-        "samples": [
-            {
-                "slug": sample.slug,
-                "name": sample.name,
-                "thumbnail_url": reverse("retrieval:sample_photo", args=[sample.slug]),
-            }
-            for sample in sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS)
-        ],
+        "samples": sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS),
         "limits": {
             "max_megabytes": settings.SOUNDSCAPE_MAX_PHOTO_BYTES // 1_000_000,
             "max_megapixels": settings.SOUNDSCAPE_MAX_PHOTO_PIXELS // 1_000_000,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -55,17 +54,13 @@ class MatchView:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The matcher, models and library that produced a result."""
+    """A run, and the models and bank that it used, in words."""
 
-    matcher_name: str
-    matcher: str
+    run: MatchRun
     image_model: str
     audio_models: tuple[str, ...]
     bank: str
-    snapshot: int
-    library_size: int
     search_ms: float
-    matched_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +88,6 @@ class ResultView:
     top_classes: tuple[dict[str, Any], ...]
     provenance: Provenance
     compared: tuple[ComparedMatcher, ...]
-
-    @property
-    def more_count(self) -> int:
-        """Number of alternatives that are not shown at first."""
-        return len(self.later)
 
     @property
     def all_withdrawn(self) -> bool:
@@ -213,13 +203,9 @@ def _bank_in_words(version: str) -> str:
 def _provenance(run: MatchRun) -> Provenance:
     models = list(run.model_versions.values())
     return Provenance(
-        matcher_name=run.matcher,
-        matcher=f"{run.matcher} v{run.matcher_version}",
+        run=run,
         image_model=models[0]["image"].partition("@")[0],
         audio_models=tuple(sorted(model["audio"].partition("@")[0] for model in models)),
         bank=_bank_in_words(run.bank),
-        snapshot=run.snapshot,
-        library_size=run.library_size,
         search_ms=run.search_seconds * 1000,
-        matched_at=run.created_at,
     )

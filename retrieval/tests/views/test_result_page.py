@@ -210,8 +210,8 @@ def test_matchers_can_be_compared(client, find):
     ).content.decode()
     paper = result_of(scene, matcher="paper")
     assert [view.clip.audio_url in more for view in paper.later] == [True] * len(paper.later)
-    assert paper.provenance.matcher == "paper v1"
-    assert result_of(scene).provenance.matcher == "fused v1"
+    assert paper.provenance.run.matcher == "paper"
+    assert result_of(scene).provenance.run.matcher == "fused"
 
 
 def test_an_unknown_matcher_in_the_address_is_ignored(client, find):
