@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if interactive and not _is_meant(user):
             raise CommandError("Nothing was deleted.")
         try:
-            deleted = delete_account(user.pk)
+            deleted = delete_account(user_id=user.pk)
         except DatabaseError as error:
             raise CommandError(
                 f"The deletion stopped: {error}. What is not deleted yet is whole; the same "

@@ -200,7 +200,7 @@ def test_uploads_and_deletions_meanwhile_are_no_faults(media_root):
         turn = next(turns, None)
         if turn is not None:
             accepted(100 + turn)
-            delete_scene(scenes[turn].pk, reason=DeletedScene.Reason.VISITOR)
+            delete_scene(scene_id=scenes[turn].pk, reason=DeletedScene.Reason.VISITOR)
 
     report = check_media(fix=True, on_progress=meanwhile)
     assert report.agrees

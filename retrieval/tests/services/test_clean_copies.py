@@ -16,11 +16,11 @@ from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.management.commands import clean_recordings
 from retrieval.models import Clip
-from retrieval.selectors.results import playable
 from retrieval.services.library import advance_snapshot
 from retrieval.storage.content_store import sha256_of_bytes
 from retrieval.tests.bad_inputs.photos import SCRIPT
 from retrieval.tests.bad_inputs.recordings import with_tags
+from retrieval.views.playable_clips import playable
 
 pytestmark = pytest.mark.django_db
 
