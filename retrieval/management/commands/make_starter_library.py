@@ -23,11 +23,11 @@ LICENCE: Final = LICENCES["CC0-1.0"]
 
 
 class Command(BaseCommand):
-    """Synthesise recordings for a machine that has none."""
+    """Synthesise a library for a machine that has no recordings."""
 
     help = (
-        "Synthesise eight ambient recordings and write them with their manifest. Running it "
-        "again writes the same files. Prints the manifest's path."
+        "Synthesise eight ambient recordings, write them with a manifest, and print the manifest's "
+        "path. Every run writes the same files."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,11 +37,11 @@ class Command(BaseCommand):
             nargs="?",
             type=Path,
             default=settings.SOUNDSCAPE_STARTER_LIBRARY,
-            help="where to write them (default: %(default)s)",
+            help="the folder to write to (default: %(default)s)",
         )
 
     def handle(self, *, directory: Path, **options: Any) -> None:
-        """Write the library, its manifest last, so that a manifest means a whole library."""
+        """Write the recordings, then the manifest: if it exists, the library is complete."""
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".making-", dir=directory) as unfinished:
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 def _write_library(folder: Path) -> list[Path]:
-    """Return the files written, the manifest last."""
+    """Write the library and return its files, the manifest last."""
     console = Console(stderr=True)
     recordings = [
         _write_recording(folder, ambience)
@@ -81,7 +81,7 @@ def _row(ambience: Ambience) -> dict[str, str]:
         "author": "Scenery Soundscaping",
         "license": LICENCE.code,
         "license_url": LICENCE.url,
-        "source_url": "",  # made here, taken from nowhere
+        "source_url": "",  # synthesised, so there is no source
         "collection": "Starter library",
     }
 

@@ -48,5 +48,11 @@ def test_what_is_shown_is_what_is_in_force():
 
 @pytest.mark.django_db
 def test_an_unknown_class_is_named():
-    with pytest.raises(CommandError, match=r"no class is called unicorn \[unknown_class\]"):
+    with pytest.raises(CommandError, match=r"Unknown class: unicorn\..*\[unknown_class\]"):
         run("unicorn")
+
+
+@pytest.mark.django_db
+def test_an_unknown_class_beside_a_known_one_is_named():
+    with pytest.raises(CommandError, match=r"Unknown class: unicorn\."):
+        run("beacon", "unicorn")

@@ -85,7 +85,7 @@ def test_the_other_takes_over_and_a_lost_connection_is_made_anew(swept, other, c
     assert len(swept) == 2
     assert swept[1] != me
     mine._round()
-    assert "the database does not answer, trying again" in caplog.text
+    assert "the database does not answer, will try again" in caplog.text
     mine._round()
     assert session() != lost
     assert len(swept) == 2  # it waits for its turn now
