@@ -69,16 +69,9 @@ class ClipAdmin(ReadOnlyAdmin):
     """
 
     list_display = (
-        "title",
-        "author",
-        "license",
-        "collection",
-        "duration_s",
-        "heard_in_it",
-        "flags",
-        "added_in",
-        "removed_in",
-    )
+        "title", "author", "license", "collection", "duration_s", "heard_in_it", "flags",
+        "added_in", "removed_in",
+    )  # fmt: skip
     list_filter = (FlagFilter, "license", "collection", "state")
     search_fields = ("title", "tags", "author", "path", "sound_tags")
     exclude = ("peaks",)
@@ -112,14 +105,8 @@ class LibraryProfilingAdmin(ReadOnlyAdmin):
     """Jobs that compute missing profiles of recordings."""
 
     list_display = (
-        "space",
-        "model_version",
-        "state",
-        "left",
-        "failure_code",
-        "created_at",
-        "finished_at",
-    )
+        "space", "model_version", "state", "left", "failure_code", "created_at", "finished_at",
+    )  # fmt: skip
 
     @admin.display(description="recordings left")
     def left(self, profiling: LibraryProfiling) -> int | None:

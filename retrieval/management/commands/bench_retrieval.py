@@ -60,12 +60,9 @@ class Command(BaseCommand):
         truth = load_truth()
         recordings = [Recording(*facts) for facts in searchable_recordings()]
         if not recordings:
-            raise CommandError(
-                "the library holds no recordings; `make setup` imports the starter library, "
-                "`manage.py import_clips` your own [library_empty]"
-            )
-        distributions = self._photo_distributions(truth)
-        rankings = {name: self._rankings(name, distributions) for name in names}
+            raise CommandError("the library holds no recordings; run `make setup` [library_empty]")
+        seen = self._seen(truth)
+        rankings = {name: self._rankings(name, seen) for name in names}
         known = set.intersection(
             *(set(ranking) for by_photo in rankings.values() for ranking in by_photo.values())
         )
@@ -90,20 +87,16 @@ class Command(BaseCommand):
             },
         )
 
-    def _rankings(
-        self, name: str, distributions: dict[str, NDArray[np.float64]]
-    ) -> dict[str, list[int]]:
+    def _rankings(self, name: str, seen: dict[str, NDArray[np.float64]]) -> dict[str, list[int]]:
         matcher = matcher_in_force(name)
         library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
-        queries = {
-            photo: matcher.query(matcher.scene(views)) for photo, views in distributions.items()
-        }
+        queries = {photo: matcher.query(matcher.scene(views)) for photo, views in seen.items()}
         return {
             photo: [place.clip_id for place in library.ranker.rank(query, top=max(1, library.size))]
             for photo, query in queries.items()
         }
 
-    def _photo_distributions(self, truth: Truth) -> dict[str, NDArray[np.float64]]:
+    def _seen(self, truth: Truth) -> dict[str, NDArray[np.float64]]:
         photos = {path.name: path for path in Path(settings.SOUNDSCAPE_SAMPLE_PHOTOS).rglob("*")}
         missing = [photo for photo in truth.photos if photo not in photos]
         if missing:

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     help = (
         "Check that every file in the database exists with its original content, and that there "
-        "are no other files. The exit status is 1 if not. The site may run meanwhile."
+        "are no other files. The exit status is 1 if not. The site may be running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
-        parser.add_argument("username", help="the account's sign-in name")
+        parser.add_argument("username", metavar="USERNAME", help="the account's sign-in name")
         parser.add_argument(
             "--noinput",
             "--no-input",

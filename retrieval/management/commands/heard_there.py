@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.engine.vocabulary.heard_there import HeardEntry, HeardThere, load_heard_there
+from retrieval.management.guards import require_migrated_database
 from retrieval.management.heard_there_page import as_markdown, one_line
 from retrieval.selectors.matchers import site_recipe, table_up_to
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         if markdown:
             self.stdout.write(as_markdown(load_heard_there()), ending="")
             return
+        require_migrated_database()
         table = table_up_to(site_recipe().override_id)
         for entry in _requested(table, classes):
             self.stdout.write(f"{entry.label.key}  {one_line(entry)}")

@@ -36,7 +36,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
-        parser.add_argument("source", type=Path, help="a CSV manifest or a folder of recordings")
+        parser.add_argument(
+            "source", type=Path, metavar="SOURCE", help="a CSV manifest or a folder of recordings"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, source: Path, json: bool, **options: Any) -> None:

@@ -37,8 +37,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--every",
             type=float,
+            metavar="SECONDS",
             default=30.0,
-            help="seconds between rounds (default: %(default)s)",
+            help="time between rounds (default: %(default)s)",
         )
         parser.add_argument("--once", action="store_true", help="run one round, then exit")
 
