@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +117,7 @@ def as_table(report: PhotoReport) -> str:
             Group(
                 Text(f"\n{report.photo}", style="bold"),
                 _classes(report),
+                *_sounds(report),
                 _matches(report),
                 Text(_provenance(report), style="dim"),
             )
@@ -127,11 +129,14 @@ def _classes(report: PhotoReport) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for label, p in _largest(report, report.matcher.spaces[0]):
         table.add_row("  ", label.name, _bar(p), f"{p:6.1%}")
-    if report.sounds:
-        heard = _largest(report, report.sounds)
-        words = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in heard)
-        table.add_row("  ", Text(f"Expected sounds: {words}", style="dim"), "", "")
     return table
+
+
+def _sounds(report: PhotoReport) -> Iterator[Text]:
+    if report.sounds:
+        sounds = _largest(report, report.sounds)
+        shares = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in sounds)
+        yield Text(f"    expected sounds: {shares}", style="dim")
 
 
 def _largest(report: PhotoReport, space: ClassSpace) -> list[tuple[ClassLabel, float]]:

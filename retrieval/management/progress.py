@@ -40,11 +40,8 @@ class ProgressDisplay:
         self._bar.update(self._task, completed=done, total=total, rate=speed)
         if not self._console.is_terminal and now - self._last_line >= LINE_EVERY_S:
             self._last_line = now
-            left_s = elapsed_s / max(done, 1) * (total - done)
-            self._console.print(
-                f"{self._what}: {done} of {total}, {speed}, about {left_s:.0f} s left",
-                soft_wrap=True,
-            )
+            left = f", about {elapsed_s / done * (total - done):.0f} s left" if done else ""
+            self._console.print(f"{self._what}: {done} of {total}, {speed}{left}", soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     help = (
         "Check that every file in the database exists with its original content, and that there "
-        "are no other files. The exit status is 1 if not. The site may be running."
+        "are no further files. The exit status is 1 if not. The site may be running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -66,8 +66,8 @@ class Command(BaseCommand):
             )
         if report.unproven:
             self.stdout.write(
-                f"{report.unproven} files were stored by an early version without a hash of their "
-                "content and cannot be checked."
+                f"{report.unproven} files are named by the hash of their original, not of their "
+                "content: an early version stored them so, or they were altered."
             )
 
 

@@ -18,7 +18,7 @@ from retrieval.submission import submit_missing_profiles, wake_overdue
 logger = logging.getLogger(__name__)
 
 _PROFILES_EVERY_S = 3600.0  # the check reads the whole library
-_LOCK_KEY = 0x5005_4CA9  # arbitrary; no other advisory lock may use it
+_LOCK_KEY = 0x5005_4CA9  # arbitrary, but unique among advisory lock keys
 
 
 class Command(BaseCommand):

@@ -38,3 +38,10 @@ def test_quiet_prints_nothing(clock, capsys):
         clock(110.0)
         display.show(done=1, rate=lambda _: "")
     assert capsys.readouterr().err == ""
+
+
+def test_before_the_first_item_no_time_is_estimated(clock, capsys):
+    with ProgressDisplay("Checking", total=3) as display:
+        clock(110.0)
+        display.show(done=0, rate=lambda _: "0 MB/s")
+    assert capsys.readouterr().err == "Checking: 0 of 3, 0 MB/s\n"
