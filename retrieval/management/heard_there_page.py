@@ -25,8 +25,8 @@ _INTRODUCTION: Final = """\
 
 The image network describes a photo by ImageNet's 1000 classes. A class often makes no sound itself:
 a lighthouse is silent, but beside it one hears waves, wind and birds. This table lists, for every
-class, the sounds that one expects to hear *where such a photo is taken*. The weights of a class
-sum to 100 %.
+class, the sounds that one expects to hear *where such a photo is taken*; the weights of a class
+sum to 100 %. The matchers `heard` and `fused` compare them with the sounds detected in recordings.
 
 - `retrieval/engine/vocabulary/heard_there.csv` holds the weights, with a reason for each sound.
 - `retrieval/engine/vocabulary/scenery.csv` holds the type of place of each class, and whether the

@@ -107,6 +107,7 @@ def test_import_reports_and_match_finds(small_library, shared_dir, tmp_path):
     assert "1. Waves" in " ".join(table.split())
     assert "CC BY 4.0" in table
     assert "lakeside" in table
+    assert "expected sounds: " in table
 
 
 def test_match_on_an_empty_library_says_what_to_do(tmp_path, index_directory, db):
