@@ -24,10 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument(
-            "classes",
-            nargs="*",
-            metavar="CLASS",
-            help="a class by name or WordNet id, such as lakeside or n09332890 (default: all)",
+            "classes", nargs="*", metavar="CLASS", help="a class name or WordNet id (default: all)"
         )
         parser.add_argument("--markdown", action="store_true", help="print docs/heard-there.md")
 

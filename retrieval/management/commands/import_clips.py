@@ -73,11 +73,10 @@ class Command(BaseCommand):
             return importer.run(read_entries(source))
 
     def _print(self, report: ImportReport, seconds: float) -> None:
-        rate = report.audio_seconds / seconds
         self.stdout.write(
             f"{report.imported} imported, {report.duplicates} already in the library, "
             f"{len(report.failed)} failed; {report.audio_seconds:.0f} s of sound in "
-            f"{seconds:.1f} s ({rate:.0f} times real time)."
+            f"{seconds:.1f} s ({report.audio_seconds / seconds:.0f} times real time)."
         )
         for path, problem in report.failed:
             self.stderr.write(f"  {path}: {problem.detail} [{problem.code}]")

@@ -54,23 +54,17 @@ class Command(BaseCommand):
 
 def _write_library(folder: Path) -> list[Path]:
     """Write the library and return its files, the manifest last."""
-    console = Console(stderr=True)
-    recordings = [
-        _write_recording(folder, ambience)
-        for ambience in track(AMBIENCES, description="Synthesising", console=console)
-    ]
+    recordings = []
+    for ambience in track(AMBIENCES, description="Synthesising", console=Console(stderr=True)):
+        file = folder / _file_name(ambience)
+        soundfile.write(file, synthesise(ambience.name), SAMPLE_RATE_HZ, subtype="PCM_16")
+        recordings.append(file)
     manifest = folder / MANIFEST_NAME
     with manifest.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         rows.writeheader()
         rows.writerows(_row(ambience) for ambience in AMBIENCES)
     return [*recordings, manifest]
-
-
-def _write_recording(folder: Path, ambience: Ambience) -> Path:
-    file = folder / _file_name(ambience)
-    soundfile.write(file, synthesise(ambience.name), SAMPLE_RATE_HZ, subtype="PCM_16")
-    return file
 
 
 def _row(ambience: Ambience) -> dict[str, str]:

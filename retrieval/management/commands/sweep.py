@@ -37,9 +37,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--every",
             type=float,
-            metavar="SECONDS",
             default=30.0,
-            help="time between rounds (default: %(default)s)",
+            metavar="SECONDS",
+            help="between rounds (default 30)",
         )
         parser.add_argument("--once", action="store_true", help="run one round, then exit")
 
