@@ -245,7 +245,7 @@ def test_the_command_asks_and_reports_what_was_deleted_and_what_stays(ada, photo
     asked, said = commanded(monkeypatch, "ada", answer="yes")
     assert len(asked) == 1
     assert "the account 'ada' and 3 photos" in asked[0]
-    assert "The account 'ada' was deleted, and 3 photos." in said
+    assert "Deleted the account 'ada' and 3 photos." in said
     assert "What stays" in said
     assert not User.objects.exists()
     assert not Scene.objects.exists()
@@ -257,7 +257,7 @@ def test_no_input_skips_the_question(ada, monkeypatch, option):
     accepted(1, owner_id=ada.pk)
     asked, said = commanded(monkeypatch, "ada", option)
     assert asked == []
-    assert "was deleted, and 1 photo." in said
+    assert "Deleted the account 'ada' and 1 photo." in said
 
 
 @within_a_transaction
@@ -285,7 +285,7 @@ def test_a_database_failure_is_no_traceback(ada, photos, monkeypatch):
         raise OperationalError("the server closed the connection")
 
     monkeypatch.setattr(deletion, "_delete_user_without_scenes", fail)
-    with pytest.raises(CommandError, match=r"stopped: the server closed.*the same command goes on"):
+    with pytest.raises(CommandError, match=r"Stopped: the server closed.*the same command again"):
         commanded(monkeypatch, "ada", "--no-input")
 
 

@@ -213,5 +213,5 @@ def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, 
     dummy_space_row()
     folder = recordings(tmp_path / "recordings")
     disk.fill()
-    with pytest.raises(CommandError, match=r"No space left on device.*the same command goes on"):
+    with pytest.raises(CommandError, match=r"No space left on device.*the same command again"):
         call_command("import_clips", str(folder), "--json")
