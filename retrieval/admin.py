@@ -56,7 +56,7 @@ class ClipAdmin(admin.ModelAdmin):
         "added_in",
         "removed_in",
     )
-    list_filter = (FlagFilter, "license", "collection", "state")
+    list_filter = (FlagFilter, "license", "collection")
     search_fields = ("title", "tags", "author", "path", "sound_tags")
     exclude = ("peaks",)
 

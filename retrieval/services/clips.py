@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from retrieval.catalogue.licences import LICENCES
 from retrieval.catalogue.manifest import ManifestEntry, RowProblem
@@ -17,7 +16,7 @@ from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.sounds import describe
-from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, JobState
+from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.library import advance_snapshot
 from retrieval.storage import content_store
@@ -151,7 +150,6 @@ def record_items(items: Sequence[ImportItem], *, source: str) -> None:
 
 def _clip(new: NewClip, snapshot: int, spaces: Sequence[ClassSpace]) -> Clip:
     facts = new.facts
-    now = timezone.now()
     clip = Clip(
         sha256=new.sha256,
         **_metadata(new.entry),
@@ -165,10 +163,6 @@ def _clip(new: NewClip, snapshot: int, spaces: Sequence[ClassSpace]) -> Clip:
         loudness_lufs=facts.loudness_lufs,
         true_peak_dbtp=facts.true_peak_dbtp,
         peaks=facts.peaks,
-        state=JobState.DONE,
-        attempts=1,
-        started_at=now,
-        finished_at=now,
         added_in=snapshot,
     )
     for space in spaces:

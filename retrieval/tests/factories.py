@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.matching.bank import Bank, classes_bank
@@ -23,7 +22,7 @@ from retrieval.engine.vocabulary.heard_there import (
     Sound,
 )
 from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
-from retrieval.models import Clip, ClipProfile, JobState
+from retrieval.models import Clip, ClipProfile
 from retrieval.models import Space as SpaceRow
 from retrieval.services.library import advance_snapshot
 
@@ -130,8 +129,7 @@ def dummy_space_row(space: ClassSpace = DUMMY) -> SpaceRow:
 
 
 def unsaved_clip(number: int = 1, **fields: Any) -> Clip:
-    """Return a valid clip, not yet stored, outside the library."""
-    now = timezone.now()
+    """Return a valid clip that is not saved."""
     values: dict[str, Any] = {
         "sha256": hashlib.sha256(str(number).encode()).hexdigest(),
         "path": f"folder/clip-{number}.ogg",
@@ -147,9 +145,6 @@ def unsaved_clip(number: int = 1, **fields: Any) -> Clip:
         "loudness_lufs": -23.0,
         "true_peak_dbtp": -3.0,
         "peaks": bytes(800),
-        "state": JobState.DONE,
-        "started_at": now,
-        "finished_at": now,
         "added_in": 1,
     }
     return Clip(**values | fields)
