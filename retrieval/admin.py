@@ -156,7 +156,7 @@ class HeardOverrideForm(ModelForm):
         """Refuse what breaks the table's rules, in its own words."""
         cleaned = super().clean() or {}
         if not self.errors:
-            check_override(HeardOverride(**cleaned))
+            check_override(override=HeardOverride(**cleaned))
         return cleaned
 
 

@@ -67,7 +67,7 @@ def submit_photo(
 def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
     """Have a manifest or folder on the server imported in the background."""
     with transaction.atomic():
-        wanted = request_import(source, requested_by=requested_by)
+        wanted = request_import(source=source, requested_by=requested_by)
         transaction.on_commit(lambda: _wake(run_import, wanted.pk))
     return wanted
 

@@ -64,7 +64,7 @@ def test_one_that_cannot_be_read_does_not_hold_up_the_others(old_clip, client, c
     with pytest.raises(CommandError, match=rf"\[{broken.pk}, {gone.pk}\]"):
         call_command("clean_recordings")
     assert Clip.objects.exclude(preview="").get() == good
-    assert f"clip {broken.pk} keeps being served as it came" in caplog.text
+    assert f"clip {broken.pk} has no clean copy, its original is served" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_fault_of_the_decoder_costs_only_its_recording(old_clip, monkeypatch, 
     with pytest.raises(CommandError, match=rf"\[{bad.pk}\]"):
         call_command("clean_recordings")
     assert Clip.objects.exclude(preview="").get() == good
-    assert f"clip {bad.pk} keeps being served as it came: a fault" in caplog.text
+    assert f"clip {bad.pk} has no clean copy, its original is served: a fault" in caplog.text
 
 
 def test_no_room_for_a_folder_is_told(old_clip, monkeypatch):

@@ -25,9 +25,9 @@ FACTS = RecordingFacts(
 
 def new_clip(path, *, content, seed=1, scores=None):
     windows = np.random.default_rng(seed).dirichlet(np.ones(7), size=3).astype(np.float32)
-    hearings = {DUMMY.name: AudioScores(windows, [0.0, 1.0, 2.0])}
+    by_space = {DUMMY.name: AudioScores(windows, [0.0, 1.0, 2.0])}
     if scores is not None:
-        hearings[DUMMY_HEARD.name] = AudioScores(np.asarray(scores, np.float32), [0.0, 2.5])
+        by_space[DUMMY_HEARD.name] = AudioScores(np.asarray(scores, np.float32), [0.0, 2.5])
     return NewClip(
         entry=ManifestEntry(path=path, file=Path("/sounds", path), title=path, license="CC0-1.0"),
         sha256=content * 64,
@@ -35,12 +35,12 @@ def new_clip(path, *, content, seed=1, scores=None):
         facts=FACTS,
         files=KeptFiles(f"recordings/{content}.wav", ""),
         item=ImportItem(path=path, byte_size=1000, modified_ns=1, outcome="imported"),
-        hearings=hearings,
+        scores=by_space,
     )
 
 
-def store(*news, spaces=(DUMMY,)):
-    return store_clips(news, source=SOURCE, spaces=spaces)
+def store(*clips, spaces=(DUMMY,)):
+    return store_clips(clips=clips, source=SOURCE, spaces=spaces)
 
 
 def outcomes():
@@ -84,7 +84,7 @@ def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
     """It was new when this import looked; it is there now that it is to be stored."""
     dummy_space_row()
     ours = [new_clip("theirs.wav", content="a", seed=2), new_clip("ours.wav", content="b")]
-    store_clips([new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY])
+    store_clips(clips=[new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY])
     theirs = Clip.objects.get()
     stored = store(*ours)
     assert (stored.stored, stored.audio_seconds) == (1, 2.5)

@@ -37,7 +37,7 @@ def work(tmp_path, media_root):
 
     def work(wanted, *, slice_s=60.0):
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD],
+            import_id=wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD],
             batch_windows=2, slicing=Slicing(
                 scratch_directory=tmp_path / "scratch", decoding_processes=1, slice_s=slice_s,
                 worker="w",
@@ -50,7 +50,7 @@ def work(tmp_path, media_root):
 
 
 def test_an_import_in_the_background(folder, work):
-    wanted = request_import(str(folder))
+    wanted = request_import(source=str(folder))
     assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
     for clip in Clip.objects.all():
         assert {profile.space_id for profile in clip.profiles.all()} == {"dummy", "dummy-heard"}
@@ -59,7 +59,7 @@ def test_an_import_in_the_background(folder, work):
 
 
 def test_a_long_one_is_worked_off_in_slices(folder, work):
-    wanted = request_import(str(folder))
+    wanted = request_import(source=str(folder))
     slices = 1
     while work(wanted, slice_s=0.0) != JobState.DONE:
         assert (wanted.state, wanted.attempts) == (JobState.QUEUED, 0)
@@ -69,7 +69,7 @@ def test_a_long_one_is_worked_off_in_slices(folder, work):
 
 
 def test_a_source_that_is_none_fails_with_its_reason(tmp_path, work):
-    wanted = request_import(str(tmp_path / "gone.csv"))
+    wanted = request_import(source=str(tmp_path / "gone.csv"))
     work(wanted)
     assert (wanted.state, wanted.failure_code) == (JobState.FAILED, "manifest_invalid")
     assert "does not exist" in wanted.failure_detail
@@ -91,7 +91,7 @@ def test_faults_of_ours_are_no_files_and_the_import_waits(folder, work, monkeypa
         future.set_exception(fault)
         return future
 
-    wanted = request_import(str(folder))
+    wanted = request_import(source=str(folder))
     with monkeypatch.context() as broken:
         broken.setattr(DecodingPool, "submit_recording", faulty)
         for _ in range(4):  # more often than a job may be tried
@@ -102,7 +102,7 @@ def test_faults_of_ours_are_no_files_and_the_import_waits(folder, work, monkeypa
 
 def test_a_path_is_absolute():
     with pytest.raises(ValidationError, match="absolute"):
-        request_import("library.csv")
+        request_import(source="library.csv")
 
 
 def test_asking_wakes_the_ingest_worker(folder, monkeypatch, django_capture_on_commit_callbacks):

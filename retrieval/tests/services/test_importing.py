@@ -284,11 +284,11 @@ django.setup()
 from pathlib import Path
 from django.conf import settings
 settings.MEDIA_ROOT = Path(sys.argv[1])
-from retrieval import media
+from retrieval.storage import content_store
 def die(self, target):
     os.kill(os.getpid(), signal.SIGKILL)
 Path.replace = die
-media.keep(Path(sys.argv[2]), folder="recordings", sha256="ab" * 32, suffix=".wav")
+content_store.keep(Path(sys.argv[2]), folder="recordings", sha256="ab" * 32, suffix=".wav")
 """
 
 

@@ -163,11 +163,11 @@ def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
     if full == "scratch":
         settings.MEDIA_ROOT, scratch = tmp_path / "media", disk.folder / "scratch"
         scratch.mkdir()
-    wanted = request_import(str(recordings(tmp_path / "recordings")))
+    wanted = request_import(source=str(recordings(tmp_path / "recordings")))
 
     def work():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            import_id=wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
             slicing=slicing(scratch),
         )  # fmt: skip
         wanted.refresh_from_db()
@@ -189,7 +189,7 @@ def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
 def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, number, state):
     """Other faults of a disk are told, and count as an attempt."""
     dummy_space_row()
-    wanted = request_import(str(recordings(tmp_path / "recordings")))
+    wanted = request_import(source=str(recordings(tmp_path / "recordings")))
 
     def no_folder(_):
         raise OSError(number, "mkdir")
@@ -197,7 +197,7 @@ def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, nu
     monkeypatch.setattr(timed_jobs, "scratch_folder", no_folder)
     with pytest.raises(OSError, match="mkdir") if number == errno.EIO else nullcontext():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            import_id=wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
             slicing=slicing(tmp_path),
         )  # fmt: skip
     wanted.refresh_from_db()
