@@ -1,4 +1,4 @@
-"""The licences that recordings come under, and what each asks for."""
+"""Licences of recordings and their requirements."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ UNKNOWN: Final = "unknown"
 class Licence:
     """One licence.
 
-    `free` says whether it lets anyone use and share the recording for any
-    purpose; `credit` whether the author must be named.
+    `free` means that anyone may use and share the recording for any purpose, `credit` that the
+    author must be named.
     """
 
     code: str
@@ -63,7 +63,7 @@ LICENCES: Final[dict[str, Licence]] = {
 
 
 def credit_line(*, title: str, author: str, license_code: str, source_url: str = "") -> str:
-    """Return the line that names a recording wherever it is heard."""
+    """Return the attribution line of a recording."""
     by = f"“{title}” by {author}" if author else f"“{title}”, author unknown"
     source = f", {source_url}" if source_url else ""
     return f"{by} ({LICENCES[license_code].name}){source}"

@@ -70,10 +70,10 @@ def test_photos_of_a_scenery_are_read_with_their_grades(write_truth):
         "sea.png,rain.ogg,good,once\nsea.png,rain.ogg,decent,twice",
     ],
 )
-def test_a_row_that_cannot_stand_is_named(write_truth, row):
+def test_an_invalid_row_is_refused_by_name(write_truth, row):
     folder = write_truth("sea.png,yes,waves\ncap.png,no,a cap\n", f"{row}\n")
     photo, recordings, grade, _ = row.splitlines()[-1].split(",")
-    with pytest.raises(TruthError, match=f"grades.csv: {photo}, {recordings}, {grade} cannot"):
+    with pytest.raises(TruthError, match=f"grades.csv: invalid row {photo}, {recordings}, {grade}"):
         load_truth(folder)
 
 
