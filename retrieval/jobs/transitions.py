@@ -1,8 +1,8 @@
 """State transitions of jobs; no other module changes a job's state.
 
 A worker claims a queued job, which increments its attempt counter, and holds it by a lease on the
-database's clock. Every later change is fenced by owner and attempt, so a worker that lost its lease
-cannot write.
+database's clock. Every later change is fenced by owner and attempt: a function that takes a `Claim`
+raises `StaleClaimError` if the lease was lost, and the caller must roll its transaction back.
 """
 
 from __future__ import annotations
@@ -61,58 +61,28 @@ def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim |
 
 
 def finish(held: Claim, **fields: Any) -> None:
-    """Mark a job as done and update its fields.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost; the caller must roll its transaction back.
-    """
+    """Mark a job as done and update its fields."""
     _leave(held, JobState.DONE, finished_at=Now(), **fields)
 
 
 def fail(held: Claim, *, code: str, detail: str) -> None:
-    """Mark a job as failed.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Mark a job as failed."""
     _leave(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
 
 
 def note(held: Claim, **fields: Any) -> None:
-    """Update fields of a held job.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Update fields of a held job."""
     if not _owned(held).update(**fields):
         raise StaleClaimError(_describe(held))
 
 
 def renew(held: Claim, *, lease: timedelta) -> None:
-    """Extend a job's lease to `lease` from now.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Extend a job's lease to `lease` from now."""
     note(held, lease_expires_at=Now() + lease)
 
 
 def pause(held: Claim) -> None:
-    """Queue a partly finished job again and reset its attempt counter.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Queue a partly finished job again and reset its attempt counter."""
     _leave(held, JobState.QUEUED, attempts=0, woken_at=None)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import VocabularyError
@@ -110,19 +111,16 @@ def make_photo_bank(*, spaces: Mapping[str, ClassSpace]) -> PhotoBank:
 
 
 def _photos_in_all(spaces: Mapping[str, ClassSpace]) -> set[str]:
-    by_space = [
-        set(
-            SceneProfile.objects.filter(
-                space_id=space.name, model_version=space.image_model
-            ).values_list("photo_sha256", flat=True)
-        )
-        for space in spaces.values()
-    ]
-    return set.intersection(*by_space)
+    return set.intersection(
+        *(set(_profiles(space).values_list("photo_sha256", flat=True)) for space in spaces.values())
+    )
+
+
+def _profiles(space: ClassSpace) -> QuerySet[SceneProfile]:
+    return SceneProfile.objects.filter(space_id=space.name, model_version=space.image_model)
 
 
 def _distributions(space: ClassSpace, photos: set[str]) -> Iterator[NDArray[np.float64]]:
-    rows = SceneProfile.objects.filter(space_id=space.name, model_version=space.image_model)
-    for row in rows.order_by("photo_sha256").iterator(chunk_size=500):
+    for row in _profiles(space).order_by("photo_sha256").iterator(chunk_size=500):
         if row.photo_sha256 in photos:
             yield np.asarray(row.distribution, dtype=np.float64)

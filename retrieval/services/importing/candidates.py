@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from retrieval.catalogue.manifest import ManifestEntry, RowProblem
+from retrieval.models import ImportItem
 from retrieval.selectors.imports import SettledItem, settled_items
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.clips import metadata_problem, update_metadata
@@ -19,7 +20,7 @@ _BIGINT_MASK: Final = (1 << 63) - 1  # an absurd modification time must fit into
 _CHUNK_ENTRIES: Final = 100
 
 
-def find_candidates(entries: Iterable[ManifestEntry], *, log: OutcomeLog) -> Iterator[Candidate]:
+def find_candidates(*, entries: Iterable[ManifestEntry], log: OutcomeLog) -> Iterator[Candidate]:
     """Yield the files with content that the library lacks; record the outcome of all others."""
     stream = iter(entries)
     while chunk := list(islice(stream, _CHUNK_ENTRIES)):
@@ -69,7 +70,7 @@ def _settle_unchanged(candidate: Candidate, settled: SettledItem, log: OutcomeLo
     """Copy changed metadata, such as a corrected licence, to the clip."""
     clip_id = settled.imported_clip_id
     if settled.row_digest == candidate.entry.digest or clip_id is None:
-        log.unchanged()
+        log.report.duplicates += 1
     else:
         update_metadata(clip_id=clip_id, entry=candidate.entry)
-        log.corrected(candidate, clip_id=clip_id)
+        log.duplicate(candidate, clip_id=clip_id, outcome=ImportItem.Outcome.IMPORTED)

@@ -6,7 +6,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -30,39 +30,24 @@ class DecodedRecording:
     facts: RecordingFacts
     folder: Path
 
-    def waveform(self, profiler: AudioProfiler) -> Path:
-        """Return the waveform file at a profiler's sample rate."""
-        return _waveform(self.folder, profiler)
 
-
-def _waveform(folder: Path, profiler: AudioProfiler) -> Path:
+def waveform_file(*, folder: Path, profiler: AudioProfiler) -> Path:
+    """Return the waveform file in a recording's folder at a profiler's sample rate."""
     return folder / f"{profiler.sample_rate_hz}.f32"
 
 
-@dataclass(frozen=True, slots=True)
-class _Submitted:
-    candidate: Candidate
-    folder: Path
-    facts: Future[RecordingFacts]
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingDecoder:
     """Decodes recordings into temporary folders; `discard` deletes a folder."""
 
-    def __init__(
-        self,
-        *,
-        pool: DecodingPool,
-        profilers: Sequence[AudioProfiler],
-        scratch: Path,
-        log: OutcomeLog,
-    ) -> None:
-        self._pool = pool
-        self._profilers = profilers
-        self._scratch = scratch
-        self._log = log
-        self._submitted: deque[_Submitted] = deque()
-        self._in_progress: set[str] = set()
+    pool: DecodingPool
+    profilers: Sequence[AudioProfiler]
+    scratch: Path
+    log: OutcomeLog
+    _submitted: deque[tuple[Candidate, Future[RecordingFacts]]] = field(
+        init=False, default_factory=deque
+    )
+    _in_progress: set[str] = field(init=False, default_factory=set)
 
     def decode(self, candidates: Iterable[Candidate]) -> Iterator[DecodedRecording | None]:
         """Yield decoded recordings in order; record the files that cannot be decoded.
@@ -75,7 +60,7 @@ class RecordingDecoder:
                 yield from self._finish(leave=0)
                 yield None
                 if known := existing_sha256([candidate.sha256]):
-                    self._log.duplicate(candidate, clip_id=known[candidate.sha256])
+                    self.log.duplicate(candidate, clip_id=known[candidate.sha256])
                     continue
             self._submit(candidate)
             yield from self._finish(leave=_LOOKAHEAD_RECORDINGS - 1)
@@ -87,30 +72,30 @@ class RecordingDecoder:
         self._in_progress.discard(candidate.sha256)
 
     def _folder(self, candidate: Candidate) -> Path:
-        return self._scratch / candidate.sha256
+        return self.scratch / candidate.sha256
 
     def _submit(self, candidate: Candidate) -> None:
         folder = self._folder(candidate)
         folder.mkdir()
-        facts = self._pool.submit_recording(
+        future = self.pool.submit_recording(
             candidate.entry.file,
             waveform_paths={
-                profiler.sample_rate_hz: _waveform(folder, profiler) for profiler in self._profilers
+                profiler.sample_rate_hz: waveform_file(folder=folder, profiler=profiler)
+                for profiler in self.profilers
             },
             preview_path=folder / "preview",
         )
-        self._submitted.append(_Submitted(candidate, folder, facts))
+        self._submitted.append((candidate, future))
         self._in_progress.add(candidate.sha256)
 
     def _finish(self, *, leave: int) -> Iterator[DecodedRecording]:
         """Wait for the oldest submitted recordings until `leave` remain."""
         while len(self._submitted) > leave:
-            submitted = self._submitted.popleft()
-            candidate = submitted.candidate
+            candidate, future = self._submitted.popleft()
             try:
-                facts = decoded_recording(submitted.facts, name=candidate.entry.path)
+                facts = decoded_recording(future, name=candidate.entry.path)
             except DecodeError as error:
-                self._log.fail(candidate, RowProblem(error.code, error.detail))
+                self.log.fail(candidate, RowProblem(error.code, error.detail))
                 self.discard(candidate)
             else:
-                yield DecodedRecording(candidate, facts, submitted.folder)
+                yield DecodedRecording(candidate, facts, self._folder(candidate))

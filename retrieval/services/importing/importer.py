@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from retrieval.catalogue.manifest import ManifestEntry
@@ -15,6 +16,7 @@ from retrieval.services.importing.profiling import grouped, profile_group
 from retrieval.services.importing.storing import store_group
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipImporter:
     """One import of one source.
 
@@ -39,24 +41,13 @@ class ClipImporter:
         Called after each group; if it returns true, the import ends early.
     """
 
-    def __init__(
-        self,
-        *,
-        source: str,
-        pool: DecodingPool,
-        profilers: Sequence[AudioProfiler],
-        scratch: Path,
-        batch_windows: int,
-        on_progress: Callable[[ImportReport], None],
-        should_stop: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._profilers = profilers
-        self._batch_windows = batch_windows
-        self._should_stop = should_stop
-        self._log = OutcomeLog(source=source, on_progress=on_progress)
-        self._decoder = RecordingDecoder(
-            pool=pool, profilers=profilers, scratch=scratch, log=self._log
-        )
+    source: str
+    pool: DecodingPool
+    profilers: Sequence[AudioProfiler]
+    scratch: Path
+    batch_windows: int
+    on_progress: Callable[[ImportReport], None]
+    should_stop: Callable[[], bool] = lambda: False
 
     def run(self, entries: Iterable[ManifestEntry]) -> ImportReport:
         """Import every entry; a bad file does not affect the others.
@@ -70,18 +61,23 @@ class ClipImporter:
         DecoderAwayError
             If decoding is unavailable; no file is recorded as failed.
         """
-        report = self._log.report
-        spaces = [profiler.space for profiler in self._profilers]
-        decoded = self._decoder.decode(find_candidates(entries, log=self._log))
-        groups = grouped(decoded, profiler=self._profilers[0], batch_windows=self._batch_windows)
+        log = OutcomeLog(source=self.source, on_progress=self.on_progress)
+        decoder = RecordingDecoder(
+            pool=self.pool, profilers=self.profilers, scratch=self.scratch, log=log
+        )
+        decoded = decoder.decode(find_candidates(entries=entries, log=log))
+        groups = grouped(
+            recordings=decoded, profiler=self.profilers[0], batch_windows=self.batch_windows
+        )
+        spaces = [profiler.space for profiler in self.profilers]
         for group in groups:
-            profiled = profile_group(group, profilers=self._profilers)
-            store_group(profiled, spaces=spaces, log=self._log)
+            profiled = profile_group(group=group, profilers=self.profilers)
+            store_group(group=profiled, spaces=spaces, log=log)
             for recording in group:
-                self._decoder.discard(recording.candidate)
-            self._log.publish()
-            if self._should_stop():
-                report.stopped_early = True
+                decoder.discard(recording.candidate)
+            log.publish()
+            if self.should_stop():
+                log.report.stopped_early = True
                 break
-        self._log.publish()
-        return report
+        log.publish()
+        return log.report

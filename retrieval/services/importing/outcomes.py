@@ -56,15 +56,7 @@ class Candidate:
 
 
 class OutcomeLog:
-    """Records outcomes in the database and in the report.
-
-    Parameters
-    ----------
-    source : str
-        Absolute path of the manifest or folder.
-    on_progress : callable
-        Called with the report after each step.
-    """
+    """Records outcomes in the database and counts them in a report."""
 
     def __init__(self, *, source: str, on_progress: Callable[[ImportReport], None]) -> None:
         self.source = source
@@ -80,18 +72,15 @@ class OutcomeLog:
         self._record(candidate.item(ImportItem.Outcome.FAILED, problem=problem))
         self.report.failed.append((candidate.entry.path, problem))
 
-    def duplicate(self, candidate: Candidate, *, clip_id: int) -> None:
+    def duplicate(
+        self,
+        candidate: Candidate,
+        *,
+        clip_id: int,
+        outcome: ImportItem.Outcome = ImportItem.Outcome.DUPLICATE,
+    ) -> None:
         """Record a file whose content is in the library."""
-        self._record(candidate.item(ImportItem.Outcome.DUPLICATE, clip_id=clip_id))
-        self.report.duplicates += 1
-
-    def unchanged(self) -> None:
-        """Count a file that an earlier import settled."""
-        self.report.duplicates += 1
-
-    def corrected(self, candidate: Candidate, *, clip_id: int) -> None:
-        """Record an unchanged file with new metadata."""
-        self._record(candidate.item(ImportItem.Outcome.IMPORTED, clip_id=clip_id))
+        self._record(candidate.item(outcome, clip_id=clip_id))
         self.report.duplicates += 1
 
     def stored(self, outcome: StoredClips, *, of: int) -> None:

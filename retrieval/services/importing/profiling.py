@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.services.audio_profiles import AudioProfiler
-from retrieval.services.importing.decoding import DecodedRecording
+from retrieval.services.importing.decoding import DecodedRecording, waveform_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class ProfiledRecording:
 
 
 def grouped(
-    recordings: Iterable[DecodedRecording | None], *, profiler: AudioProfiler, batch_windows: int
+    *, recordings: Iterable[DecodedRecording | None], profiler: AudioProfiler, batch_windows: int
 ) -> Iterator[list[DecodedRecording]]:
     """Yield groups of at least `batch_windows` windows; None or the end completes a group."""
     group: list[DecodedRecording] = []
@@ -27,7 +27,9 @@ def grouped(
     for recording in recordings:
         if recording is not None:
             group.append(recording)
-            windows += profiler.window_count(recording.waveform(profiler))
+            windows += profiler.window_count(
+                waveform_file(folder=recording.folder, profiler=profiler)
+            )
         if group and (recording is None or windows >= batch_windows):
             yield group
             group, windows = [], 0
@@ -36,11 +38,13 @@ def grouped(
 
 
 def profile_group(
-    group: Sequence[DecodedRecording], *, profilers: Sequence[AudioProfiler]
+    *, group: Sequence[DecodedRecording], profilers: Sequence[AudioProfiler]
 ) -> list[ProfiledRecording]:
     """Run every audio model on the group, in batches across its recordings."""
     by_space = {
-        profiler.space.name: profiler.hear([recording.waveform(profiler) for recording in group])
+        profiler.space.name: profiler.hear(
+            [waveform_file(folder=one.folder, profiler=profiler) for one in group]
+        )
         for profiler in profilers
     }
     return [

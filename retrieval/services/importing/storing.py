@@ -13,7 +13,7 @@ from retrieval.services.importing.profiling import ProfiledRecording
 
 
 def store_group(
-    group: Sequence[ProfiledRecording], *, spaces: Sequence[ClassSpace], log: OutcomeLog
+    *, group: Sequence[ProfiledRecording], spaces: Sequence[ClassSpace], log: OutcomeLog
 ) -> None:
     """Store the files one by one, then all rows in one transaction."""
     clips = [clip for recording in group if (clip := _new_clip(recording, log)) is not None]
