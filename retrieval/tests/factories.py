@@ -1,4 +1,4 @@
-"""Typed makers of rows for tests."""
+"""Small spaces and matchers, and factories of rows, for tests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SOUNDS = Vocabulary(
         for i, name in enumerate(("Waves, surf", "Wind", "Speech", "Bird", "Chatter"))
     ),
 )
-_HEARD: dict[int, dict[str, float]] = {  # class 5 says nothing
+_HEARD: dict[int, dict[str, float]] = {  # class 5 predicts no sound
     0: {"Waves, surf": 0.7, "Wind": 0.3},
     1: {"Wind": 1.0},
     2: {"Bird": 0.8, "Wind": 0.2},
@@ -99,7 +99,7 @@ def dummy_ear_matcher(
     anywhere: NDArray[np.float64] = DUMMY_TABLE.anywhere,
     **changed: float,
 ) -> SoundMatcher:
-    """Return a matcher by five sounds beside seven things."""
+    """Return a small matcher by sounds and objects."""
     weights = {
         "things_always": 0.3,
         "things_when_mute": 0.0,
@@ -114,7 +114,7 @@ def dummy_ear_matcher(
 
 
 def small_matchers() -> dict[str, Matcher]:
-    """Return small matchers under the names that a site knows."""
+    """Return small matchers under the names of the real ones."""
     things = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="paper")
     heard = dummy_ear_matcher(
         name="heard", things=DUMMY_WHOLE, things_always=0.0, things_when_mute=0.3
@@ -124,7 +124,7 @@ def small_matchers() -> dict[str, Matcher]:
 
 
 def dummy_space_row(space: ClassSpace = DUMMY) -> SpaceRow:
-    """Register a small space in the database."""
+    """Create the row of a small space."""
     return SpaceRow.objects.get_or_create(name=space.name, defaults={"classes": len(space)})[0]
 
 
@@ -151,7 +151,7 @@ def unsaved_clip(number: int = 1, **fields: Any) -> Clip:
 
 
 class ClipFactory:
-    """Makes clips one after the other, each in a snapshot of its own."""
+    """Creates clips, each in a new snapshot."""
 
     def __init__(self) -> None:
         self._number = 0
