@@ -6,7 +6,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ class ManifestEntry:
     license_url: str = ""
     source_url: str = ""
     collection: str = ""
-    problem: RowProblem | None = field(default=None)
+    problem: RowProblem | None = None
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from celery import Task, shared_task  # noqa: TID251 # the only module that may
 
@@ -52,9 +52,10 @@ class OwnedTask(Task[Any, Any]):
             os._exit(_OUT_OF_MEMORY)
 
 
-def inference_task(
-    name: str, *, throws: tuple[type[Exception], ...] = ()
-) -> Callable[[Callable[..., Any]], OwnedTask]:
+_Decorator: TypeAlias = Callable[[Callable[..., Any]], OwnedTask]
+
+
+def inference_task(name: str, *, throws: tuple[type[Exception], ...] = ()) -> _Decorator:
     """Define a task for the worker that holds the image model.
 
     Exceptions in `throws` are expected and logged without a traceback.
@@ -62,22 +63,20 @@ def inference_task(
     return _task(name, queue=INFERENCE_QUEUE, limits=INFERENCE_TIME_LIMITS, throws=throws)
 
 
-def ingest_task(
-    name: str, *, throws: tuple[type[Exception], ...] = ()
-) -> Callable[[Callable[..., Any]], OwnedTask]:
+def ingest_task(name: str, *, throws: tuple[type[Exception], ...] = ()) -> _Decorator:
     """Define a task for the worker that processes recordings."""
     return _task(name, queue=INGEST_QUEUE, limits=INGEST_TIME_LIMITS, throws=throws)
 
 
-def watch_task(name: str) -> Callable[[Callable[..., Any]], OwnedTask]:
+def watch_task(name: str) -> _Decorator:
     """Define a task that a worker sends to itself to check that it receives messages."""
     return _task(name, queue=_WATCH_QUEUE, limits=WATCH_TIME_LIMITS)
 
 
 def _task(
     name: str, *, queue: str, limits: TimeLimits, throws: tuple[type[Exception], ...] = ()
-) -> Callable[[Callable[..., Any]], OwnedTask]:
-    decorate: Callable[[Callable[..., Any]], OwnedTask] = shared_task(
+) -> _Decorator:
+    decorate: _Decorator = shared_task(
         name=f"{queue}.{name}",
         soft_time_limit=limits.soft_s,
         time_limit=limits.hard_s,

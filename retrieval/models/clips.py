@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, IntegerField, Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from retrieval.catalogue.licences import LICENCES
 from retrieval.engine.vocabulary.sounds import Flag
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import DistributionField, vector_fills_space
 
 PREVIEW_MEDIA_TYPE = "audio/mpeg"
 PREVIEW_SUFFIX = ".mp3"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
-
-
-def vector_fills_space() -> Q:
-    """Return the condition that the vector has as many values as its space has classes."""
-    return Q(classes=Func(F("distribution"), function="vector_dims", output_field=IntegerField()))
 
 
 class Clip(models.Model):

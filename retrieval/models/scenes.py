@@ -11,10 +11,10 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from retrieval.engine.matching.strength import Strength
-from retrieval.models.clips import SHA256_PATTERN, Clip, vector_fills_space
+from retrieval.models.clips import SHA256_PATTERN, Clip
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import DistributionField, vector_fills_space
 
 INFINITY = float("inf")
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import DistributionField, vector_fills_space
 
 _FLOAT64_BYTES = 8
 
@@ -81,9 +81,7 @@ class BankMoments(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["bank", "space"], name="retrieval_bankmoments_once"),
             models.CheckConstraint(
-                condition=Q(
-                    classes=Func(F("mean"), function="vector_dims", output_field=IntegerField())
-                ),
+                condition=vector_fills_space("mean"),
                 name="retrieval_bankmoments_mean_fills_space",
             ),
             models.CheckConstraint(

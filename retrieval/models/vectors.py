@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 from django.db import models
+from django.db.models import F, Func, IntegerField, Q
 from numpy.typing import NDArray
 
 _HEADER_BYTES = 4
+
+
+def vector_fills_space(field: str = "distribution") -> Q:
+    """Return the condition that a vector has as many values as its space has classes."""
+    return Q(classes=Func(F(field), function="vector_dims", output_field=IntegerField()))
 
 
 class DistributionField(models.Field):  # type: ignore[type-arg] # generic only in the stubs

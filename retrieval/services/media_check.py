@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from django.core.files.storage import default_storage
@@ -144,14 +144,10 @@ def _without_row(name: str, report: MediaReport, *, fix: bool) -> None:
         written = changed_at(name)
         if written is None or is_named(name):
             return
-        if _is_young(written):
+        if written > timezone.now() - ORPHAN_AFTER:
             report.arriving += 1
         elif not fix:
             report.orphaned.add(name)
         else:
             default_storage.delete(name)
             report.removed.add(name)
-
-
-def _is_young(written: datetime) -> bool:
-    return written > timezone.now() - ORPHAN_AFTER

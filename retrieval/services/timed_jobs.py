@@ -39,19 +39,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slicing:
-    """How a worker runs long jobs.
-
-    Parameters
-    ----------
-    scratch_directory : Path
-        Parent of the temporary folder of each slice.
-    decoding_processes : int
-        Number of decoding child processes.
-    slice_s : float
-        Length of a slice, in seconds.
-    worker : str
-        Owner of the job's lease.
-    """
+    """How a worker runs long jobs: it owns their leases and gives each slice a scratch folder."""
 
     scratch_directory: Path
     decoding_processes: int

@@ -18,27 +18,12 @@ from retrieval.services.importing.storing import store_group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipImporter:
-    """One import of one source.
+    """One import of one source, under whose absolute path the outcomes are recorded.
 
     Memory does not grow with the number of entries, except for the list of failures. Each group of
-    recordings is stored with its profiles in one transaction, so a killed import can be resumed.
-
-    Parameters
-    ----------
-    source : str
-        Absolute path of the manifest or folder; outcomes are recorded under it.
-    pool : DecodingPool
-        Child processes that decode.
-    profilers : sequence of AudioProfiler
-        The audio side of each space; at least one.
-    scratch : Path
-        A folder for this run only.
-    batch_windows : int
-        Minimum number of the first profiler's windows in a group.
-    on_progress : callable
-        Called with the report after each step.
-    should_stop : callable
-        Called after each group; if it returns true, the import ends early.
+    recordings is stored with its profiles in one transaction, so a killed import can be resumed. A
+    group has at least `batch_windows` windows of the first profiler. `scratch` is a folder for this
+    run only. `should_stop` is called after each group and ends the import early if it returns true.
     """
 
     source: str

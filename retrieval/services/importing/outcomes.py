@@ -55,21 +55,22 @@ class Candidate:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeLog:
     """Records outcomes in the database and counts them in a report."""
 
-    def __init__(self, *, source: str, on_progress: Callable[[ImportReport], None]) -> None:
-        self.source = source
-        self.report = ImportReport()
-        self._on_progress = on_progress
+    source: str
+    on_progress: Callable[[ImportReport], None]
+    report: ImportReport = field(default_factory=ImportReport)
 
     def publish(self) -> None:
         """Pass the report to `on_progress`."""
-        self._on_progress(self.report)
+        self.on_progress(self.report)
 
     def fail(self, candidate: Candidate, problem: RowProblem) -> None:
         """Record a file that cannot be imported."""
-        self._record(candidate.item(ImportItem.Outcome.FAILED, problem=problem))
+        item = candidate.item(ImportItem.Outcome.FAILED, problem=problem)
+        record_items(items=[item], source=self.source)
         self.report.failed.append((candidate.entry.path, problem))
 
     def duplicate(
@@ -80,7 +81,7 @@ class OutcomeLog:
         outcome: ImportItem.Outcome = ImportItem.Outcome.DUPLICATE,
     ) -> None:
         """Record a file whose content is in the library."""
-        self._record(candidate.item(outcome, clip_id=clip_id))
+        record_items(items=[candidate.item(outcome, clip_id=clip_id)], source=self.source)
         self.report.duplicates += 1
 
     def stored(self, outcome: StoredClips, *, of: int) -> None:
@@ -88,6 +89,3 @@ class OutcomeLog:
         self.report.imported += outcome.stored
         self.report.duplicates += of - outcome.stored
         self.report.audio_seconds += outcome.audio_seconds
-
-    def _record(self, item: ImportItem) -> None:
-        record_items(items=[item], source=self.source)
