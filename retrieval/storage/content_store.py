@@ -87,15 +87,10 @@ def content_name(*, folder: str, sha256: str, suffix: str) -> str:
 
 @transaction.atomic
 def _keep(stream: BinaryIO, name: str) -> str:
-    """Store a stream that a row will reference.
+    """Store a stream that a row will reference; raise `StorageError` if that fails.
 
     The file cannot be deleted before the surrounding transaction ends. Without one (a recording's
     row is added minutes after its file) only its recent modification time protects the file.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be stored.
     """
     share_lock(name)
     return _stored(stream, name)

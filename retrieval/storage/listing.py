@@ -37,13 +37,7 @@ def _names(folder: str) -> Iterator[str]:
 
 
 def hash_and_size(name: str) -> tuple[str, int]:
-    """Return the hexadecimal SHA-256 and the size in bytes of a stored file.
-
-    Raises
-    ------
-    OSError
-        If it does not exist or cannot be read.
-    """
+    """Return the hexadecimal SHA-256 and the size in bytes of a stored file."""
     with default_storage.open(name, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
         return digest.hexdigest(), stream.tell()
