@@ -40,14 +40,14 @@ def sound_finder() -> SoundFinder:
 @inference_task("find_sounds_for_scene", throws=(StaleClaimError,))
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
     """Find the sounds of one scene. Unknown arguments of a newer release are ignored."""
-    find_sounds(UUID(scene_id), finder=sound_finder(), worker=child_name())
+    find_sounds(scene_id=UUID(scene_id), finder=sound_finder(), worker=child_name())
 
 
 @ingest_task("run_import", throws=(StaleClaimError,))
 def run_import(import_id: int, **_: object) -> None:
     """Work on an import for some minutes; the sweeper wakes a worker for the next slice."""
     run_slice(
-        import_id,
+        import_id=import_id,
         registry=model_registry(),
         spaces=all_spaces(),
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,

@@ -237,8 +237,8 @@ def _store(heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> i
     clip_ids = [clip.pk for clip, _ in heard]
     lacking = set(unprofiled_clips(space).filter(pk__in=clip_ids).values_list("pk", flat=True))
     news = [(clip, hearing) for clip, hearing in heard if clip.pk in lacking]
-    store_profiles(news, space=space, snapshot=snapshot)
-    describe_clips(news, space=space)
+    store_profiles(scored=news, space=space, snapshot=snapshot)
+    describe_clips(scored=news, space=space)
     return len(news)
 
 

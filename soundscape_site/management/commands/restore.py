@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from retrieval.management.counting import Counting, megabytes_a_second
+from retrieval.management.progress import ProgressDisplay, megabytes_a_second
 from soundscape_site.backups.layout import BackupError, BackupManifest
 from soundscape_site.backups.restoring import restore_backup
 from soundscape_site.management.database_owner import database_of_owner
@@ -36,7 +36,8 @@ class Command(BaseCommand):
         using = database_of_owner()
         folder = folder.absolute()
         try:
-            with Counting("Restoring", total=BackupManifest.read(folder).media_files) as counting:
+            total = BackupManifest.read(folder).media_files
+            with ProgressDisplay("Restoring", total=total) as counting:
                 manifest = restore_backup(
                     folder,
                     using=using,
