@@ -20,14 +20,14 @@ from typing import Any, Protocol
 
 from benchmarks.fuzz_seeds import photo_seeds, recording_seeds
 from benchmarks.report import figure, heading
-from retrieval.decoding.pool import ChildLostError, DecodingLimits, DecodingPool
+from retrieval.decoding.limits import DecodingLimits
+from retrieval.decoding.pool import ChildLostError, DecodingPool
 from retrieval.engine.errors import DecodeError
 
 _AHEAD_PER_PROCESS = 4
 _TELLING = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff" * 4, b"\x7f\xff\xff\xff", bytes(8))
 _HEADER_BYTES = 400
 _LIMITS = DecodingLimits(recording_timeout_s=30.0, recording_cpu_s=20.0)
-_UNSOUND = frozenset({"decoder_unavailable", "decoder_busy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def judge(future: Future[Any]) -> Outcome:
         future.result()
     except DecodeError as error:
         lost = isinstance(error.__cause__, ChildLostError)
-        return Outcome(error.code, str(error), killed=lost, fault=error.code in _UNSOUND)
+        return Outcome(error.code, str(error), killed=lost, fault=error.decoder_unavailable)
     except Exception as error:  # noqa: BLE001 - whatever else it is, it is a fault of ours
         return Outcome("fault", repr(error), fault=True)
     return Outcome("decoded")

@@ -29,7 +29,7 @@ def make_clean_copies(
     ------
     StorageError
         If a copy cannot be made or kept for the disk's sake: then no other could.
-    DecoderAwayError
+    DecoderUnavailableError
         If nothing can be decoded for the moment.
     """
     failed = []

@@ -142,7 +142,7 @@ class ClipImporter:
             If the source cannot be read.
         StorageError
             If a file cannot be kept, or the scratch disk fails.
-        DecoderAwayError
+        DecoderUnavailableError
             If nothing can be decoded for the moment. No file is blamed for either.
         """
         for group in self._groups(self._decoded(self._candidates(entries))):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.jobs import leases, transitions
@@ -70,7 +70,7 @@ class Slicing:
             return
         try:
             done = self._work(held, work)
-        except (StorageError, DecoderAwayError, OSError) as error:
+        except (StorageError, DecoderUnavailableError, OSError) as error:
             if isinstance(error, OSError) and not is_full(error):
                 raise
             logger.error("%s %s waits: %s", model.__name__, pk, error)

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from retrieval.catalogue.sample_photos import sample_photos
+from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import clip_count
@@ -84,10 +85,7 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
             }
             for sample in sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS)
         ],
-        "limits": {
-            "max_megabytes": settings.SOUNDSCAPE_MAX_PHOTO_BYTES // 1_000_000,
-            "max_megapixels": settings.SOUNDSCAPE_MAX_PHOTO_PIXELS // 1_000_000,
-        },
+        "limits": photo_limits(),
         "library_size": clip_count(),
         "worker_alive": worker_alive(),
         "upload_error": upload_error,

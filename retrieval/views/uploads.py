@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from retrieval.catalogue.sample_photos import sample_named
+from retrieval.decoding.configured_limits import photo_limits
 from retrieval.decoding.pool import DecodedPhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
@@ -26,7 +27,7 @@ from retrieval.storage.content_store import StorageError
 from retrieval.submission import submit_photo
 from retrieval.views.ownership import remember
 from retrieval.views.pages import front_context, scene_context
-from retrieval.views.problems import Problem, problem
+from retrieval.views.problems import Problem, photo_too_large, problem
 from retrieval.views.visitors import Visitor
 
 logger = logging.getLogger(__name__)
@@ -57,13 +58,8 @@ def _refusal_by_header(request: HttpRequest) -> Problem | None:
         return problem("file_missing", "Choose a photo first.")
     if len(files) > 1:
         return problem("too_many_files", f"{len(files)} files arrived; send one.")
-    size, limit = files[0].size or 0, settings.SOUNDSCAPE_MAX_PHOTO_BYTES
-    if size > limit:
-        return problem(
-            "file_too_large",
-            f"It has {size / 1e6:.1f} MB; the most we take is {limit / 1e6:.0f} MB.",
-        )
-    return None
+    size = files[0].size or 0
+    return photo_too_large(size) if size > photo_limits().max_bytes else None
 
 
 def _submitted(request: HttpRequest, content: bytes) -> HttpResponse:
@@ -109,7 +105,7 @@ def _decoded(content: bytes, allowances: Sequence[Allowance]) -> DecodedPhoto:
     try:
         return photo_pool().decode_photo(content)
     except DecodeError as error:
-        if problem(error.code, error.detail).retry_after_s is None:  # its fault, not ours
+        if not error.decoder_unavailable:
             count_upload(allowances, byte_size=len(content))
         raise
 

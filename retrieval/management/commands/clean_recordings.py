@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.management.guards import require_migrated_database
 from retrieval.services.clean_copies import make_clean_copies
@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 DecodingPool(processes=1) as pool,
             ):
                 failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=count)
-        except (StorageError, DecoderAwayError) as error:
+        except (StorageError, DecoderUnavailableError) as error:
             raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
         except OSError as error:
             raise CommandError(f"{error}; call it again to go on") from error

@@ -18,7 +18,7 @@ from retrieval.catalogue.manifest import (
     read_entries,
     storable,
 )
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
@@ -54,7 +54,7 @@ class Command(BaseCommand):
                 report = self._import(source.resolve(), quiet=json)
         except (ManifestError, EngineError) as error:
             raise CommandError(str(error)) from error
-        except (OSError, StorageError, DecoderAwayError) as error:
+        except (OSError, StorageError, DecoderUnavailableError) as error:
             raise CommandError(
                 f"The import stopped: {error}. What was imported stays; the same command goes on."
             ) from error

@@ -27,9 +27,9 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def hang(written: Path | None = None) -> None:
+def hang(written: str | None = None) -> None:
     if written is not None:
-        written.write_text("half")
+        Path(written).write_text("half")
     time.sleep(600)
 
 

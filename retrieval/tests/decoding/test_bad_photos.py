@@ -17,7 +17,8 @@ from PIL import Image
 
 from retrieval import submission
 from retrieval.decoding import web_pool
-from retrieval.decoding.pool import DecodingLimits, DecodingPool
+from retrieval.decoding.limits import DecodingLimits
+from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Scene
 from retrieval.tests.bad_inputs import photos
 from retrieval.tests.bad_inputs.cases import ACCEPTED
@@ -135,6 +136,17 @@ def test_a_photo_that_takes_for_ever_is_ended(site, monkeypatch):
         monkeypatch.setattr(web_pool, "_pool", pool)
         assert_refused(send(site, photos.SLOW.make()), "decode_timeout", 422)
         assert send(site, photos.jpeg()).status_code == 303
+
+
+def test_decoder_page_and_message_have_the_same_limit(site, settings, monkeypatch):
+    monkeypatch.setattr(web_pool, "_pool", None)
+    settings.SOUNDSCAPE_MAX_PHOTO_PIXELS = 6_000
+    page = site.get("/").content.decode()
+    answer = send(site, photos.jpeg())
+    web_pool.close_photo_pool()
+    assert_refused(answer, "image_too_many_pixels", 422)
+    assert "up to 0.006 megapixels" in answer.content.decode()
+    assert "up to 20&nbsp;MB and 0.006&nbsp;megapixels" in page
 
 
 # --- requests ----------------------------------------------------------------------------------

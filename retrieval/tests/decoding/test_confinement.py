@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.decoding import answers, syscall_filter
+from retrieval.decoding import messages, syscall_filter
 from retrieval.decoding.confinement import LimitState
-from retrieval.decoding.pool import DecodingLimits, DecodingPool, _Job
+from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.errors import DecodeError, ImageDecodeError
 from retrieval.tests.decoding import confinement_probes as probes
+from retrieval.tests.decoding.probing import PATIENCE_S, ProbedPool
 from retrieval.tests.engine.toy_photos import encoded, gradient
 
-PATIENCE_S = 20
 LIMITS = DecodingLimits(
     max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
 )
@@ -28,20 +28,12 @@ LIMITS = DecodingLimits(
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=1, limits=LIMITS) as decoders:
+    with ProbedPool(processes=1, limits=LIMITS) as decoders:
         yield decoders
 
 
-def attempt(pool, function, *arguments, cpu_s=PATIENCE_S):
-    return pool._submit(
-        _Job(
-            function=function,
-            arguments=arguments,
-            timeout_s=PATIENCE_S,
-            cpu_s=cpu_s,
-            failure=ImageDecodeError,
-        )
-    ).result(PATIENCE_S)
+def attempt(pool, function, *arguments, **options):
+    return pool.probe(function, *arguments, **options).result(PATIENCE_S)
 
 
 def assert_alive(pool):
@@ -58,7 +50,7 @@ def test_address_space(pool):
 
 
 def test_computing_time(pool):
-    with pytest.raises(ImageDecodeError, match="more than 1 s of computing") as raised:
+    with pytest.raises(ImageDecodeError, match="more than 1 s of CPU time") as raised:
         attempt(pool, probes.spin, cpu_s=1)
     assert raised.value.code == "decode_timeout"
     assert_alive(pool)
@@ -74,7 +66,7 @@ def test_computing_time_is_counted_for_each_job(pool):
 
 def test_size_of_files(pool, tmp_path):
     attempt(pool, probes.write_much, tmp_path / "small", LIMITS.max_written_bytes)
-    with pytest.raises(DecodeError, match="would write more than is allowed") as raised:
+    with pytest.raises(DecodeError, match="exceeds the limit on file size") as raised:
         attempt(pool, probes.write_much, tmp_path / "large", LIMITS.max_written_bytes + 1)
     assert raised.value.code == "decode_failed"
     assert_alive(pool)
@@ -128,22 +120,70 @@ def test_threads_are_allowed_because_decoders_use_them(pool):
 
 
 def test_an_answer_cannot_run_anything_in_the_parent(pool, tmp_path):
-    with pytest.raises(ImageDecodeError, match=r"posix\.mkdir is not expected"):
-        attempt(pool, probes.answer_with_a_command, tmp_path / "taken over")
+    with pytest.raises(ImageDecodeError, match="answer is malformed") as raised:
+        attempt(pool, probes.answer_with_a_pickle, tmp_path / "taken over")
+    assert raised.value.code == "image_decode_failed"
     assert not (tmp_path / "taken over").exists()
     assert_alive(pool)
 
 
+@pytest.mark.parametrize(
+    ("header", "body_bytes"),
+    [
+        ("", 0),
+        ("no JSON", 0),
+        ("[" * 100_000, 0),
+        ("[]", 0),
+        ('{"fields": {}}', 0),
+        ('{"fields": [], "parts": []}', 0),
+        ('{"fields": {}, "parts": [], "more": 1}', 0),
+        ('{"fields": {"x": NaN}, "parts": []}', 0),
+        ('{"fields": {}, "parts": [-1, 2]}', 1),
+        ('{"fields": {}, "parts": [1.0]}', 1),
+        ('{"fields": {}, "parts": [true]}', 1),
+        ('{"fields": {}, "parts": [1]}', 2),
+    ],
+)
+def test_an_answer_with_a_malformed_header_is_refused(pool, header, body_bytes):
+    with pytest.raises(ImageDecodeError, match="answer is malformed"):
+        attempt(pool, probes.answer_with_header, header, body_bytes)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"error": "SystemExit", "code": "", "detail": ""},
+        {"error": "ImageDecodeError", "code": "Not a code!", "detail": ""},
+        {"error": "ImageDecodeError", "code": "image_truncated", "detail": 5},
+        {"error": "ImageDecodeError", "code": "image_truncated"},
+        {"error": "ImageDecodeError", "code": "image_truncated", "detail": "", "more": 1},
+        {"error": "ImageDecodeError", "code": "decoder_unavailable", "detail": ""},
+        {"error": ["ImageDecodeError"], "code": "", "detail": ""},
+    ],
+)
+def test_an_answer_with_a_malformed_error_is_refused(pool, fields):
+    with pytest.raises(ImageDecodeError, match="answer is malformed") as raised:
+        attempt(pool, probes.answer, fields, [])
+    assert raised.value.code == "image_decode_failed"
+
+
 def test_an_answer_cannot_fill_the_parents_memory(pool, monkeypatch):
-    monkeypatch.setattr(answers, "MOST_BYTES", 1_000_000)
-    with pytest.raises(ImageDecodeError, match="ended unexpectedly"):
-        attempt(pool, probes.answer_at_length, 2_000_000)
+    monkeypatch.setattr(messages, "MOST_BYTES", 1_000_000)
+    with pytest.raises(ImageDecodeError, match="answer is malformed: it has 2000"):
+        attempt(pool, probes.answer, {}, [2_000_000])
+    assert_alive(pool)
+
+
+def test_an_answer_that_does_not_end_is_not_waited_for(pool):
+    with pytest.raises(ImageDecodeError, match="longer than 1 s") as raised:
+        attempt(pool, probes.answer_in_part, 1_000, timeout_s=1)
+    assert raised.value.code == "decode_timeout"
     assert_alive(pool)
 
 
 def test_each_start_reports_what_is_in_force(caplog):
     caplog.set_level(logging.INFO, logger="retrieval.decoding.pool")
-    with DecodingPool(processes=1, limits=LIMITS) as pool:
+    with ProbedPool(processes=1, limits=LIMITS) as pool:
         assert not pool.limits_found
         pids = [attempt(pool, probes.use_a_thread)]
         os.kill(pids[0], 9)
@@ -159,7 +199,9 @@ def test_each_start_reports_what_is_in_force(caplog):
     }
     assert all(limit.in_force for limit in found.values())
     assert found["address space"].detail == "1000 MB"
-    said = [record.getMessage() for record in caplog.records if "is held by" in record.getMessage()]
+    said = [
+        record.getMessage() for record in caplog.records if "is limited by" in record.getMessage()
+    ]
     assert [f"process {pid} " in line for pid, line in zip(pids, said, strict=True)] == [True] * 2
     assert all("network (none)" in line and "wall clock" in line for line in said)
 
@@ -190,7 +232,7 @@ def test_what_a_system_cannot_do_is_said_to_be_missing():
 
 
 def test_missing_limits_are_a_warning(caplog):
-    with DecodingPool(processes=1, limits=LIMITS) as pool:
+    with ProbedPool(processes=1, limits=LIMITS) as pool:
         child = pool._children[0]
         child.limits_found = (
             LimitState("network", in_force=False, detail="no filter"),

@@ -8,9 +8,8 @@ import pytest
 
 from benchmarks import fuzz
 from benchmarks.fuzz import Fuzzer, Seeds, judge, mutated
-from retrieval.decoding.pool import DecodingPool, _Job
-from retrieval.engine.errors import ImageDecodeError
 from retrieval.tests.decoding import decoding_probes as probes
+from retrieval.tests.decoding.probing import ProbedPool
 from retrieval.tests.engine.toy_photos import encoded, gradient
 
 PHOTO = encoded(gradient(), "PNG")
@@ -19,13 +18,8 @@ SEEDS = Seeds({"a.png": PHOTO}, {"a.wav": b"RIFF" + bytes(200)})
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=1) as pool:
+    with ProbedPool(processes=1) as pool:
         yield pool
-
-
-def probe(pool, function, *arguments):
-    job = _Job(function, arguments, timeout_s=20, cpu_s=20, failure=ImageDecodeError)
-    return pool._submit(job)
 
 
 def test_the_same_number_of_the_same_seed_is_the_same_file(pool, tmp_path):
@@ -48,12 +42,12 @@ def test_every_change_changes_something():
 
 
 def test_a_death_is_told_from_a_damaged_file(pool):
-    assert judge(probe(pool, probes.pid)).code == "decoded"
+    assert judge(pool.probe(probes.pid)).code == "decoded"
     damaged = judge(pool.submit_photo(PHOTO[:60]))
     assert (damaged.killed, damaged.fault) == (False, False)
-    death = judge(probe(pool, probes.crash))
+    death = judge(pool.probe(probes.crash))
     assert (death.code, death.killed, death.fault) == ("image_decode_failed", True, False)
-    fault = judge(probe(pool, probes.stumble))
+    fault = judge(pool.probe(probes.stumble))
     assert (fault.code, fault.killed, fault.fault) == ("fault", False, True)
     assert "a fault of ours" in fault.detail
 
@@ -67,7 +61,7 @@ class DeadlyPool:
 
     def submit_photo(self, source):
         self.count += 1
-        return probe(self.pool, probes.crash if self.count % 2 else probes.pid)
+        return self.pool.probe(probes.crash if self.count % 2 else probes.pid)
 
     def submit_recording(self, path, *, waveform_paths, preview_path):
         return self.submit_photo(path.read_bytes())

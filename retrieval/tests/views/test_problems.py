@@ -20,12 +20,12 @@ from retrieval.jobs import transitions
 from retrieval.quotas import daily
 from retrieval.services import matching, scenes
 from retrieval.storage import content_store
-from retrieval.views import request_form, upload_limit, uploads
-from retrieval.views.problems import _KNOWN, problem
+from retrieval.views import problems, request_form, upload_limit, uploads
+from retrieval.views.problems import _KNOWN, photo_too_large, problem
 
 MODULES = (
     pool, child, errors, headers, images, index, transitions, recipes, matching, content_store,
-    registry, request_form, scenes, submission, daily, upload_limit, uploads, weights,
+    problems, registry, request_form, scenes, submission, daily, upload_limit, uploads, weights,
 )  # fmt: skip
 KNOW_A_FIGURE = {
     "too_many_files", "file_too_large", "queue_full", "quota_photos", "quota_bytes", "rate_limited",
@@ -67,7 +67,7 @@ def test_the_scan_sees_every_way_to_name_a_code():
     assert {"decoder_busy", "decode_timeout"} <= set(codes_in(pool))
     assert {"file_unreadable", "image_decode_failed"} <= set(codes_in(images))
     assert "engine_error" in set(codes_in(errors))
-    assert "file_too_large" in set(codes_in(uploads))
+    assert "file_too_large" in set(codes_in(problems))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -95,6 +95,13 @@ def test_limits_are_said_with_their_figures():
     assert "50 megapixels" in problem("image_too_many_pixels", "").detail
     assert "12,000 pixels" in problem("image_bad_dimensions", "").detail
     assert "16 pixels" in problem("image_too_small", "").detail
+
+
+def test_limits_are_those_of_the_settings(settings):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 2_500_000
+    settings.SOUNDSCAPE_MAX_PHOTO_PIXELS = 12_000_000
+    assert "up to 12 megapixels" in problem("image_too_many_pixels", "").detail
+    assert photo_too_large(2_600_000).detail == "It has 2.6 MB; the most we take is 2.5 MB."
 
 
 def test_an_unknown_code_tells_no_technical_detail():

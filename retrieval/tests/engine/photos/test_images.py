@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from retrieval.engine.errors import ImageDecodeError
 from retrieval.engine.photos.images import (
-    ImageLimits,
     centre_square,
     encode_for_web,
     open_photo,
     photo_views,
 )
+from retrieval.engine.photos.limits import PhotoLimits
 from retrieval.tests.engine.toy_photos import (
     encoded,
     gradient,
@@ -29,7 +29,7 @@ from retrieval.tests.engine.toy_photos import (
     with_chunks,
 )
 
-LIMITS = ImageLimits()
+LIMITS = PhotoLimits()
 FORMATS = ["JPEG", "PNG", "WEBP", "HEIF"]
 GPS_INFO, GPS_LATITUDE = 0x8825, 2
 ORIENTATION = 0x0112
@@ -211,7 +211,7 @@ def test_file_that_is_too_large_is_not_even_read(tmp_path):
     with photo.open("wb") as file:
         file.truncate(10**12)
     assert code_of(photo) == "file_too_large"
-    assert code_of(bytes(21), ImageLimits(max_bytes=20)) == "file_too_large"
+    assert code_of(bytes(21), PhotoLimits(max_bytes=20)) == "file_too_large"
 
 
 def test_other_types_are_refused():
@@ -251,26 +251,54 @@ def test_broken_checksum():
         ((15, 400), "image_too_small"),
     ],
 )
-def test_header_is_judged_before_any_decoder_sees_it(size, code, no_decoder):
+def test_size_is_checked_before_pillow_opens_a_png(size, code, pillow_unused):
     assert code_of(png(*size)) == code
 
 
 @pytest.fixture
-def no_decoder(monkeypatch):
+def pillow_unused(monkeypatch):
     def refuse(*arguments, **options):
-        pytest.fail("a decoder was started")
+        pytest.fail("Pillow opened the file")
 
     monkeypatch.setattr(Image, "open", refuse)
 
 
-def test_jpeg_and_webp_that_claim_4_gb(no_decoder):
+@pytest.fixture
+def no_pixels(monkeypatch):
+    def refuse(*arguments, **options):
+        pytest.fail("pixels were decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
+
+
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [
+        ((65_535, 65_535), "image_too_many_pixels"),
+        ((10_000, 10_000), "image_too_many_pixels"),
+        ((10_000, 6_000), "image_too_many_pixels"),
+        ((12_001, 100), "image_bad_dimensions"),
+        ((15, 400), "image_too_small"),
+        ((0, 1), "image_decode_failed"),
+    ],
+)
+def test_size_of_a_jpeg_is_checked_before_its_pixels_are_decoded(size, code, no_pixels):
     jpeg = bytearray(encoded(gradient(), "JPEG"))
-    frame = jpeg.index(b"\xff\xc0")
-    jpeg[frame + 5 : frame + 9] = b"\xff\xff\xff\xff"
+    struct.pack_into(">HH", jpeg, jpeg.index(b"\xff\xc0") + 5, *size)
+    assert code_of(bytes(jpeg)) == code
+
+
+def test_webp_that_claims_4_gb(pillow_unused):
     webp = bytearray(encoded(gradient(), "WEBP", icc_profile=b"x" * 200))
     webp[24:30] = b"\xff\xff\x00\xff\xff\x00"
-    assert code_of(bytes(jpeg)) == "image_too_many_pixels"
     assert code_of(bytes(webp)) == "image_too_many_pixels"
+
+
+def test_a_limit_above_pillows_own_is_in_force():
+    """Pillow alone refuses more than 179 megapixels."""
+    photo = encoded(Image.new("1", (12_000, 16_000)), "PNG")
+    limits = PhotoLimits(max_pixels=200_000_000, max_side_px=20_000)
+    assert open_photo(photo, limits).size == (12_000, 16_000)
 
 
 def test_heic_that_claims_4_gb():

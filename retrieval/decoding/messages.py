@@ -1,0 +1,111 @@
+"""Messages between the decoding pool and its processes: a JSON header, then raw bytes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+MOST_BYTES: Final = 64_000_000
+"""Largest answer that the pool reads, about ten times that of the largest photo."""
+
+_LENGTHS: Final = struct.Struct("!II")  # of the header and of all parts together
+
+
+class ForeignAnswerError(Exception):
+    """An answer that the code of a decoding process never sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """JSON values and raw bytes."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    parts: tuple[bytes, ...] = ()
+
+
+class Channel:
+    """One end of the socket between the pool and a decoding process."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def close(self) -> None:
+        """Close this end; the other end reads the end of the stream."""
+        self._socket.close()
+
+    def send(self, message: Message, *, timeout_s: float | None = None) -> None:
+        """Send a message; each block of bytes must be taken within the timeout."""
+        lengths = [len(part) for part in message.parts]
+        header = json.dumps({"fields": message.fields, "parts": lengths}).encode()
+        self._socket.settimeout(timeout_s)
+        self._socket.sendall(_LENGTHS.pack(len(header), sum(lengths)) + header)
+        for part in message.parts:
+            self._socket.sendall(part)
+
+    def receive(self, *, timeout_s: float | None = None, most_bytes: int | None = None) -> Message:
+        """Return the next message, complete within the timeout.
+
+        Raises
+        ------
+        ForeignAnswerError
+            If it is malformed, or larger than `most_bytes`.
+        TimeoutError
+            If it does not arrive in time.
+        EOFError, OSError
+            If the other end is closed.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        header_bytes, body_bytes = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
+        if most_bytes is not None and header_bytes + body_bytes > most_bytes:
+            raise ForeignAnswerError(f"it has {header_bytes + body_bytes} bytes")
+        header = self._read(header_bytes, deadline)
+        return _parsed(header, self._read(body_bytes, deadline))
+
+    def _read(self, size: int, deadline: float | None) -> bytes:
+        data = bytearray(size)
+        missing = memoryview(data)
+        while missing:
+            self._socket.settimeout(_seconds_until(deadline))
+            count = self._socket.recv_into(missing)
+            if count == 0:
+                raise EOFError("the other end is closed")
+            missing = missing[count:]
+        return bytes(data)
+
+
+def _seconds_until(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _parsed(header: bytes, body: bytes) -> Message:
+    try:
+        content = json.loads(header, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ForeignAnswerError(f"its header is not JSON: {error}") from error
+    match content:
+        case {"fields": dict() as fields, "parts": list() as lengths, **rest} if not rest:
+            pass
+        case _:
+            raise ForeignAnswerError("its header is malformed")
+    if not all(type(length) is int and length >= 0 for length in lengths):
+        raise ForeignAnswerError("the lengths of its parts are malformed")
+    if sum(lengths) != len(body):
+        raise ForeignAnswerError("the lengths of its parts do not add up")
+    parts, start = [], 0
+    for length in lengths:
+        parts.append(body[start : start + length])
+        start += length
+    return Message(fields, tuple(parts))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
