@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from retrieval.decoding.confinement import LimitState
 from retrieval.decoding.messages import ForeignAnswerError, Message
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
-from retrieval.engine.photos.headers import MEDIA_TYPES
+from retrieval.engine.photos import headers as photo_headers
 from retrieval.engine.recordings.analysis import WAVEFORM_PEAKS, RecordingFacts
 from retrieval.engine.recordings.clean_copy import CLEAN_SUFFIXES
 from retrieval.engine.recordings.headers import Container
-from retrieval.engine.recordings.playability import media_type
+from retrieval.engine.recordings.playability import MEDIA_TYPES
 from retrieval.engine.recordings.preview import PREVIEW_SUFFIX
 
 PHOTO_SIDE_PX: Final = 224
@@ -63,7 +63,7 @@ def photo_answer(photo: DecodedPhoto) -> Message:
 
 def read_photo_answer(answer: Message) -> DecodedPhoto:
     """Return the photo of a message."""
-    fields = _checked(answer, _PHOTO)
+    fields = _checked(answer.fields, _PHOTO)
     if len(answer.parts) != 2:
         raise ForeignAnswerError(f"a photo of {len(answer.parts)} parts")
     views, web_image = answer.parts
@@ -78,23 +78,26 @@ def read_photo_answer(answer: Message) -> DecodedPhoto:
 
 def recording_answer(facts: RecordingFacts) -> Message:
     """Return the message that carries the facts about a recording."""
-    fields = asdict(facts)
-    peaks, played = fields.pop("peaks"), fields.pop("preview_path")
-    return Message({**fields, "played_suffix": played and played.suffix}, (peaks,))
+    suffix = facts.preview_path and facts.preview_path.suffix
+    fields = {name: getattr(facts, name) for name in _RECORDING if name != "played_suffix"}
+    return Message({**fields, "played_suffix": suffix}, (facts.peaks,))
 
 
 def read_recording_answer(answer: Message, *, played_path: Path | None) -> RecordingFacts:
     """Return the facts of a message; only a file that was asked for can have been written."""
-    fields = dict(_checked(answer, _RECORDING))
+    fields = _checked(answer.fields, _RECORDING)
     suffix = fields.pop("played_suffix")
     if [len(part) for part in answer.parts] != [WAVEFORM_PEAKS]:
         raise ForeignAnswerError(f"peaks of {[len(part) for part in answer.parts]} bytes")
     if (suffix is None) != (played_path is None):
         raise ForeignAnswerError(f"a played file with suffix {suffix}")
-    if fields["media_type"] != media_type(Container(fields["container"])):
-        raise ForeignAnswerError(f"{fields['container']} as {fields['media_type']}")
     preview_path = played_path and played_path.with_suffix(suffix)
-    return RecordingFacts(peaks=answer.parts[0], preview_path=preview_path, **fields)
+    return RecordingFacts(
+        media_type=MEDIA_TYPES[Container(fields["container"])],
+        peaks=answer.parts[0],
+        preview_path=preview_path,
+        **fields,
+    )
 
 
 def limits_answer(limits: tuple[LimitState, ...]) -> Message:
@@ -104,8 +107,8 @@ def limits_answer(limits: tuple[LimitState, ...]) -> Message:
 
 def read_limits_answer(answer: Message) -> tuple[LimitState, ...]:
     """Return the limits of a message."""
-    found = _checked(answer, {"limits": lambda value: isinstance(value, list)})["limits"]
-    return tuple(LimitState(**_checked_fields(limit, _LIMIT)) for limit in found)
+    found = _checked(answer.fields, {"limits": lambda value: isinstance(value, list)})["limits"]
+    return tuple(LimitState(**_checked(limit, _LIMIT)) for limit in found)
 
 
 def error_answer(error: BaseException) -> Message:
@@ -125,7 +128,7 @@ def read_error_answer(answer: Message) -> Exception | None:
     """Return the error of a message; None if it carries a result."""
     if "error" not in answer.fields:
         return None
-    fields = _checked(answer, _ERROR)
+    fields = _checked(answer.fields, _ERROR)
     kind, code, detail = fields["error"], fields["code"], fields["detail"]
     if kind == "MemoryError":
         return MemoryError(detail)
@@ -139,18 +142,14 @@ def read_error_answer(answer: Message) -> Exception | None:
     return error
 
 
-def _checked(answer: Message, checks: Mapping[str, _Check]) -> dict[str, Any]:
-    return _checked_fields(answer.fields, checks)
-
-
-def _checked_fields(fields: object, checks: Mapping[str, _Check]) -> dict[str, Any]:
+def _checked(fields: object, checks: Mapping[str, _Check]) -> dict[str, Any]:
     """Return fields that are exactly the expected ones."""
     if not isinstance(fields, dict) or fields.keys() != checks.keys():
         raise ForeignAnswerError(f"its fields are {fields!r:.200}")
     for name, holds in checks.items():
         if not holds(fields[name]):
             raise ForeignAnswerError(f"its {name} is {fields[name]!r:.200}")
-    return fields
+    return dict(fields)
 
 
 def _whole(least: int, most: int) -> _Check:
@@ -182,7 +181,7 @@ _SHA256: Final = _text("[0-9a-f]{64}")
 _PHOTO: Final[dict[str, _Check]] = {
     "width_px": _whole(1, 1_000_000),
     "height_px": _whole(1, 1_000_000),
-    "media_type": _one_of(*MEDIA_TYPES),
+    "media_type": _one_of(*photo_headers.MEDIA_TYPES),
     "sha256": _SHA256,
 }
 _RECORDING: Final[dict[str, _Check]] = {
@@ -191,7 +190,6 @@ _RECORDING: Final[dict[str, _Check]] = {
     "channels": _whole(1, 1_000),
     "container": _one_of(*Container),
     "codec": _text("[a-z0-9_.-]{1,40}"),
-    "media_type": _text("audio/.{1,40}"),
     "loudness_lufs": _optional(_real(-1_000, 1_000)),
     "true_peak_dbtp": _real(-1_000, 1_000),
     "sample_peak": _real(0, 1_000),

@@ -24,7 +24,7 @@ from retrieval.decoding.answers import (
     photo_answer,
     recording_answer,
 )
-from retrieval.decoding.confinement import Bounds, allow_cpu, confine
+from retrieval.decoding.confinement import allow_cpu, confine
 from retrieval.decoding.limits import DecodingLimits
 from retrieval.decoding.messages import Channel, Message
 from retrieval.engine.errors import DecodeError
@@ -119,12 +119,7 @@ def serve(descriptor: int, functions: Mapping[str, Function] = FUNCTIONS) -> Non
     limits = DecodingLimits.from_fields(channel.receive().fields)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
         os.dup2(nowhere.fileno(), 2)  # decoders write to stderr about damaged files
-    bounds = Bounds(
-        address_space_bytes=limits.max_address_space_bytes,
-        written_bytes=limits.max_written_bytes,
-        open_files=limits.max_open_files,
-    )
-    channel.send(limits_answer(confine(bounds)))
+    channel.send(limits_answer(confine(limits)))
     while True:
         try:
             request = channel.receive()

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -64,19 +64,11 @@ _INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 class _Job(Generic[T]):
     """One request to a child, how to read its answer, and what to do if the child dies."""
 
-    function: str
-    arguments: Message
+    request: Message
     read: Callable[[Message], T]
     timeout_s: float
-    cpu_s: float
     failure: type[DecodeError]
     written: tuple[Path, ...] = ()
-
-    @property
-    def request(self) -> Message:
-        """The message that asks a child for it."""
-        job = {"function": self.function, "cpu_s": self.cpu_s}
-        return replace(self.arguments, fields={**self.arguments.fields, **job})
 
 
 class DecodingPool:
@@ -115,17 +107,16 @@ class DecodingPool:
 
     def submit_photo(self, source: Path | bytes) -> Future[DecodedPhoto]:
         """Decode, check and re-encode a photo."""
+        job = {"function": "photo", "cpu_s": self._limits.photo_cpu_s}
         if isinstance(source, Path):
-            arguments = Message({"path": str(source)})
+            request = Message({**job, "path": str(source)})
         else:
-            arguments = Message({"path": None}, (source,))
+            request = Message({**job, "path": None}, (source,))
         return self._submit(
             _Job(
-                function="photo",
-                arguments=arguments,
+                request=request,
                 read=read_photo_answer,
                 timeout_s=self._limits.photo_timeout_s,
-                cpu_s=self._limits.photo_cpu_s,
                 failure=ImageDecodeError,
             )
         )
@@ -144,18 +135,18 @@ class DecodingPool:
         fails leaves none of these files. Submit at most a few dozen ahead: each waveform stays on
         disk until it is used.
         """
-        arguments = {
+        fields = {
+            "function": "recording",
+            "cpu_s": self._limits.recording_cpu_s,
             "path": str(path),
             "waveform_paths": [(rate_hz, str(file)) for rate_hz, file in waveform_paths.items()],
             "played_path": None if preview_path is None else str(preview_path),
         }
         return self._submit(
             _Job(
-                function="recording",
-                arguments=Message(arguments),
+                request=Message(fields),
                 read=partial(read_recording_answer, played_path=preview_path),
                 timeout_s=self._limits.recording_timeout_s,
-                cpu_s=self._limits.recording_cpu_s,
                 failure=AudioDecodeError,
                 written=(*waveform_paths.values(), *_played_files(preview_path)),
             )
@@ -320,7 +311,7 @@ class _Child:
             cause = self._cause_of_death()
             self.stop()
             if cause == _OUT_OF_CPU:
-                msg = f"decoding took more than {job.cpu_s:g} s of CPU time"
+                msg = f"decoding took more than {job.request.fields['cpu_s']:g} s of CPU time"
                 raise ChildLostError(msg, code="decode_timeout") from error
             raise ChildLostError(f"the decoder ended unexpectedly ({cause})") from error
         self._jobs_done += 1

@@ -30,8 +30,6 @@ from retrieval.engine.photos.limits import PhotoLimits
 
 pillow_heif.register_heif_opener()
 
-WEB_IMAGE_MEDIA_TYPE = JPEG
-
 _PILLOW_FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP", HEIF: "HEIF"}
 _WEB_IMAGE_QUALITY = 85
 _MAX_PROFILE_BYTES = 4_000_000

@@ -32,11 +32,16 @@ class ProbedPool(DecodingPool):
         plain = [str(one) if isinstance(one, Path) else one for one in arguments]
         return self._submit(
             _Job(
-                function="probe",
-                arguments=Message({"probe": function.__name__, "arguments": plain}),
+                request=Message(
+                    {
+                        "function": "probe",
+                        "cpu_s": cpu_s,
+                        "probe": function.__name__,
+                        "arguments": plain,
+                    }
+                ),
                 read=read,
                 timeout_s=timeout_s,
-                cpu_s=cpu_s,
                 failure=failure,
                 written=written,
             )

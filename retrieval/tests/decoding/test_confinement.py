@@ -209,10 +209,12 @@ def test_each_start_reports_what_is_in_force(caplog):
 _ON_ANOTHER_MACHINE = """
 import platform
 platform.machine = lambda: "abacus"
-from retrieval.decoding.confinement import Bounds, confine
-for limit in confine(
-    Bounds(address_space_bytes=1_000_000_000, written_bytes=1_000_000, open_files=32)
-):
+from retrieval.decoding.confinement import confine
+from retrieval.decoding.limits import DecodingLimits
+limits = DecodingLimits(
+    max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
+)
+for limit in confine(limits):
     print(limit.name, limit.in_force, limit.detail, sep="|")
 """
 

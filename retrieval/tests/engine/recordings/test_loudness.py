@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve, firwin, resample
 
-from retrieval.engine.recordings.loudness import LoudnessMeter, decibels
+from retrieval.engine.recordings.loudness import LoudnessMeter
 from retrieval.tests.engine.toy_sounds import noise, sine
 
 with warnings.catch_warnings():
@@ -80,8 +80,3 @@ def test_true_peak_finds_what_lies_between_the_samples():
 
 def test_silence_has_no_loudness():
     assert measured(np.zeros((48_000, 2), np.float32), 48_000) == (None, -math.inf)
-
-
-def test_decibels():
-    assert decibels(1.0) == 0
-    assert decibels(0.5) == pytest.approx(-6.0206, abs=1e-4)
