@@ -31,6 +31,7 @@ PHOTO_SIDE_PX: Final = 224
 
 PLAYED_SUFFIXES: Final = frozenset({PREVIEW_SUFFIX, *CLEAN_SUFFIXES})
 
+_MOST_DETAIL_CHARACTERS: Final = 20_000
 _VIEW_SHAPE: Final = (PHOTO_SIDE_PX, PHOTO_SIDE_PX, 3)
 _DECODE_ERRORS: Final = {
     kind.__name__: kind for kind in (DecodeError, ImageDecodeError, AudioDecodeError)
@@ -121,7 +122,7 @@ def error_answer(error: BaseException) -> Message:
         detail = detail.removeprefix(f"[Errno {error.errno}] ")
     elif isinstance(error, MemoryError):
         kind = "MemoryError"
-    return Message({"error": kind, "code": code, "detail": detail})
+    return Message({"error": kind, "code": code, "detail": detail[:_MOST_DETAIL_CHARACTERS]})
 
 
 def read_error_answer(answer: Message) -> Exception | None:
@@ -145,10 +146,10 @@ def read_error_answer(answer: Message) -> Exception | None:
 def _checked(fields: object, checks: Mapping[str, _Check]) -> dict[str, Any]:
     """Return fields that are exactly the expected ones."""
     if not isinstance(fields, dict) or fields.keys() != checks.keys():
-        raise ForeignAnswerError(f"its fields are {fields!r:.200}")
+        raise ForeignAnswerError("its fields are not the expected ones")
     for name, holds in checks.items():
         if not holds(fields[name]):
-            raise ForeignAnswerError(f"its {name} is {fields[name]!r:.200}")
+            raise ForeignAnswerError(f"its {name} is malformed")
     return dict(fields)
 
 
@@ -205,5 +206,5 @@ _LIMIT: Final[dict[str, _Check]] = {
 _ERROR: Final[dict[str, _Check]] = {
     "error": _one_of("MemoryError", "OSError", "RuntimeError", *_DECODE_ERRORS),
     "code": _text("[a-z0-9_]{0,60}"),
-    "detail": _text(".{0,100000}"),
+    "detail": _text(f".{{0,{_MOST_DETAIL_CHARACTERS}}}"),
 }

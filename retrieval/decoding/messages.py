@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import struct
 import time
@@ -12,6 +13,7 @@ from typing import Any, Final, NoReturn
 MOST_BYTES: Final = 64_000_000
 """Largest answer that the pool reads, about ten times that of the largest photo."""
 
+_MOST_HEADER_BYTES: Final = 1_000_000
 _LENGTHS: Final = struct.Struct("!II")  # of the header and of all parts together
 
 
@@ -28,10 +30,14 @@ class Message:
 
 
 class Channel:
-    """One end of the socket between the pool and a decoding process."""
+    """One end of the socket between the pool and a decoding process.
 
-    def __init__(self, connected: socket.socket) -> None:
+    Messages of more than `most_bytes` are not read.
+    """
+
+    def __init__(self, connected: socket.socket, *, most_bytes: float = math.inf) -> None:
         self._socket = connected
+        self._most_bytes = most_bytes
 
     def close(self) -> None:
         """Close this end; the other end reads the end of the stream."""
@@ -46,13 +52,13 @@ class Channel:
         for part in message.parts:
             self._socket.sendall(part)
 
-    def receive(self, *, timeout_s: float | None = None, most_bytes: int | None = None) -> Message:
+    def receive(self, *, timeout_s: float | None = None) -> Message:
         """Return the next message, complete within the timeout.
 
         Raises
         ------
         ForeignAnswerError
-            If it is malformed, or larger than `most_bytes`.
+            If it is malformed or too large.
         TimeoutError
             If it does not arrive in time.
         EOFError, OSError
@@ -60,8 +66,8 @@ class Channel:
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         header_bytes, body_bytes = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
-        if most_bytes is not None and header_bytes + body_bytes > most_bytes:
-            raise ForeignAnswerError(f"it has {header_bytes + body_bytes} bytes")
+        if header_bytes > _MOST_HEADER_BYTES or header_bytes + body_bytes > self._most_bytes:
+            raise ForeignAnswerError(f"it has {header_bytes} and {body_bytes} bytes")
         header = self._read(header_bytes, deadline)
         return _parsed(header, self._read(body_bytes, deadline))
 

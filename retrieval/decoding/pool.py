@@ -28,7 +28,6 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
-from retrieval.decoding import messages
 from retrieval.decoding.answers import (
     PLAYED_SUFFIXES,
     DecodedPhoto,
@@ -39,7 +38,7 @@ from retrieval.decoding.answers import (
 )
 from retrieval.decoding.confinement import LimitState
 from retrieval.decoding.limits import DecodingLimits
-from retrieval.decoding.messages import Channel, ForeignAnswerError, Message
+from retrieval.decoding.messages import MOST_BYTES, Channel, ForeignAnswerError, Message
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
 from retrieval.engine.recordings.analysis import RecordingFacts
 
@@ -267,7 +266,7 @@ class _Child:
                 env=_environment(),
                 process_group=0,  # no Ctrl-C; the session, which sets the priority, is the parent's
             )
-        self._channel = Channel(ours)
+        self._channel = Channel(ours, most_bytes=MOST_BYTES)
         self._jobs_done = 0
         self._started = False
         with suppress(OSError):  # a dead child is detected with its first job
@@ -278,9 +277,7 @@ class _Child:
         """Wait until the process is confined, and log its limits."""
         channel = self.start()
         if not self._started:
-            self.limits_found = read_limits_answer(
-                channel.receive(timeout_s=_START_TIMEOUT_S, most_bytes=messages.MOST_BYTES)
-            )
+            self.limits_found = read_limits_answer(channel.receive(timeout_s=_START_TIMEOUT_S))
             self._started = True
             self._report()
         return channel
@@ -297,7 +294,7 @@ class _Child:
         """Run one job and return its result, or raise its error."""
         channel = self._hand_over(job)
         try:
-            answer = channel.receive(timeout_s=job.timeout_s, most_bytes=messages.MOST_BYTES)
+            answer = channel.receive(timeout_s=job.timeout_s)
             error = read_error_answer(answer)
             outcome = job.read(answer) if error is None else error
         except TimeoutError as error:
@@ -327,7 +324,7 @@ class _Child:
             try:
                 channel = self.await_start()
                 channel.send(job.request, timeout_s=_START_TIMEOUT_S)
-                channel.receive(timeout_s=_START_TIMEOUT_S, most_bytes=messages.MOST_BYTES)
+                channel.receive(timeout_s=_START_TIMEOUT_S)
             except (OSError, EOFError, ForeignAnswerError):
                 self.stop()
             else:

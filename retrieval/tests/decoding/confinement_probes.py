@@ -112,11 +112,9 @@ class Command:
 
 
 def answer_with_a_pickle(path: str) -> None:
-    write_raw(pickle.dumps(Command(path)))
-
-
-def answer_with_bytes(text: str) -> None:
-    write_raw(text.encode("latin-1"))
+    command = pickle.dumps(Command(path))
+    length = struct.pack("!I", len(command))
+    write_raw(length + length + command + command)  # as the header and as a part
 
 
 def answer_with_header(header: str, body_bytes: int) -> None:
@@ -124,8 +122,8 @@ def answer_with_header(header: str, body_bytes: int) -> None:
     write_raw(struct.pack("!II", len(content), body_bytes) + content + bytes(body_bytes))
 
 
-def answer_in_part(size: int) -> None:
-    write_raw(struct.pack("!II", size, 0))
+def answer_with_lengths(header_bytes: int, body_bytes: int) -> None:
+    write_raw(struct.pack("!II", header_bytes, body_bytes))
 
 
 def answer(fields: dict[str, Any], lengths: list[int]) -> Message:

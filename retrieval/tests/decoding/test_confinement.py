@@ -167,16 +167,16 @@ def test_an_answer_with_a_malformed_error_is_refused(pool, fields):
     assert raised.value.code == "image_decode_failed"
 
 
-def test_an_answer_cannot_fill_the_parents_memory(pool, monkeypatch):
-    monkeypatch.setattr(messages, "MOST_BYTES", 1_000_000)
-    with pytest.raises(ImageDecodeError, match="answer is malformed: it has 2000"):
-        attempt(pool, probes.answer, {}, [2_000_000])
+@pytest.mark.parametrize("lengths", [(2, messages.MOST_BYTES), (1_000_001, 0)])
+def test_an_answer_cannot_fill_the_parents_memory(pool, lengths):
+    with pytest.raises(ImageDecodeError, match=r"answer is malformed: it has \d+ and \d+ bytes"):
+        attempt(pool, probes.answer_with_lengths, *lengths)
     assert_alive(pool)
 
 
 def test_an_answer_that_does_not_end_is_not_waited_for(pool):
     with pytest.raises(ImageDecodeError, match="longer than 1 s") as raised:
-        attempt(pool, probes.answer_in_part, 1_000, timeout_s=1)
+        attempt(pool, probes.answer_with_lengths, 1_000, 0, timeout_s=1)
     assert raised.value.code == "decode_timeout"
     assert_alive(pool)
 
