@@ -19,7 +19,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -48,15 +47,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_UNAVAILABLE: Final = "decoder_unavailable"
-_BUSY: Final = "decoder_busy"
-_STOPPED: Final = "decoding_stopped"
-
-_ROOT = Path(__file__).resolve().parents[2]
-_START_ATTEMPTS = 3
-_START_TIMEOUT_S = 30.0
-_OUT_OF_CPU = "SIGXCPU"
-_INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_START_ATTEMPTS: Final = 3
+_START_TIMEOUT_S: Final = 30.0
+_INHERITED_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +93,10 @@ class DecodingPool:
         future = self.submit_photo(source)
         try:
             return future.result(self._limits.queue_timeout_s + self._limits.photo_timeout_s)
-        except FutureTimeoutError as error:
+        except TimeoutError as error:
             future.cancel()
             msg = f"no decoder was free within {self._limits.queue_timeout_s:g} s"
-            raise ImageDecodeError(msg, code=_BUSY) from error
+            raise ImageDecodeError(msg, code="decoder_busy") from error
 
     def submit_photo(self, source: Path | bytes) -> Future[DecodedPhoto]:
         """Decode, check and re-encode a photo."""
@@ -220,7 +214,7 @@ class DecodingPool:
 
     def _failure_of(self, job: _Job[T], error: ChildLostError | MemoryError) -> DecodeError:
         if self._closed:
-            return job.failure("decoding was stopped", code=_STOPPED)
+            return job.failure("decoding was stopped", code="decoding_stopped")
         if isinstance(error, MemoryError):
             return job.failure("decoding needs more memory than is allowed")
         return job.failure(str(error), code=error.code)
@@ -307,7 +301,7 @@ class _Child:
         except (OSError, EOFError) as error:
             cause = self._cause_of_death()
             self.stop()
-            if cause == _OUT_OF_CPU:
+            if cause == "SIGXCPU":
                 msg = f"decoding took more than {job.request.fields['cpu_s']:g} s of CPU time"
                 raise ChildLostError(msg, code="decode_timeout") from error
             raise ChildLostError(f"the decoder ended unexpectedly ({cause})") from error
@@ -329,8 +323,7 @@ class _Child:
                 self.stop()
             else:
                 return channel
-        msg = "no decoder could be started"
-        raise ChildLostError(msg, code=_UNAVAILABLE)
+        raise ChildLostError("no decoder could be started", code="decoder_unavailable")
 
     def _cause_of_death(self) -> str:
         process = self._process
