@@ -1,4 +1,4 @@
-"""Write the corpus out: `python -m retrieval.tests.bad_inputs FOLDER`."""
+"""Write the corpus to a folder: `python -m retrieval.tests.bad_inputs FOLDER`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from retrieval.tests.bad_inputs import photos, recordings
 
 
 def main(folder: Path) -> None:
-    """Write every file of the corpus below a folder, and a list of the answers they must get."""
+    """Write every file of the corpus to a folder, and a table of the expected answers."""
     folder.mkdir(parents=True)
     answers = []
     for photo in photos.CASES:

@@ -101,7 +101,7 @@ def test_recording(loudness_lufs):
     assert read_recording_answer(recording_answer(facts), played_path=None) == facts
 
 
-def test_the_played_file_is_one_that_was_asked_for():
+def test_played_file_must_have_been_requested():
     facts = replace(FACTS, preview_path=PLAYED.with_suffix(".mp3"))
     answer = recording_answer(facts)
     assert read_recording_answer(answer, played_path=PLAYED) == facts

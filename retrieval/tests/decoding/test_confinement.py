@@ -1,4 +1,4 @@
-"""Each limit of a decoding child, tried out from within a real one."""
+"""The limits of a decoding process, tested from within a real one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def attempt(pool, function, *arguments, **options):
 
 
 def assert_alive(pool):
-    """The same child goes on decoding: what was tried was refused, and nothing more."""
+    """The pool still decodes photos."""
     assert pool.decode_photo(encoded(gradient(), "PNG")).width_px == 96
 
 
@@ -49,15 +49,15 @@ def test_address_space(pool):
     assert_alive(pool)
 
 
-def test_computing_time(pool):
+def test_cpu_time(pool):
     with pytest.raises(ImageDecodeError, match="more than 1 s of CPU time") as raised:
         attempt(pool, probes.spin, cpu_s=1)
     assert raised.value.code == "decode_timeout"
     assert_alive(pool)
 
 
-def test_computing_time_is_counted_for_each_job(pool):
-    """A warm child has used up more than one job may, long before it is replaced."""
+def test_cpu_time_is_limited_for_each_job(pool):
+    """A child uses more CPU time than one job may before it is replaced."""
     for _ in range(3):
         attempt(pool, probes.use_a_thread, cpu_s=0.5)
     with pytest.raises(ImageDecodeError):
@@ -79,7 +79,7 @@ def test_open_files(pool):
     assert_alive(pool)
 
 
-def test_limits_cannot_be_raised_again(pool):
+def test_limits_cannot_be_raised(pool):
     """Not even by root."""
     with pytest.raises(RuntimeError, match="not allowed to raise maximum limit"):
         attempt(pool, probes.raise_the_limits)
@@ -106,7 +106,7 @@ def test_processes(pool, probe):
     assert_alive(pool)
 
 
-def test_other_processes_are_out_of_reach(pool):
+def test_other_processes_cannot_be_signalled_or_traced(pool):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
         for probe in (probes.kill, probes.bound_another):
             with pytest.raises(PermissionError):
@@ -115,7 +115,7 @@ def test_other_processes_are_out_of_reach(pool):
         assert bystander.poll() is None
 
 
-def test_threads_are_allowed_because_decoders_use_them(pool):
+def test_threads_are_allowed(pool):
     assert attempt(pool, probes.use_a_thread) in pool.child_pids
 
 
@@ -174,14 +174,14 @@ def test_an_answer_cannot_fill_the_parents_memory(pool, lengths):
     assert_alive(pool)
 
 
-def test_an_answer_that_does_not_end_is_not_waited_for(pool):
+def test_unfinished_answer_times_out(pool):
     with pytest.raises(ImageDecodeError, match="longer than 1 s") as raised:
         attempt(pool, probes.answer_with_lengths, 1_000, 0, timeout_s=1)
     assert raised.value.code == "decode_timeout"
     assert_alive(pool)
 
 
-def test_each_start_reports_what_is_in_force(caplog):
+def test_each_start_logs_the_limits(caplog):
     caplog.set_level(logging.INFO, logger="retrieval.decoding.pool")
     with ProbedPool(processes=1, limits=LIMITS) as pool:
         assert not pool.limits_found
@@ -219,7 +219,7 @@ for limit in confine(limits):
 """
 
 
-def test_what_a_system_cannot_do_is_said_to_be_missing():
+def test_unsupported_limits_are_reported():
     lines = subprocess.run(
         [sys.executable, "-c", _ON_ANOTHER_MACHINE],
         cwd=Path(__file__).parents[3],
@@ -233,7 +233,7 @@ def test_what_a_system_cannot_do_is_said_to_be_missing():
     assert found["address space"][0] == found["file size"][0] == "True"
 
 
-def test_missing_limits_are_a_warning(caplog):
+def test_missing_limits_are_logged_as_a_warning(caplog):
     with ProbedPool(processes=1, limits=LIMITS) as pool:
         child = pool._children[0]
         child.limits_found = (
@@ -246,7 +246,7 @@ def test_missing_limits_are_a_warning(caplog):
     assert "open files" not in warning.getMessage()
 
 
-def test_every_machine_of_the_table_has_a_well_formed_filter():
+def test_every_architecture_has_a_well_formed_filter():
     for machine in syscall_filter._MACHINES.values():
         steps = syscall_filter._instructions(machine, 4711)
         for place, (code, if_true, if_false, _) in enumerate(steps):

@@ -1,4 +1,4 @@
-"""The fuzzer: the same seed makes the same files, and what kills a child is kept."""
+"""The fuzzer is deterministic and keeps the files that kill a child."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pool():
         yield pool
 
 
-def test_the_same_number_of_the_same_seed_is_the_same_file(pool, tmp_path):
+def test_seed_and_number_determine_the_file(pool, tmp_path):
     one, again, other = (Fuzzer(pool, SEEDS, seed=s, folder=tmp_path) for s in (7, 7, 8))
     files = [one.file(number) for number in range(40)]
     assert files == [again.file(number) for number in range(40)]
@@ -31,7 +31,7 @@ def test_the_same_number_of_the_same_seed_is_the_same_file(pool, tmp_path):
     assert {is_photo for _, _, is_photo in files} == {True, False}
 
 
-def test_every_change_changes_something():
+def test_every_mutation_changes_the_file():
     for change in set(fuzz._CHANGES):
         random = Random(3)
         changed = bytearray(PHOTO)
@@ -41,13 +41,13 @@ def test_every_change_changes_something():
     assert all(mutated(b"x", Random(n), other=b"") is not None for n in range(200))
 
 
-def test_a_death_is_told_from_a_damaged_file(pool):
+def test_dead_child_is_distinguished_from_a_damaged_file(pool):
     assert judge(pool.probe(probes.pid)).code == "decoded"
     damaged = judge(pool.submit_photo(PHOTO[:60]))
     assert (damaged.killed, damaged.fault) == (False, False)
     death = judge(pool.probe(probes.crash))
     assert (death.code, death.killed, death.fault) == ("image_decode_failed", True, False)
-    fault = judge(pool.probe(probes.stumble))
+    fault = judge(pool.probe(probes.raise_a_fault))
     assert (fault.code, fault.killed, fault.fault) == ("fault", False, True)
     assert "a fault of ours" in fault.detail
 
@@ -67,7 +67,7 @@ class DeadlyPool:
         return self.submit_photo(path.read_bytes())
 
 
-def test_what_kills_a_child_is_kept_and_nothing_else(pool, tmp_path):
+def test_only_files_that_kill_a_child_are_kept(pool, tmp_path):
     work, keep = tmp_path / "work", tmp_path / "kept"
     work.mkdir()
     fuzzer = Fuzzer(DeadlyPool(pool), SEEDS, seed=7, folder=work)

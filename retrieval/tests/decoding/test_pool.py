@@ -51,7 +51,7 @@ def alive(pid):
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_photo_comes_back_as_views_and_facts(pool, tmp_path, as_file):
+def test_photo_is_decoded_to_views_and_facts(pool, tmp_path, as_file):
     upload = encoded(gradient(640, 480), "PNG")
     (tmp_path / "photo").write_bytes(upload)
     photo = pool.decode_photo(tmp_path / "photo" if as_file else upload)
@@ -70,7 +70,7 @@ def test_photo_comes_back_as_views_and_facts(pool, tmp_path, as_file):
     assert (web.format, web.size) == ("JPEG", (640, 480))
 
 
-def test_a_square_photo_comes_back_as_one_view(pool):
+def test_square_photo_has_one_view(pool):
     photo = pool.decode_photo(encoded(gradient(300, 300), "PNG"))
     assert np.array_equal(photo.views, [centre_square(gradient(300, 300), 224)])
 
@@ -103,7 +103,7 @@ def test_missing_photo_is_refused(pool, tmp_path):
         pool.decode_photo(tmp_path / "nowhere.jpg")
 
 
-def test_recording_comes_back_as_facts_and_waveforms(pool, tmp_path):
+def test_recording_is_decoded_to_facts_and_waveforms(pool, tmp_path):
     path = written(tmp_path / "x", sine(1), file_format="FLAC", subtype="PCM_16")
     waveforms = {rate: tmp_path / f"{rate}.f32" for rate in (16_000, 22_050)}
     facts = pool.submit_recording(
@@ -138,7 +138,7 @@ def test_recording_that_browsers_cannot_play_gets_a_preview(pool, tmp_path):
     assert facts.loudness_lufs == pytest.approx(stereo.loudness_lufs, abs=0.2)
 
 
-def test_bad_recording_leaves_nothing(pool, tmp_path):
+def test_bad_recording_leaves_no_files(pool, tmp_path):
     path = written(tmp_path / "x", noise(5), file_format="FLAC", subtype="PCM_16")
     path.write_bytes(path.read_bytes()[:100_000])
     future = pool.submit_recording(
@@ -159,7 +159,7 @@ def test_limits_reach_the_children():
         pool.decode_photo(encoded(gradient(), "PNG"))
 
 
-# --- children that die, hang and devour ----------------------------------------------------------
+# --- crashes, timeouts, memory ------------------------------------------------------------------
 
 
 def test_crash_fails_its_own_job_only(pool):
@@ -172,14 +172,14 @@ def test_crash_fails_its_own_job_only(pool):
     assert all(other.result(PATIENCE_S) for other in others)
 
 
-def test_crash_of_a_recordings_decoder_has_its_own_code(pool, tmp_path):
+def test_crash_with_a_recording_has_its_own_code(pool, tmp_path):
     future = pool.probe(probes.crash, failure=AudioDecodeError)
     with pytest.raises(AudioDecodeError) as raised:
         future.result(PATIENCE_S)
     assert raised.value.code == "audio_decode_failed"
 
 
-def test_hanging_job_is_stopped_and_cleaned_up_after(pool, tmp_path):
+def test_hanging_job_is_stopped_and_its_files_removed(pool, tmp_path):
     half = tmp_path / "half-written"
     future = pool.probe(probes.hang, half, timeout_s=0.5, written=(half,))
     with pytest.raises(ImageDecodeError, match=r"longer than 0\.5 s") as raised:
@@ -189,14 +189,14 @@ def test_hanging_job_is_stopped_and_cleaned_up_after(pool, tmp_path):
     assert pool.probe(probes.pid).result(PATIENCE_S)
 
 
-def test_memory_hog_fails_alone(pool):
-    hog, other = pool.probe(probes.devour), pool.probe(probes.pid)
+def test_excessive_memory_fails_its_own_job_only(pool):
+    hog, other = pool.probe(probes.exhaust_memory), pool.probe(probes.pid)
     with pytest.raises(ImageDecodeError, match="more memory"):
         hog.result(PATIENCE_S)
     assert other.result(PATIENCE_S)
 
 
-def test_death_of_idle_children_harms_no_job(pool):
+def test_death_of_idle_children_affects_no_job(pool):
     pool.warm()
     for pid in pool.child_pids:
         os.kill(pid, signal.SIGKILL)
@@ -210,15 +210,15 @@ def test_children_are_replaced_after_so_many_jobs():
     assert pids[0] == pids[2] != pids[3]
 
 
-def test_faults_of_our_own_are_not_blamed_on_the_file(pool):
-    with pytest.raises(RuntimeError, match=r"KeyError\('a fault of ours'\)[\s\S]*stumble"):
-        pool.probe(probes.stumble).result(PATIENCE_S)
+def test_our_own_faults_are_not_decode_errors(pool):
+    with pytest.raises(RuntimeError, match=r"KeyError\('a fault of ours'\)[\s\S]*raise_a_fault"):
+        pool.probe(probes.raise_a_fault).result(PATIENCE_S)
     with pytest.raises(OSError, match="No space left") as raised:
         pool.probe(probes.find_the_disk_full).result(PATIENCE_S)
     assert raised.value.errno == 28
 
 
-def test_photo_does_not_wait_for_ever_for_a_decoder():
+def test_wait_for_a_decoder_is_limited():
     limits = DecodingLimits(queue_timeout_s=0.1, photo_timeout_s=0.1)
     with ProbedPool(processes=1, limits=limits) as pool:
         busy = pool.probe(probes.nap, 1)
@@ -229,7 +229,7 @@ def test_photo_does_not_wait_for_ever_for_a_decoder():
 
 
 def damaged(data: bytes, random: Random) -> bytes:
-    """Change a few bytes, mostly of the header, drop some, or cut the end off."""
+    """Change a few bytes, mostly of the header, delete some, or truncate the file."""
     changed = bytearray(data)
     for _ in range(random.choice((1, 2, 8))):
         place = random.randrange(min(len(changed), random.choice((400, len(changed)))))
@@ -245,7 +245,7 @@ def damaged(data: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
-def test_damaged_files_never_pass_for_faults_of_our_own(pool, tmp_path):
+def test_damaged_recordings_decode_or_have_a_code(pool, tmp_path):
     random = Random(20261123)
     whole = [
         *(
@@ -271,10 +271,10 @@ def test_damaged_files_never_pass_for_faults_of_our_own(pool, tmp_path):
     assert {"ok", "audio_decode_failed", "audio_truncated"} <= set(outcomes)
 
 
-# --- how children live ---------------------------------------------------------------------------
+# --- environment of the children ----------------------------------------------------------------
 
 
-def test_children_know_neither_the_database_nor_the_models(pool):
+def test_children_import_no_database_and_no_models(pool):
     loaded = {name.partition(".")[0] for name in pool.probe(probes.modules).result(PATIENCE_S)}
     assert {"retrieval", "numpy", "PIL", "av"} <= loaded
     assert not loaded & {"django", "celery", "psycopg2", "redis", "tensorflow", "keras", "librosa"}
@@ -290,13 +290,13 @@ def test_children_are_confined(pool):
     }
 
 
-def test_ctrl_c_is_not_for_the_children(pool):
-    """A terminal sends it to the group of processes in front only."""
+def test_children_do_not_receive_ctrl_c(pool):
+    """A terminal sends it to the foreground process group only."""
     assert pool.probe(probes.process_group).result(PATIENCE_S) != os.getpgid(0)
 
 
 def test_children_share_the_priority_of_the_session(pool):
-    """In a session of their own, they would take processors from all others as its equals."""
+    """In their own session, the scheduler would give them an equal share of the processors."""
     assert pool.probe(probes.session).result(PATIENCE_S) == os.getsid(0)
 
 
@@ -314,10 +314,10 @@ def test_as_many_jobs_run_at_once_as_there_are_processes():
         assert len({future.result(PATIENCE_S) for future in futures}) == 3
 
 
-# --- the end -------------------------------------------------------------------------------------
+# --- shutdown ------------------------------------------------------------------------------------
 
 
-def test_leaving_the_block_finishes_what_was_submitted():
+def test_leaving_the_block_finishes_submitted_jobs():
     with ProbedPool(processes=1) as pool:
         futures = [pool.probe(probes.nap, 0.05) for _ in range(4)]
         pids = {future.result(PATIENCE_S) for future in futures[:1]}
@@ -326,7 +326,7 @@ def test_leaving_the_block_finishes_what_was_submitted():
     assert not any(alive(pid) for pid in pids)
 
 
-def test_leaving_the_block_by_an_exception_abandons_it(tmp_path):
+def test_leaving_the_block_by_an_exception_stops_jobs(tmp_path):
     half = tmp_path / "half-written"
     with pytest.raises(KeyboardInterrupt), ProbedPool(processes=1) as pool:  # noqa: PT012
         running = pool.probe(probes.hang, half, written=(half,))
@@ -358,7 +358,7 @@ sys.stdin.read()
 """
 
 
-def test_no_child_outlives_a_parent_that_is_killed():
+def test_no_child_outlives_a_killed_parent():
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT],
         cwd=ROOT,
