@@ -32,7 +32,6 @@ PHOTO_SIDE_PX: Final = 224
 PLAYED_SUFFIXES: Final = frozenset({PREVIEW_SUFFIX, *CLEAN_SUFFIXES})
 
 _MOST_DETAIL_CHARACTERS: Final = 20_000
-_VIEW_SHAPE: Final = (PHOTO_SIDE_PX, PHOTO_SIDE_PX, 3)
 _DECODE_ERRORS: Final = {
     kind.__name__: kind for kind in (DecodeError, ImageDecodeError, AudioDecodeError)
 }
@@ -58,45 +57,38 @@ class DecodedPhoto:
 
 def photo_answer(photo: DecodedPhoto) -> Message:
     """Return the message that carries a photo."""
-    fields = {name: getattr(photo, name) for name in _PHOTO}
-    return Message(fields, (photo.views.tobytes(), photo.web_image))
+    fields = {name: getattr(photo, name) for name in _PHOTO if name != "views"}
+    return Message({**fields, "views": len(photo.views)}, photo.views.tobytes() + photo.web_image)
 
 
 def read_photo_answer(answer: Message) -> DecodedPhoto:
     """Return the photo of a message."""
     fields = _checked(answer.fields, _PHOTO)
-    if len(answer.parts) != 2:
-        raise ForeignAnswerError(f"a photo of {len(answer.parts)} parts")
-    views, web_image = answer.parts
-    count, rest = divmod(len(views), math.prod(_VIEW_SHAPE))
-    if rest or not 1 <= count <= 4:
-        raise ForeignAnswerError(f"views of {len(views)} bytes")
-    if not web_image:
-        raise ForeignAnswerError("no web image")
-    pixels = np.frombuffer(views, np.uint8).reshape(count, *_VIEW_SHAPE)
-    return DecodedPhoto(views=pixels, web_image=web_image, **fields)
+    shape = (fields.pop("views"), PHOTO_SIDE_PX, PHOTO_SIDE_PX, 3)
+    size = math.prod(shape)
+    if len(answer.body) <= size:
+        raise ForeignAnswerError("it has no web image")
+    views = np.frombuffer(answer.body, np.uint8, count=size).reshape(shape)
+    return DecodedPhoto(views=views, web_image=answer.body[size:], **fields)
 
 
 def recording_answer(facts: RecordingFacts) -> Message:
     """Return the message that carries the facts about a recording."""
     suffix = facts.preview_path and facts.preview_path.suffix
     fields = {name: getattr(facts, name) for name in _RECORDING if name != "played_suffix"}
-    return Message({**fields, "played_suffix": suffix}, (facts.peaks,))
+    return Message({**fields, "played_suffix": suffix}, facts.peaks)
 
 
 def read_recording_answer(answer: Message, *, played_path: Path | None) -> RecordingFacts:
     """Return the facts of a message; only a file that was asked for can have been written."""
     fields = _checked(answer.fields, _RECORDING)
     suffix = fields.pop("played_suffix")
-    if [len(part) for part in answer.parts] != [WAVEFORM_PEAKS]:
-        raise ForeignAnswerError(f"peaks of {[len(part) for part in answer.parts]} bytes")
-    if (suffix is None) != (played_path is None):
-        raise ForeignAnswerError(f"a played file with suffix {suffix}")
-    preview_path = played_path and played_path.with_suffix(suffix)
+    if len(answer.body) != WAVEFORM_PEAKS or (suffix is None) != (played_path is None):
+        raise ForeignAnswerError("its peaks or its played file are not the requested ones")
     return RecordingFacts(
         media_type=MEDIA_TYPES[Container(fields["container"])],
-        peaks=answer.parts[0],
-        preview_path=preview_path,
+        peaks=answer.body,
+        preview_path=played_path and played_path.with_suffix(suffix),
         **fields,
     )
 
@@ -180,6 +172,7 @@ def _flag(value: object) -> bool:
 
 _SHA256: Final = _text("[0-9a-f]{64}")
 _PHOTO: Final[dict[str, _Check]] = {
+    "views": _whole(1, 4),
     "width_px": _whole(1, 1_000_000),
     "height_px": _whole(1, 1_000_000),
     "media_type": _one_of(*photo_headers.MEDIA_TYPES),

@@ -89,7 +89,7 @@ def _with_played_file(
 
 def _photo(request: Message, limits: DecodingLimits) -> Message:
     path = request.fields["path"]
-    source = request.parts[0] if path is None else Path(path)
+    source = request.body if path is None else Path(path)
     return photo_answer(decode_photo(source, limits))
 
 

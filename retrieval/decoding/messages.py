@@ -14,7 +14,7 @@ MOST_BYTES: Final = 64_000_000
 """Largest answer that the pool reads, about ten times that of the largest photo."""
 
 _MOST_HEADER_BYTES: Final = 1_000_000
-_LENGTHS: Final = struct.Struct("!II")  # of the header and of all parts together
+_LENGTHS: Final = struct.Struct("!II")  # of the header and of the body
 
 
 class ForeignAnswerError(Exception):
@@ -26,7 +26,7 @@ class Message:
     """JSON values and raw bytes."""
 
     fields: dict[str, Any] = field(default_factory=dict)
-    parts: tuple[bytes, ...] = ()
+    body: bytes = b""
 
 
 class Channel:
@@ -44,13 +44,11 @@ class Channel:
         self._socket.close()
 
     def send(self, message: Message, *, timeout_s: float | None = None) -> None:
-        """Send a message; each block of bytes must be taken within the timeout."""
-        lengths = [len(part) for part in message.parts]
-        header = json.dumps({"fields": message.fields, "parts": lengths}).encode()
+        """Send a message; header and body must each be accepted within the timeout."""
+        header = json.dumps(message.fields).encode()
         self._socket.settimeout(timeout_s)
-        self._socket.sendall(_LENGTHS.pack(len(header), sum(lengths)) + header)
-        for part in message.parts:
-            self._socket.sendall(part)
+        self._socket.sendall(_LENGTHS.pack(len(header), len(message.body)) + header)
+        self._socket.sendall(message.body)
 
     def receive(self, *, timeout_s: float | None = None) -> Message:
         """Return the next message, complete within the timeout.
@@ -68,8 +66,8 @@ class Channel:
         header_bytes, body_bytes = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
         if header_bytes > _MOST_HEADER_BYTES or header_bytes + body_bytes > self._most_bytes:
             raise ForeignAnswerError(f"it has {header_bytes} and {body_bytes} bytes")
-        header = self._read(header_bytes, deadline)
-        return _parsed(header, self._read(body_bytes, deadline))
+        fields = _parsed(self._read(header_bytes, deadline))
+        return Message(fields, self._read(body_bytes, deadline))
 
     def _read(self, size: int, deadline: float | None) -> bytes:
         data = bytearray(size)
@@ -92,25 +90,14 @@ def _seconds_until(deadline: float | None) -> float | None:
     return left
 
 
-def _parsed(header: bytes, body: bytes) -> Message:
+def _parsed(header: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(header, parse_constant=_refuse_constant)
+        fields = json.loads(header, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ForeignAnswerError(f"its header is not JSON: {error}") from error
-    match content:
-        case {"fields": dict() as fields, "parts": list() as lengths, **rest} if not rest:
-            pass
-        case _:
-            raise ForeignAnswerError("its header is malformed")
-    if not all(type(length) is int and length >= 0 for length in lengths):
-        raise ForeignAnswerError("the lengths of its parts are malformed")
-    if sum(lengths) != len(body):
-        raise ForeignAnswerError("the lengths of its parts do not add up")
-    parts, start = [], 0
-    for length in lengths:
-        parts.append(body[start : start + length])
-        start += length
-    return Message(fields, tuple(parts))
+    if not isinstance(fields, dict):
+        raise ForeignAnswerError("its header is not an object")
+    return fields
 
 
 def _refuse_constant(name: str) -> NoReturn:

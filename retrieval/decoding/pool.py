@@ -104,7 +104,7 @@ class DecodingPool:
         if isinstance(source, Path):
             request = Message({**job, "path": str(source)})
         else:
-            request = Message({**job, "path": None}, (source,))
+            request = Message({**job, "path": None}, source)
         return self._submit(
             _Job(
                 request=request,

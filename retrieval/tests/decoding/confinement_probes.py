@@ -114,20 +114,20 @@ class Command:
 def answer_with_a_pickle(path: str) -> None:
     command = pickle.dumps(Command(path))
     length = struct.pack("!I", len(command))
-    write_raw(length + length + command + command)  # as the header and as a part
+    write_raw(length + length + command + command)  # as header and body
 
 
-def answer_with_header(header: str, body_bytes: int) -> None:
+def answer_with_header(header: str) -> None:
     content = header.encode()
-    write_raw(struct.pack("!II", len(content), body_bytes) + content + bytes(body_bytes))
+    write_raw(struct.pack("!II", len(content), 0) + content)
 
 
 def answer_with_lengths(header_bytes: int, body_bytes: int) -> None:
     write_raw(struct.pack("!II", header_bytes, body_bytes))
 
 
-def answer(fields: dict[str, Any], lengths: list[int]) -> Message:
-    return Message(fields, tuple(bytes(length) for length in lengths))
+def answer(fields: dict[str, Any]) -> Message:
+    return Message(fields)
 
 
 def write_raw(content: bytes) -> None:

@@ -81,18 +81,27 @@ def test_photo_with_a_wrong_field(fields):
 
 
 @pytest.mark.parametrize(
-    "lengths",
-    [(), (150_528,), (150_527, 1), (0, 1), (5 * 150_528, 1), (150_528, 0), (150_528, 1, 1)],
+    ("views", "body_bytes"),
+    [
+        (0, 1),
+        (-1, 1),
+        (5, 752_641),
+        (1, 0),
+        (1, 150_528),
+        (4, 451_585),
+        (1.0, 150_529),
+        (True, 150_529),
+    ],
 )
-def test_photo_with_wrong_parts(lengths):
-    parts = tuple(bytes(length) for length in lengths)
+def test_photo_with_wrong_views(views, body_bytes):
+    answer = replace(changed(photo_answer(PHOTO), views=views), body=bytes(body_bytes))
     with pytest.raises(ForeignAnswerError):
-        read_photo_answer(replace(photo_answer(PHOTO), parts=parts))
+        read_photo_answer(answer)
 
 
 def test_a_photo_without_a_field():
     with pytest.raises(ForeignAnswerError):
-        read_photo_answer(Message({}, photo_answer(PHOTO).parts))
+        read_photo_answer(Message({}, photo_answer(PHOTO).body))
 
 
 @pytest.mark.parametrize("loudness_lufs", [None, -23.4])
@@ -138,11 +147,12 @@ def test_recording_with_a_wrong_field(fields):
         read_recording_answer(changed(recording_answer(FACTS), **fields), played_path=None)
 
 
-@pytest.mark.parametrize("lengths", [(), (WAVEFORM_PEAKS - 1,), (WAVEFORM_PEAKS, 1)])
-def test_recording_with_wrong_parts(lengths):
-    parts = tuple(bytes(length) for length in lengths)
+@pytest.mark.parametrize("body_bytes", [0, WAVEFORM_PEAKS - 1, WAVEFORM_PEAKS + 1])
+def test_recording_with_wrong_peaks(body_bytes):
     with pytest.raises(ForeignAnswerError):
-        read_recording_answer(replace(recording_answer(FACTS), parts=parts), played_path=None)
+        read_recording_answer(
+            replace(recording_answer(FACTS), body=bytes(body_bytes)), played_path=None
+        )
 
 
 def test_limits():

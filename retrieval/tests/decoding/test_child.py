@@ -19,7 +19,7 @@ from retrieval.tests.engine.toy_sounds import sine, written
 def test_photo_is_a_small_message():
     photo = decode_photo(encoded(gradient(4_000, 3_000), "JPEG"), DecodingLimits())
     assert photo.views.shape == (4, 224, 224, 3)
-    assert sum(len(part) for part in photo_answer(photo).parts) < 2_000_000
+    assert len(photo_answer(photo).body) < 2_000_000
 
 
 def test_web_image_has_the_requested_size():

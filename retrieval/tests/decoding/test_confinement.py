@@ -128,25 +128,12 @@ def test_an_answer_cannot_run_anything_in_the_parent(pool, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "body_bytes"),
-    [
-        ("", 0),
-        ("no JSON", 0),
-        ("[" * 100_000, 0),
-        ("[]", 0),
-        ('{"fields": {}}', 0),
-        ('{"fields": [], "parts": []}', 0),
-        ('{"fields": {}, "parts": [], "more": 1}', 0),
-        ('{"fields": {"x": NaN}, "parts": []}', 0),
-        ('{"fields": {}, "parts": [-1, 2]}', 1),
-        ('{"fields": {}, "parts": [1.0]}', 1),
-        ('{"fields": {}, "parts": [true]}', 1),
-        ('{"fields": {}, "parts": [1]}', 2),
-    ],
+    "header",
+    ["", "no JSON", "[" * 100_000, "[]", "null", '"text"', '{"error": NaN}', '{"error": 1'],
 )
-def test_an_answer_with_a_malformed_header_is_refused(pool, header, body_bytes):
-    with pytest.raises(ImageDecodeError, match="answer is malformed"):
-        attempt(pool, probes.answer_with_header, header, body_bytes)
+def test_an_answer_with_a_malformed_header_is_refused(pool, header):
+    with pytest.raises(ImageDecodeError, match="answer is malformed: its header"):
+        attempt(pool, probes.answer_with_header, header)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +150,7 @@ def test_an_answer_with_a_malformed_header_is_refused(pool, header, body_bytes):
 )
 def test_an_answer_with_a_malformed_error_is_refused(pool, fields):
     with pytest.raises(ImageDecodeError, match="answer is malformed") as raised:
-        attempt(pool, probes.answer, fields, [])
+        attempt(pool, probes.answer, fields)
     assert raised.value.code == "image_decode_failed"
 
 
