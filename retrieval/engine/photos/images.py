@@ -136,7 +136,8 @@ def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
 @contextmanager
 def _decoding(limits: PhotoLimits) -> Iterator[None]:
     """Convert every exception of a decoder to an error with a code."""
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels  # Pillow warns above it and raises at twice as many
+    # Pillow raises at twice its limit, which must not be below ours.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, limits.max_pixels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
