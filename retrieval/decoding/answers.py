@@ -139,8 +139,8 @@ def _checked(fields: object, checks: Mapping[str, _Check]) -> dict[str, Any]:
     """Return fields that are exactly the expected ones."""
     if not isinstance(fields, dict) or fields.keys() != checks.keys():
         raise ForeignAnswerError("its fields are not the expected ones")
-    for name, holds in checks.items():
-        if not holds(fields[name]):
+    for name, accepts in checks.items():
+        if not accepts(fields[name]):
             raise ForeignAnswerError(f"its {name} is malformed")
     return dict(fields)
 

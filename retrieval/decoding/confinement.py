@@ -54,12 +54,14 @@ def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
     missing = syscall_filter.install()
     memory = limits.max_address_space_bytes
     return (
-        _found("address space", _megabytes(memory), _memory_is_bounded(memory)),
-        _found("file size", _megabytes(limits.max_written_bytes), _holds(resource.RLIMIT_FSIZE)),
-        _found("open files", str(limits.max_open_files), _holds(resource.RLIMIT_NOFILE)),
-        _found("CPU time", "for each job", _cpu_is_bounded()),
-        _found("processes", "none", _is_refused(_fork), missing),
-        _found("network", "none", _is_refused(_open_socket), missing),
+        _state("address space", _megabytes(memory), _memory_is_bounded(memory)),
+        _state(
+            "file size", _megabytes(limits.max_written_bytes), _is_limited(resource.RLIMIT_FSIZE)
+        ),
+        _state("open files", str(limits.max_open_files), _is_limited(resource.RLIMIT_NOFILE)),
+        _state("CPU time", "for each job", _cpu_is_bounded()),
+        _state("processes", "none", _is_refused(_fork), missing),
+        _state("network", "none", _is_refused(_open_socket), missing),
     )
 
 
@@ -87,7 +89,7 @@ def _drop_capabilities() -> None:
         libc.capset(header, (ctypes.c_uint32 * 6)(*kept))
 
 
-def _found(name: str, allowed: str, holds: bool, missing: str = "") -> LimitState:  # noqa: FBT001
+def _state(name: str, allowed: str, holds: bool, missing: str = "") -> LimitState:  # noqa: FBT001
     return LimitState(name, holds, allowed if holds else missing or "not enforced by the system")
 
 
@@ -95,7 +97,7 @@ def _megabytes(size: int) -> str:
     return f"{size // _MEGABYTE} MB"
 
 
-def _holds(kind: int) -> bool:
+def _is_limited(kind: int) -> bool:
     return resource.getrlimit(kind)[1] != resource.RLIM_INFINITY
 
 

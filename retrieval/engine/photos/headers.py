@@ -1,8 +1,8 @@
 """Checks of a photo's header and structure that Pillow does not do.
 
-Pillow chooses a decoder by more formats than are accepted here, accepts a PNG without its end and
-any number of metadata chunks, and does not tell a truncated WebP or HEIC file from a damaged one.
-Nothing is decoded or decompressed here.
+Pillow supports more formats than are accepted here, accepts a PNG without its end and any number
+of metadata chunks, and reports a truncated WebP or HEIC file as a damaged one. Nothing is decoded
+or decompressed here.
 """
 
 from __future__ import annotations

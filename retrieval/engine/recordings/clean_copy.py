@@ -1,8 +1,8 @@
 """Copy a recording without anything that is not sound: tags, pictures, bytes after its end.
 
 The encoded packets are copied without loss into a new file of the same format. FLAC is re-encoded,
-also without loss, because its packets cannot be told from bytes after its end. Only the copy is
-served, so places, names and serial numbers in the original stay private.
+also without loss, because its packets cannot be distinguished from bytes after its end. Only the
+copy is served, so places, names and serial numbers in the original stay private.
 """
 
 from __future__ import annotations

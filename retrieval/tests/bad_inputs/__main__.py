@@ -20,8 +20,8 @@ def main(folder: Path) -> None:
         answers.append((str(recording), recording.codes))
     with (folder / "answers.tsv").open("w") as table:
         for name, codes in answers:
-            said = " or ".join(code or "accepted" for code in codes)
-            table.write(f"{name}\t{said}\n")
+            allowed = " or ".join(code or "accepted" for code in codes)
+            table.write(f"{name}\t{allowed}\n")
     sys.stdout.write(f"{len(answers)} files in {folder}\n")
 
 

@@ -86,11 +86,11 @@ def test_corpus_kills_no_child(run, folder, pool, monkeypatch):
     for case in recordings.CASES:
         case.write(folder / str(case))
     deaths: list[Exception] = []
-    told = pool._failure_of
+    original = pool._failure_of
 
     def failure_of(job, error):
         deaths.append(error)
-        return told(job, error)
+        return original(job, error)
 
     monkeypatch.setattr(pool, "_failure_of", failure_of)
     report = run(folder)
@@ -151,10 +151,10 @@ def test_53_manifest_cannot_import_other_files(run, folder, path):
 
 def test_54_words_of_a_manifest_are_not_interpreted(run, folder, client, settings):
     written(folder / "a.wav", noise(0.6), subtype="PCM_16")
-    said = SCRIPT.decode() + SQL.decode()
-    run(write_manifest(folder, [{"path": "a.wav", "title": said, "author": said, "tags": said}]))
+    words = SCRIPT.decode() + SQL.decode()
+    run(write_manifest(folder, [{"path": "a.wav", "title": words, "author": words, "tags": words}]))
     clip = Clip.objects.get()
-    assert clip.title == said
+    assert clip.title == words
     answer = client.get(playable(clip).download_url)
     disposition = answer["Content-Disposition"]
     assert disposition.startswith("attachment;")

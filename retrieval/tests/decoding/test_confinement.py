@@ -186,11 +186,11 @@ def test_each_start_logs_the_limits(caplog):
     }
     assert all(limit.in_force for limit in found.values())
     assert found["address space"].detail == "1000 MB"
-    said = [
+    lines = [
         record.getMessage() for record in caplog.records if "is limited by" in record.getMessage()
     ]
-    assert [f"process {pid} " in line for pid, line in zip(pids, said, strict=True)] == [True] * 2
-    assert all("network (none)" in line and "wall clock" in line for line in said)
+    assert [f"process {pid} " in line for pid, line in zip(pids, lines, strict=True)] == [True] * 2
+    assert all("network (none)" in line and "wall clock" in line for line in lines)
 
 
 _ON_ANOTHER_MACHINE = """

@@ -77,12 +77,12 @@ def test_every_code_has_its_own_words(module):
 
 @pytest.mark.parametrize("code", [transitions.POISON, *_KNOWN])
 def test_words_are_plain_sentences(code):
-    said = problem(code, "TypeError: 0x7f at b'\\xff'")
+    shown = problem(code, "TypeError: 0x7f at b'\\xff'")
     if code in KNOW_A_FIGURE:
-        assert said.detail == "TypeError: 0x7f at b'\\xff'"
+        assert shown.detail == "TypeError: 0x7f at b'\\xff'"
         return
-    assert re.fullmatch(r"[A-Z][\w ,;.]+\.", said.detail), said.detail
-    assert re.fullmatch(r"[A-Z][\w ]+", said.title), said.title
+    assert re.fullmatch(r"[A-Z][\w ,;.]+\.", shown.detail), shown.detail
+    assert re.fullmatch(r"[A-Z][\w ]+", shown.title), shown.title
 
 
 @pytest.mark.parametrize("code", UNAVAILABLE)
@@ -105,6 +105,6 @@ def test_limits_are_those_of_the_settings(settings):
 
 
 def test_unknown_code_shows_no_technical_detail():
-    said = problem("never_heard_of", "KeyError: 'x'")
-    assert (said.code, said.status) == ("never_heard_of", 422)
-    assert "KeyError" not in said.detail
+    shown = problem("never_heard_of", "KeyError: 'x'")
+    assert (shown.code, shown.status) == ("never_heard_of", 422)
+    assert "KeyError" not in shown.detail

@@ -63,8 +63,8 @@ def test_surround_channels_are_mixed_to_their_side(tmp_path, channel, left, righ
     samples[:, [channel]] = sine(1, rate_hz=48_000, amplitude=0.9)
     path = written(tmp_path / "x", samples, 48_000, subtype="PCM_16")
     previewed(path, tmp_path / "preview.mp3")
-    heard, _ = soundfile.read(tmp_path / "preview.mp3")
-    loud = np.abs(heard[20_000:30_000]).max(axis=0) > 0.1
+    decoded, _ = soundfile.read(tmp_path / "preview.mp3")
+    loud = np.abs(decoded[20_000:30_000]).max(axis=0) > 0.1
     assert loud.tolist() == [bool(left), bool(right)]
 
 
