@@ -24,7 +24,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from types import TracebackType
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
 from retrieval.decoding.answers import (
@@ -169,12 +168,7 @@ class DecodingPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self._threads.shutdown(wait=True)
         self.close()
