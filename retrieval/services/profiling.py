@@ -135,7 +135,7 @@ def profile_clips(
     ------
     StorageError
         If the recordings are away altogether, or the scratch disk is full; none is noted.
-    DecoderAwayError
+    DecoderUnavailableError
         If nothing can be decoded for the moment; nor then.
     """
     report = ProfilingReport()

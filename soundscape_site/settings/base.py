@@ -147,7 +147,6 @@ STORAGES = {
 # Uploads stay in memory, limited by their size and the number of threads: a temporary file could be
 # left behind or find its disk full. Larger requests are refused without reading them.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
-FILE_UPLOAD_MAX_MEMORY_SIZE = 21_000_000
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
 from soundscape_site.settings.api import *  # noqa: E402, F403 # parts of one settings module
