@@ -162,7 +162,7 @@ def _while_importing(var: Path, visitor: Visitor, photos: Iterator[bytes]) -> li
 def _memory(pid: int) -> None:
     names = {
         "celery": "worker",
-        "gunicorn": "web",
+        "web.server": "web",
         "decoding_child": "decoding",
         "sweep": "sweeper",
     }

@@ -8,7 +8,7 @@ usage() {
     cat >&2 <<'USAGE'
 usage: entrypoint.sh ROLE [ARGUMENT...]
 
-  web [OPTION...]         serve the site (options of gunicorn)
+  web                     serve the site
   inference [OPTION...]   find the sounds of photos (options of celery worker)
   ingest [OPTION...]      describe recordings (options of celery worker)
   sweep                   queue again what lost its worker
@@ -42,7 +42,7 @@ healthy() {
 role="${1:-}"
 shift || usage
 case "$role" in
-    web) exec gunicorn --config python:soundscape_site.web.gunicorn "$@" soundscape_site.wsgi:application ;;
+    web) exec python -m soundscape_site.web.server ;;
     inference | ingest) work "$role" "$@" ;;
     sweep | migrate) exec python manage.py "$role" "$@" ;;
     manage) exec python manage.py "$@" ;;

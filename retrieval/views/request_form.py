@@ -34,9 +34,7 @@ class FormMiddleware:
         if refusal is None:
             return self.get_response(request)
         logger.info("a form was refused: %s", refusal.code)
-        response = refused(request, refusal)
-        response["Connection"] = "close"  # what is left of the body is not read
-        return response
+        return refused(request, refusal)
 
 
 def _refusal(request: HttpRequest) -> Problem | None:

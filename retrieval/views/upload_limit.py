@@ -31,9 +31,7 @@ class UploadLimitMiddleware:
         if length <= limit + _FORM_OVERHEAD_BYTES:
             return self.get_response(request)
         detail = f"It has {length / 1e6:.0f} MB; the most we take is {limit / 1e6:.0f} MB."
-        response = refused(request, problem("file_too_large", detail))
-        response["Connection"] = "close"  # the rest of the body is not read
-        return response
+        return refused(request, problem("file_too_large", detail))
 
 
 def _stated_length(request: HttpRequest) -> int:

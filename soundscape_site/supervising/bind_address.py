@@ -27,7 +27,7 @@ class BindAddress:
 
     @property
     def bind(self) -> str:
-        """Return the pair as gunicorn and addresses of pages write it."""
+        """Return the pair as SOUNDSCAPE_BIND and URLs write it."""
         return _pair(self.host, self.port)
 
     @property

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from soundscape_site.settings.paths import BASE_DIR
-from soundscape_site.web import gunicorn
+from soundscape_site.web.server import PROGRAM
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production",
@@ -90,11 +90,10 @@ with connection.cursor() as cursor:
 
 
 def test_the_web_waits_for_a_lock_no_longer_than_a_visitor_would():
-    told = dict(variable.split("=") for variable in gunicorn.raw_env)
     answer = subprocess.run(
         [sys.executable, "-m", "django", "shell", "-v0", "-c", WAITS_FOR_A_LOCK],
         capture_output=True, text=True, cwd=BASE_DIR,
-        env=os.environ | told | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
+        env=os.environ | PROGRAM | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
                                  "PYTHONPATH": str(BASE_DIR)},
     )  # fmt: skip
     assert answer.stdout.split() == ["5s", "LockNotAvailable"], answer.stderr

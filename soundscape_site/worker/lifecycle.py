@@ -48,7 +48,14 @@ _warm_child = multiprocessing.get_context("fork").RawValue("i", 0)
 
 @celeryd_after_setup.connect
 def serve_queues(instance: Any, **_: Any) -> None:
-    """Prepare for the queues this worker was started for."""
+    """Check this worker's options and prepare for its queues."""
+    concurrency = instance.autoscale or instance.concurrency
+    if concurrency != 1:
+        raise SystemExit(
+            f"This worker cannot start with a concurrency of {concurrency}: each child process "
+            "loads the models and uses every core, so a worker has one. Start it with "
+            "--concurrency 1, and start more workers if one is not enough."
+        )
     if INFERENCE_QUEUE in instance.app.amqp.queues.consume_from:
         worker_process_init.connect(load_models)
         worker_ready.connect(take_photos_when_warm)

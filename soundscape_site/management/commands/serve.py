@@ -134,7 +134,7 @@ def _children(where: BindAddress, log: Path) -> list[ChildSpec]:
         child("sweeper", (str(BASE_DIR / "manage.py"), "sweep")),
         child(
             "web",
-            ("-m", "gunicorn", "-c", "python:soundscape_site.web.gunicorn", "soundscape_site.wsgi"),
+            ("-m", "soundscape_site.web.server"),
             is_ready=partial(_answers, where),
         ),
     ]

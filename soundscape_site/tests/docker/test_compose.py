@@ -27,7 +27,7 @@ from soundscape_site.tests.docker.files import (
 # A value alone would not do; compose.yml is right only with their defaults.
 FIXED = {
     "DATABASE_APP_ROLE": "postgres/init.sql names the role",
-    "SOUNDSCAPE_PROGRAM": "gunicorn's settings say it",
+    "SOUNDSCAPE_PROGRAM": "the web server sets it",
     "SOUNDSCAPE_MEDIA_ROOT": "a volume lies at its default",
     "SOUNDSCAPE_MODEL_DIR": "a volume lies where models are looked for first",
     "SOUNDSCAPE_SAMPLE_PHOTOS": "needs a mount of its own",
@@ -41,7 +41,7 @@ def variables_read():
     form = re.compile(r"(DATABASE|DJANGO|REDIS|SOUNDSCAPE)_[A-Z_]+")
     return {
         node.value
-        for source in (site / "gunicorn.py", *(site / "settings").glob("*.py"))
+        for source in (site / "web" / "server.py", *(site / "settings").glob("*.py"))
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

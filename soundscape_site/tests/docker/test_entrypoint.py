@@ -13,7 +13,6 @@ from soundscape_site.tests.docker.files import DOCKER, ENTRYPOINT, OURS
 SCRIPTS = sorted(DOCKER.glob("*.sh"))
 HEALTH_CHECKED = {name: service for name, service in OURS.items() if "healthcheck" in service}
 
-GUNICORN = ["gunicorn", "--config", "python:soundscape_site.web.gunicorn"]
 CELERY = ["celery", "--app", "soundscape_site.celery"]
 
 
@@ -30,7 +29,7 @@ class Run:
 
 @pytest.fixture
 def entrypoint(tmp_path):
-    for name in ("celery", "gunicorn", "python"):
+    for name in ("celery", "python"):
         program = tmp_path / name
         program.write_text('#!/bin/sh\nprintf "%s\\n" "$$" "${0##*/}" "$@"\n')
         program.chmod(0o755)
@@ -63,10 +62,9 @@ def ping(queue):
 @pytest.mark.parametrize(
     ("role", "program"),
     [
-        ("web", [*GUNICORN, "soundscape_site.wsgi:application"]),
-        ("web --threads 2", [*GUNICORN, "--threads", "2", "soundscape_site.wsgi:application"]),
+        ("web", ["python", "-m", "soundscape_site.web.server"]),
         ("inference", worker("inference")),
-        ("ingest --concurrency 2", [*worker("ingest"), "--concurrency", "2"]),
+        ("ingest --prefetch-multiplier 2", [*worker("ingest"), "--prefetch-multiplier", "2"]),
         ("sweep", ["python", "manage.py", "sweep"]),
         ("migrate", ["python", "manage.py", "migrate"]),
         ("manage match photo.jpg", ["python", "manage.py", "match", "photo.jpg"]),

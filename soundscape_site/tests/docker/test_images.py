@@ -130,7 +130,7 @@ class NotInstalled(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"the web image has no {name}", name=name)
 
 sys.meta_path.insert(0, NotInstalled())
-import soundscape_site.wsgi, soundscape_site.web.gunicorn, retrieval.decoding.pool
+import soundscape_site.wsgi, soundscape_site.web.server, retrieval.decoding.pool
 import retrieval.management.commands.sweep, soundscape_site.management.commands.migrate
 from django.urls import get_resolver
 assert get_resolver().url_patterns

@@ -33,6 +33,22 @@ CANARIES = 60  # half as many again as fit into the time after which a silent wo
 pytestmark = pytest.mark.services
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--concurrency", "2"], "2"), (["--autoscale", "3,1"], "(3, 1)"), ([], str(os.cpu_count()))],
+    ids=["two", "autoscale", "unset"],
+)
+def test_a_worker_with_another_concurrency_than_one_does_not_start(options, named):
+    ended = subprocess.run(
+        [sys.executable, "-m", "celery", "--app", "soundscape_site.celery", "worker", *options],
+        cwd=BASE_DIR, check=False, capture_output=True, text=True, timeout=60,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test"},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert f"cannot start with a concurrency of {named}: " in ended.stderr
+    assert "Start it with --concurrency 1" in ended.stderr
+
+
 class Worker:
     """One running worker and its log."""
 
