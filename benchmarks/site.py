@@ -20,6 +20,7 @@ import psutil
 import soundfile
 from PIL import Image
 
+from benchmarks import web
 from benchmarks.processes import ROOT, environment
 from benchmarks.report import figure, heading, spread
 from soundscape_site.settings.paths import SHARED_DIR
@@ -41,6 +42,7 @@ def run(var: Path) -> None:
         visitor.upload(again)
         spread("the same photo again", [visitor.upload(again) for _ in range(20)])
         _memory(pid)
+        web.run(f"{url}/")
         busy = _while_importing(var, visitor, photos)
         spread("upload to result while an import runs", busy)
         ratio = np.percentile(busy, 95) / np.percentile(alone, 95)

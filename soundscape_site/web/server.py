@@ -21,7 +21,7 @@ from waitress.utilities import cleanup_unix_socket
 from retrieval.decoding.web_pool import close_photo_pool, photo_pool
 from soundscape_site.web.connections import HELD_BODY_BYTES, Connection
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("soundscape_site.web.server")  # also when it runs as __main__
 
 PROGRAM: Final = {"SOUNDSCAPE_PROGRAM": "web"}
 """By this the settings give the web's database statements less time."""
