@@ -19,8 +19,9 @@ _READ_FOR_S = 4.0
 def run(url: str) -> None:
     """Print how long the front page takes beside slow clients, and how often it is answered."""
     place = urlsplit(url)
+    address = (place.hostname or "", place.port or 80)
     for name, kind in KINDS.items():
-        with slow_clients((place.hostname, place.port), kind, count=_SLOW_CLIENTS) as slow:
+        with slow_clients(address, kind, count=_SLOW_CLIENTS) as slow:
             times = [_page_s(url) for _ in range(_PAGES)]
             dropped = sum(not is_connected(connection) for connection in slow)
         spread(f"page beside {_SLOW_CLIENTS} clients: {name}", times)

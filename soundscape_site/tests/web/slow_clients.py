@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ class Kind:
     rest_bytes_per_s: int = 0
 
 
-def post(sent_bytes, length=4_000_000):
+def post(sent_bytes: int, length: int = 4_000_000) -> bytes:
     head = f"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n"
     return head.encode() + b"x" * sent_bytes
 
@@ -35,7 +36,9 @@ KINDS = {
 
 
 @contextmanager
-def slow_clients(address, kind, *, count):
+def slow_clients(
+    address: tuple[str, int], kind: Kind, *, count: int
+) -> Iterator[list[socket.socket]]:
     """Connect `count` clients that go on sending within the block; yield their connections."""
     ended = threading.Event()
     connections = [socket.create_connection(address, timeout=20) for _ in range(count)]
@@ -52,7 +55,7 @@ def slow_clients(address, kind, *, count):
             connection.close()
 
 
-def _send(connections, kind, ended):
+def _send(connections: list[socket.socket], kind: Kind, ended: threading.Event) -> None:
     began, sent = time.monotonic(), 0
     while not ended.wait(_STEP_S):
         due = int((time.monotonic() - began) * kind.rest_bytes_per_s) - sent
@@ -62,7 +65,7 @@ def _send(connections, kind, ended):
                 connection.sendall(b"x" * due)
 
 
-def is_connected(connection):
+def is_connected(connection: socket.socket) -> bool:
     """Tell whether the server has neither answered nor closed the connection."""
     connection.settimeout(0)
     try:
