@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpResponseBase
+from django.http import Http404
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def stored(media_root):
     return default_storage.save("sounds/x.ogg", ContentFile(CONTENT))
 
 
-ANSWERS: list[HttpResponseBase] = []
+ANSWERS: list[Any] = []
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ SLEEPS = ["sh", "-c", "exec sleep 60"]
 
 
 class Supervised:
-    """A supervisor at work, its log read as it grows."""
+    """A running supervisor and its log."""
 
     def __init__(self, directory, *specs):
         specs_file = directory / "specs.json"
@@ -98,14 +98,14 @@ def test_stop_ends_the_last_started_first_and_leaves_nothing(supervised):
     pids = [run.pid_of("first"), run.pid_of("second")]
     assert run.stop() == 0
     assert not any(map(is_alive, pids))
-    assert re.findall(r"^(\w+) is gone", run.log, re.MULTILINE) == ["second", "first"]
+    assert re.findall(r"^(\w+) ended after", run.log, re.MULTILINE) == ["second", "first"]
 
 
 def test_stop_escalates_when_a_child_ignores_the_first_signal(supervised, tmp_path):
     ready = tmp_path / "ready"
     run = supervised(
         {
-            "name": "deaf",
+            "name": "stubborn",
             "argv": ["sh", "-c", f"trap '' INT; touch {ready}; while :; do sleep 0.1; done"],
             "ready_file": str(ready),
             "stop_ladder": [[signal.SIGINT, 0.3], [signal.SIGQUIT, 5.0]],
@@ -113,7 +113,7 @@ def test_stop_escalates_when_a_child_ignores_the_first_signal(supervised, tmp_pa
     )
     run.wait_for("all are ready")
     assert run.stop() == 0
-    sent = re.findall(r"stopping deaf with (\w+)", run.log)
+    sent = re.findall(r"stopping stubborn with (\w+)", run.log)
     assert sent == ["SIGINT", "SIGQUIT"]
 
 
@@ -256,7 +256,7 @@ def test_ends_outside_the_window_are_forgiven(supervised):
     assert "gave up" not in run.log
 
 
-def test_a_tireless_child_that_was_ready_once_is_started_for_ever(supervised, tmp_path):
+def test_a_tireless_child_that_was_ready_once_is_restarted_without_limit(supervised, tmp_path):
     room = tmp_path / "room"
     room.touch()
     run = supervised(
@@ -276,7 +276,7 @@ def test_a_tireless_child_that_was_ready_once_is_started_for_ever(supervised, tm
     until(lambda: run.log.count("server is ready") == 2, lambda: run.log)
 
 
-def test_a_tireless_child_that_never_was_ready_is_given_up(supervised, tmp_path):
+def test_a_tireless_child_that_was_never_ready_is_given_up(supervised, tmp_path):
     run = supervised(
         {
             "name": "server",

@@ -80,7 +80,7 @@ def test_a_task_far_beyond_its_hard_limit_is_stuck(watched):
     watched.held = [task()]
     watched.after(0)
     assert watched.after(HARD_LIMIT_S + STUCK_AFTER_S) == ""
-    assert watched.after(1) == "stuck: a has been in hand for 151 s"
+    assert watched.after(1) == "stuck: it has held a for 151 s"
 
 
 def test_one_task_after_the_other_is_not_stuck(watched):
