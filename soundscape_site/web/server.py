@@ -29,7 +29,7 @@ PROGRAM: Final = {"SOUNDSCAPE_PROGRAM": "web"}
 CONNECTIONS: Final = 400  # with all else that is open, below the usual 1024 files
 _DRAIN_S: Final = 15.0
 _HANG_S: Final = 60.0
-_ROUND_S: Final = 1.0
+_CHECK_EVERY_S: Final = 1.0
 _DRAIN_ROUND_S: Final = 0.1
 _ANSWER_BYTES: Final = 1_000_000
 _FORM_BYTES: Final = 2_000_000  # more than the upload limit allows a form around its photo
@@ -82,7 +82,7 @@ def serve(
     )
     server.channel_class = Connection
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # else a line for each burst
-    is_stopping = False
+    loop, is_stopping = _Loop(server, opened), False
 
     def stop(*_: object) -> None:
         nonlocal is_stopping
@@ -93,9 +93,9 @@ def serve(
         signal.signal(number, stop)
     logger.info("listening on %s with %d threads", bind, threads)
     while not is_stopping:
-        _go_round(server, opened, wait_s=_ROUND_S)
+        loop.go_round(wait_s=_CHECK_EVERY_S)
     logger.info("stopping: requests that are being answered get %g s", _DRAIN_S)
-    _drain(server, opened)
+    loop.drain()
 
 
 def listening_socket(bind: str) -> socket.socket:
@@ -119,25 +119,36 @@ def listening_socket(bind: str) -> socket.socket:
     )
 
 
-def _go_round(server: Any, opened: dict[int, Any], *, wait_s: float) -> None:
-    """Let waitress handle what is ready; end a process that does not return from it."""
-    faulthandler.dump_traceback_later(_HANG_S, exit=True)
-    wasyncore.loop(timeout=wait_s, use_poll=True, map=opened, count=1)
-    for connection in tuple(server.active_channels.values()):
-        connection.close_if_slow()
+class _Loop:
+    """Waitress's loop, with a check of its connections and of itself."""
 
+    def __init__(self, server: Any, opened: dict[int, Any]) -> None:
+        self._server, self._opened = server, opened
+        self._checked_at = 0.0
 
-def _drain(server: Any, opened: dict[int, Any]) -> None:
-    """Accept nothing more, and wait for answers that are being made or sent."""
-    wasyncore.dispatcher.close(server)  # the server's own `close` would also end its wake-up pipe
-    end = time.monotonic() + _DRAIN_S
-    while server.active_channels and time.monotonic() < end:
-        for connection in server.active_channels.values():
-            if connection.is_idle():
-                connection.will_close = True
-        _go_round(server, opened, wait_s=_DRAIN_ROUND_S)
-    if server.active_channels:
-        logger.warning("%d connections were cut", len(server.active_channels))
+    def go_round(self, *, wait_s: float) -> None:
+        """Handle what is ready; close slow connections; end a process that hangs."""
+        now = time.monotonic()
+        if now - self._checked_at >= _CHECK_EVERY_S:
+            self._checked_at = now
+            faulthandler.dump_traceback_later(_HANG_S, exit=True)
+            for connection in tuple(self._server.active_channels.values()):
+                connection.close_if_slow()
+        wasyncore.loop(timeout=wait_s, use_poll=True, map=self._opened, count=1)
+
+    def drain(self) -> None:
+        """Accept nothing more, and wait for answers that are being made or sent."""
+        # The server's own `close` would also close the pipe that its threads write to.
+        wasyncore.dispatcher.close(self._server)
+        end = time.monotonic() + _DRAIN_S
+        connections: dict[int, Connection] = self._server.active_channels
+        while connections and time.monotonic() < end:
+            for connection in connections.values():
+                if connection.is_idle():
+                    connection.will_close = True
+            self.go_round(wait_s=_DRAIN_ROUND_S)
+        if connections:
+            logger.warning("%d connections were cut off", len(connections))
 
 
 if __name__ == "__main__":

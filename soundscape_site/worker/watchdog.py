@@ -67,7 +67,8 @@ class Watchdog:
             self._unheard_since = None  # it receives canaries again when this task is done
             return ""
         if self._unheard_since is not None and now - self._unheard_since > DEAF_AFTER_S:
-            return f"deaf: no message for {now - self._unheard_since:.0f} s, although Redis accepts them"
+            unheard_s = now - self._unheard_since
+            return f"deaf: no message for {unheard_s:.0f} s, although Redis accepts them"
         self._call(now)
         return ""
 
