@@ -1,4 +1,4 @@
-"""The site: from a visitor's upload to the result, alone and beside an import."""
+"""Time from upload to result, alone and beside an import."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(var: Path) -> None:
 
 
 class Visitor:
-    """A browser as far as uploading goes: cookie, token, polling."""
+    """A browser that uploads: cookie, token, polling."""
 
     def __init__(self, url: str) -> None:
         self.url = url

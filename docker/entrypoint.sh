@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a container does. Each role replaces this shell, so that it gets the container's signals.
-# Nothing here waits for a server: compose.yml starts the roles in their order.
+# Run one role of the program. It replaces this shell, so that it gets the container's signals.
+# compose.yml starts the roles in order; nothing here waits for a server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,15 +11,15 @@ usage: entrypoint.sh ROLE [ARGUMENT...]
   web                     serve the site
   inference [OPTION...]   find the sounds of photos (options of celery worker)
   ingest [OPTION...]      describe recordings (options of celery worker)
-  sweep                   queue again what lost its worker
+  sweep                   queue jobs again that lost their worker
   migrate                 bring the database's tables up to date, as its owner
   manage COMMAND...       any command of manage.py
-  healthy ROLE            say whether web, inference or ingest answers in this container
+  healthy ROLE            check that web, inference or ingest answers in this container
 USAGE
     exit 2
 }
 
-# One child a worker: TensorFlow is loaded in it alone and uses every core by itself.
+# One child per worker: it loads TensorFlow, which uses every core.
 work() {
     local queue="$1"
     shift

@@ -1,6 +1,6 @@
-"""The chaos rig: a site of its own is broken on purpose, and nothing accepted may be lost.
+"""The chaos rig: it breaks a site on purpose and checks that no accepted photo is lost.
 
-`campaign` puts it all together. To add a kind of load, write a client that keeps the ledger
-(`visitors`); to add a fault, declare it in `faults`; to add a promise, write its SQL in
+Start reading at `campaign`. To add a kind of load, write a client that records its requests in the
+ledger (`visitors`); to add a fault, declare it in `faults`; to add an invariant, write its SQL in
 `invariants`.
 """

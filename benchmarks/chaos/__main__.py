@@ -24,12 +24,12 @@ _HEAD: Final = (
 
 
 def main() -> int:
-    """Break a site on purpose; the exit status says whether it kept its promises."""
+    """Inject faults into a site; the exit status tells whether every invariant held."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the short form, three minutes")
-    parser.add_argument("--long", action="store_true", help="the long ones alone")
+    parser.add_argument("--quick", action="store_true", help="the short form: three minutes")
+    parser.add_argument("--long", action="store_true", help="only the long faults")
     parser.add_argument("--only", default="", help="codes of faults, comma-separated")
-    parser.add_argument("--plant", choices=["fence"], default="", help="a bug, to be found")
+    parser.add_argument("--plant", choices=["fence"], default="", help="add a bug")
     given = parser.parse_args()
     faults = _chosen(given.only, quick=given.quick, long=given.long)
     began = time.monotonic()
@@ -40,18 +40,18 @@ def main() -> int:
     )
     try:
         rig.start()
-        print(f"The site stands after {time.monotonic() - began:.0f} s.\n\n{_HEAD}", flush=True)
+        print(f"The site is ready after {time.monotonic() - began:.0f} s.\n\n{_HEAD}", flush=True)
         if not rig.has_own_disk:
             faults = [fault for fault in faults if not fault.needs_own_disk]
-            print("Left out, since no disk can be mounted here: those that fill or lock one.")
+            print("Left out because no disk can be mounted here: faults that fill or lock one.")
         campaign = Campaign(rig, quick=given.quick)
         results = campaign.run(faults, told=_print_line)
-        _print_sum(results, campaign, time.monotonic() - began)
+        _print_total(results, campaign, time.monotonic() - began)
     finally:
         rig.stop()
     broken = any(result.violations for result in results)
     if broken:
-        print(f"Ledger and logs are kept in {rig.folder}")
+        print(f"Ledger and logs are in {rig.folder}")
     else:
         shutil.rmtree(rig.folder)
     return int(broken)
@@ -82,7 +82,7 @@ def _print_line(result: Result) -> None:
     sys.stdout.flush()
 
 
-def _print_sum(results: Sequence[Result], campaign: Campaign, took_s: float) -> None:
+def _print_total(results: Sequence[Result], campaign: Campaign, took_s: float) -> None:
     accepted, lost = sum(r.accepted for r in results), sum(r.lost for r in results)
     print(
         f"\n{len(results)} faults in {took_s:.0f} s: {accepted} accepted, {lost} lost, "

@@ -1,4 +1,4 @@
-"""Run faults one after the other under load, and judge the site after each."""
+"""Run faults one after the other under load and check the site after each."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from benchmarks.chaos.trial import Fault, Mark, Trial
 from benchmarks.chaos.visitors import Photos, Visitor, load
 from benchmarks.chaos.witness import Witness
 
-MATCHES: Final = 20  # that a result holds
+MATCHES: Final = 20  # in a result
 _VISITORS: Final = 3
 _PAUSE_S: Final = 0.6
 _QUIET_WITHIN_S: Final = 180.0
-_IN_A_HURRY_S: Final = 120.0  # the short form's faults overlap: one waits for what others broke
+_QUICK_LIMIT_S: Final = 120.0  # the short form's faults overlap and delay each other
 _RECOVERY: Final = "I9 recovery in time"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A line of the table."""
+    """One line of the table."""
 
     fault: Fault
     accepted: int
     unknown: int
     lost: int
     doubled: int
-    recovery_s: float  # 95 of 100 marks, or the worst; infinite if one never recovered
+    recovery_s: float  # 95th percentile or maximum of the marks
     caught_up_s: float
     slowest_upload_s: float
     violations: tuple[Violation, ...]
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass
 class Campaign:
-    """Faults on one rig."""
+    """Runs faults on one rig."""
 
     rig: Rig
     quick: bool
@@ -56,12 +56,12 @@ class Campaign:
         self._told: set[str] = set()
 
     def run(self, faults: Sequence[Fault], *, told: Callable[[Result], None]) -> list[Result]:
-        """Try each fault and judge after it; the short form judges all together at the end."""
+        """Inject each fault and check after it; the short form checks all at the end."""
         results: list[Result] = []
         tried: list[tuple[Fault, Trial]] = []
         for fault in faults:
-            self._have_model(mines.REAL if fault.real_model else mines.STAND_IN)
-            tried.append((fault, self._endure(fault)))
+            self._use_model(mines.REAL if fault.real_model else mines.STAND_IN)
+            tried.append((fault, self._inject(fault)))
             if not self.quick or fault is faults[-1]:
                 self._wait_for_quiet(tried[-1][1])
                 for one in tried:
@@ -70,13 +70,13 @@ class Campaign:
                 tried.clear()
         return results
 
-    def _have_model(self, wanted: str) -> None:
+    def _use_model(self, wanted: str) -> None:
         if wanted != self._model:
             self.rig.restart_workers(model=wanted)
             self._model = wanted
 
-    def _endure(self, fault: Fault) -> Trial:
-        """Put load on the site and harm it; return what was noted."""
+    def _inject(self, fault: Fault) -> Trial:
+        """Inject a fault under load; return its record."""
         trial = Trial(self.rig, self.photos, self.quick)
         self.rig.ledger.fault = fault.code
         visitors = [
@@ -111,10 +111,10 @@ class Campaign:
         summed_up = partial(max, default=0.0) if fault.every_time else _percentile_95
         recovery_s = summed_up(recoveries_s)
         caught_up_s = self._caught_up_s(trial.marks)
-        patience_s = _IN_A_HURRY_S if self.quick else 0.0
+        least_limit_s = _QUICK_LIMIT_S if self.quick else 0.0
         limits = (
-            ("recovery", recovery_s, max(fault.recovers_within_s, patience_s)),
-            ("catching up", caught_up_s, max(fault.catches_up_within_s, patience_s)),
+            ("recovery", recovery_s, max(fault.recovers_within_s, least_limit_s)),
+            ("catching up", caught_up_s, max(fault.catches_up_within_s, least_limit_s)),
         )
         slow = [
             Violation(_RECOVERY, f"{what} took {took_s:.1f} s, at most {most_s:g} are allowed")
@@ -145,7 +145,7 @@ class Campaign:
 
 
 def _percentile_95(values: Sequence[float]) -> float:
-    """Return the smallest value that 95 of 100 do not exceed."""
+    """Return the 95th percentile, by the nearest rank."""
     if not values:
         return 0.0
     return sorted(values)[math.ceil(0.95 * len(values)) - 1]

@@ -1,7 +1,6 @@
-"""Loaded into programs of the rig: their clock, and that of all they fork, goes as a file says.
+"""Shift the wall clock of a program of the rig, and of its forks, by what a file says.
 
-The wall clock alone jumps, as it does when somebody sets a machine's: the monotonic clock goes on,
-and what other programs see of the time, the database among them, stays as it is.
+The monotonic clock and the clocks of other programs, the database's among them, do not change.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ import time_machine
 
 from benchmarks.chaos.mines import CLOCK, CONTROL
 
-_LOOK_EVERY_S: Final = 0.1
+_READ_EVERY_S: Final = 0.1
 
 
 class _Follower:
-    """Looks at the file, in a thread; says beside it what this process takes the time to be."""
+    """Follows the file in a thread; writes this process's time into a file beside it."""
 
     def __init__(self, told: Path) -> None:
         self._told = told
-        self._followed: str | None = None  # what the file said when this process last obeyed
+        self._followed: str | None = None  # the content that was last applied
         self._travel: time_machine.travel | None = None
         self._lock = threading.Lock()
         os.register_at_fork(
-            before=self._lock.acquire,  # no child is to be born within a jump
+            before=self._lock.acquire,  # no fork during a jump
             after_in_parent=self._lock.release,
             after_in_child=self._go_on,
         )
@@ -38,7 +37,7 @@ class _Follower:
         threading.Thread(target=self._follow, name="clock", daemon=True).start()
 
     def _go_on(self) -> None:
-        """Follow in a child, too: it has its parent's clock, but not its threads."""
+        """Follow in a child too: it inherits the clock but not the thread."""
         self._lock.release()
         self._followed = None
         self.start()
@@ -46,10 +45,10 @@ class _Follower:
     def _follow(self) -> None:
         while True:
             with self._lock:
-                self._look()
-            time.sleep(_LOOK_EVERY_S)
+                self._apply()
+            time.sleep(_READ_EVERY_S)
 
-    def _look(self) -> None:
+    def _apply(self) -> None:
         try:
             told = self._told.read_text()
         except FileNotFoundError:
@@ -72,5 +71,5 @@ class _Follower:
 
 
 def follow() -> None:
-    """Follow, from now on, the file that is this program's."""
+    """Start to follow this program's file."""
     _Follower(Path(os.environ[CONTROL]) / os.environ[CLOCK]).start()

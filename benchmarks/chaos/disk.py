@@ -1,4 +1,4 @@
-"""Disks of the rig's own, in memory: filling them to the last block harms nobody else."""
+"""Small in-memory disks, which can be filled without harm to the machine."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _AGAIN_AFTER_S: Final = 0.1
 
 
 class Disk:
-    """A small disk at a folder, if we may mount one; it takes as much memory as lies on it.
+    """A small disk mounted at a folder, if that is permitted; it takes the memory of its files.
 
     Parameters
     ----------
     folder : Path
-        Where it goes; made if missing.
+        Where it is mounted; created if missing.
     size : str
-        What fits on it, in the words of `mount`.
+        Its size as `mount` takes it.
     """
 
     def __init__(self, folder: Path, size: str) -> None:
@@ -39,7 +39,7 @@ class Disk:
 
     @contextlib.contextmanager
     def full(self) -> Iterator[None]:
-        """Leave no room within the block, and take what others give back; then make room."""
+        """Keep the disk full within the block, also when others free space."""
         filler, ended = self.folder / _FILLER, threading.Event()
         with filler.open("wb", buffering=0) as stream:
             _fill(stream)

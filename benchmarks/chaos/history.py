@@ -1,4 +1,4 @@
-"""Every change of state of every scene, noted by the database itself, whoever makes it."""
+"""Every change of state of every scene, recorded by a database trigger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.chaos.servers import Postgres
 
-# A row that is finished already and is written to again counts too: the fence should have held.
+# A write to a finished row is recorded too: the fence should have prevented it.
 INSTALL: Final = """
 CREATE TABLE chaos_history (
     id bigserial PRIMARY KEY, scene uuid NOT NULL, came_from text NOT NULL, went_to text NOT NULL,
@@ -39,7 +39,7 @@ class Ended:
 
 
 def held_by(postgres: Postgres, child: int) -> list[str]:
-    """Return the scene that a child claimed last, as long as it holds it or died with it."""
+    """Return the scene that a child claimed last."""
     rows = postgres.ask(
         "SELECT scene::text FROM chaos_history WHERE went_to = 'processing' AND owner LIKE %s "
         "ORDER BY id DESC LIMIT 1",
@@ -58,7 +58,7 @@ def is_finished(postgres: Postgres, scene: str) -> bool:
 
 
 def claims(postgres: Postgres, child: int, since: float) -> int:
-    """Count what a child took since a moment."""
+    """Count a child's claims since a time."""
     query = (
         "SELECT count(*) FROM chaos_history WHERE went_to = 'processing' AND owner LIKE %s "
         "AND at > to_timestamp(%s)"
@@ -67,7 +67,7 @@ def claims(postgres: Postgres, child: int, since: float) -> int:
 
 
 def claimed_again(postgres: Postgres, since: float) -> list[str]:
-    """Return the scenes that were taken since a moment, and not for the first time."""
+    """Return the scenes that were claimed again since a time."""
     query = (
         "SELECT DISTINCT scene::text FROM chaos_history WHERE went_to = 'processing' "
         "AND attempt > 1 AND at > to_timestamp(%s)"
@@ -76,7 +76,7 @@ def claimed_again(postgres: Postgres, since: float) -> list[str]:
 
 
 def leases_unlike_before(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
-    """Return the scenes whose lease, since a moment, was not as long as they were until then."""
+    """Return the scenes whose leases since a time differ in length from those before."""
     query = (
         "WITH before AS (SELECT avg(lease) AS lease FROM chaos_history "
         "WHERE went_to = 'processing' AND at <= to_timestamp(%s)) "
@@ -88,7 +88,7 @@ def leases_unlike_before(postgres: Postgres, since: float, tolerance_s: float) -
 
 
 def finished_at_odd_times(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
-    """Return the scenes, of those that came since, which ended before they came, or will end."""
+    """Return the scenes created since a time that ended before their creation or in future."""
     query = (
         "SELECT id::text FROM retrieval_scene WHERE created_at > to_timestamp(%s) "
         "AND finished_at NOT BETWEEN created_at - make_interval(secs => %s) AND now()"
@@ -111,7 +111,7 @@ def last_finish(postgres: Postgres, scenes: list[str]) -> float | None:
 
 
 def first_finish_of_newcomers(postgres: Postgres, since: float) -> float | None:
-    """Return when the first scene ended that came after a moment."""
+    """Return when the first scene created after a time ended."""
     query = (
         "SELECT min(extract(epoch FROM finished_at)) FROM retrieval_scene "
         "WHERE created_at > to_timestamp(%s) AND finished_at > to_timestamp(%s)"
@@ -120,7 +120,7 @@ def first_finish_of_newcomers(postgres: Postgres, since: float) -> float | None:
 
 
 def last_finish_of_those_before(postgres: Postgres, moment: float) -> float | None:
-    """Return when the last scene ended that was waiting at a moment."""
+    """Return when the last scene that was unfinished at a time ended."""
     query = (
         "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
         "WHERE created_at <= to_timestamp(%s) AND finished_at > to_timestamp(%s)"

@@ -1,8 +1,8 @@
-"""Loaded by the rig's workers beside their tasks: a stand-in for the image model, and mines.
+"""Loaded into the rig's workers: a stand-in for the image model, and mines.
 
-A mine lies at a step of the task. It is a file in the control folder, named after the step, that
-says what happens to the process that gets there; it goes off once. A photo of one colour alone is
-a mine too, as often as it is looked at.
+A mine is a file in the control folder, named after a step of the task. The first process that
+reaches the step takes the file and does what it says. A photo of the flag colour is a mine each
+time it is classified.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _HOARD_BYTES: Final = 1 << 30
 _LOOKING_S: Final = 0.05
 
 
-class StandInEye:
-    """Names classes by the brightness of the picture's rows, in as long as a network takes."""
+class StandInImageModel:
+    """Scores classes by the brightness of the photo's rows; takes as long as a network."""
 
     input_shape = (224, 224, 3)
 
@@ -68,7 +68,7 @@ def _kill() -> None:
 
 
 def _stop() -> None:
-    """Stand still, without a sign, until somebody lets this process go on."""
+    """Stop this process until it gets SIGCONT."""
     (_FOLDER / STOPPED).write_text(str(os.getpid()))
     os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -78,7 +78,7 @@ def _fault() -> None:
 
 
 def _hoard() -> None:
-    """Take more memory than the process may have."""
+    """Allocate more memory than the process may have."""
     bytearray(_HOARD_BYTES)[::4096] = b"x" * (_HOARD_BYTES // 4096)
 
 
@@ -92,7 +92,7 @@ _DEEDS: Final[dict[str, Callable[[], None]]] = {
 
 
 def step(name: str) -> None:
-    """Do what a mine says that lies here; of many processes one finds it."""
+    """Do the deed of a mine at this step; only one process takes it."""
     mine = _FOLDER / name
     taken = mine.with_name(f"{name}.{os.getpid()}")
     try:
@@ -126,12 +126,12 @@ def _flagged_first(look: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _nonsense(views: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Give what a broken network gives: not a number."""
+    """Return NaN, as a broken network does."""
     return np.full((len(views), len(objects())), np.nan)
 
 
 def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
-    """Lie between Redis's giving a message and the worker's noting that it has it."""
+    """Trigger the mine after Redis delivers a message, before the worker records it."""
 
     @functools.wraps(append)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -142,12 +142,12 @@ def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _without_fence(held: transitions.Claim) -> Any:
-    """Let anybody who ever held a job write to it."""
+    """Let every earlier holder of a job write to it."""
     return held.model._default_manager.filter(pk=held.pk)
 
 
 def _plant(bug: str) -> None:
-    """Break the program on purpose, to see whether the rig notices."""
+    """Add a bug that the rig must find."""
     if bug == "fence":
         anything = dict.fromkeys(transitions.TRANSITIONS, frozenset(transitions.TRANSITIONS))
         setattr(transitions, "_owned", _without_fence)  # noqa: B010
@@ -156,7 +156,7 @@ def _plant(bug: str) -> None:
 
 def _install() -> None:
     if os.environ[MODEL] == STAND_IN:
-        registry = ModelRegistry(Path(), build_image_classifier=StandInEye)
+        registry = ModelRegistry(Path(), build_image_classifier=StandInImageModel)
         setattr(tasks, "model_registry", lambda: registry)  # noqa: B010
     for owner, name, wrap in (
         (transitions, "claim", functools.partial(_then, name=CLAIMED)),

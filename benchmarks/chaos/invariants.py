@@ -1,4 +1,4 @@
-"""What must hold once a fault is healed: asked of the database, the files and the ledger."""
+"""Invariants that must hold after a fault: checked in the database, the files and the ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.chaos.witness import Witness
 
 _MAX_ATTEMPTS: Final = 3
 _DRAFTS_OLDER_THAN_S: Final = 600.0
-_TEMPORARY_TROUBLES: Final = {503, 507}
+_TEMPORARY_ERRORS: Final = {503, 507}
 
 _NOT_FINISHED: Final = """
 SELECT key::text FROM unnest(%s::uuid[]) AS key
@@ -31,14 +31,14 @@ GROUP BY photo_sha256, matcher, matcher_version, model_versions, bank, snapshot 
 _FINISHED_TWICE: Final = """
 SELECT scene::text FROM chaos_history WHERE came_from IN ('done', 'failed')
 """
-_FORBIDDEN_WAYS: Final = """
+_FORBIDDEN_TRANSITIONS: Final = """
 SELECT scene::text FROM chaos_history WHERE came_from IN ('queued', 'processing')
 AND (came_from, went_to) NOT IN (('queued', 'processing'), ('processing', 'queued'),
                                  ('processing', 'done'), ('processing', 'failed'))
 """
-# Photos' runs are written with the end of their scene, in one transaction: one that no scene
-# has was written by an attempt that the fence should have kept out.
-_NOBODYS_RUNS: Final = """
+# A run is written in the transaction that finishes its scene: a run without a scene was written by
+# an attempt that the fence should have stopped.
+_RUNS_WITHOUT_SCENE: Final = """
 SELECT id::text FROM retrieval_matchrun run
 WHERE NOT EXISTS (SELECT FROM retrieval_scene WHERE run_id = run.id)
 """
@@ -50,7 +50,7 @@ GROUP BY scene HAVING count(*) > %s
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken promise."""
+    """A broken invariant."""
 
     invariant: str
     text: str
@@ -58,19 +58,19 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the checks look at: the rig after a fault, and what was asked during it."""
+    """The input of the checks: the rig after a fault, and the requests during it."""
 
     rig: Rig
     fault: str
     witness: Witness
-    told: set[str]  # what was found after earlier faults already
+    told: set[str]  # found after earlier faults
 
     @property
     def entries(self) -> list[Entry]:
         return self.rig.ledger.during(self.fault)
 
     def news(self, found: list[str]) -> list[str]:
-        """Leave out what was told before, and scenes that were accepted during other faults."""
+        """Leave out earlier findings, and scenes that were accepted during other faults."""
         others = set(self.rig.ledger.accepted()) - set(self.rig.ledger.accepted(self.fault))
         fresh = [one for one in found if one not in self.told | others]
         self.told.update(fresh)
@@ -81,13 +81,13 @@ class Case:
 
 
 def lost(case: Case) -> list[str]:
-    """I1: the accepted ones that are neither done nor failed."""
+    """I1: accepted scenes that are neither done nor failed."""
     accepted = [entry.key for entry in case.entries if entry.outcome is Outcome.ACCEPTED]
     return case.asked(_NOT_FINISHED, accepted)
 
 
 def doubled(case: Case) -> list[str]:
-    """I2: what was stored twice, or finished twice."""
+    """I2: results that were stored or finished twice."""
     return [
         found
         for query in (_MATCHED_TWICE, _SEARCHED_TWICE, _FINISHED_TWICE)
@@ -96,21 +96,21 @@ def doubled(case: Case) -> list[str]:
 
 
 def partly_seen(case: Case) -> list[str]:
-    """I5: results that were read before they were whole."""
+    """I5: results that were read while incomplete."""
     return [f"partial result {number}" for number in range(1, case.witness.partial + 1)]
 
 
 def fenced(case: Case) -> list[str]:
-    """I6: no more attempts than allowed, no way but the allowed ones, nothing from outside."""
+    """I6: too many attempts, forbidden transitions, results without a scene."""
     return [
         *case.asked(_TOO_OFTEN, _MAX_ATTEMPTS),
-        *case.asked(_FORBIDDEN_WAYS),
-        *case.asked(_NOBODYS_RUNS),
+        *case.asked(_FORBIDDEN_TRANSITIONS),
+        *case.asked(_RUNS_WITHOUT_SCENE),
     ]
 
 
 def files_missing(case: Case) -> list[str]:
-    """I7: each row has its files, and no draft is older than ten minutes."""
+    """I7: missing files, and drafts that are older than ten minutes."""
     rows = case.rig.postgres.ask("SELECT photo, model_input FROM retrieval_scene")
     missing = [name for row in rows for name in row if not (case.rig.media / name).is_file()]
     old = time.time() - _DRAFTS_OLDER_THAN_S
@@ -119,13 +119,13 @@ def files_missing(case: Case) -> list[str]:
 
 
 def badly_answered(case: Case) -> list[str]:
-    """I8: no fault of ours but 503 and 507 that say when to come back; nothing hangs."""
+    """I8: server errors other than 503 and 507 with Retry-After, and requests that hang."""
     return [*_wrong_statuses(case.entries), *_hung(case.entries)]
 
 
 def _wrong_statuses(entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
-        if entry.status >= 500 and (entry.status not in _TEMPORARY_TROUBLES or entry.note):
+        if entry.status >= 500 and (entry.status not in _TEMPORARY_ERRORS or entry.note):
             yield f"{_which(entry)}: {entry.status} {entry.note}".rstrip()
 
 
@@ -152,12 +152,12 @@ INVARIANTS: Final[dict[str, Callable[[Case], list[str]]]] = {
 
 
 def check(case: Case) -> dict[str, list[str]]:
-    """Return what is wrong, by the promise that it breaks."""
+    """Return the findings of each invariant."""
     return {name: case.news(broken(case)) for name, broken in INVARIANTS.items()}
 
 
 def violations(found: dict[str, list[str]]) -> list[Violation]:
-    """Say it, with examples."""
+    """Summarise the findings with examples."""
     return [
         Violation(name, f"{len(wrong)} times, among them: {', '.join(sorted(set(wrong))[:3])}")
         for name, wrong in found.items()

@@ -1,4 +1,4 @@
-"""What clients were told, written down before they go on: a crash of the rig loses nothing."""
+"""The ledger: every request and its answer, on disk before the client goes on."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from pathlib import Path
 
 
 class Outcome(StrEnum):
-    """What a client knows about what it asked for."""
+    """What a client knows about its request."""
 
-    ACCEPTED = "accepted"  # the site promised to do it
-    REFUSED = "refused"  # the site said that it did not do it
-    UNKNOWN = "unknown"  # no answer: it may have been done or not, and nobody may claim either
-    ANSWERED = "answered"  # a reading, which promises nothing
+    ACCEPTED = "accepted"  # the site will do it
+    REFUSED = "refused"  # the site did not do it
+    UNKNOWN = "unknown"  # no answer: it may have been done or not
+    ANSWERED = "answered"  # a read request
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One request and its answer."""
 
-    kind: str  # what was asked for: "upload", "look"; labelling and the API add theirs
+    kind: str  # "upload" or "look"
     outcome: Outcome
-    began: float  # seconds since 1970, the clock that the database has too
+    began: float  # seconds since 1970, by the database's clock
     took_s: float
-    fault: str  # during which fault
+    fault: str  # code of the fault
     status: int = 0
     key: str = ""  # id of what was accepted
     note: str = ""
 
 
 class Ledger:
-    """A file of entries, one JSON object a line, on the disk before `write` returns."""
+    """A file of entries, one JSON object a line; `write` returns when it is on disk."""
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("a")
         self._lock = threading.Lock()
         self.entries: list[Entry] = []
-        self.fault = ""  # what is being done to the site just now
+        self.fault = ""  # code of the current fault
 
     def write(self, kind: str, outcome: Outcome, *, began: float, status: int = 0, key: str = "",
               note: str = "") -> None:  # fmt: skip

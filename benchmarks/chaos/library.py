@@ -1,4 +1,4 @@
-"""A library to find sounds in: short tones, described by a stand-in for the audio model.
+"""A library of short tones, described by a stand-in for the audio model.
 
 Run in `manage.py shell`: `from benchmarks.chaos import library; library.fill(folder)`.
 """
@@ -18,13 +18,13 @@ from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.spaces.space import objects
 from retrieval.management.commands import import_clips
 
-TONES: Final = 24  # more than a result shows
+TONES: Final = 24  # more than a result has
 _RATE_HZ: Final = 8_000
 _TONE_S: Final = 2
 
 
-class StandInEar:
-    """Names classes by the energy in as many bands of the spectrum."""
+class StandInAudioModel:
+    """Scores each class by the energy of one band of the spectrum."""
 
     sample_rate_hz = _RATE_HZ
     windowing = Windowing(
@@ -47,11 +47,11 @@ class StandInEar:
 
 
 def stand_in_registry(models: Path) -> ModelRegistry:
-    return ModelRegistry(models, build_audio_classifiers={objects().audio_model: StandInEar})
+    return ModelRegistry(models, build_audio_classifiers={objects().audio_model: StandInAudioModel})
 
 
 def fill(folder: Path) -> None:
-    """Make the tones and import them, by the program's own command."""
+    """Generate the tones and import them by `import_clips`."""
     folder.mkdir()
     time_s = np.arange(_RATE_HZ * _TONE_S) / _RATE_HZ
     for number in range(TONES):

@@ -1,4 +1,4 @@
-"""Messages that the rig itself puts into the queues."""
+"""Messages that the rig itself sends."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def app(rig: Rig) -> Celery:
 
 
 def send_again(rig: Rig, scenes: list[str], *, often: int) -> None:
-    """Wake workers for scenes that they were woken for already."""
+    """Send the messages of these scenes again."""
     client = app(rig)
     for scene in scenes:
         for _ in range(often):
             client.send_task(TASK, (scene,), queue=INFERENCE_QUEUE)
 
 
-def send_what_nobody_knows(rig: Rig) -> None:
-    """Send what an older or a newer release would: tasks and arguments that are not there."""
+def send_unknown_tasks(rig: Rig) -> None:
+    """Send unknown tasks and arguments, as an older or newer release would."""
     client = app(rig)
     client.send_task(f"{INFERENCE_QUEUE}.renamed_since", ("id",), queue=INFERENCE_QUEUE)
     client.send_task(TASK, (), {"of": "another release"}, queue=INFERENCE_QUEUE)
-    nobody = "00000000-0000-0000-0000-000000000000"
-    client.send_task(TASK, (nobody,), {"of": "another release"}, queue=INFERENCE_QUEUE)
+    unknown = "00000000-0000-0000-0000-000000000000"
+    client.send_task(TASK, (unknown,), {"of": "another release"}, queue=INFERENCE_QUEUE)

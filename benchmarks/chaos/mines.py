@@ -1,4 +1,4 @@
-"""Names that the rig and what it loads into its workers agree on."""
+"""Names shared by the rig and the code that it loads into its programs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LOOKED: Final = "looked"
 STORED: Final = "stored"  # in the transaction, before its commit
 COMMITTED: Final = "committed"  # before the message is acknowledged
 STEPS: Final = (CLAIMED, LOOKED, STORED, COMMITTED)
-POPPED: Final = "popped"  # from Redis, by a worker that has not noted it yet
+POPPED: Final = "popped"  # from Redis, before the worker records it
 
-FLAGGED: Final = "flagged"  # what happens to whoever looks at a flagged photo
+FLAGGED: Final = "flagged"  # holds the deed for processes that classify a flagged photo
 FLAG_RGB: Final = (255, 0, 255)
 
-STOPPED: Final = "stopped"  # holds the process id of a child that stands still
+STOPPED: Final = "stopped"  # holds the process id of a stopped child
 
 
 def clock_of(program: str) -> str:
-    """Return the name of the file, in the folder of mines, that says how wrong a clock is."""
+    """Return the name of the control file that holds a program's clock shift."""
     return f"clock-{program}"

@@ -1,4 +1,4 @@
-"""The site's processes: started, watched, killed, frozen; kept running as a supervisor would."""
+"""Start, signal and kill the site's processes, and restart those that end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = _P
 
 
 class Program:
-    """One process with what it starts: a session of its own."""
+    """One process and its descendants, in their own session."""
 
     def __init__(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path,
                  cwd: Path, account: Account | None = None) -> None:  # fmt: skip
@@ -69,7 +69,7 @@ class Program:
             os.kill(self.pid, number)
 
     def send_all(self, number: signal.Signals) -> None:
-        """Signal the process and whatever it started."""
+        """Signal the process and its descendants."""
         for pid in processes.session(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -80,7 +80,7 @@ class Program:
         return self.process.wait(within_s)
 
     def kill(self) -> None:
-        """Kill it with everything it started, at once."""
+        """Kill it and its descendants at once."""
         if self.process is None:
             return
         self.send_all(signal.SIGKILL)
@@ -88,7 +88,7 @@ class Program:
         processes.end_all(lambda: processes.session(self.pid))
 
     def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = 40.0) -> int:
-        """Ask it to end, and see that it does; return its exit status."""
+        """Stop it, by force if needed; return its exit status."""
         self.send(number)
         try:
             return self.wait(within_s)
@@ -97,7 +97,7 @@ class Program:
 
 
 class Keeper:
-    """Starts again what ended without having been told to, as the site's supervisor does."""
+    """Restarts programs that ended by themselves, as the site's supervisor does."""
 
     def __init__(self) -> None:
         self._kept: list[Program] = []
@@ -125,7 +125,7 @@ class Keeper:
             with self._lock:
                 for program in self._kept:
                     if not program.is_alive():
-                        program.kill()  # what it left behind
+                        program.kill()  # its descendants
                         self.restarts.append(program.name)
                         time.sleep(_REST_S)
                         program.start()

@@ -1,4 +1,4 @@
-"""A small proxy between web and a server's socket: slow, cut or silent, as faults want it."""
+"""A proxy between web and a server's socket that can be slow, cut connections or be silent."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _LOOK_EVERY_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What happens to what passes."""
+    """How the proxy treats data."""
 
-    delay_s: float = 0.0  # each block waits as long
-    cut_after_bytes: int | None = None  # then the connection is gone
-    silent: bool = False  # connections stay open, and nothing passes
+    delay_s: float = 0.0  # for each block
+    cut_after_bytes: int | None = None  # then the connection is closed
+    silent: bool = False  # connections stay open, but nothing passes
 
 
 FAIR: Final = Weather()
 
 
 class Proxy:
-    """Listens on one socket and hands on to another."""
+    """Forwards connections from one socket to another."""
 
     def __init__(self, listens_on: Path, hands_on_to: Path) -> None:
         listens_on.parent.mkdir(mode=0o755, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The site that is broken on purpose: everything of its own, in a folder that goes with it."""
+"""The site under test: all its programs and data, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSC
 _WITHIN_S: Final = 120.0
 _CLOCKS_AGREE_S: Final = 1.0
 _PHOTOS_DISK: Final = "2g"
-_POSTGRES_DISK: Final = "1g"  # a new cluster, a run's rows, and as much log as it may keep
+_POSTGRES_DISK: Final = "1g"  # a new cluster, the rows of a run and the longest log
 _REDIS_DISK: Final = "256m"
 _FILL: Final = (
     "from pathlib import Path; from benchmarks.chaos.library import fill; fill(Path({!r}))"
@@ -39,11 +39,11 @@ _FILL: Final = (
 
 
 class Rig:
-    """PostgreSQL, Redis, web, two workers, sweeper; the ledger of what was promised."""
+    """PostgreSQL, Redis, web, two workers, the sweeper and the ledger."""
 
     def __init__(self, *, model: str, sweep_every_s: float, planted_bug: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="soundscape-chaos-"))
-        self.folder.chmod(0o755)  # PostgreSQL's user has to pass through
+        self.folder.chmod(0o755)  # PostgreSQL's user must be able to enter
         self.var = self.folder / "var"
         self.control = self.folder / "control"
         for made in (self.var, self.control, self.var / "log", self.var / "models"):
@@ -76,7 +76,7 @@ class Rig:
         return self.var / "media"
 
     def start(self) -> None:
-        """Make the database and the library, start everything, return when all are ready."""
+        """Create database and library, start every program and wait until all are ready."""
         self.postgres.start()
         self.redis.start()
         self._manage("migrate", "-v0", database=self.postgres.owner_url)
@@ -100,16 +100,16 @@ class Rig:
             return False
 
     def wait_for_workers(self) -> None:
-        """Wait until each worker has a child that can do something."""
+        """Wait until each worker has a child with loaded models."""
         for worker in self.workers:
             wait_until(partial(_is_warm, worker), worker.name, within_s=_WITHIN_S)
 
     def wait_for_another_child(self, worker: Program, *, after: int) -> None:
-        """Wait until a worker's children have loaded what they need more often than `after`."""
+        """Wait until a worker's children have loaded their models more than `after` times."""
         wait_until(lambda: times_warm(worker) > after, worker.name, within_s=_WITHIN_S)
 
     def restart_workers(self, *, model: str) -> None:
-        """Give the workers another model, as a new release would: one after the other."""
+        """Restart the workers with another model, one after the other."""
         self._model = model
         for number, worker in enumerate(self.workers):
             self.keeper.let_go(worker)
@@ -122,7 +122,7 @@ class Rig:
 
     @contextlib.contextmanager
     def taken_down(self, program: Program) -> Iterator[None]:
-        """Keep a program from being started again within the block; start it after."""
+        """Do not restart a program within the block; start it afterwards."""
         self.keeper.let_go(program)
         yield
         program.start()
@@ -130,7 +130,7 @@ class Rig:
 
     @contextlib.contextmanager
     def web_behind_proxies(self) -> Iterator[None]:
-        """Have web reach both servers through the proxies within the block."""
+        """Connect web to both servers through the proxies within the block."""
         direct = self.web.env
         proxied = {
             "DATABASE_URL": self.postgres.url(socket_directory=str(self.to_postgres.path.parent)),
@@ -148,38 +148,40 @@ class Rig:
         wait_until(self.is_ready, "web", within_s=_WITHIN_S)
 
     def lay_mine(self, step: str, deed: str) -> Path:
-        """Have the next process that comes to a step do something; once."""
-        return self._say(step, deed)
+        """Make the next process that reaches a step do something, once."""
+        return self._write_control(step, deed)
 
     def set_clock(self, program: Program, *, ahead_s: float) -> None:
-        """Have a program's clock be wrong; return when each of its processes has shown that it is.
+        """Shift a program's clock; return when each of its processes has confirmed it.
 
         Raises
         ------
         TimeoutError
-            When one of them goes on with another clock.
+            If one of them does not.
         """
-        told = self._say(mines.clock_of(program.name), f"{ahead_s:g}")
+        told = self._write_control(mines.clock_of(program.name), f"{ahead_s:g}")
 
-        forked = [] if program is self.web else program.children()  # web's are other programs
+        forked = (
+            [] if program is self.web else program.children()
+        )  # web's children are other programs
 
         def is_set() -> bool:
             return all(_is_ahead(told, pid, ahead_s) for pid in (program.pid, *forked))
 
         wait_until(is_set, f"{program.name}'s clock {ahead_s:+g} s")
 
-    def _say(self, name: str, what: str) -> Path:
-        """Write a file into the control folder, which nobody sees half written."""
+    def _write_control(self, name: str, what: str) -> Path:
+        """Write a file into the control folder atomically."""
         draft = self.control / f".{name}"
         draft.write_text(what)
         return draft.replace(self.control / name)
 
     def stop(self) -> None:
-        """End everything, even what is frozen or half started; the folder stays."""
+        """End every program, even frozen or half-started ones; keep the folder."""
         self.keeper.end()
         with ExitStack() as ends:
             for disk in self._disks:
-                ends.callback(disk.unmount)  # the last thing done: what is first here comes last
+                ends.callback(disk.unmount)  # callbacks run in reverse order
             for program in (self.web, self.sweeper, *self.workers):
                 ends.callback(program.kill)
             ends.callback(self.to_postgres.close)
@@ -218,8 +220,8 @@ class Rig:
             "DATABASE_URL": self.postgres.url(),
             "REDIS_URL": self.redis.url,
             "SOUNDSCAPE_BIND": f"127.0.0.1:{self._port}",
-            "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know the classes of things alone
-            "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # here it is not load that is refused
+            "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know only its vocabulary
+            "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # no refusals because of load
             "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",
             "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
             mines.CONTROL: str(self.control),
@@ -231,12 +233,12 @@ class Rig:
 
 
 def times_warm(worker: Program) -> int:
-    """Count how often a child of a worker got ready to look at photos."""
+    """Count how often a child of a worker has loaded its models."""
     return worker.log.read_text().count("image model and library are loaded")
 
 
 def _is_ahead(told: Path, pid: int, ahead_s: float) -> bool:
-    """Say whether a process wrote down a time that is so far from when it did so."""
+    """Tell whether the time that a process wrote is shifted by `ahead_s`."""
     seen = told.with_name(f"{told.name}.{pid}")
     try:
         text, written = seen.read_text(), seen.stat().st_mtime

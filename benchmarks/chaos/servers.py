@@ -1,11 +1,10 @@
-"""PostgreSQL and Redis of the rig's own: the embedded programs, under the rig's own hand."""
+"""PostgreSQL and Redis of the rig, started from the embedded programs."""
 
 from __future__ import annotations
 
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ _ANSWER_WITHIN_S = 3
 
 
 class Postgres:
-    """One cluster, made when first started."""
+    """One cluster, created with this object."""
 
     def __init__(self, locations: Locations) -> None:
         prepare(locations)
@@ -55,7 +54,7 @@ class Postgres:
         return self._spec.is_ready is None or self._spec.is_ready()
 
     def stop(self, how: str = "fast") -> None:
-        """Stop it: "fast" lets transactions abort, "immediate" is as a crash."""
+        """Stop it: "fast" aborts transactions, "immediate" is like a crash."""
         self._program.send(signal.SIGINT if how == "fast" else signal.SIGQUIT)
         try:
             self._program.wait(10)
@@ -65,8 +64,8 @@ class Postgres:
     def is_alive(self) -> bool:
         return self._program.is_alive()
 
-    def what_is_damaged(self) -> str:
-        """Check every page of tables and indexes by its checksum, while it does not run."""
+    def damage(self) -> str:
+        """Return what is wrong with the page checksums; the server must be stopped."""
         program = Path(self._spec.argv[0]).with_name("pg_checksums")
         account = self._spec.account
         done = subprocess.run(
@@ -95,7 +94,7 @@ class Postgres:
 
     @contextmanager
     def session(self, role: str = SUPERUSER) -> Iterator[Any]:
-        """Give a cursor that commits every statement."""
+        """Yield a cursor with autocommit."""
         connection = psycopg2.connect(
             user=role, dbname=DATABASE, host=str(self._locations.postgres_socket_directory),
             port=POSTGRES_PORT, connect_timeout=_ANSWER_WITHIN_S,
@@ -133,7 +132,7 @@ class Redis:
         self._program.kill()
 
     def wipe(self) -> None:
-        """Lose everything it ever wrote; it must not run."""
+        """Delete all its files; it must be stopped."""
         for entry in self._locations.redis_data.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
@@ -168,8 +167,3 @@ def _program(spec: ChildSpec) -> Program:
         spec.name, spec.argv, env=spec.env or {}, log=spec.log or Path("/dev/null"), cwd=ROOT,
         account=spec.account,
     )  # fmt: skip
-
-
-def clock() -> float:
-    """Seconds since 1970, as the database counts them: it runs on this machine."""
-    return time.time()

@@ -1,4 +1,4 @@
-"""One fault at work: what it may do to the rig, and what it notes for the judgement."""
+"""One injection of a fault: its tools, and its record for the checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ACCEPTS: Final = "I8 troubles are answered well"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment from which recovery is counted: of certain scenes, or of whatever comes next."""
+    """The time from which recovery is measured: of given scenes, or of the next new scene."""
 
     at: float
     scenes: tuple[str, ...] = ()
@@ -27,22 +27,22 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What is done to the site, and how soon it has to be itself again."""
+    """A fault and the time within which the site must recover from it."""
 
     code: str
     name: str
-    harm: Callable[[Trial], None]  # does it under load, heals it, marks the moments
-    recovers_within_s: float = 90.0  # from a mark; 95 of 100 times
-    every_time: bool = False  # not 95 of 100 times, but always
-    catches_up_within_s: float = 120.0  # all that was accepted before the last mark
-    quick: bool = False  # part of the short form too
+    harm: Callable[[Trial], None]  # injects the fault, heals it, sets the marks
+    recovers_within_s: float = 90.0  # after a mark, at the 95th percentile
+    every_time: bool = False  # at the maximum instead
+    catches_up_within_s: float = 120.0  # for everything accepted before the last mark
+    quick: bool = False  # also in the short form
     real_model: bool = False
-    needs_own_disk: bool = False  # which takes the right to mount one
+    needs_own_disk: bool = False  # needs the right to mount one
 
 
 @dataclass
 class Trial:
-    """A fault's hands on the rig."""
+    """The tools and the record of one injection."""
 
     rig: Rig
     photos: Photos
@@ -51,11 +51,11 @@ class Trial:
     violations: list[Violation] = field(default_factory=list)
 
     def times(self, often: int) -> range:
-        """Repeat so often; in the short form once."""
+        """Return the repetitions: once in the short form."""
         return range(1 if self.quick else often)
 
     def lasts(self, seconds: float, quick_seconds: float) -> None:
-        """Let the fault last."""
+        """Wait while the fault lasts."""
         time.sleep(quick_seconds if self.quick else seconds)
 
     def mark(self, *scenes: str, at: float | None = None) -> None:
@@ -66,13 +66,13 @@ class Trial:
             self.violations.append(Violation(invariant, otherwise))
 
     def upload(self, photo: bytes) -> str:
-        """Upload beside the load; the site must be able to accept."""
+        """Upload a photo beside the load; the site must accept it."""
         scene = submit(Browser(self.rig.url), photo, self.rig.ledger)
         self.expect(that=bool(scene), invariant=_ACCEPTS, otherwise="an upload was not accepted")
         return scene
 
     def blow_up(self, step: str, deed: str) -> int:
-        """Lay a mine and wait until it is stepped on; return the process that did."""
+        """Lay a mine and wait until a process triggers it; return its id."""
         mine = self.rig.lay_mine(step, deed)
         wait_until(lambda: not mine.exists(), f"a process at {step}", within_s=_MINE_WITHIN_S)
         (taken,) = self.rig.control.glob(f"{step}.*")
@@ -83,7 +83,7 @@ class Trial:
         return history.held_by(self.rig.postgres, child)
 
     def worker_of(self, child: int) -> Program:
-        """Return the worker that has, or had, a child: the others have theirs still."""
+        """Return the worker that has this child."""
         for worker in self.rig.workers:
             if child in worker.children():
                 return worker
@@ -94,5 +94,5 @@ class Trial:
 
 
 def flag(trial: Trial, deed: str) -> None:
-    """Say what happens to whoever looks at a flagged photo."""
+    """Set what happens to a process that classifies a flagged photo."""
     (trial.rig.control / mines.FLAGGED).write_text(deed)

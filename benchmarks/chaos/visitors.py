@@ -1,4 +1,4 @@
-"""Clients that put load on the site and keep the ledger."""
+"""Clients that put load on the site and record it in the ledger."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class NoAnswerError(Exception):
-    """The connection failed or stayed silent: what became of the request is not known."""
+    """The connection failed or timed out: the outcome of the request is unknown."""
 
 
 class Answer:
-    """What came back."""
+    """An HTTP answer."""
 
     def __init__(self, status: int, headers: http.client.HTTPMessage, body: str) -> None:
         self.status, self.headers, self.body = status, headers, body
 
 
 class Browser:
-    """The page's script with its cookies; what it asks for is not asked twice."""
+    """A browser with cookies; it does not retry."""
 
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
@@ -82,14 +82,14 @@ class Browser:
         self._token = token[1]
 
     def _keep(self, given: list[str]) -> None:
-        """Keep cookies for as long as this browser is open, whatever the clock says."""
+        """Keep all cookies, whatever their expiry."""
         for cookie in given:
             name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name] = value
 
 
 class Photos:
-    """Small photos; no two have the same content."""
+    """Generates small photos, each with different content."""
 
     def __init__(self) -> None:
         noise = np.random.default_rng(11).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
@@ -100,12 +100,12 @@ class Photos:
         return _with_comment(next(self._bases))
 
     def flagged(self) -> bytes:
-        """A photo that is a mine for whoever looks at it."""
+        """Return a photo that is a mine for the process that classifies it."""
         return _with_comment(self._flag)
 
 
 def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
-    """Upload a photo and write down what was answered; return the scene's id, if there is one."""
+    """Upload a photo and record the answer; return the scene's id, or an empty string."""
     began = time.time()
     try:
         answer = browser.upload(photo)
@@ -121,7 +121,7 @@ def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
 
 
 def look(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
-    """Read a page; for the ledger, that it is answered, and how, is all that counts."""
+    """Read a page and record the answer."""
     began = time.time()
     try:
         answer = browser.ask("GET", path)
@@ -133,14 +133,14 @@ def look(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
 
 
 def _note(answer: Answer) -> str:
-    """Say what a refusal lacks: one that is only for now has to say when to come back."""
+    """Return what a temporary refusal lacks: it must have a Retry-After header."""
     if answer.status >= 500:
         return "" if answer.headers["Retry-After"] else "no Retry-After"
     return ""
 
 
 class Visitor:
-    """Uploads a photo, looks at its page, waits a moment, again and again."""
+    """Uploads photos and reads their pages, with pauses."""
 
     def __init__(self, url: str, ledger: Ledger, photos: Photos, *, pause_s: float) -> None:
         self._browser = Browser(url)
@@ -157,7 +157,7 @@ class Visitor:
 
 @contextmanager
 def load(clients: list[Callable[[threading.Event], None]]) -> Iterator[None]:
-    """Have all clients at it within the block."""
+    """Run all clients within the block."""
     ended = threading.Event()
     with ThreadPoolExecutor(max_workers=len(clients)) as threads:
         at_it = [threads.submit(client, ended) for client in clients]
@@ -166,11 +166,11 @@ def load(clients: list[Callable[[threading.Event], None]]) -> Iterator[None]:
         finally:
             ended.set()
         for client in at_it:
-            client.result()  # a client that broke has put no load on anything
+            client.result()  # raises if a client failed
 
 
 def slow_client(url: str, ended: threading.Event) -> None:
-    """Send an upload one byte a second, and leave before it is whole."""
+    """Send a part of an upload, one byte a second."""
     host, _, port = urlsplit(url).netloc.partition(":")
     head = f"POST /scenes/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\n".encode()
     with socket.create_connection((host, int(port)), timeout=HANGS_AFTER_S) as connection:
@@ -180,7 +180,7 @@ def slow_client(url: str, ended: threading.Event) -> None:
             try:
                 connection.send(bytes([byte]))
             except OSError:
-                return  # the site had enough of it
+                return  # the site has closed the connection
 
 
 def _jpeg(image: Image.Image) -> bytes:
@@ -190,6 +190,6 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def _with_comment(jpeg: bytes) -> bytes:
-    """Make a photo another one by a comment behind its first marker."""
+    """Change a photo's content by a JPEG comment."""
     text = secrets.token_hex(16).encode()
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

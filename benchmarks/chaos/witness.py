@@ -1,4 +1,4 @@
-"""Reads results over and over while the site is broken: none may ever be seen in part."""
+"""Read results during faults: none may ever be incomplete."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _EVERY_S: Final = 0.2
 _AT_ONCE: Final = 60
 _SUM_TOLERANCE: Final = 1e-3
 
-# One read is one finished scene with all that belongs to it: a profile for each space its run
-# names, finite and with sum one; as many matches as a result holds, ranked from one on.
+# One read is one finished scene. It is complete with a profile for each space of its run, finite
+# and with sum one, and as many matches as a result has, ranked from one on.
 _READ: Final = """
 SELECT count(*), count(*) FILTER (WHERE profiles < spaces OR matches < expected OR gaps)
 FROM (
@@ -36,7 +36,7 @@ FROM (
 
 
 class Witness:
-    """Counts reads and what was wrong with them."""
+    """Counts reads and incomplete results."""
 
     def __init__(self, postgres: Postgres, *, matches: int) -> None:
         self._postgres = postgres
@@ -50,7 +50,7 @@ class Witness:
             except psycopg2.ProgrammingError:
                 raise
             except psycopg2.Error:
-                continue  # the database is down, or ended this connection: that is the fault
+                continue  # the database is down or closed this connection, as faults do
 
     def _read(self, ended: threading.Event) -> None:
         with self._postgres.session() as cursor:

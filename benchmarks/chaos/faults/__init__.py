@@ -13,7 +13,7 @@ _REDIS_S: Final = 15.0
 _REDIS_BACKLOG_S: Final = 60.0
 _POISON_S: Final = 120.0
 
-# In the order in which they run; those that need the real model are last.
+# In their order; those that need the real model come last.
 FAULTS: Final = (
     Fault(code="F2", name="worker killed", harm=workers.kill_workers,
           recovers_within_s=_WORKER_S, quick=True),

@@ -1,4 +1,4 @@
-"""Faults of the clock: one program's is wrong, the database goes by its own."""
+"""Faults of the clock: one program's clock jumps, the database's does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.chaos.visitors import Browser, look, submit
 _JUMP_S: Final = 2 * 3600.0
 _TOLERANCE_S: Final = 5.0
 _SEEN_WITHIN_S: Final = 30.0
-_FOR_WHOM_IT_IS: Final = "Delete this photo"  # what others do not see
+_ONLY_FOR_OWNER: Final = "Delete this photo"
 
 _ANSWERS: Final = "I8 troubles are answered well"
 _LEASES: Final = "I4 leases go by the database's clock"
@@ -23,7 +23,7 @@ _HARMED: Final = "the harm was done"
 
 
 def jump(trial: Trial) -> None:
-    """Have the clock of a worker, then web's, jump two hours ahead, as much behind, and back."""
+    """Set the clock of a worker, then web's, two hours ahead, two hours back, and right again."""
     rig, visitor = trial.rig, Browser(trial.rig.url)
     _visit(trial, visitor)
     began, pids = time.time(), _pids(trial)
@@ -41,7 +41,7 @@ def jump(trial: Trial) -> None:
 
 
 def _visit(trial: Trial, visitor: Browser) -> None:
-    """Upload a photo, wait for its sounds, upload it again: then they are found at once."""
+    """Upload a photo and wait for its result, twice."""
     photo = next(trial.photos)
     for _ in range(2):
         scene = submit(visitor, photo, trial.rig.ledger)
@@ -54,20 +54,20 @@ def _see_sounds(trial: Trial, visitor: Browser, scene: str) -> None:
     wait_until(lambda: trial.finished(scene), "a visitor's sounds", within_s=_SEEN_WITHIN_S)
     page = look(visitor, f"/scenes/{scene}/", trial.rig.ledger)
     trial.expect(
-        that=page is not None and page.status == 200 and _FOR_WHOM_IT_IS in page.body,
+        that=page is not None and page.status == 200 and _ONLY_FOR_OWNER in page.body,
         invariant=_ANSWERS,
         otherwise=f"whoever uploaded {scene} was not known to its page",
     )
 
 
 def _pids(trial: Trial) -> list[int]:
-    """List the processes that serve and work, which have no reason to end."""
+    """List the processes of web and workers, which must not end."""
     programs = (*trial.rig.workers, trial.rig.web)
     return [pid for program in programs for pid in (program.pid, *sorted(program.children()))]
 
 
 def _expect_at_work(trial: Trial, worker: Program, *, since: float) -> None:
-    """See to it that the worker took photos with its clock as it was."""
+    """Expect that the worker has claimed photos with its shifted clock."""
     taken = sum(history.claims(trial.rig.postgres, child, since) for child in worker.children())
     trial.expect(that=taken > 0, invariant=_HARMED, otherwise=f"{worker.name} took no photo")
 

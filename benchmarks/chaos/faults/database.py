@@ -1,4 +1,4 @@
-"""Faults of PostgreSQL: what it said it has, it has."""
+"""Faults of PostgreSQL: it loses nothing that it has committed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def restart(trial: Trial) -> None:
 
 
 def lose_connections(trial: Trial) -> None:
-    """End one session of the program after the other, whatever it is doing."""
+    """Terminate random sessions of the program."""
     ends = time.monotonic() + (5 if trial.quick else 20)
     while time.monotonic() < ends:
         trial.rig.postgres.ask(
@@ -36,7 +36,7 @@ def lose_connections(trial: Trial) -> None:
 
 
 def out_of_connections(trial: Trial) -> None:
-    """Take every session that ordinary roles may have."""
+    """Open every session that ordinary roles may have."""
     with ExitStack() as taken:
         with contextlib.suppress(psycopg2.OperationalError):
             while True:
@@ -46,7 +46,7 @@ def out_of_connections(trial: Trial) -> None:
 
 
 def lock(trial: Trial) -> None:
-    """Hold the table of scenes as a careless migration does."""
+    """Lock the table of scenes, as a careless migration does."""
     with trial.rig.postgres.session() as cursor:
         cursor.execute("BEGIN; LOCK TABLE retrieval_scene IN ACCESS EXCLUSIVE MODE")
         trial.lasts(12, 4)

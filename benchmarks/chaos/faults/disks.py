@@ -1,4 +1,4 @@
-"""Faults of disks: full, or not to be written; those of photos and those of the servers."""
+"""Faults of the disks of photos and servers: full or read-only."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _LOOK_EVERY_S: Final = 0.5
 _FULL_S: Final = 8.0
 _REFUSES_WITHIN_S: Final = 30.0
 
-# What dead rows left in a table is room too, for hundreds of photos after a while.
+# Space of dead rows would otherwise be reused for hundreds of photos.
 _LEAVE_NO_GAPS: Final = "VACUUM FULL retrieval_scene, django_session"
 
 _NEXT_LOG_FILE: Final = "SELECT pg_logical_emit_message(true, 'chaos', ''), pg_switch_wal()"
-_LOG_FILES: Final = 100  # more than it may keep for later
+_LOG_FILES: Final = 100  # more than it keeps in reserve
 
-# All of a row as text: what is kept beside it, and compressed, is read as well.
+# Casting a row to text reads its TOAST values too.
 _READ_WHOLE: Final = """
 SELECT format('SELECT count(t::text) FROM %%I.%%I t', schemaname, tablename) FROM pg_tables
 """
 
 
 def full(trial: Trial) -> None:
-    """Leave no room for a single photo; then make room."""
+    """Fill the disk of photos; then free it."""
     with trial.rig.media_disk.full():
         trial.lasts(10, 3)
     trial.mark()
 
 
 def read_only(trial: Trial) -> None:
-    """Have the disk refuse to be written, as one does after errors."""
+    """Remount the disk of photos read-only, as Linux does after errors."""
     trial.rig.media_disk.remount("ro")
     trial.lasts(10, 3)
     trial.rig.media_disk.remount("rw")
@@ -48,7 +48,7 @@ def read_only(trial: Trial) -> None:
 
 
 def servers_full(trial: Trial) -> None:
-    """Leave Redis no room for a message, then PostgreSQL none for a row either; then make room."""
+    """Fill the disk of Redis, then also that of PostgreSQL; then free both."""
     rig, reader = trial.rig, Browser(trial.rig.url)
     scene = submit(reader, next(trial.photos), rig.ledger)
     wait_until(lambda: trial.finished(scene), "a result to read")
@@ -62,14 +62,14 @@ def servers_full(trial: Trial) -> None:
             _use_up_log(trial)
             trial.lasts(4, 2)
         _expect_redis_harmed(trial)
-    rig.postgres.start()  # as whoever made room does: the site's supervisor gave up in seconds
+    rig.postgres.start()  # an operator does this after freeing the disk
     trial.mark()
     trial.lasts(5, 3)
     _expect_intact(trial)
 
 
 def _use_up_log(trial: Trial) -> None:
-    """Have PostgreSQL need a new file for its log: without one it ends, and may not start."""
+    """Make PostgreSQL need a new WAL file: without room for it, it ends."""
     with contextlib.suppress(psycopg2.OperationalError):
         for _ in range(_LOG_FILES):
             trial.rig.postgres.ask(_NEXT_LOG_FILE)
@@ -82,7 +82,7 @@ def _uploads(trial: Trial, *, since: float) -> list[Entry]:
 
 
 def _read_while_full(trial: Trial, reader: Browser, page: str) -> None:
-    """Read a page for a while, at least until uploads are refused."""
+    """Read a page until uploads are refused, and a while longer."""
     began, statuses = time.time(), []
     refusals: set[int] = set()
     while time.time() < began + (_FULL_S if refusals else _REFUSES_WITHIN_S):
@@ -97,7 +97,7 @@ def _read_while_full(trial: Trial, reader: Browser, page: str) -> None:
         otherwise=f"without room for rows, {len(uploads)} uploads were refused with {refusals}",
     )
     trial.expect(
-        that=200 in statuses or not trial.rig.postgres.is_alive(),  # without its log it must end
+        that=200 in statuses or not trial.rig.postgres.is_alive(),  # it must end without WAL
         invariant=_ANSWERS,
         otherwise=f"while no row could be written, none could be read: {statuses}",
     )
@@ -115,11 +115,11 @@ def _expect_all_accepted(trial: Trial, uploads: list[Entry]) -> None:
 def _expect_redis_harmed(trial: Trial) -> None:
     with trial.rig.redis.client() as client:
         status = client.info("persistence")["aof_last_write_status"]
-    trial.expect(that=status == "err", invariant=_HARMED, otherwise="Redis never missed its disk")
+    trial.expect(that=status == "err", invariant=_HARMED, otherwise="Redis met no full disk")
 
 
 def _expect_intact(trial: Trial) -> None:
-    """Read every row, and check every page: there is no `amcheck` in the embedded PostgreSQL."""
+    """Read every row and check every page; the embedded PostgreSQL has no `amcheck`."""
     postgres = trial.rig.postgres
     try:
         for (query,) in postgres.ask(_READ_WHOLE):
@@ -127,7 +127,7 @@ def _expect_intact(trial: Trial) -> None:
     except psycopg2.Error as error:
         trial.expect(that=False, invariant=_INTACT, otherwise=str(error))
     postgres.stop()
-    damage = postgres.what_is_damaged()
+    damage = postgres.damage()
     postgres.start()
     trial.mark()
     trial.expect(that=not damage, invariant=_INTACT, otherwise=damage)

@@ -1,4 +1,4 @@
-"""Faults of Redis: it loses time and messages, never photos."""
+"""Faults of Redis: they may cost time and messages, but no photo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from benchmarks.chaos.trial import Trial
 
-_UNTIL_THE_NEXT_S: Final = 16.0  # longer than recovery may take, or that could not be seen
+_UNTIL_THE_NEXT_S: Final = 16.0  # longer than recovery may take, so that a late one is seen
 
 
 def restart(trial: Trial) -> None:
@@ -19,7 +19,7 @@ def restart(trial: Trial) -> None:
 
 
 def restart_often(trial: Trial) -> None:
-    """The same, twenty times."""
+    """Stop and start it twenty times."""
     for _ in trial.times(20):
         trial.rig.redis.stop()
         trial.lasts(2, 1)
@@ -36,7 +36,7 @@ def kill(trial: Trial) -> None:
 
 
 def kill_and_wipe(trial: Trial) -> None:
-    """Kill it, and lose its file with all messages in it."""
+    """Kill it and delete its file with all messages."""
     trial.rig.redis.kill()
     trial.rig.redis.wipe()
     trial.lasts(2, 1)
@@ -44,7 +44,7 @@ def kill_and_wipe(trial: Trial) -> None:
 
 
 def hang(trial: Trial) -> None:
-    """Have it take connections and never answer."""
+    """Let it accept connections without answering."""
     trial.rig.redis.freeze()
     trial.lasts(20, 4)
     trial.rig.redis.thaw()
@@ -52,7 +52,7 @@ def hang(trial: Trial) -> None:
 
 
 def full(trial: Trial) -> None:
-    """Have it refuse whatever takes memory."""
+    """Let it refuse every write that takes memory."""
     with trial.rig.redis.client() as client:
         client.config_set("maxmemory", 1)
     trial.lasts(10, 3)

@@ -1,4 +1,4 @@
-"""Faults on the way: messages that come twice, networks that are slow, clients that are odd."""
+"""Faults of traffic: repeated messages, slow networks, slow clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.chaos.visitors import Browser, load, slow_client, submit
 
 
 def duplicate_delivery(trial: Trial) -> None:
-    """Deliver every message five times more, while the first is worked on and after."""
+    """Deliver every message five more times, during and after its job."""
     for _ in trial.times(4):
         scenes = [trial.upload(next(trial.photos)) for _ in range(10)]
         messages.send_again(trial.rig, scenes, often=5)
@@ -20,19 +20,21 @@ def duplicate_delivery(trial: Trial) -> None:
 
 
 def same_photo_at_once(trial: Trial) -> None:
-    """Have fifty visitors bring the same photo in the same moment."""
+    """Let fifty visitors upload the same photo at the same time."""
     photo = next(trial.photos)
 
-    def bring(_: int) -> str:
+    def upload(_: int) -> str:
         return submit(Browser(trial.rig.url), photo, trial.rig.ledger)
 
     with ThreadPoolExecutor(max_workers=50) as visitors:
-        scenes = [scene for scene in visitors.map(bring, range(10 if trial.quick else 50)) if scene]
-    trial.mark(*scenes)
+        scenes = [
+            scene for scene in visitors.map(upload, range(10 if trial.quick else 50)) if scene
+        ]
+        trial.mark(*scenes)
 
 
 def slow_network(trial: Trial) -> None:
-    """Have web's words to Redis and PostgreSQL arrive late, be cut off, or not arrive."""
+    """Delay, cut or block web's connections to Redis and PostgreSQL."""
     with trial.rig.web_behind_proxies():
         for weather in (
             Weather(delay_s=0.01), Weather(delay_s=0.1), Weather(cut_after_bytes=20_000),
@@ -46,7 +48,7 @@ def slow_network(trial: Trial) -> None:
 
 
 def slow_clients(trial: Trial) -> None:
-    """Have fifty clients send a byte a second, and hang up before they are done."""
+    """Let fifty clients send a byte a second and close before the end."""
     with load([partial(slow_client, trial.rig.url)] * 50):
         trial.lasts(15, 4)
     trial.mark()

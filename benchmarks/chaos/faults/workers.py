@@ -1,4 +1,4 @@
-"""Faults of workers: killed, stopped, deaf, out of memory, without their model."""
+"""Faults of workers: killed, stopped, deaf, out of memory, without a model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from benchmarks.chaos.rig import times_warm
 from benchmarks.chaos.trial import Trial, flag
 from retrieval.jobs.policies import INFERENCE_QUEUE
 
-_ROOM_BYTES: Final = 400 << 20  # enough to work, too little for what a flagged photo takes
+_ROOM_BYTES: Final = 400 << 20  # too little for a flagged photo
 _LONG_S: Final = 150.0
 _POISONED: Final = "I6 attempts are few and fenced"
 _WARM_STOP: Final = "I1 nothing accepted is lost"
 
 
 def kill_children(trial: Trial) -> None:
-    """Kill the process that has a photo in hand, as soon as its worker has a new one again."""
+    """Kill the child that holds a photo, again and again, each time with its models loaded."""
     for _ in trial.times(12):
         child = trial.blow_up(mines.CLAIMED, "linger")
         worker = trial.worker_of(child)
@@ -37,7 +37,7 @@ def kill_children(trial: Trial) -> None:
 
 
 def kill_workers(trial: Trial) -> None:
-    """Kill a whole worker with a photo in hand; its supervisor needs a while."""
+    """Kill a whole worker that holds a photo, and restart it later."""
     for _ in trial.times(2):
         child = trial.blow_up(mines.CLAIMED, "linger")
         worker = trial.worker_of(child)
@@ -49,7 +49,7 @@ def kill_workers(trial: Trial) -> None:
 
 
 def kill_between_pop_and_note(trial: Trial) -> None:
-    """Kill a worker when Redis has given it a message of which it has not taken note yet."""
+    """Kill a worker after Redis delivered a message, before it is recorded."""
     for _ in trial.times(4):
         trial.blow_up(mines.POPPED, "kill")
         trial.mark()
@@ -65,7 +65,7 @@ def kill_at_each_step(trial: Trial) -> None:
 
 
 def poison(trial: Trial) -> None:
-    """Upload photos that kill whoever looks at them; the others must not suffer."""
+    """Upload photos that kill the process that classifies them; others must not be affected."""
     for deed in ("kill",) if trial.quick else ("kill", "segfault"):
         flag(trial, deed)
         scene = trial.upload(trial.photos.flagged())
@@ -76,18 +76,18 @@ def poison(trial: Trial) -> None:
 
 
 def stale_worker(trial: Trial) -> None:
-    """Stop a process before it writes; let it go on when another has done its work."""
+    """Stop a process before it writes; continue it when another has done its job."""
     child = trial.blow_up(mines.LOOKED, "stop")
     stopped = time.time()
     (scene,) = trial.victims(child)
     wait_until(lambda: trial.finished(scene), "the other worker", within_s=_LONG_S)
     trial.mark(scene, at=stopped)
     os.kill(child, signal.SIGCONT)
-    trial.lasts(5, 3)  # whatever it writes, it writes now
+    trial.lasts(5, 3)  # it writes now, if at all
 
 
 def deaf(trial: Trial) -> None:
-    """Have a worker go on, connected and answering, without ever taking a message."""
+    """Let a worker run, connected and answering pings, without receiving any message."""
     worker, node = trial.rig.workers[0], "worker0@chaos"
     before = worker.pid
     for queue in (INFERENCE_QUEUE, worker_direct(node).name):
@@ -97,7 +97,7 @@ def deaf(trial: Trial) -> None:
 
 
 def rolling_restart(trial: Trial) -> None:
-    """End each worker in turn as a deploy does: it ends what it has in hand, with status 0."""
+    """Stop each worker in turn as a deployment does: it finishes its task and exits with 0."""
     for worker in trial.rig.workers:
         with trial.rig.taken_down(worker):
             status = worker.stop()
@@ -108,11 +108,11 @@ def rolling_restart(trial: Trial) -> None:
             )
         trial.mark()
         trial.lasts(3, 1)
-    messages.send_what_nobody_knows(trial.rig)
+    messages.send_unknown_tasks(trial.rig)
 
 
 def out_of_memory(trial: Trial) -> None:
-    """Give a photo that takes more memory than its process may have."""
+    """Upload a photo that needs more memory than its process may have."""
     flag(trial, "hoard")
     for worker in trial.rig.workers:
         _limit_memory(worker)
@@ -129,7 +129,7 @@ def out_of_memory(trial: Trial) -> None:
 
 
 def broken_weights(trial: Trial) -> None:
-    """Cut the weights' file short under a restart; then photos that come out as nonsense."""
+    """Restart with a truncated weights file; then classify photos as NaN."""
     (weights,) = (trial.rig.var / "models").glob("mobilenet*.npz")
     whole = weights.resolve()
     weights.unlink()
