@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from typing import Any, Final
 
 from waitress.adjustments import Adjustments
@@ -21,7 +20,7 @@ PACE_S: Final = 20.0
 HELD_BODY_BYTES: Final = 400_000_000
 """The most that the bodies of all requests, arriving or being answered, may take together."""
 
-_SMALL_BODY_BYTES: Final = 1_000_000  # cut off only if it grows
+_SMALL_BODY_BYTES: Final = 1_000_000  # never cut off
 
 
 class Connection(HTTPChannel):
@@ -99,7 +98,7 @@ class ArrivingRequest(HTTPRequestParser):
 
     def _refuse_body(self) -> None:
         self.error = None
-        if self.chunked or self.expect_continue:  # nobody knows whether or where the body ends
+        if self.chunked or self.expect_continue:  # its end is unknown, or it may never be sent
             self.headers["CONNECTION"] = "close"
             self.headers.setdefault("CONTENT_LENGTH", str(self.body_bytes_received))
         else:
@@ -109,15 +108,13 @@ class ArrivingRequest(HTTPRequestParser):
     def _exceeds_memory(self) -> bool:
         if self.body_bytes_received <= _SMALL_BODY_BYTES:
             return False
-        channels: Any = self._connection.server.active_channels
-        return held_bytes(channels.values()) > HELD_BODY_BYTES
-
-
-def held_bytes(connections: Iterable[HTTPChannel]) -> int:
-    """Return how many bytes of bodies these connections hold."""
-    return sum(
-        request.body_bytes_received
-        for connection in connections
-        for request in (*connection.requests, connection.request)
-        if request is not None
-    )
+        server: Any = self._connection.server
+        connections: dict[int, Connection] = server.active_channels
+        held_bytes = sum(
+            request.body_bytes_received
+            for connection in connections.values()
+            if not connection.will_close
+            for request in (*connection.requests, connection.request)
+            if request is not None
+        )
+        return held_bytes > HELD_BODY_BYTES
