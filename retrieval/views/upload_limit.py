@@ -18,7 +18,7 @@ class UploadLimitMiddleware:
     """Answer 413 by what the request says of its own length.
 
     It stands before the protection against forged requests, which reads the whole body to find
-    its token. A body without a length is empty for WSGI.
+    its token. The web server states the length of a body in chunks too.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

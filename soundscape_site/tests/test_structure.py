@@ -1,4 +1,4 @@
-"""Rules of the house that a program can check."""
+"""Project rules that a program can check."""
 
 from __future__ import annotations
 

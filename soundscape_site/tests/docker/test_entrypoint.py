@@ -1,4 +1,4 @@
-"""What a container does: the entry point, with stand-ins for the programs it starts."""
+"""The containers' entry point, with stand-ins for the programs that it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CELERY = ["celery", "--app", "soundscape_site.celery"]
 
 @dataclass
 class Run:
-    """One run of the entry point; the stand-in says which process it was and what it was told."""
+    """One run of the entry point; the stand-in prints its process id and arguments."""
 
     pid: int
     status: int
@@ -80,7 +80,7 @@ def test_each_role_becomes_its_program(entrypoint, role, program):
 
 
 @pytest.mark.parametrize("role", ["", "nonsense", "healthy", "healthy sweep"])
-def test_an_unknown_role_is_told_the_known_ones(entrypoint, role):
+def test_an_unknown_role_prints_the_known_ones(entrypoint, role):
     run = entrypoint(*role.split())
     assert run.status == 2
     assert run.program == []
@@ -102,7 +102,7 @@ def test_health_checks_of_compose_ask_for_their_own_role(entrypoint, name):
     assert entrypoint(*arguments).status == 0
 
 
-def test_what_serves_is_health_checked():
+def test_long_running_roles_have_a_health_check():
     assert HEALTH_CHECKED.keys() == {"web", "inference", "ingest"}
 
 
