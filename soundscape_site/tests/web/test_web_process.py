@@ -37,7 +37,7 @@ def web(tmp_path):
             },
         )  # fmt: skip
     try:
-        until(path.exists, log.read_text)
+        until(lambda: "listening on unix:" in log.read_text(), log.read_text)
         yield process, log, path
     finally:
         process.kill()
