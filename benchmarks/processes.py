@@ -1,4 +1,4 @@
-"""Run commands and watch what their processes take."""
+"""Run commands and measure their time and memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-_SAMPLE_EVERY_S = 0.5  # looking more often would slow down what is measured
+_SAMPLE_EVERY_S = 0.5  # more often would slow down the command
 
 
 @dataclass
 class Watched:
-    """A finished command: its time, output, and the most memory each of its processes had."""
+    """A finished command: its time, output, and peak memory by kind of process."""
 
     seconds: float
     output: str
@@ -30,7 +30,7 @@ def environment(var: Path) -> dict[str, str]:
     variables = os.environ | {
         "SOUNDSCAPE_VAR_DIR": str(var),
         "SOUNDSCAPE_MODEL_DIR": str(ROOT / "var" / "models"),
-        "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # they send more than any visitor may
+        "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # benchmarks exceed the default limits
         "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
     }
     for name in ("DATABASE_URL", "REDIS_URL"):
@@ -59,7 +59,7 @@ def manage(var: Path, *arguments: str) -> Watched:
 
 
 def _watch(pid: int, var: Path, peaks: dict[str, float], ended: threading.Event) -> None:
-    """Keep the largest unshared memory (USS) by kind of process."""
+    """Record the peak unshared memory (USS) by kind of process."""
     while not ended.wait(_SAMPLE_EVERY_S):
         totals: dict[str, float] = {}
         for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
@@ -76,7 +76,7 @@ def _watch(pid: int, var: Path, peaks: dict[str, float], ended: threading.Event)
 
 
 def _kind(process: psutil.Process, pid: int, var: Path) -> str | None:
-    """Say which of our processes this is, if any."""
+    """Return the kind of a process, None if it is not ours."""
     line = " ".join(process.info["cmdline"] or [])
     if process.pid == pid:
         return "command"

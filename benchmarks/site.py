@@ -1,4 +1,4 @@
-"""The site: from a visitor's upload to the result, alone and beside an import."""
+"""Time from upload to result, alone and beside an import."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import psutil
 import soundfile
 from PIL import Image
 
+from benchmarks import web
 from benchmarks.processes import ROOT, environment
 from benchmarks.report import figure, heading, spread
 from soundscape_site.settings.paths import SHARED_DIR
@@ -41,6 +42,7 @@ def run(var: Path) -> None:
         visitor.upload(again)
         spread("the same photo again", [visitor.upload(again) for _ in range(20)])
         _memory(pid)
+        web.run(f"{url}/")
         busy = _while_importing(var, visitor, photos)
         spread("upload to result while an import runs", busy)
         ratio = np.percentile(busy, 95) / np.percentile(alone, 95)
@@ -48,7 +50,7 @@ def run(var: Path) -> None:
 
 
 class Visitor:
-    """A browser as far as uploading goes: cookie, token, polling."""
+    """A browser that uploads: cookie, token, polling."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -162,7 +164,7 @@ def _while_importing(var: Path, visitor: Visitor, photos: Iterator[bytes]) -> li
 def _memory(pid: int) -> None:
     names = {
         "celery": "worker",
-        "gunicorn": "web",
+        "web.server": "web",
         "decoding_child": "decoding",
         "sweep": "sweeper",
     }

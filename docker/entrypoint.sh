@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a container does. Each role replaces this shell, so that it gets the container's signals.
-# Nothing here waits for a server: compose.yml starts the roles in their order.
+# Run one role of the program. It replaces this shell, so that it gets the container's signals.
+# compose.yml starts the roles in order; nothing here waits for a server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,18 +8,18 @@ usage() {
     cat >&2 <<'USAGE'
 usage: entrypoint.sh ROLE [ARGUMENT...]
 
-  web [OPTION...]         serve the site (options of gunicorn)
+  web                     serve the site
   inference [OPTION...]   find the sounds of photos (options of celery worker)
   ingest [OPTION...]      describe recordings (options of celery worker)
-  sweep                   queue again what lost its worker
+  sweep                   queue jobs again that lost their worker
   migrate                 bring the database's tables up to date, as its owner
   manage COMMAND...       any command of manage.py
-  healthy ROLE            say whether web, inference or ingest answers in this container
+  healthy ROLE            check that web, inference or ingest answers in this container
 USAGE
     exit 2
 }
 
-# One child a worker: TensorFlow is loaded in it alone and uses every core by itself.
+# One child per worker: it loads TensorFlow, which uses every core.
 work() {
     local queue="$1"
     shift
@@ -42,7 +42,7 @@ healthy() {
 role="${1:-}"
 shift || usage
 case "$role" in
-    web) exec gunicorn --config python:soundscape_site.web.gunicorn "$@" soundscape_site.wsgi:application ;;
+    web) exec python -m soundscape_site.web.server ;;
     inference | ingest) work "$role" "$@" ;;
     sweep | migrate) exec python manage.py "$role" "$@" ;;
     manage) exec python manage.py "$@" ;;

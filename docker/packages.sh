@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Print the part of requirements.txt that one image installs: web, worker or worker-gpu.
 #
-# No image has the development tools, nor the servers for machines that have none of their own.
-# The web image has no TensorFlow and nothing else that only workers use: the web process imports
-# none of it, and leaving it out keeps that true.
+# No image contains the development tools or the embedded servers. The web image contains nothing
+# that only workers use, so that the web process cannot import TensorFlow.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,6 +1,6 @@
-"""End with 0 if the web server of this container answers /healthz, else say why not.
+"""Exit with 0 if this container's web server answers /healthz, else print why not.
 
-It asks as the TLS proxy would: by a name of the site, as if over https.
+The request has a host name of the site and claims https, as from the TLS proxy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _ANSWER_WITHIN_S = 5
 
 
 def problem(port: int, host: str) -> str | None:
-    """Return what is wrong with the server on a port of this container, if anything is."""
+    """Return what is wrong with the server on this port, None if nothing is."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_WITHIN_S)
     try:
         connection.request("GET", "/healthz", headers={"Host": host, "X-Forwarded-Proto": "https"})

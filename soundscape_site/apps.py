@@ -1,4 +1,4 @@
-"""The site as an app: its commands, and the Celery app that tasks bind to."""
+"""The site as a Django app; it loads the Celery app that tasks bind to."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["SiteConfig", "SiteStaticFilesConfig", "celery_app"]
 
 
 class SiteConfig(AppConfig):
-    """Django's handle on the app."""
+    """The app's configuration."""
 
     name = "soundscape_site"
 
 
 class SiteStaticFilesConfig(StaticFilesConfig):
-    """Django's, without htmx's extensions: unused here, and their imports name no real file."""
+    """Leaves out htmx's extensions: they are unused, and they import files that do not exist."""
 
     ignore_patterns = [*StaticFilesConfig.ignore_patterns, "django_htmx/ext/*"]

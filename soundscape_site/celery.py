@@ -1,4 +1,4 @@
-"""The Celery app, and what its workers do when they start."""
+"""The Celery app."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soundscape_site.settings.local"
 
 
 class PromptConnection(Connection):
-    """Tries a broker that is away every few seconds; kombu would wait for up to half a minute."""
+    """Retries an unreachable broker every few seconds; kombu would wait up to half a minute."""
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> PromptConnection:
-        """Connect, with pauses that grow from one second to three."""
+        """Connect, with delays that grow from one second to three."""
         pauses = {"interval_start": 1, "interval_step": 1, "interval_max": 3}
         super().ensure_connection(*args, **pauses | kwargs)
         return self
 
 
 class PromptAMQP(AMQP):
-    """Celery's messaging by such connections."""
+    """Celery's messaging with prompt connections."""
 
     Connection = PromptConnection
 
@@ -36,4 +36,4 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_djangos_logging(**_: Any) -> None:
-    """Leave logging as Django's settings have it: with a receiver here, Celery sets up nothing."""
+    """Keep Django's logging: with a receiver of this signal, Celery sets up none."""

@@ -1,4 +1,4 @@
-"""What workers do for themselves."""
+"""The task of the workers' watchdog."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from retrieval.jobs.policies import watch_task
 
 @watch_task("canary")
 def canary(**_: object) -> None:
-    """Do nothing: that it arrives is what counts."""
+    """Do nothing: only its arrival matters."""

@@ -1,6 +1,6 @@
-"""The chaos rig: a site of its own is broken on purpose, and nothing accepted may be lost.
+"""The fault rig: inject faults into a separate site under load and check that no photo is lost.
 
-`campaign` puts it all together. To add a kind of load, write a client that keeps the ledger
-(`visitors`); to add a fault, declare it in `faults`; to add a promise, write its SQL in
+`campaign` runs everything. To add a kind of load, write a client that records its requests in the
+ledger (`visitors`); to add a fault, declare it in `faults`; to add an invariant, write its SQL in
 `invariants`.
 """

@@ -15,7 +15,7 @@ from benchmarks.chaos.faults import FAULTS, LONG
 from benchmarks.chaos.rig import Rig
 from benchmarks.chaos.trial import Fault
 
-_SWEEP_EVERY_S: Final = 30.0  # as the site does
+_SWEEP_EVERY_S: Final = 30.0  # the site's default
 _QUICK_SWEEP_EVERY_S: Final = 5.0
 _HEAD: Final = (
     f"{'fault':<36}{'accepted':>9}{'unknown':>8}{'lost':>6}{'doubled':>8}"
@@ -24,15 +24,17 @@ _HEAD: Final = (
 
 
 def main() -> int:
-    """Break a site on purpose; the exit status says whether it kept its promises."""
+    """Run the chosen faults; return 1 if an invariant is violated, otherwise 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the short form, three minutes")
-    parser.add_argument("--long", action="store_true", help="the long ones alone")
-    parser.add_argument("--only", default="", help="codes of faults, comma-separated")
-    parser.add_argument("--plant", choices=["fence"], default="", help="a bug, to be found")
+    parser.add_argument("--quick", action="store_true", help="a shorter run of three minutes")
+    parser.add_argument("--long", action="store_true", help="only the faults that take long")
+    parser.add_argument("--only", default="", help="only these fault codes, comma-separated")
+    parser.add_argument(
+        "--plant", choices=["fence"], default="", help="add a bug that the run must detect"
+    )
     given = parser.parse_args()
     faults = _chosen(given.only, quick=given.quick, long=given.long)
-    began = time.monotonic()
+    started = time.monotonic()
     rig = Rig(
         model=mines.STAND_IN,
         sweep_every_s=_QUICK_SWEEP_EVERY_S if given.quick else _SWEEP_EVERY_S,
@@ -40,18 +42,18 @@ def main() -> int:
     )
     try:
         rig.start()
-        print(f"The site stands after {time.monotonic() - began:.0f} s.\n\n{_HEAD}", flush=True)
+        print(f"The site is ready after {time.monotonic() - started:.0f} s.\n\n{_HEAD}", flush=True)
         if not rig.has_own_disk:
             faults = [fault for fault in faults if not fault.needs_own_disk]
-            print("Left out, since no disk can be mounted here: those that fill or lock one.")
+            print("No disk can be mounted here: the disk faults are skipped.")
         campaign = Campaign(rig, quick=given.quick)
-        results = campaign.run(faults, told=_print_line)
-        _print_sum(results, campaign, time.monotonic() - began)
+        results = campaign.run(faults, on_result=_print_line)
+        _print_summary(results, campaign, time.monotonic() - started)
     finally:
         rig.stop()
     broken = any(result.violations for result in results)
     if broken:
-        print(f"Ledger and logs are kept in {rig.folder}")
+        print(f"The ledger and the logs are in {rig.folder}")
     else:
         shutil.rmtree(rig.folder)
     return int(broken)
@@ -78,16 +80,16 @@ def _print_line(result: Result) -> None:
         print(f"    {in_time} of {len(result.recoveries_s)} within {limit_s:g} s:", end="")
         print("".join(f" {took_s:.1f}" for took_s in result.recoveries_s))
     for violation in result.violations:
-        print(f"    BROKEN {violation.invariant}: {violation.text}")
+        print(f"    VIOLATED {violation.invariant}: {violation.text}")
     sys.stdout.flush()
 
 
-def _print_sum(results: Sequence[Result], campaign: Campaign, took_s: float) -> None:
+def _print_summary(results: Sequence[Result], campaign: Campaign, took_s: float) -> None:
     accepted, lost = sum(r.accepted for r in results), sum(r.lost for r in results)
     print(
         f"\n{len(results)} faults in {took_s:.0f} s: {accepted} accepted, {lost} lost, "
         f"{sum(r.doubled for r in results)} doubled; {campaign.witness.partial} partial results in "
-        f"{campaign.witness.reads} reads; programs started again: "
+        f"{campaign.witness.reads} reads; programs restarted: "
         f"{len(campaign.rig.keeper.restarts)}"
     )
 

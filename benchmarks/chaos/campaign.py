@@ -1,4 +1,4 @@
-"""Run faults one after the other under load, and judge the site after each."""
+"""Run faults one after the other under load and check the invariants after each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from functools import partial
 from typing import Final
 
 from benchmarks.chaos import history, mines
-from benchmarks.chaos.invariants import DOUBLED, LOST, Case, Violation, check, violations
+from benchmarks.chaos.invariants import (
+    NOTHING_LOST,
+    RECOVERY,
+    STORED_ONCE,
+    Case,
+    Violation,
+    check,
+    violations,
+)
 from benchmarks.chaos.ledger import Outcome
 from benchmarks.chaos.programs import wait_until
 from benchmarks.chaos.rig import Rig
@@ -18,24 +26,23 @@ from benchmarks.chaos.trial import Fault, Mark, Trial
 from benchmarks.chaos.visitors import Photos, Visitor, load
 from benchmarks.chaos.witness import Witness
 
-MATCHES: Final = 20  # that a result holds
+MATCHES: Final = 20  # in a result
 _VISITORS: Final = 3
 _PAUSE_S: Final = 0.6
-_QUIET_WITHIN_S: Final = 180.0
-_IN_A_HURRY_S: Final = 120.0  # the short form's faults overlap: one waits for what others broke
-_RECOVERY: Final = "I9 recovery in time"
+_EMPTY_WITHIN_S: Final = 180.0
+_QUICK_LIMIT_S: Final = 120.0  # in the short form, one fault also delays the next
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A line of the table."""
+    """One row of the printed table."""
 
     fault: Fault
     accepted: int
     unknown: int
     lost: int
     doubled: int
-    recovery_s: float  # 95 of 100 marks, or the worst; infinite if one never recovered
+    recovery_s: float  # 95th percentile or maximum over the marks; infinite without recovery
     caught_up_s: float
     slowest_upload_s: float
     violations: tuple[Violation, ...]
@@ -44,7 +51,7 @@ class Result:
 
 @dataclass
 class Campaign:
-    """Faults on one rig."""
+    """A sequence of faults on one rig."""
 
     rig: Rig
     quick: bool
@@ -53,30 +60,30 @@ class Campaign:
         self.photos = Photos()
         self.witness = Witness(self.rig.postgres, matches=MATCHES)
         self._model = mines.STAND_IN
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
-    def run(self, faults: Sequence[Fault], *, told: Callable[[Result], None]) -> list[Result]:
-        """Try each fault and judge after it; the short form judges all together at the end."""
+    def run(self, faults: Sequence[Fault], *, on_result: Callable[[Result], None]) -> list[Result]:
+        """Inject each fault and check after it; the short form checks once, after the last."""
         results: list[Result] = []
         tried: list[tuple[Fault, Trial]] = []
         for fault in faults:
-            self._have_model(mines.REAL if fault.real_model else mines.STAND_IN)
-            tried.append((fault, self._endure(fault)))
+            self._use_model(mines.REAL if fault.real_model else mines.STAND_IN)
+            tried.append((fault, self._run_under_load(fault)))
             if not self.quick or fault is faults[-1]:
-                self._wait_for_quiet(tried[-1][1])
-                for one in tried:
-                    results.append(self._judge(*one))
-                    told(results[-1])
+                self._wait_for_empty_queue(tried[-1][1])
+                for each, trial in tried:
+                    results.append(self._evaluate(each, trial))
+                    on_result(results[-1])
                 tried.clear()
         return results
 
-    def _have_model(self, wanted: str) -> None:
-        if wanted != self._model:
-            self.rig.restart_workers(model=wanted)
-            self._model = wanted
+    def _use_model(self, model: str) -> None:
+        if model != self._model:
+            self.rig.restart_workers(model=model)
+            self._model = model
 
-    def _endure(self, fault: Fault) -> Trial:
-        """Put load on the site and harm it; return what was noted."""
+    def _run_under_load(self, fault: Fault) -> Trial:
+        """Inject the fault while visitors upload photos; return the finished trial."""
         trial = Trial(self.rig, self.photos, self.quick)
         self.rig.ledger.fault = fault.code
         visitors = [
@@ -87,45 +94,45 @@ class Campaign:
         with load([*clients, self.witness.keep_reading]):
             time.sleep(1 if self.quick else 3)
             try:
-                fault.harm(trial)
+                fault.inject(trial)
             except TimeoutError as error:
-                trial.violations.append(Violation(_RECOVERY, str(error)))
+                trial.violations.append(Violation(RECOVERY, str(error)))
             time.sleep(2 if self.quick else 5)
-        for left in self.rig.control.iterdir():
-            left.unlink()
+        for control_file in self.rig.control.iterdir():
+            control_file.unlink()
         return trial
 
-    def _wait_for_quiet(self, trial: Trial) -> None:
-        def is_quiet() -> bool:
+    def _wait_for_empty_queue(self, trial: Trial) -> None:
+        def is_empty() -> bool:
             return history.unfinished(self.rig.postgres) == 0
 
         try:
-            wait_until(is_quiet, "an empty queue", within_s=_QUIET_WITHIN_S)
+            wait_until(is_empty, "an empty queue", within_s=_EMPTY_WITHIN_S)
         except TimeoutError as error:
-            trial.violations.append(Violation(_RECOVERY, str(error)))
+            trial.violations.append(Violation(RECOVERY, str(error)))
 
-    def _judge(self, fault: Fault, trial: Trial) -> Result:
+    def _evaluate(self, fault: Fault, trial: Trial) -> Result:
         entries = self.rig.ledger.during(fault.code)
-        found = check(Case(self.rig, fault.code, self.witness, self._told))
+        found = check(Case(self.rig, fault.code, self.witness, self._reported))
         recoveries_s = [self._recovery_s(mark) for mark in trial.marks]
-        summed_up = partial(max, default=0.0) if fault.every_time else _percentile_95
-        recovery_s = summed_up(recoveries_s)
+        summarise = partial(max, default=0.0) if fault.every_time else _percentile_95
+        recovery_s = summarise(recoveries_s)
         caught_up_s = self._caught_up_s(trial.marks)
-        patience_s = _IN_A_HURRY_S if self.quick else 0.0
+        least_limit_s = _QUICK_LIMIT_S if self.quick else 0.0
         limits = (
-            ("recovery", recovery_s, max(fault.recovers_within_s, patience_s)),
-            ("catching up", caught_up_s, max(fault.catches_up_within_s, patience_s)),
+            ("recovery", recovery_s, max(fault.recovers_within_s, least_limit_s)),
+            ("catching up", caught_up_s, max(fault.catches_up_within_s, least_limit_s)),
         )
         slow = [
-            Violation(_RECOVERY, f"{what} took {took_s:.1f} s, at most {most_s:g} are allowed")
-            for what, took_s, most_s in limits
-            if took_s > most_s
+            Violation(RECOVERY, f"{what} took {took_s:.1f} s; the limit is {limit_s:g} s")
+            for what, took_s, limit_s in limits
+            if took_s > limit_s
         ]
         uploads = [entry for entry in entries if entry.kind == "upload"]
         outcomes = [entry.outcome for entry in uploads]
         return Result(
             fault, outcomes.count(Outcome.ACCEPTED), outcomes.count(Outcome.UNKNOWN),
-            len(found[LOST]), len(found[DOUBLED]), recovery_s, caught_up_s,
+            len(found[NOTHING_LOST]), len(found[STORED_ONCE]), recovery_s, caught_up_s,
             max((entry.took_s for entry in uploads), default=0.0),
             (*violations(found), *trial.violations, *slow), tuple(recoveries_s),
         )  # fmt: skip
@@ -134,18 +141,18 @@ class Campaign:
         if mark.scenes:
             end = history.last_finish(self.rig.postgres, list(mark.scenes))
         else:
-            end = history.first_finish_of_newcomers(self.rig.postgres, mark.at)
+            end = history.first_finish_created_after(self.rig.postgres, mark.at)
         return math.inf if end is None else max(0.0, end - mark.at)
 
     def _caught_up_s(self, marks: Sequence[Mark]) -> float:
         if not marks:
             return 0.0
-        end = history.last_finish_of_those_before(self.rig.postgres, marks[-1].at)
+        end = history.last_finish_created_before(self.rig.postgres, marks[-1].at)
         return 0.0 if end is None else end - marks[-1].at
 
 
 def _percentile_95(values: Sequence[float]) -> float:
-    """Return the smallest value that 95 of 100 do not exceed."""
+    """Return the nearest-rank 95th percentile, or 0 without values."""
     if not values:
         return 0.0
     return sorted(values)[math.ceil(0.95 * len(values)) - 1]

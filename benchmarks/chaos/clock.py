@@ -1,7 +1,6 @@
-"""Loaded into programs of the rig: their clock, and that of all they fork, goes as a file says.
+"""Shift the wall clock of a program and its forked children by the offset in a control file.
 
-The wall clock alone jumps, as it does when somebody sets a machine's: the monotonic clock goes on,
-and what other programs see of the time, the database among them, stays as it is.
+The monotonic clock is not changed, nor are the clocks of other programs, such as PostgreSQL.
 """
 
 from __future__ import annotations
@@ -17,60 +16,60 @@ import time_machine
 
 from benchmarks.chaos.mines import CLOCK, CONTROL
 
-_LOOK_EVERY_S: Final = 0.1
+_READ_EVERY_S: Final = 0.1
 
 
 class _Follower:
-    """Looks at the file, in a thread; says beside it what this process takes the time to be."""
+    """Applies the offset in a thread; writes the shifted time to a second file as confirmation."""
 
-    def __init__(self, told: Path) -> None:
-        self._told = told
-        self._followed: str | None = None  # what the file said when this process last obeyed
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._applied: str | None = None  # the content applied last in this process
         self._travel: time_machine.travel | None = None
         self._lock = threading.Lock()
         os.register_at_fork(
-            before=self._lock.acquire,  # no child is to be born within a jump
+            before=self._lock.acquire,  # do not fork while the clock is being changed
             after_in_parent=self._lock.release,
-            after_in_child=self._go_on,
+            after_in_child=self._restart_in_child,
         )
 
     def start(self) -> None:
         threading.Thread(target=self._follow, name="clock", daemon=True).start()
 
-    def _go_on(self) -> None:
-        """Follow in a child, too: it has its parent's clock, but not its threads."""
+    def _restart_in_child(self) -> None:
+        """Start the thread again: fork copies the clock, but no threads."""
         self._lock.release()
-        self._followed = None
+        self._applied = None
         self.start()
 
     def _follow(self) -> None:
         while True:
             with self._lock:
-                self._look()
-            time.sleep(_LOOK_EVERY_S)
+                self._apply()
+            time.sleep(_READ_EVERY_S)
 
-    def _look(self) -> None:
+    def _apply(self) -> None:
         try:
-            told = self._told.read_text()
+            offset_s = self._path.read_text()
         except FileNotFoundError:
-            told = ""
-        if told == self._followed:
+            offset_s = ""
+        if offset_s == self._applied:
             return
-        self._shift(float(told or 0.0))
-        self._followed = told
-        if told:
-            seen = self._told.with_name(f"{self._told.name}.{os.getpid()}")
-            seen.write_text(f"{time.time()}")
+        self._shift(float(offset_s or 0.0))
+        self._applied = offset_s
+        if offset_s:
+            confirmation = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+            confirmation.write_text(f"{time.time()}")
 
-    def _shift(self, shift_s: float) -> None:
+    def _shift(self, offset_s: float) -> None:
         if self._travel is not None:
             self._travel.stop()
             self._travel = None
-        if shift_s:
-            self._travel = time_machine.travel(timedelta(seconds=shift_s), tick=True)
+        if offset_s:
+            self._travel = time_machine.travel(timedelta(seconds=offset_s), tick=True)
             self._travel.start()
 
 
 def follow() -> None:
-    """Follow, from now on, the file that is this program's."""
+    """Start applying this program's control file."""
     _Follower(Path(os.environ[CONTROL]) / os.environ[CLOCK]).start()

@@ -1,4 +1,4 @@
-"""Disks of the rig's own, in memory: filling them to the last block harms nobody else."""
+"""Small in-memory disks that the rig can fill without affecting the rest of the machine."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 _FILLER: Final = "filler"
-_AGAIN_AFTER_S: Final = 0.1
+_REFILL_EVERY_S: Final = 0.1
 
 
 class Disk:
-    """A small disk at a folder, if we may mount one; it takes as much memory as lies on it.
+    """A tmpfs mounted at a folder, if the process has the right to mount.
 
     Parameters
     ----------
     folder : Path
-        Where it goes; made if missing.
+        Mount point; created if missing.
     size : str
-        What fits on it, in the words of `mount`.
+        Capacity in the syntax of `mount`, for example `256m`.
     """
 
     def __init__(self, folder: Path, size: str) -> None:
@@ -34,12 +34,12 @@ class Disk:
         if self.is_mounted:
             subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
-    def remount(self, how: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,{how}", str(self.folder)], check=True)
+    def remount(self, option: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{option}", str(self.folder)], check=True)
 
     @contextlib.contextmanager
     def full(self) -> Iterator[None]:
-        """Leave no room within the block, and take what others give back; then make room."""
+        """Keep the disk full within the block, also when other programs delete files."""
         filler, ended = self.folder / _FILLER, threading.Event()
         with filler.open("wb", buffering=0) as stream:
             _fill(stream)
@@ -54,12 +54,12 @@ class Disk:
 
 
 def _keep_filling(stream: BinaryIO, ended: threading.Event) -> None:
-    while not ended.wait(_AGAIN_AFTER_S):
+    while not ended.wait(_REFILL_EVERY_S):
         _fill(stream)
 
 
 def _fill(stream: BinaryIO) -> None:
-    for size in (1 << 20, 1 << 12):  # the last gaps are filled by small blocks
+    for size in (1 << 20, 1 << 12):  # small blocks fill the rest
         with contextlib.suppress(OSError):
             while True:
                 stream.write(bytes(size))

@@ -1,4 +1,4 @@
-"""Every change of state of every scene, noted by the database itself, whoever makes it."""
+"""History of the state changes of all scenes, recorded by a database trigger."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 
 from benchmarks.chaos.servers import Postgres
 
-# A row that is finished already and is written to again counts too: the fence should have held.
+# Also records writes to finished rows: the fence must prevent those.
 INSTALL: Final = """
 CREATE TABLE chaos_history (
-    id bigserial PRIMARY KEY, scene uuid NOT NULL, came_from text NOT NULL, went_to text NOT NULL,
+    id bigserial PRIMARY KEY, scene uuid NOT NULL, old_state text NOT NULL, new_state text NOT NULL,
     attempt integer NOT NULL, owner text NOT NULL, at timestamptz NOT NULL,
     lease interval
 );
 CREATE INDEX ON chaos_history (scene);
 CREATE FUNCTION chaos_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO chaos_history (scene, came_from, went_to, attempt, owner, at, lease)
+    INSERT INTO chaos_history (scene, old_state, new_state, attempt, owner, at, lease)
     VALUES (OLD.id, OLD.state, NEW.state, NEW.attempts,
             CASE WHEN NEW.lease_owner = '' THEN OLD.lease_owner ELSE NEW.lease_owner END,
             clock_timestamp(), NEW.lease_expires_at - clock_timestamp());
@@ -30,102 +30,102 @@ CREATE TRIGGER chaos_note AFTER UPDATE OF state, run_id, finished_at ON retrieva
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a scene ended."""
+class SceneResult:
+    """State, failure code and number of attempts of a scene."""
 
     state: str
     code: str
     attempts: int
 
 
-def held_by(postgres: Postgres, child: int) -> list[str]:
-    """Return the scene that a child claimed last, as long as it holds it or died with it."""
-    rows = postgres.ask(
-        "SELECT scene::text FROM chaos_history WHERE went_to = 'processing' AND owner LIKE %s "
+def last_claimed_by(postgres: Postgres, child: int) -> list[str]:
+    """Return the scene that a child process claimed last; empty if it claimed none."""
+    rows = postgres.query(
+        "SELECT scene::text FROM chaos_history WHERE new_state = 'processing' AND owner LIKE %s "
         "ORDER BY id DESC LIMIT 1",
         f"%:{child}",
     )
     return [row[0] for row in rows]
 
 
-def ended(postgres: Postgres, scene: str) -> Ended:
+def scene_result(postgres: Postgres, scene: str) -> SceneResult:
     query = "SELECT state, failure_code, attempts FROM retrieval_scene WHERE id = %s"
-    return Ended(*postgres.ask(query, scene)[0])
+    return SceneResult(*postgres.query(query, scene)[0])
 
 
 def is_finished(postgres: Postgres, scene: str) -> bool:
-    return ended(postgres, scene).state in ("done", "failed")
+    return scene_result(postgres, scene).state in ("done", "failed")
 
 
 def claims(postgres: Postgres, child: int, since: float) -> int:
-    """Count what a child took since a moment."""
+    """Count the scenes that a child process claimed since a time."""
     query = (
-        "SELECT count(*) FROM chaos_history WHERE went_to = 'processing' AND owner LIKE %s "
+        "SELECT count(*) FROM chaos_history WHERE new_state = 'processing' AND owner LIKE %s "
         "AND at > to_timestamp(%s)"
     )
-    return int(postgres.ask(query, f"%:{child}", since)[0][0])
+    return int(postgres.query(query, f"%:{child}", since)[0][0])
 
 
-def claimed_again(postgres: Postgres, since: float) -> list[str]:
-    """Return the scenes that were taken since a moment, and not for the first time."""
+def claimed_repeatedly(postgres: Postgres, since: float) -> list[str]:
+    """Return the scenes that were claimed since a time for a second or later attempt."""
     query = (
-        "SELECT DISTINCT scene::text FROM chaos_history WHERE went_to = 'processing' "
+        "SELECT DISTINCT scene::text FROM chaos_history WHERE new_state = 'processing' "
         "AND attempt > 1 AND at > to_timestamp(%s)"
     )
-    return [row[0] for row in postgres.ask(query, since)]
+    return [row[0] for row in postgres.query(query, since)]
 
 
-def leases_unlike_before(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
-    """Return the scenes whose lease, since a moment, was not as long as they were until then."""
+def leases_of_changed_length(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
+    """Return the scenes whose lease since a time differs in length from the average before."""
     query = (
         "WITH before AS (SELECT avg(lease) AS lease FROM chaos_history "
-        "WHERE went_to = 'processing' AND at <= to_timestamp(%s)) "
+        "WHERE new_state = 'processing' AND at <= to_timestamp(%s)) "
         "SELECT scene::text FROM chaos_history, before "
-        "WHERE went_to = 'processing' AND at > to_timestamp(%s) "
+        "WHERE new_state = 'processing' AND at > to_timestamp(%s) "
         "AND (abs(extract(epoch FROM chaos_history.lease - before.lease)) < %s) IS NOT TRUE"
     )
-    return [row[0] for row in postgres.ask(query, since, since, tolerance_s)]
+    return [row[0] for row in postgres.query(query, since, since, tolerance_s)]
 
 
-def finished_at_odd_times(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
-    """Return the scenes, of those that came since, which ended before they came, or will end."""
+def finished_at_wrong_times(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
+    """Return the scenes created since a time that finish before creation or in the future."""
     query = (
         "SELECT id::text FROM retrieval_scene WHERE created_at > to_timestamp(%s) "
         "AND finished_at NOT BETWEEN created_at - make_interval(secs => %s) AND now()"
     )
-    return [row[0] for row in postgres.ask(query, since, tolerance_s)]
+    return [row[0] for row in postgres.query(query, since, tolerance_s)]
 
 
 def unfinished(postgres: Postgres) -> int:
     query = "SELECT count(*) FROM retrieval_scene WHERE state IN ('queued', 'processing')"
-    return int(postgres.ask(query)[0][0])
+    return int(postgres.query(query)[0][0])
 
 
 def last_finish(postgres: Postgres, scenes: list[str]) -> float | None:
-    """Return when the last of the scenes ended, in seconds since 1970."""
+    """Return when the last of the scenes finished, in seconds since 1970."""
     query = (
         "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
         "WHERE id = ANY(%s::uuid[])"
     )
-    return _seconds(postgres.ask(query, scenes))
+    return _seconds(postgres.query(query, scenes))
 
 
-def first_finish_of_newcomers(postgres: Postgres, since: float) -> float | None:
-    """Return when the first scene ended that came after a moment."""
+def first_finish_created_after(postgres: Postgres, since: float) -> float | None:
+    """Return when the first scene that was created after a time finished."""
     query = (
         "SELECT min(extract(epoch FROM finished_at)) FROM retrieval_scene "
         "WHERE created_at > to_timestamp(%s) AND finished_at > to_timestamp(%s)"
     )
-    return _seconds(postgres.ask(query, since, since))
+    return _seconds(postgres.query(query, since, since))
 
 
-def last_finish_of_those_before(postgres: Postgres, moment: float) -> float | None:
-    """Return when the last scene ended that was waiting at a moment."""
+def last_finish_created_before(postgres: Postgres, time_s: float) -> float | None:
+    """Return when the last scene that was unfinished at a time finished."""
     query = (
         "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
         "WHERE created_at <= to_timestamp(%s) AND finished_at > to_timestamp(%s)"
     )
-    return _seconds(postgres.ask(query, moment, moment))
+    return _seconds(postgres.query(query, time_s, time_s))
 
 
 def _seconds(rows: list[tuple[Decimal | None]]) -> float | None:

@@ -1,8 +1,8 @@
-"""Loaded by the rig's workers beside their tasks: a stand-in for the image model, and mines.
+"""Code that the rig loads into its workers: mines, and a stand-in for the image model.
 
-A mine lies at a step of the task. It is a file in the control folder, named after the step, that
-says what happens to the process that gets there; it goes off once. A photo of one colour alone is
-a mine too, as often as it is looked at.
+A mine (failpoint) is a file in the control folder. Its name is a step of the task, its content an
+action. The first process that reaches the step removes the file and performs the action. A photo in
+`FLAG_RGB` triggers the action in the file `flagged` each time it is classified.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,36 +28,36 @@ from benchmarks.chaos.mines import (
     CONTROL,
     FLAG_RGB,
     FLAGGED,
-    LOOKED,
     MODEL,
     PLANTED,
     POPPED,
+    SEARCHED,
     STAND_IN,
-    STOPPED,
     STORED,
 )
 from retrieval import tasks
 from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.networks.weights import IMAGE_NETWORKS
 from retrieval.engine.spaces.space import objects
 from retrieval.jobs import transitions
-from retrieval.services.matching import SoundFinder
+from retrieval.services.matching import ClassifiedPhoto, SoundFinder
 
 _FOLDER: Final = Path(os.environ[CONTROL])
-_HOARD_BYTES: Final = 1 << 30
-_LOOKING_S: Final = 0.05
+_EXHAUSTING_BYTES: Final = 1 << 30
+_CLASSIFICATION_S: Final = 0.05
 
 
-class StandInEye:
-    """Names classes by the brightness of the picture's rows, in as long as a network takes."""
+class StandInImageModel:
+    """Scores classes by the brightness of image rows, in about the time of a real network."""
 
     input_shape = (224, 224, 3)
 
-    def __init__(self, _: Path) -> None:
-        self.model_version = objects().image_model
+    def __init__(self, model_version: str, _: Path) -> None:
+        self.model_version = model_version
         self.vocabulary = objects().vocabulary
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        time.sleep(_LOOKING_S)
+        time.sleep(_CLASSIFICATION_S)
         rows = images.astype(np.float64).mean(axis=(2, 3))
         weights = np.resize(rows, (len(images), len(self.vocabulary))) + 1.0
         shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
@@ -68,38 +69,38 @@ def _kill() -> None:
 
 
 def _stop() -> None:
-    """Stand still, without a sign, until somebody lets this process go on."""
-    (_FOLDER / STOPPED).write_text(str(os.getpid()))
+    """Stop this process until it receives SIGCONT."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _fault() -> None:
+def _segfault() -> None:
     ctypes.string_at(0)
 
 
-def _hoard() -> None:
-    """Take more memory than the process may have."""
-    bytearray(_HOARD_BYTES)[::4096] = b"x" * (_HOARD_BYTES // 4096)
+def _exhaust_memory() -> None:
+    """Allocate more memory than the process's limit."""
+    bytearray(_EXHAUSTING_BYTES)[::4096] = b"x" * (_EXHAUSTING_BYTES // 4096)
 
 
-def _linger() -> None:
+def _delay() -> None:
     time.sleep(2.0)
 
 
-_DEEDS: Final[dict[str, Callable[[], None]]] = {
-    "kill": _kill, "stop": _stop, "segfault": _fault, "hoard": _hoard, "linger": _linger,
+_ACTIONS: Final[dict[str, Callable[[], None]]] = {
+    "kill": _kill, "stop": _stop, "segfault": _segfault, "exhaust-memory": _exhaust_memory,
+    "delay": _delay,
 }  # fmt: skip
 
 
 def step(name: str) -> None:
-    """Do what a mine says that lies here; of many processes one finds it."""
+    """Perform the action of the mine at this step, if there is one and this process takes it."""
     mine = _FOLDER / name
     taken = mine.with_name(f"{name}.{os.getpid()}")
     try:
         mine.rename(taken)
     except FileNotFoundError:
         return
-    _DEEDS[taken.read_text()]()
+    _ACTIONS[taken.read_text()]()
 
 
 def _then(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -112,26 +113,26 @@ def _then(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return wrapped
 
 
-def _flagged_first(look: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(look)
+def _flagged_first(classify: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(classify)
     def wrapped(finder: SoundFinder, views: NDArray[np.uint8]) -> Any:
-        deed = _FOLDER / FLAGGED
-        if deed.exists() and np.abs(views.astype(int) - FLAG_RGB).max() < 16:
-            if deed.read_text() == "nonsense":
-                return _nonsense(views)
-            _DEEDS[deed.read_text()]()
-        return look(finder, views)
+        action = _FOLDER / FLAGGED
+        if action.exists() and np.abs(views.astype(int) - FLAG_RGB).max() < 16:
+            if action.read_text() == "nonsense":
+                return _nonsense(classify(finder, views))
+            _ACTIONS[action.read_text()]()
+        return classify(finder, views)
 
     return wrapped
 
 
-def _nonsense(views: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Give what a broken network gives: not a number."""
-    return np.full((len(views), len(objects())), np.nan)
+def _nonsense(photo: ClassifiedPhoto) -> ClassifiedPhoto:
+    """Replace all scores by NaN, as a broken network does."""
+    return replace(photo, views=np.full_like(photo.views, np.nan))
 
 
 def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
-    """Lie between Redis's giving a message and the worker's noting that it has it."""
+    """Trigger a mine after a message is popped from Redis, before it is recorded as unacked."""
 
     @functools.wraps(append)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -141,13 +142,13 @@ def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _without_fence(held: transitions.Claim) -> Any:
-    """Let anybody who ever held a job write to it."""
-    return held.model._default_manager.filter(pk=held.pk)
+def _without_fence(claim: transitions.Claim) -> Any:
+    """Return the job's row without checking that the claim is still valid."""
+    return claim.model._default_manager.filter(pk=claim.pk)
 
 
 def _plant(bug: str) -> None:
-    """Break the program on purpose, to see whether the rig notices."""
+    """Add a bug to the program, to test that the rig detects it."""
     if bug == "fence":
         anything = dict.fromkeys(transitions.TRANSITIONS, frozenset(transitions.TRANSITIONS))
         setattr(transitions, "_owned", _without_fence)  # noqa: B010
@@ -156,14 +157,18 @@ def _plant(bug: str) -> None:
 
 def _install() -> None:
     if os.environ[MODEL] == STAND_IN:
-        registry = ModelRegistry(Path(), build_image_classifier=StandInEye)
+        builders = {
+            network.model_version: functools.partial(StandInImageModel, network.model_version)
+            for network in IMAGE_NETWORKS
+        }
+        registry = ModelRegistry(Path(), build_image_classifiers=builders)
         setattr(tasks, "model_registry", lambda: registry)  # noqa: B010
     for owner, name, wrap in (
         (transitions, "claim", functools.partial(_then, name=CLAIMED)),
         (transitions, "finish", functools.partial(_then, name=STORED)),
         (tasks, "find_sounds", functools.partial(_then, name=COMMITTED)),
-        (SoundFinder, "search_all", functools.partial(_then, name=LOOKED)),
-        (SoundFinder, "look", _flagged_first),
+        (SoundFinder, "search_all", functools.partial(_then, name=SEARCHED)),
+        (SoundFinder, "classify", _flagged_first),
         (redis_transport.QoS, "append", _popped_first),
     ):
         setattr(owner, name, wrap(getattr(owner, name)))

@@ -1,4 +1,4 @@
-"""What must hold once a fault is healed: asked of the database, the files and the ledger."""
+"""Invariants of the site after a fault, checked in the database, the files and the ledger."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from benchmarks.chaos.rig import Rig
 from benchmarks.chaos.visitors import HANGS_AFTER_S
 from benchmarks.chaos.witness import Witness
 
+NOTHING_LOST: Final = "I1 nothing accepted is lost"
+STORED_ONCE: Final = "I2 nothing is stored twice"
+LEASES: Final = "I4 leases follow the database's clock"
+FENCED: Final = "I6 attempts are limited and fenced"
+ANSWERS: Final = "I8 errors are answered correctly"
+RECOVERY: Final = "I9 recovery in time"
+INTACT: Final = "I10 stored data stays intact"
+TIMES: Final = "times come from the database"
+INJECTED: Final = "the fault took effect"  # otherwise the test proves nothing
+
 _MAX_ATTEMPTS: Final = 3
 _DRAFTS_OLDER_THAN_S: Final = 600.0
-_TEMPORARY_TROUBLES: Final = {503, 507}
+_TEMPORARY_ERRORS: Final = {503, 507}
 
 _NOT_FINISHED: Final = """
 SELECT key::text FROM unnest(%s::uuid[]) AS key
@@ -29,28 +39,28 @@ SELECT photo_sha256 FROM retrieval_matchrun
 GROUP BY photo_sha256, matcher, matcher_version, model_versions, bank, snapshot HAVING count(*) > 1
 """
 _FINISHED_TWICE: Final = """
-SELECT scene::text FROM chaos_history WHERE came_from IN ('done', 'failed')
+SELECT scene::text FROM chaos_history WHERE old_state IN ('done', 'failed')
 """
-_FORBIDDEN_WAYS: Final = """
-SELECT scene::text FROM chaos_history WHERE came_from IN ('queued', 'processing')
-AND (came_from, went_to) NOT IN (('queued', 'processing'), ('processing', 'queued'),
-                                 ('processing', 'done'), ('processing', 'failed'))
+_FORBIDDEN_TRANSITIONS: Final = """
+SELECT scene::text FROM chaos_history WHERE old_state IN ('queued', 'processing')
+AND (old_state, new_state) NOT IN (('queued', 'processing'), ('processing', 'queued'),
+                                   ('processing', 'done'), ('processing', 'failed'))
 """
-# Photos' runs are written with the end of their scene, in one transaction: one that no scene
-# has was written by an attempt that the fence should have kept out.
-_NOBODYS_RUNS: Final = """
+# A run is written in the transaction that finishes its scene. A run without a scene comes from a
+# stale attempt that the fence did not stop.
+_ORPHANED_RUNS: Final = """
 SELECT id::text FROM retrieval_matchrun run
 WHERE NOT EXISTS (SELECT FROM retrieval_scene WHERE run_id = run.id)
 """
-_TOO_OFTEN: Final = """
-SELECT scene::text FROM chaos_history WHERE went_to = 'processing'
+_TOO_MANY_ATTEMPTS: Final = """
+SELECT scene::text FROM chaos_history WHERE new_state = 'processing'
 GROUP BY scene HAVING count(*) > %s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken promise."""
+    """A violated invariant, with a description of the violation."""
 
     invariant: str
     text: str
@@ -58,108 +68,107 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the checks look at: the rig after a fault, and what was asked during it."""
+    """Input of the checks: the rig after a fault and the requests sent during it."""
 
     rig: Rig
     fault: str
     witness: Witness
-    told: set[str]  # what was found after earlier faults already
+    reported: set[str]  # violations found after earlier faults; updated
 
     @property
     def entries(self) -> list[Entry]:
         return self.rig.ledger.during(self.fault)
 
-    def news(self, found: list[str]) -> list[str]:
-        """Leave out what was told before, and scenes that were accepted during other faults."""
+    def unreported(self, found: list[str]) -> list[str]:
+        """Drop violations reported before and scenes accepted during other faults."""
         others = set(self.rig.ledger.accepted()) - set(self.rig.ledger.accepted(self.fault))
-        fresh = [one for one in found if one not in self.told | others]
-        self.told.update(fresh)
-        return fresh
+        new = [one for one in found if one not in self.reported | others]
+        self.reported.update(new)
+        return new
 
-    def asked(self, query: str, *values: object) -> list[str]:
-        return [str(row[0]) for row in self.rig.postgres.ask(query, *values)]
+    def ids(self, query: str, *values: object) -> list[str]:
+        """Return the first column of a query."""
+        return [str(row[0]) for row in self.rig.postgres.query(query, *values)]
 
 
-def lost(case: Case) -> list[str]:
-    """I1: the accepted ones that are neither done nor failed."""
+def lost_scenes(case: Case) -> list[str]:
+    """I1: list accepted scenes that are neither done nor failed."""
     accepted = [entry.key for entry in case.entries if entry.outcome is Outcome.ACCEPTED]
-    return case.asked(_NOT_FINISHED, accepted)
+    return case.ids(_NOT_FINISHED, accepted)
 
 
-def doubled(case: Case) -> list[str]:
-    """I2: what was stored twice, or finished twice."""
+def duplicates(case: Case) -> list[str]:
+    """I2: list runs, photos and scenes that are stored or finished twice."""
     return [
         found
         for query in (_MATCHED_TWICE, _SEARCHED_TWICE, _FINISHED_TWICE)
-        for found in case.asked(query)
+        for found in case.ids(query)
     ]
 
 
-def partly_seen(case: Case) -> list[str]:
-    """I5: results that were read before they were whole."""
+def partial_results(case: Case) -> list[str]:
+    """I5: list results that were visible before they were complete."""
     return [f"partial result {number}" for number in range(1, case.witness.partial + 1)]
 
 
-def fenced(case: Case) -> list[str]:
-    """I6: no more attempts than allowed, no way but the allowed ones, nothing from outside."""
+def unfenced_writes(case: Case) -> list[str]:
+    """I6: list scenes with too many attempts or a forbidden transition, and orphaned runs."""
     return [
-        *case.asked(_TOO_OFTEN, _MAX_ATTEMPTS),
-        *case.asked(_FORBIDDEN_WAYS),
-        *case.asked(_NOBODYS_RUNS),
+        *case.ids(_TOO_MANY_ATTEMPTS, _MAX_ATTEMPTS),
+        *case.ids(_FORBIDDEN_TRANSITIONS),
+        *case.ids(_ORPHANED_RUNS),
     ]
 
 
-def files_missing(case: Case) -> list[str]:
-    """I7: each row has its files, and no draft is older than ten minutes."""
-    rows = case.rig.postgres.ask("SELECT photo, model_input FROM retrieval_scene")
+def misplaced_files(case: Case) -> list[str]:
+    """I7: list files that a row needs but are missing, and drafts older than ten minutes."""
+    rows = case.rig.postgres.query("SELECT photo, model_input FROM retrieval_scene")
     missing = [name for row in rows for name in row if not (case.rig.media / name).is_file()]
     old = time.time() - _DRAFTS_OLDER_THAN_S
     drafts = case.rig.media.rglob(".arriving-*")
     return missing + [str(draft) for draft in drafts if draft.stat().st_mtime < old]
 
 
-def badly_answered(case: Case) -> list[str]:
-    """I8: no fault of ours but 503 and 507 that say when to come back; nothing hangs."""
+def wrong_answers(case: Case) -> list[str]:
+    """I8: list server errors except 503 and 507 with Retry-After, and requests that hang."""
     return [*_wrong_statuses(case.entries), *_hung(case.entries)]
 
 
 def _wrong_statuses(entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
-        if entry.status >= 500 and (entry.status not in _TEMPORARY_TROUBLES or entry.note):
-            yield f"{_which(entry)}: {entry.status} {entry.note}".rstrip()
+        if entry.status >= 500 and (entry.status not in _TEMPORARY_ERRORS or entry.note):
+            yield f"{_describe(entry)}: {entry.status} {entry.note}".rstrip()
 
 
 def _hung(entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.took_s >= HANGS_AFTER_S:
-            yield f"{_which(entry)}: no answer in {entry.took_s:.0f} s"
+            yield f"{_describe(entry)}: no answer in {entry.took_s:.0f} s"
 
 
-def _which(entry: Entry) -> str:
-    return f"{entry.kind} of {time.strftime('%H:%M:%S', time.localtime(entry.began))}"
+def _describe(entry: Entry) -> str:
+    return f"{entry.kind} at {time.strftime('%H:%M:%S', time.localtime(entry.began))}"
 
 
-LOST: Final = "I1 nothing accepted is lost"
-DOUBLED: Final = "I2 nothing is stored twice"
 INVARIANTS: Final[dict[str, Callable[[Case], list[str]]]] = {
-    LOST: lost,
-    DOUBLED: doubled,
-    "I5 no result is seen in part": partly_seen,
-    "I6 attempts are few and fenced": fenced,
-    "I7 files and rows agree": files_missing,
-    "I8 troubles are answered well": badly_answered,
+    NOTHING_LOST: lost_scenes,
+    STORED_ONCE: duplicates,
+    "I5 no partial result is visible": partial_results,
+    FENCED: unfenced_writes,
+    "I7 files and rows agree": misplaced_files,
+    ANSWERS: wrong_answers,
 }
 
 
 def check(case: Case) -> dict[str, list[str]]:
-    """Return what is wrong, by the promise that it breaks."""
-    return {name: case.news(broken(case)) for name, broken in INVARIANTS.items()}
+    """Return new violations by the name of the invariant."""
+    return {name: case.unreported(violating(case)) for name, violating in INVARIANTS.items()}
 
 
 def violations(found: dict[str, list[str]]) -> list[Violation]:
-    """Say it, with examples."""
+    """Describe each violated invariant, with up to three examples."""
     return [
-        Violation(name, f"{len(wrong)} times, among them: {', '.join(sorted(set(wrong))[:3])}")
+        Violation(name, f"{len(wrong)} times, for example {', '.join(sorted(set(wrong))[:3])}")
         for name, wrong in found.items()
         if wrong
     ]

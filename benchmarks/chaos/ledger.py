@@ -1,4 +1,4 @@
-"""What clients were told, written down before they go on: a crash of the rig loses nothing."""
+"""Ledger of all requests and answers, on disk before the client continues."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from pathlib import Path
 
 
 class Outcome(StrEnum):
-    """What a client knows about what it asked for."""
+    """Result of a request as the client knows it."""
 
-    ACCEPTED = "accepted"  # the site promised to do it
-    REFUSED = "refused"  # the site said that it did not do it
-    UNKNOWN = "unknown"  # no answer: it may have been done or not, and nobody may claim either
-    ANSWERED = "answered"  # a reading, which promises nothing
+    ACCEPTED = "accepted"  # the site confirmed the upload
+    REFUSED = "refused"  # the site answered with an error
+    UNKNOWN = "unknown"  # no answer: the upload may be stored or not
+    ANSWERED = "answered"  # a page was read
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One request and its answer."""
 
-    kind: str  # what was asked for: "upload", "look"; labelling and the API add theirs
+    kind: str  # "upload" or "read"
     outcome: Outcome
-    began: float  # seconds since 1970, the clock that the database has too
+    began: float  # seconds since 1970, on the clock that the database uses
     took_s: float
-    fault: str  # during which fault
+    fault: str  # code of the fault during which it was sent
     status: int = 0
-    key: str = ""  # id of what was accepted
+    key: str = ""  # id of the accepted scene
     note: str = ""
 
 
 class Ledger:
-    """A file of entries, one JSON object a line, on the disk before `write` returns."""
+    """A file of entries in JSON lines; `write` returns after fsync."""
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("a")
         self._lock = threading.Lock()
         self.entries: list[Entry] = []
-        self.fault = ""  # what is being done to the site just now
+        self.fault = ""  # code of the current fault
 
     def write(self, kind: str, outcome: Outcome, *, began: float, status: int = 0, key: str = "",
               note: str = "") -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""A library to find sounds in: short tones, described by a stand-in for the audio model.
+"""A sound library of short tones, imported with a stand-in for the audio model.
 
 Run in `manage.py shell`: `from benchmarks.chaos import library; library.fill(folder)`.
 """
@@ -18,13 +18,13 @@ from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.spaces.space import objects
 from retrieval.management.commands import import_clips
 
-TONES: Final = 24  # more than a result shows
+TONES: Final = 24  # more than one result contains
 _RATE_HZ: Final = 8_000
 _TONE_S: Final = 2
 
 
-class StandInEar:
-    """Names classes by the energy in as many bands of the spectrum."""
+class StandInAudioModel:
+    """Scores classes by the energy in one band of the spectrum per class."""
 
     sample_rate_hz = _RATE_HZ
     windowing = Windowing(
@@ -47,16 +47,16 @@ class StandInEar:
 
 
 def stand_in_registry(models: Path) -> ModelRegistry:
-    return ModelRegistry(models, build_audio_classifiers={objects().audio_model: StandInEar})
+    return ModelRegistry(models, build_audio_classifiers={objects().audio_model: StandInAudioModel})
 
 
 def fill(folder: Path) -> None:
-    """Make the tones and import them, by the program's own command."""
+    """Write the tones to a new folder and import them with `import_clips`."""
     folder.mkdir()
     time_s = np.arange(_RATE_HZ * _TONE_S) / _RATE_HZ
     for number in range(TONES):
         tone = 0.3 * np.sin(2 * np.pi * (150 + 100 * number) * time_s)
         soundfile.write(folder / f"{number:02}.wav", tone, _RATE_HZ)
     setattr(import_clips, "ModelRegistry", stand_in_registry)  # noqa: B010
-    setattr(import_clips, "all_spaces", lambda: (objects(),))  # noqa: B010
+    setattr(import_clips, "available_spaces", lambda: (objects(),))  # noqa: B010
     call_command("import_clips", str(folder), "--json")

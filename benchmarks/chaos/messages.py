@@ -1,4 +1,4 @@
-"""Messages that the rig itself puts into the queues."""
+"""Celery messages that the rig sends itself."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ TASK: Final = f"{INFERENCE_QUEUE}.find_sounds_for_scene"
 
 
 def app(rig: Rig) -> Celery:
-    """Return a client of the rig's broker."""
+    """Return a Celery client of the rig's broker."""
     return Celery("chaos", broker=rig.redis.url.replace("unix://", "redis+socket://", 1))
 
 
-def send_again(rig: Rig, scenes: list[str], *, often: int) -> None:
-    """Wake workers for scenes that they were woken for already."""
+def send_duplicates(rig: Rig, scenes: list[str], *, copies: int) -> None:
+    """Send more messages for scenes that already have one."""
     client = app(rig)
     for scene in scenes:
-        for _ in range(often):
+        for _ in range(copies):
             client.send_task(TASK, (scene,), queue=INFERENCE_QUEUE)
 
 
-def send_what_nobody_knows(rig: Rig) -> None:
-    """Send what an older or a newer release would: tasks and arguments that are not there."""
+def send_unknown_tasks(rig: Rig) -> None:
+    """Send unknown tasks, arguments and scenes, as another release might."""
     client = app(rig)
     client.send_task(f"{INFERENCE_QUEUE}.renamed_since", ("id",), queue=INFERENCE_QUEUE)
     client.send_task(TASK, (), {"of": "another release"}, queue=INFERENCE_QUEUE)
-    nobody = "00000000-0000-0000-0000-000000000000"
-    client.send_task(TASK, (nobody,), {"of": "another release"}, queue=INFERENCE_QUEUE)
+    missing = "00000000-0000-0000-0000-000000000000"
+    client.send_task(TASK, (missing,), {"of": "another release"}, queue=INFERENCE_QUEUE)

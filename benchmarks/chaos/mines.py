@@ -1,11 +1,11 @@
-"""Names that the rig and what it loads into its workers agree on."""
+"""Environment variables and file names shared by the rig and the code it loads into programs."""
 
 from __future__ import annotations
 
 from typing import Final
 
-CONTROL: Final = "SOUNDSCAPE_CHAOS_CONTROL"  # the folder of mines
-CLOCK: Final = "SOUNDSCAPE_CHAOS_CLOCK"  # the name of a program's file there, see `clock_of`
+CONTROL: Final = "SOUNDSCAPE_CHAOS_CONTROL"  # path of the control folder
+CLOCK: Final = "SOUNDSCAPE_CHAOS_CLOCK"  # name of a program's clock file, see `clock_of`
 MODEL: Final = "SOUNDSCAPE_CHAOS_MODEL"
 PLANTED: Final = "SOUNDSCAPE_CHAOS_PLANTED_BUG"
 
@@ -13,18 +13,16 @@ STAND_IN: Final = "stand-in"
 REAL: Final = "real"
 
 CLAIMED: Final = "claimed"
-LOOKED: Final = "looked"
-STORED: Final = "stored"  # in the transaction, before its commit
-COMMITTED: Final = "committed"  # before the message is acknowledged
-STEPS: Final = (CLAIMED, LOOKED, STORED, COMMITTED)
-POPPED: Final = "popped"  # from Redis, by a worker that has not noted it yet
+SEARCHED: Final = "searched"  # the photo is classified and its matches are found
+STORED: Final = "stored"  # result written, transaction not committed
+COMMITTED: Final = "committed"  # message not acknowledged
+STEPS: Final = (CLAIMED, SEARCHED, STORED, COMMITTED)
+POPPED: Final = "popped"  # message popped from Redis, not recorded as unacked
 
-FLAGGED: Final = "flagged"  # what happens to whoever looks at a flagged photo
+FLAGGED: Final = "flagged"  # file with the action for a flagged photo
 FLAG_RGB: Final = (255, 0, 255)
-
-STOPPED: Final = "stopped"  # holds the process id of a child that stands still
 
 
 def clock_of(program: str) -> str:
-    """Return the name of the file, in the folder of mines, that says how wrong a clock is."""
+    """Return the name of the control file with the offset of a program's clock in seconds."""
     return f"clock-{program}"

@@ -1,4 +1,4 @@
-"""The site's processes: started, watched, killed, frozen; kept running as a supervisor would."""
+"""Start, signal, kill and restart the site's processes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import psutil
 from soundscape_site.supervising import processes
 from soundscape_site.supervising.supervisor import Account
 
-_PATIENCE_S = 60.0
-_KEEPER_ROUND_S = 0.25
-_REST_S = 0.5
+_TIMEOUT_S = 60.0
+_CHECK_EVERY_S = 0.25
+_RESTART_DELAY_S = 0.5
 
 
-def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = _PATIENCE_S) -> None:
+def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = _TIMEOUT_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
@@ -30,7 +30,7 @@ def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = _P
 
 
 class Program:
-    """One process with what it starts: a session of its own."""
+    """One process and its descendants, in a separate session."""
 
     def __init__(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path,
                  cwd: Path, account: Account | None = None) -> None:  # fmt: skip
@@ -64,23 +64,23 @@ class Program:
             return []
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the process alone."""
+        """Signal only the process."""
         if self.is_alive():
             os.kill(self.pid, number)
 
     def send_all(self, number: signal.Signals) -> None:
-        """Signal the process and whatever it started."""
+        """Signal the process and its descendants."""
         for pid in processes.session(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def wait(self, within_s: float = _PATIENCE_S) -> int:
+    def wait(self, within_s: float = _TIMEOUT_S) -> int:
         if self.process is None:
             return 0
         return self.process.wait(within_s)
 
     def kill(self) -> None:
-        """Kill it with everything it started, at once."""
+        """Kill the process and its descendants."""
         if self.process is None:
             return
         self.send_all(signal.SIGKILL)
@@ -88,7 +88,7 @@ class Program:
         processes.end_all(lambda: processes.session(self.pid))
 
     def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = 40.0) -> int:
-        """Ask it to end, and see that it does; return its exit status."""
+        """Send a stop signal, wait, kill what remains; return the exit status."""
         self.send(number)
         try:
             return self.wait(within_s)
@@ -97,7 +97,7 @@ class Program:
 
 
 class Keeper:
-    """Starts again what ended without having been told to, as the site's supervisor does."""
+    """Restarts programs that exit unexpectedly, as the site's supervisor does."""
 
     def __init__(self) -> None:
         self._kept: list[Program] = []
@@ -111,7 +111,7 @@ class Keeper:
         with self._lock:
             self._kept.extend(programs)
 
-    def let_go(self, program: Program) -> None:
+    def release(self, program: Program) -> None:
         with self._lock:
             if program in self._kept:
                 self._kept.remove(program)
@@ -121,11 +121,11 @@ class Keeper:
         self._thread.join()
 
     def _keep(self) -> None:
-        while not self._ended.wait(_KEEPER_ROUND_S):
+        while not self._ended.wait(_CHECK_EVERY_S):
             with self._lock:
                 for program in self._kept:
                     if not program.is_alive():
-                        program.kill()  # what it left behind
+                        program.kill()  # descendants may still run
                         self.restarts.append(program.name)
-                        time.sleep(_REST_S)
+                        time.sleep(_RESTART_DELAY_S)
                         program.start()

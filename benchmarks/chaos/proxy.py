@@ -1,4 +1,4 @@
-"""A small proxy between web and a server's socket: slow, cut or silent, as faults want it."""
+"""A proxy between web and a server's socket that delays, cuts or blocks the traffic."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pathlib import Path
 from typing import Final
 
 _BLOCK: Final = 65_536
-_LOOK_EVERY_S: Final = 0.2
+_POLL_EVERY_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """What happens to what passes."""
+class Conditions:
+    """Network conditions for the traffic through a proxy."""
 
-    delay_s: float = 0.0  # each block waits as long
-    cut_after_bytes: int | None = None  # then the connection is gone
-    silent: bool = False  # connections stay open, and nothing passes
+    delay_s: float = 0.0  # before each block
+    cut_after_bytes: int | None = None  # then the connection is closed
+    blocked: bool = False  # connections stay open, but no data is forwarded
 
 
-FAIR: Final = Weather()
+NORMAL: Final = Conditions()
 
 
 class Proxy:
-    """Listens on one socket and hands on to another."""
+    """Forwards connections from one Unix socket to another."""
 
-    def __init__(self, listens_on: Path, hands_on_to: Path) -> None:
+    def __init__(self, listens_on: Path, target: Path) -> None:
         listens_on.parent.mkdir(mode=0o755, exist_ok=True)
-        self.path, self._target = listens_on, hands_on_to
-        self.weather = FAIR
+        self.path, self._target = listens_on, target
+        self.conditions = NORMAL
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(listens_on))
         self._server.listen(128)
@@ -59,21 +59,21 @@ class Proxy:
             except OSError:
                 return
             with contextlib.suppress(OSError):
-                self._carry(client, server)
+                self._forward(client, server)
 
-    def _carry(self, client: socket.socket, server: socket.socket) -> None:
-        carried = 0
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        forwarded = 0
         other = {client: server, server: client}
         while not self._ended.is_set():
-            readable, _, _ = select.select([client, server], [], [], _LOOK_EVERY_S)
-            weather = self.weather
-            if weather.silent:
-                time.sleep(_LOOK_EVERY_S)
+            readable, _, _ = select.select([client, server], [], [], _POLL_EVERY_S)
+            conditions = self.conditions
+            if conditions.blocked:
+                time.sleep(_POLL_EVERY_S)
                 continue
             for source in readable:
                 block = source.recv(_BLOCK)
-                carried += len(block)
-                if not block or carried > (weather.cut_after_bytes or carried):
+                forwarded += len(block)
+                if not block or forwarded > (conditions.cut_after_bytes or forwarded):
                     return
-                time.sleep(weather.delay_s)
+                time.sleep(conditions.delay_s)
                 other[source].sendall(block)

@@ -1,4 +1,4 @@
-"""The site that is broken on purpose: everything of its own, in a folder that goes with it."""
+"""The site under test: all its programs and data, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.chaos import history, mines
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.programs import Keeper, Program, wait_until
-from benchmarks.chaos.proxy import FAIR, Proxy
+from benchmarks.chaos.proxy import NORMAL, Proxy
 from benchmarks.chaos.servers import Postgres, Redis
 from benchmarks.processes import ROOT
 from retrieval.jobs.policies import INFERENCE_QUEUE
@@ -31,7 +31,7 @@ _ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSC
 _WITHIN_S: Final = 120.0
 _CLOCKS_AGREE_S: Final = 1.0
 _PHOTOS_DISK: Final = "2g"
-_POSTGRES_DISK: Final = "1g"  # a new cluster, a run's rows, and as much log as it may keep
+_POSTGRES_DISK: Final = "1g"  # a new cluster, the rows of a run and the longest log
 _REDIS_DISK: Final = "256m"
 _FILL: Final = (
     "from pathlib import Path; from benchmarks.chaos.library import fill; fill(Path({!r}))"
@@ -39,11 +39,11 @@ _FILL: Final = (
 
 
 class Rig:
-    """PostgreSQL, Redis, web, two workers, sweeper; the ledger of what was promised."""
+    """PostgreSQL, Redis, web, two workers, the sweeper and the ledger."""
 
     def __init__(self, *, model: str, sweep_every_s: float, planted_bug: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="soundscape-chaos-"))
-        self.folder.chmod(0o755)  # PostgreSQL's user has to pass through
+        self.folder.chmod(0o755)  # PostgreSQL's user must be able to enter
         self.var = self.folder / "var"
         self.control = self.folder / "control"
         for made in (self.var, self.control, self.var / "log", self.var / "models"):
@@ -66,9 +66,7 @@ class Rig:
         self._port = _free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._model, self._planted_bug = model, planted_bug
-        self.sweep_every_s = sweep_every_s
-        settings = "python:benchmarks.chaos.gunicorn"
-        self.web = self._program("web", "-m", "gunicorn", "-c", settings, "soundscape_site.wsgi")
+        self.web = self._program("web", "-m", "benchmarks.chaos.web")
         self.sweeper = self._program("sweeper", _MANAGE, "sweep", "--every", str(sweep_every_s))
         self.workers = [self._worker(number) for number in range(WORKERS)]
 
@@ -77,7 +75,7 @@ class Rig:
         return self.var / "media"
 
     def start(self) -> None:
-        """Make the database and the library, start everything, return when all are ready."""
+        """Create database and library, start every program and wait until all are ready."""
         self.postgres.start()
         self.redis.start()
         self._manage("migrate", "-v0", database=self.postgres.owner_url)
@@ -101,19 +99,19 @@ class Rig:
             return False
 
     def wait_for_workers(self) -> None:
-        """Wait until each worker has a child that can do something."""
+        """Wait until each worker has a child with loaded models."""
         for worker in self.workers:
             wait_until(partial(_is_warm, worker), worker.name, within_s=_WITHIN_S)
 
     def wait_for_another_child(self, worker: Program, *, after: int) -> None:
-        """Wait until a worker's children have loaded what they need more often than `after`."""
+        """Wait until a worker's children have loaded their models more than `after` times."""
         wait_until(lambda: times_warm(worker) > after, worker.name, within_s=_WITHIN_S)
 
     def restart_workers(self, *, model: str) -> None:
-        """Give the workers another model, as a new release would: one after the other."""
+        """Restart the workers with another model, one after the other."""
         self._model = model
         for number, worker in enumerate(self.workers):
-            self.keeper.let_go(worker)
+            self.keeper.release(worker)
             worker.stop()
             worker.env = self._worker(number).env
             worker.log.unlink()
@@ -122,16 +120,16 @@ class Rig:
         self.wait_for_workers()
 
     @contextlib.contextmanager
-    def taken_down(self, program: Program) -> Iterator[None]:
-        """Keep a program from being started again within the block; start it after."""
-        self.keeper.let_go(program)
+    def not_restarted(self, program: Program) -> Iterator[None]:
+        """Do not restart a program within the block; start it afterwards."""
+        self.keeper.release(program)
         yield
         program.start()
         self.keeper.keep([program])
 
     @contextlib.contextmanager
     def web_behind_proxies(self) -> Iterator[None]:
-        """Have web reach both servers through the proxies within the block."""
+        """Connect web to both servers through the proxies within the block."""
         direct = self.web.env
         proxied = {
             "DATABASE_URL": self.postgres.url(socket_directory=str(self.to_postgres.path.parent)),
@@ -139,46 +137,49 @@ class Rig:
         }
         self._restart_web(direct | proxied)
         yield
-        self.to_postgres.weather = self.to_redis.weather = FAIR
+        self.to_postgres.conditions = self.to_redis.conditions = NORMAL
         self._restart_web(direct)
 
     def _restart_web(self, environment: dict[str, str]) -> None:
-        with self.taken_down(self.web):
+        with self.not_restarted(self.web):
             self.web.stop()
             self.web.env = environment
         wait_until(self.is_ready, "web", within_s=_WITHIN_S)
 
-    def lay_mine(self, step: str, deed: str) -> Path:
-        """Have the next process that comes to a step do something; once."""
-        return self._say(step, deed)
+    def place_mine(self, step: str, action: str) -> Path:
+        """Place a mine: the next process that reaches the step performs the action, once."""
+        return self._write_control(step, action)
 
     def set_clock(self, program: Program, *, ahead_s: float) -> None:
-        """Have a program's clock be wrong; return when each of its processes has shown that it is.
+        """Shift a program's clock; return when each of its processes has confirmed it.
 
         Raises
         ------
         TimeoutError
-            When one of them goes on with another clock.
+            If one of them does not.
         """
-        told = self._say(mines.clock_of(program.name), f"{ahead_s:g}")
+        path = self._write_control(mines.clock_of(program.name), f"{ahead_s:g}")
+
+        # Web's children are other programs, which the file does not affect.
+        forked = [] if program is self.web else program.children()
 
         def is_set() -> bool:
-            return all(_is_ahead(told, pid, ahead_s) for pid in (program.pid, *program.children()))
+            return all(_is_ahead(path, pid, ahead_s) for pid in (program.pid, *forked))
 
         wait_until(is_set, f"{program.name}'s clock {ahead_s:+g} s")
 
-    def _say(self, name: str, what: str) -> Path:
-        """Write a file into the control folder, which nobody sees half written."""
+    def _write_control(self, name: str, what: str) -> Path:
+        """Write a file into the control folder atomically."""
         draft = self.control / f".{name}"
         draft.write_text(what)
         return draft.replace(self.control / name)
 
     def stop(self) -> None:
-        """End everything, even what is frozen or half started; the folder stays."""
+        """End every program, even frozen or half-started ones; keep the folder."""
         self.keeper.end()
         with ExitStack() as ends:
             for disk in self._disks:
-                ends.callback(disk.unmount)  # the last thing done: what is first here comes last
+                ends.callback(disk.unmount)  # callbacks run in reverse order
             for program in (self.web, self.sweeper, *self.workers):
                 ends.callback(program.kill)
             ends.callback(self.to_postgres.close)
@@ -217,8 +218,8 @@ class Rig:
             "DATABASE_URL": self.postgres.url(),
             "REDIS_URL": self.redis.url,
             "SOUNDSCAPE_BIND": f"127.0.0.1:{self._port}",
-            "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know the classes of things alone
-            "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # here it is not load that is refused
+            "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know only its vocabulary
+            "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # no refusals because of load
             "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",
             "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
             mines.CONTROL: str(self.control),
@@ -230,13 +231,13 @@ class Rig:
 
 
 def times_warm(worker: Program) -> int:
-    """Count how often a child of a worker got ready to look at photos."""
+    """Count how often a child of a worker has loaded its models."""
     return worker.log.read_text().count("image model and library are loaded")
 
 
-def _is_ahead(told: Path, pid: int, ahead_s: float) -> bool:
-    """Say whether a process wrote down a time that is so far from when it did so."""
-    seen = told.with_name(f"{told.name}.{pid}")
+def _is_ahead(path: Path, pid: int, ahead_s: float) -> bool:
+    """Tell whether the time that a process wrote is shifted by `ahead_s`."""
+    seen = path.with_name(f"{path.name}.{pid}")
     try:
         text, written = seen.read_text(), seen.stat().st_mtime
     except FileNotFoundError:

@@ -1,11 +1,10 @@
-"""PostgreSQL and Redis of the rig's own: the embedded programs, under the rig's own hand."""
+"""The rig's separate PostgreSQL and Redis, started and stopped by the rig."""
 
 from __future__ import annotations
 
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,17 +26,17 @@ _ANSWER_WITHIN_S = 3
 
 
 class Postgres:
-    """One cluster, made when first started."""
+    """One database cluster, created by the constructor."""
 
     def __init__(self, locations: Locations) -> None:
         prepare(locations)
         self._locations = locations
-        *made_before, self._spec = postgres.children(locations)
-        for spec in made_before:
-            self._make(spec)
+        *preparations, self._spec = postgres.children(locations)
+        for spec in preparations:
+            self._prepare(spec)
         self._program = _program(self._spec)
 
-    def _make(self, spec: ChildSpec) -> None:
+    def _prepare(self, spec: ChildSpec) -> None:
         if spec.before_start is not None:
             spec.before_start()
         initdb = _program(spec)
@@ -55,7 +54,7 @@ class Postgres:
         return self._spec.is_ready is None or self._spec.is_ready()
 
     def stop(self, how: str = "fast") -> None:
-        """Stop it: "fast" lets transactions abort, "immediate" is as a crash."""
+        """Stop the server: "fast" aborts transactions, "immediate" is like a crash."""
         self._program.send(signal.SIGINT if how == "fast" else signal.SIGQUIT)
         try:
             self._program.wait(10)
@@ -65,8 +64,8 @@ class Postgres:
     def is_alive(self) -> bool:
         return self._program.is_alive()
 
-    def what_is_damaged(self) -> str:
-        """Check every page of tables and indexes by its checksum, while it does not run."""
+    def checksum_errors(self) -> str:
+        """Verify all page checksums of the stopped server; return the errors, or an empty text."""
         program = Path(self._spec.argv[0]).with_name("pg_checksums")
         account = self._spec.account
         done = subprocess.run(
@@ -76,10 +75,6 @@ class Postgres:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return done.stdout + done.stderr if done.returncode else ""
-
-    @property
-    def log(self) -> Path:
-        return self._program.log
 
     def url(self, role: str = APP_ROLE, socket_directory: str = "") -> str:
         host = socket_directory or str(self._locations.postgres_socket_directory)
@@ -95,7 +90,7 @@ class Postgres:
 
     @contextmanager
     def session(self, role: str = SUPERUSER) -> Iterator[Any]:
-        """Give a cursor that commits every statement."""
+        """Open a cursor in autocommit mode."""
         connection = psycopg2.connect(
             user=role, dbname=DATABASE, host=str(self._locations.postgres_socket_directory),
             port=POSTGRES_PORT, connect_timeout=_ANSWER_WITHIN_S,
@@ -107,14 +102,14 @@ class Postgres:
         finally:
             connection.close()
 
-    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.session() as cursor:
-            cursor.execute(query, values)
+            cursor.execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
 
 
 class Redis:
-    """One Redis with its append-only file."""
+    """One Redis server with an append-only file."""
 
     def __init__(self, locations: Locations) -> None:
         prepare(locations)
@@ -133,7 +128,7 @@ class Redis:
         self._program.kill()
 
     def wipe(self) -> None:
-        """Lose everything it ever wrote; it must not run."""
+        """Delete all data of the stopped server."""
         for entry in self._locations.redis_data.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
@@ -142,10 +137,6 @@ class Redis:
 
     def thaw(self) -> None:
         self._program.send(signal.SIGCONT)
-
-    @property
-    def log(self) -> Path:
-        return self._program.log
 
     @property
     def socket(self) -> Path:
@@ -168,8 +159,3 @@ def _program(spec: ChildSpec) -> Program:
         spec.name, spec.argv, env=spec.env or {}, log=spec.log or Path("/dev/null"), cwd=ROOT,
         account=spec.account,
     )  # fmt: skip
-
-
-def clock() -> float:
-    """Seconds since 1970, as the database counts them: it runs on this machine."""
-    return time.time()

@@ -1,4 +1,4 @@
-"""One fault at work: what it may do to the rig, and what it notes for the judgement."""
+"""A fault's declaration, and its run on a rig."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.chaos import history, mines
-from benchmarks.chaos.invariants import Violation
+from benchmarks.chaos.invariants import ANSWERS, Violation
 from benchmarks.chaos.programs import Program, wait_until
 from benchmarks.chaos.rig import Rig
 from benchmarks.chaos.visitors import Browser, Photos, submit
 
 _MINE_WITHIN_S: Final = 60.0
-_ACCEPTS: Final = "I8 troubles are answered well"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment from which recovery is counted: of certain scenes, or of whatever comes next."""
+    """Start of a recovery: measured on the given scenes, or else on the next new scene."""
 
     at: float
     scenes: tuple[str, ...] = ()
@@ -27,22 +26,22 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What is done to the site, and how soon it has to be itself again."""
+    """A fault and its recovery limits."""
 
     code: str
     name: str
-    harm: Callable[[Trial], None]  # does it under load, heals it, marks the moments
-    recovers_within_s: float = 90.0  # from a mark; 95 of 100 times
-    every_time: bool = False  # not 95 of 100 times, but always
-    catches_up_within_s: float = 120.0  # all that was accepted before the last mark
-    quick: bool = False  # part of the short form too
+    inject: Callable[[Trial], None]  # injects the fault, repairs it, sets marks
+    recovers_within_s: float = 90.0  # 95th percentile over the marks
+    every_time: bool = False  # every mark, not only the 95th percentile
+    catches_up_within_s: float = 120.0  # all scenes accepted before the last mark
+    quick: bool = False  # also part of the short form
     real_model: bool = False
-    needs_own_disk: bool = False  # which takes the right to mount one
+    needs_own_disk: bool = False  # needs the right to mount a disk
 
 
 @dataclass
 class Trial:
-    """A fault's hands on the rig."""
+    """One run of a fault: its access to the rig, its marks and its violations."""
 
     rig: Rig
     photos: Photos
@@ -50,12 +49,11 @@ class Trial:
     marks: list[Mark] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
-    def times(self, often: int) -> range:
-        """Repeat so often; in the short form once."""
-        return range(1 if self.quick else often)
+    def repeats(self, count: int) -> range:
+        """Return `range(count)`, or one repetition in the short form."""
+        return range(1 if self.quick else count)
 
-    def lasts(self, seconds: float, quick_seconds: float) -> None:
-        """Let the fault last."""
+    def pause(self, seconds: float, quick_seconds: float) -> None:
         time.sleep(quick_seconds if self.quick else seconds)
 
     def mark(self, *scenes: str, at: float | None = None) -> None:
@@ -66,24 +64,24 @@ class Trial:
             self.violations.append(Violation(invariant, otherwise))
 
     def upload(self, photo: bytes) -> str:
-        """Upload beside the load; the site must be able to accept."""
+        """Upload a photo that the site must accept; return the scene's id."""
         scene = submit(Browser(self.rig.url), photo, self.rig.ledger)
-        self.expect(that=bool(scene), invariant=_ACCEPTS, otherwise="an upload was not accepted")
+        self.expect(that=bool(scene), invariant=ANSWERS, otherwise="an upload was not accepted")
         return scene
 
-    def blow_up(self, step: str, deed: str) -> int:
-        """Lay a mine and wait until it is stepped on; return the process that did."""
-        mine = self.rig.lay_mine(step, deed)
+    def trigger_mine(self, step: str, action: str) -> int:
+        """Place a mine, wait until a process triggers it, and return the process id."""
+        mine = self.rig.place_mine(step, action)
         wait_until(lambda: not mine.exists(), f"a process at {step}", within_s=_MINE_WITHIN_S)
         (taken,) = self.rig.control.glob(f"{step}.*")
         taken.unlink()
         return int(taken.suffix[1:])
 
-    def victims(self, child: int) -> list[str]:
-        return history.held_by(self.rig.postgres, child)
+    def claimed_scenes(self, child: int) -> list[str]:
+        return history.last_claimed_by(self.rig.postgres, child)
 
     def worker_of(self, child: int) -> Program:
-        """Return the worker that has, or had, a child: the others have theirs still."""
+        """Return the worker that is the parent of a child."""
         for worker in self.rig.workers:
             if child in worker.children():
                 return worker
@@ -93,6 +91,6 @@ class Trial:
         return history.is_finished(self.rig.postgres, scene)
 
 
-def flag(trial: Trial, deed: str) -> None:
-    """Say what happens to whoever looks at a flagged photo."""
-    (trial.rig.control / mines.FLAGGED).write_text(deed)
+def set_flagged_action(trial: Trial, action: str) -> None:
+    """Set the action that a flagged photo triggers when it is classified."""
+    (trial.rig.control / mines.FLAGGED).write_text(action)

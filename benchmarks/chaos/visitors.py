@@ -1,4 +1,4 @@
-"""Clients that put load on the site and keep the ledger."""
+"""Clients that put load on the site and record their requests in the ledger."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class NoAnswerError(Exception):
-    """The connection failed or stayed silent: what became of the request is not known."""
+    """The connection failed or timed out; the result of the request is unknown."""
 
 
 class Answer:
-    """What came back."""
+    """Status, headers and body of a response."""
 
     def __init__(self, status: int, headers: http.client.HTTPMessage, body: str) -> None:
         self.status, self.headers, self.body = status, headers, body
 
 
 class Browser:
-    """The page's script with its cookies; what it asks for is not asked twice."""
+    """Sends the requests of the page's script, with its cookies and without retries."""
 
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
         self._token = ""
         self._cookies: dict[str, str] = {}
 
-    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> Answer:
+    def request(self, method: str, path: str, body: bytes = b"", content_type: str = "") -> Answer:
         connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         headers = {"Cookie": cookies, "HX-Request": "true"}
-        headers |= {"Content-Type": kind} if kind else {}
+        headers |= {"Content-Type": content_type} if content_type else {}
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
-            self._keep(answer.headers.get_all("Set-Cookie", []))
+            self._store_cookies(answer.headers.get_all("Set-Cookie", []))
             return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswerError(f"{type(error).__name__}: {error}") from error
@@ -64,7 +64,7 @@ class Browser:
 
     def upload(self, photo: bytes) -> Answer:
         if not self._token:
-            self._greet()
+            self._fetch_token()
         boundary = uuid.uuid4().hex
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
@@ -72,24 +72,24 @@ class Browser:
             'filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
         )
         body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
-        return self.ask("POST", "/scenes/", body, f"multipart/form-data; boundary={boundary}")
+        return self.request("POST", "/scenes/", body, f"multipart/form-data; boundary={boundary}")
 
-    def _greet(self) -> None:
-        page = self.ask("GET", "/")
+    def _fetch_token(self) -> None:
+        page = self.request("GET", "/")
         token = _TOKEN.search(page.body)
         if token is None:
             raise NoAnswerError(f"no form on the front page, status {page.status}")
         self._token = token[1]
 
-    def _keep(self, given: list[str]) -> None:
-        """Keep cookies for as long as this browser is open, whatever the clock says."""
-        for cookie in given:
+    def _store_cookies(self, values: list[str]) -> None:
+        """Store cookies without their expiry, since clocks are wrong during some faults."""
+        for cookie in values:
             name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name] = value
 
 
 class Photos:
-    """Small photos; no two have the same content."""
+    """An endless supply of small photos with different content."""
 
     def __init__(self) -> None:
         noise = np.random.default_rng(11).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
@@ -100,12 +100,12 @@ class Photos:
         return _with_comment(next(self._bases))
 
     def flagged(self) -> bytes:
-        """A photo that is a mine for whoever looks at it."""
+        """Return a photo that triggers the flagged action when it is classified."""
         return _with_comment(self._flag)
 
 
 def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
-    """Upload a photo and write down what was answered; return the scene's id, if there is one."""
+    """Upload a photo and record the answer; return the scene's id, or an empty text."""
     began = time.time()
     try:
         answer = browser.upload(photo)
@@ -120,27 +120,27 @@ def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
     return ""
 
 
-def look(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
-    """Read a page; for the ledger, that it is answered, and how, is all that counts."""
+def read_page(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
+    """Read a page and record its status; return None without an answer."""
     began = time.time()
     try:
-        answer = browser.ask("GET", path)
+        answer = browser.request("GET", path)
     except NoAnswerError as error:
-        ledger.write("look", Outcome.UNKNOWN, began=began, note=str(error))
+        ledger.write("read", Outcome.UNKNOWN, began=began, note=str(error))
         return None
-    ledger.write("look", Outcome.ANSWERED, began=began, status=answer.status, note=_note(answer))
+    ledger.write("read", Outcome.ANSWERED, began=began, status=answer.status, note=_note(answer))
     return answer
 
 
 def _note(answer: Answer) -> str:
-    """Say what a refusal lacks: one that is only for now has to say when to come back."""
+    """Return "no Retry-After" for a server error without this header, otherwise an empty text."""
     if answer.status >= 500:
         return "" if answer.headers["Retry-After"] else "no Retry-After"
     return ""
 
 
 class Visitor:
-    """Uploads a photo, looks at its page, waits a moment, again and again."""
+    """Uploads a photo, reads its page and pauses, in a loop."""
 
     def __init__(self, url: str, ledger: Ledger, photos: Photos, *, pause_s: float) -> None:
         self._browser = Browser(url)
@@ -148,7 +148,7 @@ class Visitor:
 
     def visit(self) -> None:
         scene = submit(self._browser, next(self._photos), self._ledger)
-        look(self._browser, f"/scenes/{scene}/progress/" if scene else "/", self._ledger)
+        read_page(self._browser, f"/scenes/{scene}/progress/" if scene else "/", self._ledger)
 
     def keep_visiting(self, ended: threading.Event) -> None:
         while not ended.wait(self._pause_s):
@@ -157,20 +157,20 @@ class Visitor:
 
 @contextmanager
 def load(clients: list[Callable[[threading.Event], None]]) -> Iterator[None]:
-    """Have all clients at it within the block."""
+    """Run all clients in threads within the block."""
     ended = threading.Event()
     with ThreadPoolExecutor(max_workers=len(clients)) as threads:
-        at_it = [threads.submit(client, ended) for client in clients]
+        running = [threads.submit(client, ended) for client in clients]
         try:
             yield
         finally:
             ended.set()
-        for client in at_it:
-            client.result()  # a client that broke has put no load on anything
+        for client in running:
+            client.result()  # raises the exception of a failed client
 
 
 def slow_client(url: str, ended: threading.Event) -> None:
-    """Send an upload one byte a second, and leave before it is whole."""
+    """Send an upload at one byte a second and disconnect before it is complete."""
     host, _, port = urlsplit(url).netloc.partition(":")
     head = f"POST /scenes/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\n".encode()
     with socket.create_connection((host, int(port)), timeout=HANGS_AFTER_S) as connection:
@@ -180,7 +180,7 @@ def slow_client(url: str, ended: threading.Event) -> None:
             try:
                 connection.send(bytes([byte]))
             except OSError:
-                return  # the site had enough of it
+                return  # the site closed the connection
 
 
 def _jpeg(image: Image.Image) -> bytes:
@@ -190,6 +190,6 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def _with_comment(jpeg: bytes) -> bytes:
-    """Make a photo another one by a comment behind its first marker."""
+    """Make the content unique with a random JPEG comment after the first marker."""
     text = secrets.token_hex(16).encode()
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

@@ -1,4 +1,4 @@
-"""Reads results over and over while the site is broken: none may ever be seen in part."""
+"""Read results repeatedly during a fault and count partial ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _EVERY_S: Final = 0.2
 _AT_ONCE: Final = 60
 _SUM_TOLERANCE: Final = 1e-3
 
-# One read is one finished scene with all that belongs to it: a profile for each space its run
-# names, finite and with sum one; as many matches as a result holds, ranked from one on.
+# One read is one finished scene. It is partial unless it has a profile with sum one for each space
+# of its run, and all expected matches, ranked without gaps.
 _READ: Final = """
 SELECT count(*), count(*) FILTER (WHERE profiles < spaces OR matches < expected OR gaps)
 FROM (
@@ -36,11 +36,11 @@ FROM (
 
 
 class Witness:
-    """Counts reads and what was wrong with them."""
+    """Counts reads and partial results."""
 
     def __init__(self, postgres: Postgres, *, matches: int) -> None:
         self._postgres = postgres
-        self._given = {"tolerance": _SUM_TOLERANCE, "matches": matches, "at_once": _AT_ONCE}
+        self._parameters = {"tolerance": _SUM_TOLERANCE, "matches": matches, "at_once": _AT_ONCE}
         self.reads = self.partial = 0
 
     def keep_reading(self, ended: threading.Event) -> None:
@@ -50,12 +50,12 @@ class Witness:
             except psycopg2.ProgrammingError:
                 raise
             except psycopg2.Error:
-                continue  # the database is down, or ended this connection: that is the fault
+                continue  # expected during database faults
 
     def _read(self, ended: threading.Event) -> None:
         with self._postgres.session() as cursor:
             while not ended.wait(_EVERY_S):
-                cursor.execute(_READ, self._given)
+                cursor.execute(_READ, self._parameters)
                 reads, partial = cursor.fetchone()
                 self.reads += reads
                 self.partial += partial

@@ -34,9 +34,7 @@ class FormGuardMiddleware:
         if refusal is None:
             return self.get_response(request)
         logger.info("form refused: %s", refusal.code)
-        response = refused(request, refusal)
-        response["Connection"] = "close"  # the rest of the body stays unread
-        return response
+        return refused(request, refusal)
 
 
 def _refusal(request: HttpRequest) -> Problem | None:

@@ -29,9 +29,7 @@ class UploadLimitMiddleware:
         length = _stated_length(request)
         if length <= photo_limits().max_bytes + _FORM_OVERHEAD_BYTES:
             return self.get_response(request)
-        response = refused(request, photo_too_large(length))
-        response["Connection"] = "close"  # the rest of the body is not read
-        return response
+        return refused(request, photo_too_large(length))
 
 
 def _stated_length(request: HttpRequest) -> int:

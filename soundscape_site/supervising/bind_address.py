@@ -1,4 +1,4 @@
-"""Where the site listens, and by which addresses it is reached there."""
+"""The address that the site listens on, and the URLs that reach it."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ _ADDRESS_IN_ANSWER: Final = slice(20, 24)  # of struct ifreq
 
 
 class CannotBindError(Exception):
-    """The address is not this machine's, or another program has the port."""
+    """The address does not belong to this machine, or the port is in use."""
 
 
 @dataclass(frozen=True)
 class BindAddress:
-    """A host and a port to listen on; a wildcard host stands for every address of the machine."""
+    """A host and a port to listen on; a wildcard host means every address of the machine."""
 
     host: str
     port: int
 
     @property
     def bind(self) -> str:
-        """Return the pair as gunicorn and addresses of pages write it."""
+        """Return `host:port` as in SOUNDSCAPE_BIND and in URLs."""
         return _pair(self.host, self.port)
 
     @property
     def reached_at(self) -> str:
-        """Return the pair by which this machine itself reaches the site."""
+        """Return the `host:port` by which this machine reaches the site."""
         return _pair(_ANY.get(self.host, self.host), self.port)
 
     def hosts(self) -> list[str]:
-        """Return the names by which visitors may reach the site, as their Host header has them."""
+        """Return the host names that visitors may use, as in their Host header."""
         if self.host not in _ANY:
             return [_bracketed(self.host)]
         name = socket.gethostname().lower()
         return [*_addresses_of_this_machine(), name, f"{name}.local"]
 
     def urls_elsewhere(self) -> list[str]:
-        """Return the addresses by which other machines reach the site; none on loopback."""
+        """Return the URLs by which other machines reach the site; none on loopback."""
         if self.host not in _ANY:
             return []
         addresses = (ipaddress.ip_address(text) for text in _addresses_of_this_machine())
         return [f"http://{ip}:{self.port}/" for ip in addresses if not ip.is_loopback]
 
     def check_free(self) -> None:
-        """Raise `CannotBindError` if nobody can listen here now."""
+        """Raise `CannotBindError` if this address cannot be bound now."""
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -58,7 +58,7 @@ class BindAddress:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
-        except (OSError, UnicodeError) as error:  # a name that is none fails to be encoded
+        except (OSError, UnicodeError) as error:  # an invalid name cannot be encoded
             reason = getattr(error, "strerror", None) or error
             raise CannotBindError(f"Cannot listen on {self.bind}: {reason}") from error
 
@@ -71,7 +71,7 @@ def _addresses_of_this_machine() -> list[str]:
             question = struct.pack("256s", interface.encode()[:15])
             try:
                 answer = fcntl.ioctl(asker, _GET_ADDRESS, question)
-            except OSError:  # it has none
+            except OSError:  # no address
                 continue
             found.append(socket.inet_ntoa(answer[_ADDRESS_IN_ANSWER]))
     return found

@@ -1,4 +1,4 @@
-"""Many children, one terminal: each line they print goes out whole, after the child's name."""
+"""Print the lines of several child processes, each after the child's name."""
 
 import os
 import selectors
@@ -17,7 +17,7 @@ class _Source:
 
 
 class PrefixedOutput:
-    """Reads the children's pipes without ever waiting for one of them."""
+    """Reads the children's pipes without blocking on any of them."""
 
     def __init__(self, stream: TextIO, *, width: int) -> None:
         self._stream = stream
@@ -25,12 +25,12 @@ class PrefixedOutput:
         self._selector = selectors.DefaultSelector()
 
     def add(self, name: str, pipe: IO[bytes]) -> None:
-        """Print what comes through `pipe` until its writers have closed it."""
+        """Print what `pipe` delivers until its writers close it."""
         os.set_blocking(pipe.fileno(), False)
         self._selector.register(pipe, selectors.EVENT_READ, _Source(name, pipe))
 
     def pump(self, timeout_s: float) -> None:
-        """Print what there is, after waiting for it at most `timeout_s` seconds."""
+        """Print what has arrived, after at most `timeout_s` seconds."""
         if not self._selector.get_map():
             time.sleep(timeout_s)
             return
@@ -40,7 +40,7 @@ class PrefixedOutput:
                 self._drop(source)
 
     def close(self) -> None:
-        """Print what is left and close the pipes."""
+        """Print the rest and close the pipes."""
         for key in list(self._selector.get_map().values()):
             source: _Source = key.data
             self._read(source)
@@ -48,7 +48,7 @@ class PrefixedOutput:
         self._selector.close()
 
     def _read(self, source: _Source) -> bool:
-        """Print the complete lines of one chunk; False at the end of the pipe."""
+        """Print the complete lines of one chunk; return False at the end of the pipe."""
         try:
             chunk = os.read(source.pipe.fileno(), _CHUNK_BYTES)
         except BlockingIOError:

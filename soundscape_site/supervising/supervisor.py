@@ -1,7 +1,7 @@
-"""Run child processes: in order, until they are ready, again when they crash, ended for certain.
+"""Start child processes in order, restart those that crash, and end all of them reliably.
 
-One loop in one thread. Each child leads a session of its own, out of reach of the terminal's
-Ctrl-C; what a dead child leaves behind in its session ends with it.
+One loop in one thread. Each child leads its own session, so that the terminal's Ctrl-C does not
+reach it; what a dead child leaves in its session is killed.
 """
 
 import contextlib
@@ -33,12 +33,12 @@ _LARGEST_LOG_BYTES = 10 * 2**20
 
 
 class SupervisionError(Exception):
-    """A child cannot be started, or ends more often than its budget allows."""
+    """A child cannot be started or has ended too often."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """The user whom a child runs as."""
+    """The user that a child runs as."""
 
     name: str
     uid: int
@@ -47,30 +47,30 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class RestartBudget:
-    """How often a child may end within a window of time, and how long it rests in between."""
+    """How often a child may end within a time window, and the delay before each restart."""
 
     limit: int = 5
     window_s: float = 60.0
     first_rest_s: float = 0.1
     longest_rest_s: float = 5.0
-    tireless: bool = False  # once it was ready, the limit is none: its disk may get room again
+    tireless: bool = False  # e.g. for a full disk, which may get room again
 
     def rest_s(self, ends: int) -> float:
-        """Return the rest after the `ends`-th end: doubled each time, up to the longest."""
+        """Return the delay after the `ends`-th end: doubled each time, up to the longest."""
         return min(self.longest_rest_s, self.first_rest_s * 2.0 ** (ends - 1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChildSpec:
-    """One child: what to run, when it counts as ready, how it is ended."""
+    """One child: its command, when it is ready, how to end it."""
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] | None = None  # None: the supervisor's own
     account: Account | None = None  # None: the supervisor's own
-    log: Path | None = None  # None: the supervisor's output, each line after the child's name
-    one_shot: bool = False  # has to end with status 0 before the next child starts
-    announcement: str = ""  # what a waiting person reads while it starts
+    log: Path | None = None  # None: the supervisor's output
+    one_shot: bool = False  # must end with status 0 before the next child starts
+    announcement: str = ""  # printed when it starts
     before_start: Callable[[], None] | None = None
     is_ready: Callable[[], bool] | None = None  # None: as soon as it runs
     ready_within_s: float = 30.0
@@ -80,18 +80,18 @@ class ChildSpec:
         (signal.SIGKILL, 5.0),
     )
     parent_death_signal: signal.Signals = signal.SIGTERM  # sent by the kernel, see `processes`
-    marker: str = ""  # part of its command line, by which what a killed run left is found
+    marker: str = ""  # part of its command line, to find leftovers of a killed run
 
 
 class _State(enum.Enum):
     IDLE = enum.auto()
     STARTING = enum.auto()
-    READY = enum.auto()  # for a one-shot child: ended well
+    READY = enum.auto()  # for a one-shot child: ended with status 0
     RESTING = enum.auto()
 
 
 class _Child:
-    """A child's life so far; the supervisor moves it on."""
+    """The state of a child."""
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
@@ -103,7 +103,7 @@ class _Child:
         self.ends: deque[float] = deque()
 
     def marked(self) -> list[int]:
-        """List what runs under the child's marker: its own processes or a killed predecessor's."""
+        """List the processes with the child's marker, including those of a killed run."""
         if not self.spec.marker:
             return []
         return processes.running(Path(self.spec.argv[0]).name, self.spec.marker)
@@ -117,7 +117,7 @@ class _Child:
                 os.kill(self.process.pid, signum)
 
     def count_end(self, how: str, now: float) -> None:
-        """Plan the restart after an end that was not wanted, or raise when there were too many."""
+        """Plan the restart after an unexpected end; raise if there were too many."""
         budget = self.spec.restarts
         self.ends.append(now)
         while now - self.ends[0] > budget.window_s:
@@ -130,7 +130,7 @@ class _Child:
             message = f"{self.spec.name} ended{often} ({how}).{self._log_hint()}"
             raise SupervisionError(message)
         rest_s = budget.rest_s(len(self.ends))
-        logger.warning("%s ended (%s); again in %.1f s", self.spec.name, how, rest_s)
+        logger.warning("%s ended (%s); restarting in %.1f s", self.spec.name, how, rest_s)
         self.state, self.restart_at = _State.RESTING, now + rest_s
 
     def _log_hint(self) -> str:
@@ -142,7 +142,7 @@ class _Child:
 
 
 class Supervisor:
-    """Start children in their order, keep them running while wanted, stop them in reverse."""
+    """Starts children in order, keeps them running while wanted, stops them in reverse."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class Supervisor:
         self._stopping = False
 
     def start(self) -> bool:
-        """Start every child and wait until it is ready; False when nobody wants them any more."""
+        """Start every child and wait until it is ready; return False if no longer wanted."""
         for child in self._children:
             self._announce(child.spec.announcement or f"Starting {child.spec.name}")
             self._launch(child)
@@ -172,12 +172,12 @@ class Supervisor:
         return True
 
     def watch(self) -> None:
-        """Keep the children running; return when nobody wants them any more."""
+        """Keep the children running until they are no longer wanted."""
         while self._wanted():
             self._tick()
 
     def stop(self) -> None:
-        """End all children, the last started first, each by its ladder of signals."""
+        """End all children in reverse order, each by its ladder of signals."""
         self._stopping = True
         for child in reversed(self._children):
             self._stop_child(child)
@@ -198,7 +198,7 @@ class Supervisor:
         try:
             leftovers = processes.end_all(child.marked, grace_s=_LEFTOVER_GRACE_S)
             if leftovers:
-                logger.warning("ended what was left of %s: %s", spec.name, leftovers)
+                logger.warning("killed leftover processes of %s: %s", spec.name, leftovers)
             if spec.before_start is not None:
                 spec.before_start()
             child.process = self._spawn(spec)
@@ -221,7 +221,7 @@ class Supervisor:
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
-                # Safe, since the supervisor has one thread; runs after the change of user.
+                # Safe because the supervisor has one thread; runs after the change of user.
                 preexec_fn=partial(  # noqa: PLW1509
                     processes.die_with_parent, spec.parent_death_signal, os.getpid()
                 ),
@@ -246,7 +246,7 @@ class Supervisor:
 
     def _ended(self, child: _Child, pid: int, returncode: int) -> None:
         child.process = None
-        try:  # so that it holds no port and no lock
+        try:  # leftovers could hold a port or a lock
             processes.end_all(lambda: processes.session(pid))
             processes.end_all(child.marked)
         except processes.LeftoverError as error:
@@ -270,14 +270,14 @@ class Supervisor:
                 self._output.pump(_STOP_TICK_S)
                 self._reap()
             if not child.is_alive():
-                logger.info("%s is gone after %.2f s", child.spec.name, time.monotonic() - began)
+                logger.info("%s ended after %.2f s", child.spec.name, time.monotonic() - began)
         if child.is_alive():
-            logger.error("%s does not end, whatever it is sent", child.spec.name)
+            logger.error("%s ignored every signal", child.spec.name)
 
 
 @contextlib.contextmanager
 def open_log(path: Path) -> Iterator[IO[bytes]]:
-    """Open a log file to append to; one that has grown large is moved aside first."""
+    """Open a log file for appending; rename it first if it is large."""
     if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
     with path.open("ab") as log:

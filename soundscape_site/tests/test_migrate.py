@@ -38,7 +38,7 @@ def empty_database():
     execute(f"DROP DATABASE {name} WITH (FORCE)", "postgres")
 
 
-def test_two_at_once_both_succeed(empty_database, tmp_path):
+def test_two_simultaneous_runs_both_succeed(empty_database, tmp_path):
     given = {
         name: quote(str(value), safe="") for name, value in settings.DATABASES["default"].items()
     }

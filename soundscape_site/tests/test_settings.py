@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from soundscape_site.settings.paths import BASE_DIR
-from soundscape_site.web import gunicorn
+from soundscape_site.web.server import PROGRAM
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production",
@@ -43,7 +43,7 @@ def test_production_does_not_guess(tmp_path, name):
     assert name in result.stderr
 
 
-def test_only_who_migrates_needs_the_owners_url(tmp_path):
+def test_only_migrate_needs_the_owners_url(tmp_path):
     show = ("-c", "from django.conf import settings; print(sorted(settings.DATABASES))")
     owner = {"DATABASE_OWNER_URL": "postgres://owner@db/sound"}
     shown = [
@@ -56,7 +56,7 @@ def test_only_who_migrates_needs_the_owners_url(tmp_path):
     assert refused.stderr.strip().endswith("set DATABASE_OWNER_URL beside DATABASE_URL.")
 
 
-def test_nobody_waits_long_for_a_database_unless_its_url_says_so(tmp_path):
+def test_connecting_to_a_database_times_out_soon_unless_its_url_says_otherwise(tmp_path):
     show = (
         "from django.conf import settings\n"
         "print([given['OPTIONS'] for given in settings.DATABASES.values()])"
@@ -89,18 +89,17 @@ with connection.cursor() as cursor:
 """
 
 
-def test_the_web_waits_for_a_lock_no_longer_than_a_visitor_would():
-    told = dict(variable.split("=") for variable in gunicorn.raw_env)
+def test_the_web_limits_its_waits_for_a_lock():
     answer = subprocess.run(
         [sys.executable, "-m", "django", "shell", "-v0", "-c", WAITS_FOR_A_LOCK],
         capture_output=True, text=True, cwd=BASE_DIR,
-        env=os.environ | told | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
+        env=os.environ | PROGRAM | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
                                  "PYTHONPATH": str(BASE_DIR)},
     )  # fmt: skip
     assert answer.stdout.split() == ["5s", "LockNotAvailable"], answer.stderr
 
 
-def test_a_laptop_answers_by_further_names_on_request(tmp_path):
+def test_local_settings_allow_further_hosts(tmp_path):
     show = ("-c", "from django.conf import settings; print(settings.ALLOWED_HOSTS)")
     given = {
         "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
@@ -117,13 +116,13 @@ def test_a_laptop_answers_by_further_names_on_request(tmp_path):
         ("DJANGO_ALLOWED_HOSTS", "*", "must list the site's host names"),
     ],
 )
-def test_production_refuses_what_is_unsafe(tmp_path, name, value, complaint):
+def test_production_refuses_unsafe_values(tmp_path, name, value, complaint):
     result = django("check", var=tmp_path, **PRODUCTION | {name: value})
     assert result.returncode != 0
     assert complaint in result.stderr
 
 
-def test_a_laptop_gets_a_secret_key_of_its_own_and_keeps_it(tmp_path):
+def test_local_settings_create_a_secret_key_and_keep_it(tmp_path):
     show = ("-c", "from django.conf import settings; print(settings.SECRET_KEY)")
     environment = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local"}
     keys = [django("shell", "-v0", *show, var=tmp_path, **environment).stdout for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Rules of the house that a program can check."""
+"""Project rules that a program can check."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_imports_go_one_way():
 
 
 WEB = """
-import soundscape_site.wsgi, soundscape_site.web.gunicorn
+import soundscape_site.wsgi, soundscape_site.web.server
 from django.urls import get_resolver
 get_resolver()._populate()
 """

@@ -1,4 +1,4 @@
-"""Pages for what went wrong, built without what may have gone wrong: database and visitor."""
+"""Error pages that use neither the database nor the visitor's session."""
 
 from __future__ import annotations
 
@@ -19,29 +19,28 @@ logger = logging.getLogger(__name__)
 DATABASE_DOWN: Final = "db_unavailable"
 RETRY_AFTER_S: Final = 10
 DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
-"""What is raised while PostgreSQL is away; other database errors are faults of ours."""
+"""Raised while PostgreSQL is unavailable; other database errors are our own bugs."""
 
 
 class DatabaseDownMiddleware:
-    """Answer 503 while the database is away; what was accepted before is safe there."""
+    """Answers 503 while the database is unavailable."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Hand on: only what a view raises is of interest."""
+        """Pass the request on."""
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Turn a database that does not answer into a page that says when to come back."""
+        """Answer a view's database error by a page that says when to try again."""
         return _database_down(error) if isinstance(error, DATABASE_ERRORS) else None
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer to what is malformed.
+    """Answer 400, or 503 if the cause is the database.
 
-    Django takes a session that cannot be saved for one that its visitor closed elsewhere, even if
-    the database went away.
+    If the database fails while the session is saved, Django reports a malformed request.
     """
     lost = next((cause for cause in _causes(exception) if isinstance(cause, DATABASE_ERRORS)), None)
     return _database_down(lost) if lost else defaults.bad_request(request, exception)
@@ -54,10 +53,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer after a fault of ours; Django's own page would not show the request's id.
+    """Answer 500 with the request's id, or 503 if the database failed after the view.
 
-    A database that goes away when the view is done (the session is saved last) comes by here:
-    middleware's exceptions are shown to no other middleware.
+    The session is saved by a middleware; other middlewares do not see its exceptions.
     """
     error = sys.exception()
     return _database_down(error) if isinstance(error, DATABASE_ERRORS) else _page(500)

@@ -1,4 +1,4 @@
-"""Is the process alive; is the site ready to serve."""
+"""/healthz tells whether the process runs, /readyz whether the site works."""
 
 from __future__ import annotations
 
@@ -31,20 +31,17 @@ _FREE_BYTES_NEEDED: Final = 50_000_000
 
 
 class NotReadyError(Exception):
-    """One part of the site does not work; the text says how."""
+    """One part of the site does not work; the message says why."""
 
 
 class HealthMiddleware:
-    """Answer /healthz as long as the process can.
-
-    It asks nobody else, and whoever watches the process may call it by any name and without TLS.
-    """
+    """Answers /healthz without any other part, for any host name and without TLS."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer it, or hand on what is asked of the site."""
+        """Answer /healthz; pass every other request on."""
         return _alive(request) if request.path == HEALTH_PATH else self.get_response(request)
 
 
@@ -57,7 +54,7 @@ def _alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Say of each part whether it works: 200 if all do, else 503; and what holds the decoders."""
+    """Report each part's state, 200 if all work, else 503, and the limits on decoding."""
     parts = {name: _state(check) for name, check in _CHECKS.items()}
     ready = all(state == "ok" for state in parts.values())
     decoding = {
@@ -106,22 +103,22 @@ def _redis_client(url: str) -> redis.Redis:
 
 def _worker() -> None:
     if not worker_alive():
-        raise NotReadyError("no inference worker gave a sign in the last seconds")
+        raise NotReadyError("no inference worker has left a sign of life in the last seconds")
 
 
 def _library() -> None:
     try:
-        heard = library_has_clips()
+        has_clips = library_has_clips()
     except DatabaseError as error:
         raise NotReadyError("unknown: the database does not answer") from error
-    if not heard:
+    if not has_clips:
         raise NotReadyError("holds no recordings")
 
 
 def _media() -> None:
-    """Ask whether photos can be stored; a folder that is not there yet is made with the first."""
+    """Check that photos can be stored; the first photo creates the folder."""
     if not isinstance(default_storage, FileSystemStorage):
-        return  # somebody else's disk: the first photo that cannot be stored says so
+        return  # remote storage is not checked
     folder = Path(default_storage.location)
     while not folder.exists():
         folder = folder.parent

@@ -1,4 +1,4 @@
-"""One id for a request, from the browser's answer to the worker's log."""
+"""One id for a request in its answer, in every log line and in the worker's log."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _current: ContextVar[str] = ContextVar("request_id", default=_NONE)
 
 
 class RequestIdMiddleware:
-    """Take the proxy's id or make one; it is in every log line and in the answer."""
+    """Takes the proxy's id or makes one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer under an id."""
+        """Answer with the id in a header."""
         given = request.headers.get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
         token = _current.set(request_id)
@@ -39,32 +39,32 @@ class RequestIdMiddleware:
 
 
 class RequestIdFilter(logging.Filter):
-    """Give every log record the id of the request it belongs to."""
+    """Adds the request's id to every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the id; let everything pass."""
+        """Add the id; drop no record."""
         record.request_id = _current.get()
         return True
 
 
 def request_id(request: HttpRequest | None = None) -> dict[str, str]:
-    """Give templates the id, for pages that ask people to quote it."""
+    """Return the id for templates of pages that ask visitors to quote it."""
     return {"request_id": _current.get()}
 
 
 @before_task_publish.connect
 def send_along(headers: dict[str, Any], **_: Any) -> None:
-    """Let a wake-up carry the id of the request that caused it."""
+    """Send the request's id with a Celery message."""
     headers["request_id"] = _current.get()
 
 
 @task_prerun.connect
 def take_over(task: Any, **_: Any) -> None:
-    """Log a task under the id it was sent with."""
+    """Log a task with the id that its message carries."""
     _current.set(getattr(task.request, "request_id", None) or _NONE)
 
 
 @task_postrun.connect
 def drop(**_: Any) -> None:
-    """Leave no id behind for what runs next."""
+    """Remove the id after the task."""
     _current.set(_NONE)

@@ -1,4 +1,4 @@
-"""Static files under names that change with their content."""
+"""Storage of static files, named by a hash of their content."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc] # untyped library
-    """WhiteNoise's storage; imports inside our modules get hashed names too."""
+    """WhiteNoise's storage, which also hashes names in the imports of JavaScript modules."""
 
     support_js_module_import_aggregation = True

@@ -1,7 +1,6 @@
-"""Take photos from the queue only while a child is there that can look at them.
+"""Take photos from the queue only while the worker's child has loaded its model.
 
-A child that loads its model takes a while. A message that its worker fetched meanwhile would wait
-in the worker's hands, though another worker may be free.
+A message fetched earlier would wait for the child, although another worker may be free.
 """
 
 from __future__ import annotations
@@ -11,26 +10,26 @@ from typing import Protocol
 
 
 class Consumer(Protocol):
-    """What of Celery's consumer is used."""
+    """The part of Celery's consumer that is used."""
 
     def add_task_queue(self, queue: str) -> None:
-        """Take messages from a queue from now on."""
+        """Start to take messages from a queue."""
 
     def cancel_task_queue(self, queue: str) -> None:
-        """Take no more messages from a queue."""
+        """Stop taking messages from a queue."""
 
 
 class Intake:
-    """A worker's tap: closed while nobody could do what comes in."""
+    """Stops and resumes a worker's consumption of one queue."""
 
     def __init__(self, consumer: Consumer, queue: str, *, is_warm: Callable[[], bool]) -> None:
         self._consumer = consumer
         self._queue = queue
         self._is_warm = is_warm
-        self._is_closed = False  # by us: what an operator closes stays closed
+        self._is_closed = False  # by this object, not by an operator
 
     def adjust(self) -> None:
-        """Open or close, as the child is now; in the worker's own thread, between messages."""
+        """Stop or resume, depending on the child; call it in the worker's main thread."""
         if self._is_warm() and self._is_closed:
             self._consumer.add_task_queue(self._queue)
             self._is_closed = False

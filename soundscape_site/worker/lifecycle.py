@@ -1,6 +1,6 @@
-"""What a worker does besides its tasks: get ready, show that it lives and hears, give back.
+"""What a worker does besides its tasks: load models, send heartbeats, release a dead child's jobs.
 
-Loaded by workers alone.
+Only workers import this module.
 """
 
 from __future__ import annotations
@@ -40,35 +40,42 @@ logger = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 1.0
 
-_intakes: list[Intake] = []  # one, once the worker of photos is ready
-# The child that holds model and library, by its process id; shared with it by the fork. Without a
-# lock, which a killed child could leave locked.
+_intakes: list[Intake] = []  # one, once an inference worker is ready
+# The process id of the child that has loaded model and library, else 0; shared through the fork.
+# It has no lock, which a killed child could leave locked.
 _warm_child = multiprocessing.get_context("fork").RawValue("i", 0)
 
 
 @celeryd_after_setup.connect
 def serve_queues(instance: Any, **_: Any) -> None:
-    """Prepare for the queues this worker was started for."""
+    """Check this worker's options and prepare for its queues."""
+    concurrency = instance.autoscale or instance.concurrency
+    if concurrency != 1:
+        raise SystemExit(
+            f"This worker cannot start with a concurrency of {concurrency}: each child process "
+            "loads the models and uses every core, so a worker has one. Start it with "
+            "--concurrency 1, and start more workers if one is not enough."
+        )
     if INFERENCE_QUEUE in instance.app.amqp.queues.consume_from:
         worker_process_init.connect(load_models)
         worker_ready.connect(take_photos_when_warm)
         heartbeat_sent.connect(adjust_intake)
         heartbeat_sent.connect(show_life)
     else:
-        step_back()  # a visitor's photo goes before any recording
+        step_back()  # photos have priority over recordings
 
 
 def load_models(**_: Any) -> None:
-    """Load image model and library in the child, before its first photo; never in the parent.
+    """Load image model and library in a new child, before its first photo.
 
-    Celery would swallow what this raises and keep a child that is never ready. So a child that
-    fails ends, and the pool makes a new one, after a pause, lest they come by the hundred.
+    Celery swallows exceptions here and would keep a child that is never ready. So a child that
+    fails exits, after a pause that limits how often the pool starts another.
     """
-    _warm_child.value = 0  # what an earlier child said is no longer true
+    _warm_child.value = 0
     try:
         sound_finder().warm()
     except Exception:
-        logger.exception("image model or library cannot be loaded; a new process tries again")
+        logger.exception("cannot load the image model or the library; a new process will try again")
         time.sleep(_PAUSE_S)
         os._exit(1)
     _warm_child.value = os.getpid()
@@ -80,37 +87,37 @@ def _is_warm() -> bool:
 
 
 def show_life(**_: Any) -> None:
-    """Leave a sign for the pages; a Redis that is away is the broker's trouble, not ours."""
+    """Leave a sign of life in Redis, by which pages see whether a worker is available."""
     if not _is_warm():
         return
     try:
         leave_sign()
     except redis.RedisError as error:
-        logger.warning("cannot leave a sign of life: %s", error)
+        logger.warning("cannot leave a sign of life in Redis: %s", error)
 
 
 def take_photos_when_warm(sender: Any, **_: Any) -> None:
-    """Leave photos to others while this worker's child loads its model."""
+    """Stop this worker's intake until its child has loaded its model."""
     _intakes[:] = [Intake(sender, INFERENCE_QUEUE, is_warm=_is_warm)]
     adjust_intake()
 
 
 def adjust_intake(**_: Any) -> None:
-    """Open or close the tap; without a broker there is none, and the next beat tries again."""
+    """Stop or resume the intake; if the broker is down, the next heartbeat tries again."""
     for intake in _intakes:
         try:
             intake.adjust()
         except (redis.RedisError, OperationalError, AttributeError) as error:
-            logger.warning("photos are taken a little later: %s", error)
+            logger.warning("cannot change the intake of photos, trying again: %s", error)
 
 
 @worker_ready.connect
 def watch_over(sender: Any, **_: Any) -> None:
-    """Have this worker ended if it goes deaf, and its children's deaths noticed soon."""
+    """Start the watchdog, and check the child processes at each heartbeat."""
     watchdog = watch(sender.app, sender.hostname)
 
     def look_after_children(**_: Any) -> None:
-        sender.pool.maintain_pool()  # at each beat, every 2 s: Celery itself does every 5 s
+        sender.pool.maintain_pool()  # every 2 s; Celery itself does it every 5 s
 
     def hear(request: Request, **_: Any) -> None:
         if request.name == canary.name:
@@ -121,20 +128,20 @@ def watch_over(sender: Any, **_: Any) -> None:
 
 
 class OwnedRequest(Request):
-    """A message in a worker's hands that knows what its child held.
+    """A Celery request that releases the jobs of its dead child.
 
-    A dead child's job is queued again at once; its lease would keep it for half a minute.
+    They are queued again at once instead of when their leases expire, half a minute later.
     """
 
     def on_failure(self, exc_info: ExceptionInfo, *args: Any, **kwargs: Any) -> None:
-        """Give back what a dead child held, before the message comes back and finds it held."""
+        """Release a dead child's jobs before its message is delivered again."""
         cause = getattr(exc_info.exception, "exc", exc_info.exception)  # as billiard wraps it
         if self.worker_pid and isinstance(cause, _DEATHS):
             child = int(self.worker_pid)
             _release(child_name(child))
             if _warm_child.value == child:
                 _warm_child.value = 0
-            adjust_intake()  # or this worker would fetch it again, and hold it until it is warm
+            adjust_intake()  # else this worker would fetch the message again
         super().on_failure(exc_info, *args, **kwargs)
 
 
@@ -145,8 +152,8 @@ def _release(owner: str) -> None:
     try:
         released = release_claims_of(owner)
     except DatabaseError as error:
-        logger.warning("what %s held comes back when its lease is over: %s", owner, error)
+        logger.warning("cannot release the jobs of %s; their leases will expire: %s", owner, error)
     else:
-        logger.info("%d jobs of %s, which is dead, are queued again", released, owner)
+        logger.info("%d jobs of the dead process %s are queued again", released, owner)
     finally:
-        connection.close()  # a fork must not find it open
+        connection.close()  # must not be open in a fork

@@ -1,4 +1,4 @@
-"""Faults of the clock: one program's is wrong, the database goes by its own."""
+"""Clock faults: the clock of one program is wrong, that of the database is right."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import time
 from typing import Final
 
 from benchmarks.chaos import history
+from benchmarks.chaos.invariants import ANSWERS, INJECTED, LEASES, TIMES
 from benchmarks.chaos.ledger import Outcome
 from benchmarks.chaos.programs import Program, wait_until
 from benchmarks.chaos.trial import Trial
-from benchmarks.chaos.visitors import Browser, look, submit
+from benchmarks.chaos.visitors import Browser, read_page, submit
 
 _JUMP_S: Final = 2 * 3600.0
 _TOLERANCE_S: Final = 5.0
 _SEEN_WITHIN_S: Final = 30.0
-_FOR_WHOM_IT_IS: Final = "Delete this photo"  # what others do not see
-
-_ANSWERS: Final = "I8 troubles are answered well"
-_LEASES: Final = "I4 leases go by the database's clock"
-_TIMES: Final = "times are the database's"
-_HARMED: Final = "the harm was done"
+_OWNER_ONLY_TEXT: Final = "Delete this photo"  # on the page for its uploader only
 
 
 def jump(trial: Trial) -> None:
-    """Have the clock of a worker, then web's, jump two hours ahead, as much behind, and back."""
+    """Set the clock of a worker, then of web, two hours ahead, two hours behind, and right."""
     rig, visitor = trial.rig, Browser(trial.rig.url)
     _visit(trial, visitor)
     began, pids = time.time(), _pids(trial)
@@ -34,60 +30,60 @@ def jump(trial: Trial) -> None:
             trial.mark()
             _visit(trial, visitor)
             _visit(trial, Browser(rig.url))
-            trial.lasts(4, 1)
+            trial.pause(4, 1)
             if program in rig.workers:
-                _expect_at_work(trial, program, since=jumped)
-    _expect_unmoved(trial, began, pids)
+                _expect_claims(trial, program, since=jumped)
+    _expect_no_effect(trial, began, pids)
 
 
 def _visit(trial: Trial, visitor: Browser) -> None:
-    """Upload a photo, wait for its sounds, upload it again: then they are found at once."""
+    """Upload a photo twice; wait for its sounds each time."""
     photo = next(trial.photos)
     for _ in range(2):
         scene = submit(visitor, photo, trial.rig.ledger)
-        trial.expect(that=bool(scene), invariant=_ANSWERS, otherwise="an upload was not accepted")
+        trial.expect(that=bool(scene), invariant=ANSWERS, otherwise="an upload was not accepted")
         if scene:
-            _see_sounds(trial, visitor, scene)
+            _expect_sounds(trial, visitor, scene)
 
 
-def _see_sounds(trial: Trial, visitor: Browser, scene: str) -> None:
+def _expect_sounds(trial: Trial, visitor: Browser, scene: str) -> None:
     wait_until(lambda: trial.finished(scene), "a visitor's sounds", within_s=_SEEN_WITHIN_S)
-    page = look(visitor, f"/scenes/{scene}/", trial.rig.ledger)
+    page = read_page(visitor, f"/scenes/{scene}/", trial.rig.ledger)
     trial.expect(
-        that=page is not None and page.status == 200 and _FOR_WHOM_IT_IS in page.body,
-        invariant=_ANSWERS,
-        otherwise=f"whoever uploaded {scene} was not known to its page",
+        that=page is not None and page.status == 200 and _OWNER_ONLY_TEXT in page.body,
+        invariant=ANSWERS,
+        otherwise=f"the page of {scene} did not recognise its uploader",
     )
 
 
 def _pids(trial: Trial) -> list[int]:
-    """List the processes that serve and work, which have no reason to end."""
+    """List the processes of web and the workers, which must keep running."""
     programs = (*trial.rig.workers, trial.rig.web)
     return [pid for program in programs for pid in (program.pid, *sorted(program.children()))]
 
 
-def _expect_at_work(trial: Trial, worker: Program, *, since: float) -> None:
-    """See to it that the worker took photos with its clock as it was."""
-    taken = sum(history.claims(trial.rig.postgres, child, since) for child in worker.children())
-    trial.expect(that=taken > 0, invariant=_HARMED, otherwise=f"{worker.name} took no photo")
+def _expect_claims(trial: Trial, worker: Program, *, since: float) -> None:
+    """Check that the worker claimed scenes with the wrong clock."""
+    claimed = sum(history.claims(trial.rig.postgres, child, since) for child in worker.children())
+    trial.expect(that=claimed > 0, invariant=INJECTED, otherwise=f"{worker.name} claimed no scene")
 
 
-def _expect_unmoved(trial: Trial, began: float, pids: list[int]) -> None:
+def _expect_no_effect(trial: Trial, began: float, pids: list[int]) -> None:
     postgres = trial.rig.postgres
     refused = [
         f"{one.kind} {one.status}"
         for one in trial.rig.ledger.during(trial.rig.ledger.fault)
         if one.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) or one.status != 200
     ]
-    odd_leases = history.leases_unlike_before(postgres, began, _TOLERANCE_S)
-    again = history.claimed_again(postgres, began)
-    odd_times = history.finished_at_odd_times(postgres, began, _TOLERANCE_S)
+    changed_leases = history.leases_of_changed_length(postgres, began, _TOLERANCE_S)
+    claimed_again = history.claimed_repeatedly(postgres, began)
+    wrong_times = history.finished_at_wrong_times(postgres, began, _TOLERANCE_S)
     for wrong, invariant, what in (
-        (refused, _ANSWERS, "not answered as ever"),
-        (odd_leases, _LEASES, "held for another time than before"),
-        (again, _LEASES, "taken a second time"),
-        (odd_times, _TIMES, "finished before they came, or in the future"),
+        (refused, ANSWERS, "not answered with 200"),
+        (changed_leases, LEASES, "leased for another time than before"),
+        (claimed_again, LEASES, "claimed again"),
+        (wrong_times, TIMES, "finished before their creation or in the future"),
     ):
-        text = f"{len(wrong)} were {what}, among them: {', '.join(wrong[:3])}"
+        text = f"{len(wrong)} were {what}, for example {', '.join(wrong[:3])}"
         trial.expect(that=not wrong, invariant=invariant, otherwise=text)
-    trial.expect(that=_pids(trial) == pids, invariant=_LEASES, otherwise="a process ended")
+    trial.expect(that=_pids(trial) == pids, invariant=LEASES, otherwise="a process ended")

@@ -1,4 +1,4 @@
-"""Faults of PostgreSQL: what it said it has, it has."""
+"""PostgreSQL faults: committed data must survive them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from soundscape_site.embedded.database import APP_ROLE
 
 def restart(trial: Trial) -> None:
     for how in ("fast", "immediate"):
-        for _ in trial.times(2):
+        for _ in trial.repeats(2):
             trial.rig.postgres.stop(how)
-            trial.lasts(2, 1)
+            trial.pause(2, 1)
             trial.rig.postgres.start()
             trial.mark()
-            trial.lasts(8, 2)
+            trial.pause(8, 2)
 
 
 def lose_connections(trial: Trial) -> None:
-    """End one session of the program after the other, whatever it is doing."""
-    ends = time.monotonic() + (5 if trial.quick else 20)
-    while time.monotonic() < ends:
-        trial.rig.postgres.ask(
+    """Terminate random sessions of the application, also during transactions."""
+    deadline = time.monotonic() + (5 if trial.quick else 20)
+    while time.monotonic() < deadline:
+        trial.rig.postgres.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s "
             "ORDER BY random() LIMIT 1",
             APP_ROLE,
@@ -36,19 +36,19 @@ def lose_connections(trial: Trial) -> None:
 
 
 def out_of_connections(trial: Trial) -> None:
-    """Take every session that ordinary roles may have."""
-    with ExitStack() as taken:
+    """Occupy all connections that are not reserved for superusers."""
+    with ExitStack() as sessions:
         with contextlib.suppress(psycopg2.OperationalError):
             while True:
-                taken.enter_context(trial.rig.postgres.session(APP_ROLE))
-        trial.lasts(10, 3)
+                sessions.enter_context(trial.rig.postgres.session(APP_ROLE))
+        trial.pause(10, 3)
     trial.mark()
 
 
 def lock(trial: Trial) -> None:
-    """Hold the table of scenes as a careless migration does."""
+    """Lock the table of scenes exclusively, as a migration can."""
     with trial.rig.postgres.session() as cursor:
         cursor.execute("BEGIN; LOCK TABLE retrieval_scene IN ACCESS EXCLUSIVE MODE")
-        trial.lasts(12, 4)
+        trial.pause(12, 4)
         cursor.execute("ROLLBACK")
     trial.mark()

@@ -1,4 +1,4 @@
-"""Faults of disks: full, or not to be written; those of photos and those of the servers."""
+"""Disk faults: full or read-only, for the photos and for the servers."""
 
 from __future__ import annotations
 
@@ -8,72 +8,70 @@ from typing import Final
 
 import psycopg2
 
+from benchmarks.chaos.invariants import ANSWERS, INJECTED, INTACT
 from benchmarks.chaos.ledger import Entry, Outcome
 from benchmarks.chaos.programs import wait_until
 from benchmarks.chaos.trial import Trial
-from benchmarks.chaos.visitors import Browser, look, submit
+from benchmarks.chaos.visitors import Browser, read_page, submit
 
-_ANSWERS: Final = "I8 troubles are answered well"
-_INTACT: Final = "I10 what is stored stays intact"
-_HARMED: Final = "the harm was done"
-_LOOK_EVERY_S: Final = 0.5
+_READ_EVERY_S: Final = 0.5
 _FULL_S: Final = 8.0
 _REFUSES_WITHIN_S: Final = 30.0
 
-# What dead rows left in a table is room too, for hundreds of photos after a while.
-_LEAVE_NO_GAPS: Final = "VACUUM FULL retrieval_scene, django_session"
+# Removes the space of dead rows, which PostgreSQL could reuse for hundreds of new rows.
+_COMPACT: Final = "VACUUM FULL retrieval_scene, django_session"
 
-_NEXT_LOG_FILE: Final = "SELECT pg_logical_emit_message(true, 'chaos', ''), pg_switch_wal()"
-_LOG_FILES: Final = 100  # more than it may keep for later
+_SWITCH_WAL_FILE: Final = "SELECT pg_logical_emit_message(true, 'chaos', ''), pg_switch_wal()"
+_WAL_FILES: Final = 100  # more than PostgreSQL recycles
 
-# All of a row as text: what is kept beside it, and compressed, is read as well.
-_READ_WHOLE: Final = """
+# The cast to text also reads values that are stored out of line and compressed (TOAST).
+_READ_QUERIES: Final = """
 SELECT format('SELECT count(t::text) FROM %%I.%%I t', schemaname, tablename) FROM pg_tables
 """
 
 
 def full(trial: Trial) -> None:
-    """Leave no room for a single photo; then make room."""
+    """Fill the disk of the photos, then free it."""
     with trial.rig.media_disk.full():
-        trial.lasts(10, 3)
+        trial.pause(10, 3)
     trial.mark()
 
 
 def read_only(trial: Trial) -> None:
-    """Have the disk refuse to be written, as one does after errors."""
+    """Remount the disk of the photos read-only, as the kernel does after errors."""
     trial.rig.media_disk.remount("ro")
-    trial.lasts(10, 3)
+    trial.pause(10, 3)
     trial.rig.media_disk.remount("rw")
     trial.mark()
 
 
 def servers_full(trial: Trial) -> None:
-    """Leave Redis no room for a message, then PostgreSQL none for a row either; then make room."""
+    """Fill the disk of Redis, then also that of PostgreSQL; then free both."""
     rig, reader = trial.rig, Browser(trial.rig.url)
     scene = submit(reader, next(trial.photos), rig.ledger)
     wait_until(lambda: trial.finished(scene), "a result to read")
     with rig.redis_disk.full():
         began = time.time()
-        trial.lasts(5, 3)
+        trial.pause(5, 3)
         _expect_all_accepted(trial, _uploads(trial, since=began))
-        rig.postgres.ask(_LEAVE_NO_GAPS)
+        rig.postgres.query(_COMPACT)
         with rig.postgres_disk.full():
             _read_while_full(trial, reader, f"/scenes/{scene}/")
-            _use_up_log(trial)
-            trial.lasts(4, 2)
-        _expect_redis_harmed(trial)
-    rig.postgres.start()  # as whoever made room does: the site's supervisor gave up in seconds
+            _exhaust_wal(trial)
+            trial.pause(4, 2)
+        _expect_redis_write_error(trial)
+    rig.postgres.start()  # the rig does not restart PostgreSQL automatically
     trial.mark()
-    trial.lasts(5, 3)
+    trial.pause(5, 3)
     _expect_intact(trial)
 
 
-def _use_up_log(trial: Trial) -> None:
-    """Have PostgreSQL need a new file for its log: without one it ends, and may not start."""
+def _exhaust_wal(trial: Trial) -> None:
+    """Make PostgreSQL need a new WAL file, which the full disk prevents: it must then stop."""
     with contextlib.suppress(psycopg2.OperationalError):
-        for _ in range(_LOG_FILES):
-            trial.rig.postgres.ask(_NEXT_LOG_FILE)
-    wait_until(lambda: not trial.rig.postgres.is_alive(), "PostgreSQL to stop without its log")
+        for _ in range(_WAL_FILES):
+            trial.rig.postgres.query(_SWITCH_WAL_FILE)
+    wait_until(lambda: not trial.rig.postgres.is_alive(), "PostgreSQL to stop without a WAL file")
 
 
 def _uploads(trial: Trial, *, since: float) -> list[Entry]:
@@ -82,24 +80,24 @@ def _uploads(trial: Trial, *, since: float) -> list[Entry]:
 
 
 def _read_while_full(trial: Trial, reader: Browser, page: str) -> None:
-    """Read a page for a while, at least until uploads are refused."""
+    """Read a page until uploads are refused and the minimum time has passed."""
     began, statuses = time.time(), []
     refusals: set[int] = set()
     while time.time() < began + (_FULL_S if refusals else _REFUSES_WITHIN_S):
-        answer = look(reader, page, trial.rig.ledger)
+        answer = read_page(reader, page, trial.rig.ledger)
         statuses.append(answer.status if answer else 0)
         uploads = _uploads(trial, since=began)
         refusals = {one.status for one in uploads if one.outcome is Outcome.REFUSED}
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_READ_EVERY_S)
     trial.expect(
         that=refusals == {503},
-        invariant=_ANSWERS,
-        otherwise=f"without room for rows, {len(uploads)} uploads were refused with {refusals}",
+        invariant=ANSWERS,
+        otherwise=f"PostgreSQL's disk is full: {len(uploads)} uploads were refused with {refusals}",
     )
     trial.expect(
-        that=200 in statuses or not trial.rig.postgres.is_alive(),  # without its log it must end
-        invariant=_ANSWERS,
-        otherwise=f"while no row could be written, none could be read: {statuses}",
+        that=200 in statuses or not trial.rig.postgres.is_alive(),  # it stops without WAL
+        invariant=ANSWERS,
+        otherwise=f"PostgreSQL's disk is full: no page could be read: {statuses}",
     )
 
 
@@ -107,27 +105,29 @@ def _expect_all_accepted(trial: Trial, uploads: list[Entry]) -> None:
     others = sorted({f"{one.outcome} {one.status}" for one in uploads} - {"accepted 200"})
     trial.expect(
         that=bool(uploads) and not others,
-        invariant=_ANSWERS,
-        otherwise=f"without room for messages, {len(uploads)} uploads: {others}",
+        invariant=ANSWERS,
+        otherwise=f"Redis's disk is full: {len(uploads)} uploads: {others}",
     )
 
 
-def _expect_redis_harmed(trial: Trial) -> None:
+def _expect_redis_write_error(trial: Trial) -> None:
     with trial.rig.redis.client() as client:
         status = client.info("persistence")["aof_last_write_status"]
-    trial.expect(that=status == "err", invariant=_HARMED, otherwise="Redis never missed its disk")
+    trial.expect(
+        that=status == "err", invariant=INJECTED, otherwise="Redis reported no write error"
+    )
 
 
 def _expect_intact(trial: Trial) -> None:
-    """Read every row, and check every page: there is no `amcheck` in the embedded PostgreSQL."""
+    """Read every row and verify all checksums; the embedded PostgreSQL has no `amcheck`."""
     postgres = trial.rig.postgres
     try:
-        for (query,) in postgres.ask(_READ_WHOLE):
-            postgres.ask(query)
+        for (query,) in postgres.query(_READ_QUERIES):
+            postgres.query(query)
     except psycopg2.Error as error:
-        trial.expect(that=False, invariant=_INTACT, otherwise=str(error))
+        trial.expect(that=False, invariant=INTACT, otherwise=str(error))
     postgres.stop()
-    damage = postgres.what_is_damaged()
+    errors = postgres.checksum_errors()
     postgres.start()
     trial.mark()
-    trial.expect(that=not damage, invariant=_INTACT, otherwise=damage)
+    trial.expect(that=not errors, invariant=INTACT, otherwise=errors)

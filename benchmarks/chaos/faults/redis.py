@@ -1,4 +1,4 @@
-"""Faults of Redis: it loses time and messages, never photos."""
+"""Redis faults: they may delay photos, but lose none."""
 
 from __future__ import annotations
 
@@ -6,56 +6,56 @@ from typing import Final
 
 from benchmarks.chaos.trial import Trial
 
-_UNTIL_THE_NEXT_S: Final = 16.0  # longer than recovery may take, or that could not be seen
+_BETWEEN_RESTARTS_S: Final = 16.0  # above the recovery limit, so that each recovery is visible
 
 
 def restart(trial: Trial) -> None:
-    """Stop it as an operator does, and start it after a while."""
+    """Stop Redis with SIGTERM and start it after 1, 10 and 30 s."""
     for outage_s in (2,) if trial.quick else (1, 10, 30):
         trial.rig.redis.stop()
-        trial.lasts(outage_s, outage_s)
+        trial.pause(outage_s, outage_s)
         _start(trial)
-        trial.lasts(_UNTIL_THE_NEXT_S, 1)
+        trial.pause(_BETWEEN_RESTARTS_S, 1)
 
 
 def restart_often(trial: Trial) -> None:
-    """The same, twenty times."""
-    for _ in trial.times(20):
+    """Restart Redis twenty times."""
+    for _ in trial.repeats(20):
         trial.rig.redis.stop()
-        trial.lasts(2, 1)
+        trial.pause(2, 1)
         _start(trial)
-        trial.lasts(_UNTIL_THE_NEXT_S, 2)
+        trial.pause(_BETWEEN_RESTARTS_S, 2)
 
 
 def kill(trial: Trial) -> None:
-    for _ in trial.times(3):
+    for _ in trial.repeats(3):
         trial.rig.redis.kill()
-        trial.lasts(2, 1)
+        trial.pause(2, 1)
         _start(trial)
-        trial.lasts(5, 1)
+        trial.pause(5, 1)
 
 
 def kill_and_wipe(trial: Trial) -> None:
-    """Kill it, and lose its file with all messages in it."""
+    """Kill Redis and delete its data with all messages."""
     trial.rig.redis.kill()
     trial.rig.redis.wipe()
-    trial.lasts(2, 1)
+    trial.pause(2, 1)
     _start(trial)
 
 
 def hang(trial: Trial) -> None:
-    """Have it take connections and never answer."""
+    """Freeze Redis: it accepts connections but does not answer."""
     trial.rig.redis.freeze()
-    trial.lasts(20, 4)
+    trial.pause(20, 4)
     trial.rig.redis.thaw()
     trial.mark()
 
 
 def full(trial: Trial) -> None:
-    """Have it refuse whatever takes memory."""
+    """Set the memory limit so low that Redis refuses all writes."""
     with trial.rig.redis.client() as client:
         client.config_set("maxmemory", 1)
-    trial.lasts(10, 3)
+    trial.pause(10, 3)
     with trial.rig.redis.client() as client:
         client.config_set("maxmemory", 0)
     trial.mark()

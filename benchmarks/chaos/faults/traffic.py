@@ -1,4 +1,4 @@
-"""Faults on the way: messages that come twice, networks that are slow, clients that are odd."""
+"""Traffic faults: duplicate messages, slow networks and misbehaving clients."""
 
 from __future__ import annotations
 
@@ -6,47 +6,49 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benchmarks.chaos import messages
-from benchmarks.chaos.proxy import Weather
+from benchmarks.chaos.proxy import Conditions
 from benchmarks.chaos.trial import Trial
 from benchmarks.chaos.visitors import Browser, load, slow_client, submit
 
 
 def duplicate_delivery(trial: Trial) -> None:
-    """Deliver every message five times more, while the first is worked on and after."""
-    for _ in trial.times(4):
+    """Send five copies of each message."""
+    for _ in trial.repeats(4):
         scenes = [trial.upload(next(trial.photos)) for _ in range(10)]
-        messages.send_again(trial.rig, scenes, often=5)
+        messages.send_duplicates(trial.rig, scenes, copies=5)
         trial.mark(*scenes)
 
 
 def same_photo_at_once(trial: Trial) -> None:
-    """Have fifty visitors bring the same photo in the same moment."""
+    """Upload the same photo from fifty visitors at the same time."""
     photo = next(trial.photos)
 
-    def bring(_: int) -> str:
+    def upload(_: int) -> str:
         return submit(Browser(trial.rig.url), photo, trial.rig.ledger)
 
     with ThreadPoolExecutor(max_workers=50) as visitors:
-        scenes = [scene for scene in visitors.map(bring, range(10 if trial.quick else 50)) if scene]
+        scenes = [
+            scene for scene in visitors.map(upload, range(10 if trial.quick else 50)) if scene
+        ]
     trial.mark(*scenes)
 
 
 def slow_network(trial: Trial) -> None:
-    """Have web's words to Redis and PostgreSQL arrive late, be cut off, or not arrive."""
+    """Delay, cut and block the traffic from web to Redis and PostgreSQL."""
     with trial.rig.web_behind_proxies():
-        for weather in (
-            Weather(delay_s=0.01), Weather(delay_s=0.1), Weather(cut_after_bytes=20_000),
-            Weather(silent=True),
+        for conditions in (
+            Conditions(delay_s=0.01), Conditions(delay_s=0.1), Conditions(cut_after_bytes=20_000),
+            Conditions(blocked=True),
         ):  # fmt: skip
-            trial.rig.to_redis.weather = weather
-            if not weather.silent:
-                trial.rig.to_postgres.weather = weather
-            trial.lasts(6, 2)
+            trial.rig.to_redis.conditions = conditions
+            if not conditions.blocked:
+                trial.rig.to_postgres.conditions = conditions
+            trial.pause(6, 2)
     trial.mark()
 
 
 def slow_clients(trial: Trial) -> None:
-    """Have fifty clients send a byte a second, and hang up before they are done."""
+    """Run fifty clients that send one byte a second and disconnect early."""
     with load([partial(slow_client, trial.rig.url)] * 50):
-        trial.lasts(15, 4)
+        trial.pause(15, 4)
     trial.mark()

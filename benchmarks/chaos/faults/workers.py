@@ -1,4 +1,4 @@
-"""Faults of workers: killed, stopped, deaf, out of memory, without their model."""
+"""Worker faults: killed, stopped, not consuming, out of memory, or with broken weights."""
 
 from __future__ import annotations
 
@@ -14,80 +14,79 @@ import psutil
 from celery.utils.nodenames import worker_direct
 
 from benchmarks.chaos import history, messages, mines
+from benchmarks.chaos.invariants import FENCED, NOTHING_LOST
 from benchmarks.chaos.programs import Program, wait_until
 from benchmarks.chaos.rig import times_warm
-from benchmarks.chaos.trial import Trial, flag
+from benchmarks.chaos.trial import Trial, set_flagged_action
 from retrieval.jobs.policies import INFERENCE_QUEUE
 
-_ROOM_BYTES: Final = 400 << 20  # enough to work, too little for what a flagged photo takes
+_MEMORY_MARGIN_BYTES: Final = 400 << 20  # enough for ordinary photos, not for a flagged one
 _LONG_S: Final = 150.0
-_POISONED: Final = "I6 attempts are few and fenced"
-_WARM_STOP: Final = "I1 nothing accepted is lost"
 
 
 def kill_children(trial: Trial) -> None:
-    """Kill the process that has a photo in hand, as soon as its worker has a new one again."""
-    for _ in trial.times(12):
-        child = trial.blow_up(mines.CLAIMED, "linger")
+    """Kill child processes that have claimed a scene; wait for the next child each time."""
+    for _ in trial.repeats(12):
+        child = trial.trigger_mine(mines.CLAIMED, "delay")
         worker = trial.worker_of(child)
         before = times_warm(worker)
         os.kill(child, signal.SIGKILL)
-        trial.mark(*trial.victims(child))
+        trial.mark(*trial.claimed_scenes(child))
         trial.rig.wait_for_another_child(worker, after=before)
 
 
 def kill_workers(trial: Trial) -> None:
-    """Kill a whole worker with a photo in hand; its supervisor needs a while."""
-    for _ in trial.times(2):
-        child = trial.blow_up(mines.CLAIMED, "linger")
+    """Kill a worker with its child while a scene is claimed; restart it after a delay."""
+    for _ in trial.repeats(2):
+        child = trial.trigger_mine(mines.CLAIMED, "delay")
         worker = trial.worker_of(child)
-        with trial.rig.taken_down(worker):
+        with trial.rig.not_restarted(worker):
             worker.kill()
-            trial.mark(*trial.victims(child))
-            trial.lasts(5, 2)
-        trial.lasts(5, 1)
+            trial.mark(*trial.claimed_scenes(child))
+            trial.pause(5, 2)
+        trial.pause(5, 1)
 
 
-def kill_between_pop_and_note(trial: Trial) -> None:
-    """Kill a worker when Redis has given it a message of which it has not taken note yet."""
-    for _ in trial.times(4):
-        trial.blow_up(mines.POPPED, "kill")
+def kill_between_pop_and_record(trial: Trial) -> None:
+    """Kill a worker after it pops a message and before it records the message as unacked."""
+    for _ in trial.repeats(4):
+        trial.trigger_mine(mines.POPPED, "kill")
         trial.mark()
-        trial.lasts(4, 2)
+        trial.pause(4, 2)
 
 
 def kill_at_each_step(trial: Trial) -> None:
-    for _ in trial.times(3):
+    for _ in trial.repeats(3):
         for step in mines.STEPS:
-            child = trial.blow_up(step, "kill")
-            trial.mark(*trial.victims(child))
-            trial.lasts(6, 1)
+            child = trial.trigger_mine(step, "kill")
+            trial.mark(*trial.claimed_scenes(child))
+            trial.pause(6, 1)
 
 
 def poison(trial: Trial) -> None:
-    """Upload photos that kill whoever looks at them; the others must not suffer."""
-    for deed in ("kill",) if trial.quick else ("kill", "segfault"):
-        flag(trial, deed)
+    """Upload photos that crash each child that classifies them; other photos must be matched."""
+    for action in ("kill",) if trial.quick else ("kill", "segfault"):
+        set_flagged_action(trial, action)
         scene = trial.upload(trial.photos.flagged())
         uploaded = time.time()
-        wait_until(partial(trial.finished, scene), "poison", within_s=_LONG_S)
+        wait_until(partial(trial.finished, scene), "the poison photo", within_s=_LONG_S)
         _expect_failed(trial, scene, "poison")
         trial.mark(scene, at=uploaded)
 
 
-def stale_worker(trial: Trial) -> None:
-    """Stop a process before it writes; let it go on when another has done its work."""
-    child = trial.blow_up(mines.LOOKED, "stop")
+def resume_stale_worker(trial: Trial) -> None:
+    """Stop a child before it writes; resume it when another has finished its scene."""
+    child = trial.trigger_mine(mines.SEARCHED, "stop")
     stopped = time.time()
-    (scene,) = trial.victims(child)
+    (scene,) = trial.claimed_scenes(child)
     wait_until(lambda: trial.finished(scene), "the other worker", within_s=_LONG_S)
     trial.mark(scene, at=stopped)
     os.kill(child, signal.SIGCONT)
-    trial.lasts(5, 3)  # whatever it writes, it writes now
+    trial.pause(5, 3)  # time for the resumed child to write
 
 
-def deaf(trial: Trial) -> None:
-    """Have a worker go on, connected and answering, without ever taking a message."""
+def stop_consuming(trial: Trial) -> None:
+    """Cancel a worker's consumers: it stays connected, but takes no messages."""
     worker, node = trial.rig.workers[0], "worker0@chaos"
     before = worker.pid
     for queue in (INFERENCE_QUEUE, worker_direct(node).name):
@@ -97,71 +96,70 @@ def deaf(trial: Trial) -> None:
 
 
 def rolling_restart(trial: Trial) -> None:
-    """End each worker in turn as a deploy does: it ends what it has in hand, with status 0."""
+    """Stop and restart each worker in turn; it must finish its scene and exit with status 0."""
     for worker in trial.rig.workers:
-        with trial.rig.taken_down(worker):
+        with trial.rig.not_restarted(worker):
             status = worker.stop()
             trial.expect(
                 that=status == 0,
-                invariant=_WARM_STOP,
-                otherwise=f"{worker.name} left with {status}",
+                invariant=NOTHING_LOST,
+                otherwise=f"{worker.name} exited with status {status}",
             )
         trial.mark()
-        trial.lasts(3, 1)
-    messages.send_what_nobody_knows(trial.rig)
+        trial.pause(3, 1)
+    messages.send_unknown_tasks(trial.rig)
 
 
 def out_of_memory(trial: Trial) -> None:
-    """Give a photo that takes more memory than its process may have."""
-    flag(trial, "hoard")
+    """Upload a photo whose classification exceeds the memory limit of the child."""
+    set_flagged_action(trial, "exhaust-memory")
     for worker in trial.rig.workers:
         _limit_memory(worker)
     parents = [worker.pid for worker in trial.rig.workers]
     scene = trial.upload(trial.photos.flagged())
     uploaded = time.time()
-    wait_until(lambda: trial.finished(scene), "the hoarder", within_s=2 * _LONG_S)
+    wait_until(lambda: trial.finished(scene), "the memory-exhausting photo", within_s=2 * _LONG_S)
     trial.mark(scene, at=uploaded)
     trial.expect(
         that=parents == [worker.pid for worker in trial.rig.workers],
-        invariant=_POISONED,
-        otherwise="a worker's parent died of its child's memory",
+        invariant=FENCED,
+        otherwise="a worker's parent process exited when its child ran out of memory",
     )
 
 
 def broken_weights(trial: Trial) -> None:
-    """Cut the weights' file short under a restart; then photos that come out as nonsense."""
+    """Restart the children with truncated weights; then upload a photo whose scores are NaN."""
     (weights,) = (trial.rig.var / "models").glob("mobilenet*.npz")
-    whole = weights.resolve()
+    intact = weights.resolve()
     weights.unlink()
-    shutil.copyfile(whole, weights)
+    shutil.copyfile(intact, weights)
     with weights.open("r+b") as stream:
         stream.truncate(1000)
     for worker in trial.rig.workers:
         for child in worker.children():
             os.kill(child, signal.SIGKILL)
-    wait_until(lambda: not trial.rig.is_ready(), "readyz to say so", within_s=60)
-    trial.lasts(10, 3)
+    wait_until(lambda: not trial.rig.is_ready(), "readyz to report the fault", within_s=60)
+    trial.pause(10, 3)
     weights.unlink()
-    weights.symlink_to(whole)
+    weights.symlink_to(intact)
     trial.mark()
-    wait_until(trial.rig.is_ready, "the workers to be back", within_s=_LONG_S)
-    flag(trial, "nonsense")
+    wait_until(trial.rig.is_ready, "the workers to be ready", within_s=_LONG_S)
+    set_flagged_action(trial, "nonsense")
     scene = trial.upload(trial.photos.flagged())
-    wait_until(lambda: trial.finished(scene), "the nonsense", within_s=_LONG_S)
+    wait_until(lambda: trial.finished(scene), "the photo with NaN scores", within_s=_LONG_S)
     _expect_failed(trial, scene, "invalid_distribution")
 
 
 def _limit_memory(worker: Program) -> None:
     for child in map(psutil.Process, worker.children()):
-        most = child.memory_info().vms + _ROOM_BYTES
-        child.rlimit(resource.RLIMIT_AS, (most, most))
+        limit = child.memory_info().vms + _MEMORY_MARGIN_BYTES
+        child.rlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _expect_failed(trial: Trial, scene: str, code: str) -> None:
-    ended = history.ended(trial.rig.postgres, scene)
-    as_it_should = ended.state == "failed" and ended.code == code and ended.attempts <= 3
+    result = history.scene_result(trial.rig.postgres, scene)
     trial.expect(
-        that=as_it_should,
-        invariant=_POISONED,
-        otherwise=f"{scene} was to fail with {code}: {ended}",
+        that=result.state == "failed" and result.code == code and result.attempts <= 3,
+        invariant=FENCED,
+        otherwise=f"{scene} must fail with {code}, but: {result}",
     )

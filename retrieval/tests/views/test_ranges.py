@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -24,9 +26,21 @@ def stored(media_root):
     return default_storage.save("sounds/x.ogg", ContentFile(CONTENT))
 
 
+ANSWERS: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def close_files():
+    """Close the files of all answers, as a server does."""
+    yield
+    while ANSWERS:
+        for close in ANSWERS.pop()._resource_closers:
+            close()
+
+
 def get(stored, method="get", open_end_bytes=None, **headers):
     request = getattr(RequestFactory(), method)("/", headers=headers)
-    return stored_file_response(
+    answer = stored_file_response(
         request,
         stored,
         media_type="audio/ogg",
@@ -34,6 +48,8 @@ def get(stored, method="get", open_end_bytes=None, **headers):
         cache_control="private, max-age=60",
         open_end_bytes=open_end_bytes,
     )
+    ANSWERS.append(answer)
+    return answer
 
 
 def body(response):

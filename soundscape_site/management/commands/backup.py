@@ -1,4 +1,4 @@
-"""`manage.py backup DIR`."""
+"""`manage.py backup DIR`: save database and media."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from soundscape_site.management.database_owner import database_of_owner
 class Command(BaseCommand):
     """Save database and media."""
 
-    help = "Save the database of one instant and every file that it names; the site may go on."
+    help = "Save a consistent copy of the database and every file it names, while the site runs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument("folder", type=Path, metavar="DIR", help="a new or an empty folder")
 
     def handle(self, *, folder: Path, **options: Any) -> None:
-        """Save, and say what was saved."""
+        """Save and print what was saved."""
         using = database_of_owner()
         require_migrated_database()
         try:

@@ -1,4 +1,4 @@
-"""`manage.py migrate` works as the database's owner, and alone."""
+"""`manage.py migrate` runs as the database's owner, one run at a time."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from django.db import connections
 
 from soundscape_site.management.database_owner import require_configured
 
-_LOCK_KEY: Final = 0x736F756E64  # "sound" in ASCII: any number, the same for every run
+_LOCK_KEY: Final = 0x736F756E64  # "sound" in ASCII; an arbitrary number
 
 
 class Command(MigrateCommand):
-    """Django's command with another default database, one run at a time."""
+    """Django's command with the owner's connection and a lock."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare Django's arguments; the owner's connection is the default."""
+        """Make the owner's connection the default."""
         super().add_arguments(parser)
         parser.set_defaults(database=settings.MIGRATION_DATABASE)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Refuse to run without the owner: the program's own role has no DDL."""
+        """Refuse to run without the owner's role: the program's role has no DDL."""
         require_configured(options["database"], to="migrate")
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate once every other run has ended."""
+        """Wait for other runs to end, then migrate."""
         with _alone(options["database"]):
             super().handle(*args, **options)
 
 
 @contextmanager
 def _alone(alias: str) -> Iterator[None]:
-    """Hold a lock of the database's own; it goes with the connection if we are killed."""
+    """Hold an advisory lock, which PostgreSQL frees when the connection ends."""
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
         try:

@@ -1,4 +1,4 @@
-"""`manage.py restore DIR [--replace]`."""
+"""`manage.py restore DIR [--replace]`: restore a backup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from soundscape_site.management.database_owner import database_of_owner
 
 
 class Command(BaseCommand):
-    """Bring a backup back."""
+    """Restore a backup."""
 
     help = (
         "Restore what `backup` saved, into an empty database and media folder. Stop the site first."
@@ -28,11 +28,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="restore over what is here: every row of the database is lost",
+            help="replace the current data: every row of the database is lost",
         )
 
     def handle(self, *, folder: Path, replace: bool, **options: Any) -> None:
-        """Restore, and say what was restored."""
+        """Restore and print what was restored."""
         using = database_of_owner()
         folder = folder.absolute()
         try:
@@ -56,5 +56,5 @@ class Command(BaseCommand):
         rows = sum(table.rows for table in manifest.tables)
         self.stdout.write(
             f"Restored the state of {manifest.made_at}: {rows} rows, {manifest.media_files} files, "
-            f"{manifest.media_bytes / 1e6:.1f} MB. Indexes are made again by the first search."
+            f"{manifest.media_bytes / 1e6:.1f} MB. The first search builds the indexes."
         )

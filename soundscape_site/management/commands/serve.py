@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole site on one machine, until Ctrl-C."""
+"""`manage.py serve`: run the whole site on one machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from soundscape_site.supervising.supervisor import ChildSpec, SupervisionError, 
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY_S: Final = 2.0
+_RENEW_EVERY_S: Final = 2.0
 _LAST_PORT: Final = 65_535
 _GPU_GROWTH: Final = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
@@ -50,25 +50,25 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=_port, default=8000, help="port to listen on")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
-        """Start everything in order, say when it is ready, run until told to stop."""
+        """Start everything in order and run it until a signal arrives."""
+        began_at = float(os.environ.get("SOUNDSCAPE_STARTED_AT") or time.time())  # set by make
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
         where = BindAddress(host, port)
         with _site_lock(VAR_DIR / "run" / "site.lock"):
             _check_free(where)
+            self._say("Checking the models")
             call_command("check", tags=["models"], stdout=io.StringIO())
+            self._say("Collecting the static files")
             call_command("collectstatic", interactive=False, verbosity=0)
-            self._run(where, stop)
+            with ExitStack() as stack:
+                services = services_for(sys.argv, os.environ)
+                lease = stack.enter_context(use_services(VAR_DIR, services)) if services else None
+                _forget_earlier_workers()
+                self._supervise(where, _Wanted(stop, lease), began_at)
 
-    def _run(self, where: BindAddress, stop: threading.Event) -> None:
-        with ExitStack() as stack:
-            services = services_for(sys.argv, os.environ)
-            lease = stack.enter_context(use_services(VAR_DIR, services)) if services else None
-            _forget_earlier_workers()
-            self._supervise(where, _Wanted(stop, lease))
-
-    def _supervise(self, where: BindAddress, wanted: _Wanted) -> None:
+    def _supervise(self, where: BindAddress, wanted: _Wanted, began_at: float) -> None:
         log = VAR_DIR / "log"
         _keep_details_in(log / "serve.log")
         supervisor = Supervisor(
@@ -77,14 +77,13 @@ class Command(BaseCommand):
             announce=self._say,
             output=sys.stderr,
         )
-        began_at = float(os.environ.get("SOUNDSCAPE_STARTED_AT") or time.time())  # set by make
         try:
             if supervisor.start():
-                took_s = time.time() - began_at
-                self._say(f"Ready after {took_s:.1f} s: http://{where.reached_at}/")
+                self._say(f"Logs are in {log}. Ctrl-C stops everything.")
                 for url in where.urls_elsewhere():
                     self._say(f"From other machines: {url}")
-                self._say(f"Logs are in {log}. Ctrl-C ends everything.")
+                took_s = time.time() - began_at
+                self._say(f"Ready after {took_s:.1f} s: http://{where.reached_at}/")
                 supervisor.watch()
             self._say("Stopping")
         except (SupervisionError, ServicesError) as error:
@@ -98,19 +97,19 @@ class Command(BaseCommand):
 
 
 class _Wanted:
-    """Says whether to go on; brings back services whose own supervisor was killed."""
+    """Tells whether to go on; restarts the embedded services if their supervisor was killed."""
 
     def __init__(self, stop: threading.Event, lease: ServiceUse | None) -> None:
         self._stop = stop
         self._lease = lease
-        self._looked_at = time.monotonic()
+        self._renewed_at = time.monotonic()
 
     def __call__(self) -> bool:
         if self._stop.is_set():
             return False
-        if self._lease is not None and time.monotonic() - self._looked_at > _LOOK_EVERY_S:
+        if self._lease is not None and time.monotonic() - self._renewed_at > _RENEW_EVERY_S:
             self._lease.renew()
-            self._looked_at = time.monotonic()
+            self._renewed_at = time.monotonic()
         return True
 
 
@@ -137,15 +136,25 @@ def _children(where: BindAddress, log: Path) -> list[ChildSpec]:
             "inference",
             _worker(INFERENCE_QUEUE),
             extra=_GPU_GROWTH,
-            announcement="Starting the inference worker: it loads the image model",
+            announcement="Starting the inference worker, which loads the image model",
             is_ready=worker_alive,
             ready_within_s=120.0,
         ),
-        child("ingest", _worker(INGEST_QUEUE), extra=_GPU_GROWTH),
-        child("sweeper", (str(BASE_DIR / "manage.py"), "sweep")),
+        child(
+            "ingest",
+            _worker(INGEST_QUEUE),
+            extra=_GPU_GROWTH,
+            announcement="Starting the ingest worker",
+        ),
+        child(
+            "sweeper",
+            (str(BASE_DIR / "manage.py"), "sweep"),
+            announcement="Starting the sweeper",
+        ),
         child(
             "web",
-            ("-m", "gunicorn", "-c", "python:soundscape_site.web.gunicorn", "soundscape_site.wsgi"),
+            ("-m", "soundscape_site.web.server"),
+            announcement="Starting the web server",
             is_ready=partial(_answers, where),
         ),
     ]
@@ -179,26 +188,26 @@ def _worker(queue: str) -> tuple[str, ...]:
 
 
 def _site_lock(path: Path) -> FileLock:
-    """Take the lock of the one site per var directory; the kernel frees it with this process."""
+    """Take the lock that allows one site per var directory; it is freed when this process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock.open(path)
     if not lock.try_exclusive():
         lock.close()
         raise CommandError(
-            f"The site already runs from {path.parents[1]}. End that run first, or give this one "
-            "a place of its own with SOUNDSCAPE_VAR_DIR and --port."
+            f"The site already runs from {path.parents[1]}. Stop that run first, or give this one "
+            "another folder with SOUNDSCAPE_VAR_DIR and another --port."
         )
     return lock
 
 
 def _port(text: str) -> int:
-    """Read a port's number; 0 would be any port, which nobody could find."""
+    """Parse a port number; 0, any free port, is refused."""
     try:
         port = int(text)
     except ValueError:
         port = 0
     if not 1 <= port <= _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: those are 1 to {_LAST_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 1 to {_LAST_PORT}")
     return port
 
 

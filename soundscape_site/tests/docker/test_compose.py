@@ -27,7 +27,7 @@ from soundscape_site.tests.docker.files import (
 # A value alone would not do; compose.yml is right only with their defaults.
 FIXED = {
     "DATABASE_APP_ROLE": "postgres/init.sql names the role",
-    "SOUNDSCAPE_PROGRAM": "gunicorn's settings say it",
+    "SOUNDSCAPE_PROGRAM": "the web server sets it",
     "SOUNDSCAPE_MEDIA_ROOT": "a volume lies at its default",
     "SOUNDSCAPE_MODEL_DIR": "a volume lies where models are looked for first",
     "SOUNDSCAPE_SAMPLE_PHOTOS": "needs a mount of its own",
@@ -41,7 +41,7 @@ def variables_read():
     form = re.compile(r"(DATABASE|DJANGO|REDIS|SOUNDSCAPE)_[A-Z_]+")
     return {
         node.value
-        for source in (site / "gunicorn.py", *(site / "settings").glob("*.py"))
+        for source in (site / "web" / "server.py", *(site / "settings").glob("*.py"))
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
@@ -57,7 +57,7 @@ def test_every_setting_can_be_given():
 
 
 @pytest.mark.parametrize("name", ["web", "migrate"])
-def test_production_starts_with_what_compose_gives(name):
+def test_production_starts_with_the_environment_of_compose(name):
     settings = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production"}
     result = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
@@ -67,7 +67,7 @@ def test_production_starts_with_what_compose_gives(name):
     assert result.returncode == 0, result.stderr
 
 
-def test_secrets_have_no_default_and_are_asked_for():
+def test_secrets_have_no_default_and_are_required():
     text = (DOCKER / "compose.yml").read_text()
     used = {match["name"]: match["kind"] for match in INTERPOLATED.finditer(text)}
     asked = dict(re.findall(r"^(\w+)=(.*)$", (DOCKER / "env.example").read_text(), re.MULTILINE))
@@ -78,7 +78,7 @@ def test_secrets_have_no_default_and_are_asked_for():
     assert asked.keys() == used.keys()
 
 
-def test_only_the_one_off_that_migrates_gets_the_owners_url_and_password():
+def test_only_migrate_gets_the_owners_url_and_password():
     given = {name for name, service in OURS.items() if OWNER in service["environment"]}
     assert given == {"migrate"}
     knowing = {name for name, service in SERVICES.items() if "OWNER_PASSWORD" in str(service)}

@@ -1,4 +1,4 @@
-"""What a container does: the entry point, with stand-ins for the programs it starts."""
+"""The containers' entry point, with stand-ins for the programs that it starts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from soundscape_site.tests.docker.files import DOCKER, ENTRYPOINT, OURS
 SCRIPTS = sorted(DOCKER.glob("*.sh"))
 HEALTH_CHECKED = {name: service for name, service in OURS.items() if "healthcheck" in service}
 
-GUNICORN = ["gunicorn", "--config", "python:soundscape_site.web.gunicorn"]
 CELERY = ["celery", "--app", "soundscape_site.celery"]
 
 
 @dataclass
 class Run:
-    """One run of the entry point; the stand-in says which process it was and what it was told."""
+    """One run of the entry point; the stand-in prints its process id and arguments."""
 
     pid: int
     status: int
@@ -30,7 +29,7 @@ class Run:
 
 @pytest.fixture
 def entrypoint(tmp_path):
-    for name in ("celery", "gunicorn", "python"):
+    for name in ("celery", "python"):
         program = tmp_path / name
         program.write_text('#!/bin/sh\nprintf "%s\\n" "$$" "${0##*/}" "$@"\n')
         program.chmod(0o755)
@@ -63,10 +62,9 @@ def ping(queue):
 @pytest.mark.parametrize(
     ("role", "program"),
     [
-        ("web", [*GUNICORN, "soundscape_site.wsgi:application"]),
-        ("web --threads 2", [*GUNICORN, "--threads", "2", "soundscape_site.wsgi:application"]),
+        ("web", ["python", "-m", "soundscape_site.web.server"]),
         ("inference", worker("inference")),
-        ("ingest --concurrency 2", [*worker("ingest"), "--concurrency", "2"]),
+        ("ingest --prefetch-multiplier 2", [*worker("ingest"), "--prefetch-multiplier", "2"]),
         ("sweep", ["python", "manage.py", "sweep"]),
         ("migrate", ["python", "manage.py", "migrate"]),
         ("manage match photo.jpg", ["python", "manage.py", "match", "photo.jpg"]),
@@ -82,7 +80,7 @@ def test_each_role_becomes_its_program(entrypoint, role, program):
 
 
 @pytest.mark.parametrize("role", ["", "nonsense", "healthy", "healthy sweep"])
-def test_an_unknown_role_is_told_the_known_ones(entrypoint, role):
+def test_an_unknown_role_prints_the_known_ones(entrypoint, role):
     run = entrypoint(*role.split())
     assert run.status == 2
     assert run.program == []
@@ -104,7 +102,7 @@ def test_health_checks_of_compose_ask_for_their_own_role(entrypoint, name):
     assert entrypoint(*arguments).status == 0
 
 
-def test_what_serves_is_health_checked():
+def test_long_running_roles_have_a_health_check():
     assert HEALTH_CHECKED.keys() == {"web", "inference", "ingest"}
 
 

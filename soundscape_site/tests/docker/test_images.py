@@ -1,4 +1,4 @@
-"""What goes into the images, as far as it can be proved without building them."""
+"""The content of the images, as far as it can be checked without building them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def copied(path):
 
 
 def sent_to_the_build(name):
-    """Say whether .dockerignore, whose last matching line decides, lets a file through."""
+    """Tell whether .dockerignore lets a file through; its last matching line decides."""
     parts = name.split("/")
     sent = True
     for line in (BASE_DIR / ".dockerignore").read_text().splitlines():
@@ -46,7 +46,7 @@ def sent_to_the_build(name):
 
 
 @each_dockerfile
-def test_everything_that_is_copied_is_there_and_sent(path):
+def test_every_copied_file_exists_and_is_sent_to_the_build(path):
     assert "manage.py" in copied(path)
     for source in copied(path):
         assert (BASE_DIR / source).exists(), source
@@ -56,7 +56,7 @@ def test_everything_that_is_copied_is_there_and_sent(path):
 @pytest.mark.parametrize(
     "name", ["docker/.env", ".venv/bin/python", "var/secret-key", ".git/config", "accounts/tests/x"]
 )
-def test_nothing_private_or_needless_is_sent_to_the_build(name):
+def test_private_and_unneeded_files_are_not_sent_to_the_build(name):
     assert not sent_to_the_build(name)
 
 
@@ -130,7 +130,7 @@ class NotInstalled(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"the web image has no {name}", name=name)
 
 sys.meta_path.insert(0, NotInstalled())
-import soundscape_site.wsgi, soundscape_site.web.gunicorn, retrieval.decoding.pool
+import soundscape_site.wsgi, soundscape_site.web.server, retrieval.decoding.pool
 import retrieval.management.commands.sweep, soundscape_site.management.commands.migrate
 from django.urls import get_resolver
 assert get_resolver().url_patterns
@@ -141,7 +141,7 @@ except ModuleNotFoundError as error:
 """
 
 
-def test_the_web_images_packages_are_enough_for_what_runs_in_it():
+def test_the_web_images_packages_suffice_for_its_programs():
     settings = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production"}
     result = subprocess.run(
         [sys.executable, "-c", IN_THE_WEB_IMAGE, *packages("web")],

@@ -1,4 +1,4 @@
-"""The program against servers reached by TCP and password, set up by what docker/ holds."""
+"""The program with servers that are set up by the files of docker/."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.services
 
 @pytest.fixture(scope="module")
 def directory():
-    """A directory that PostgreSQL's user reaches, as pytest's own are not when root runs it."""
+    """A directory that PostgreSQL's user can enter; pytest's cannot be entered if root runs it."""
     directory = Path(tempfile.mkdtemp(prefix="soundscape-test-"))
     directory.chmod(0o711)
     yield directory
@@ -69,7 +69,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def postgres_port(directory):
-    """A server that was set up as the image does it: initdb, then init.sql by a superuser."""
+    """A server that is set up as in the image: initdb, then init.sql by a superuser."""
     locations = locate(directory / "var")
     prepare(locations)
     programs_folder, account = programs(locations), locations.account
@@ -130,7 +130,7 @@ def redis_port(directory):
 
 @pytest.fixture
 def container(directory, postgres_port, redis_port):
-    """Return what a service of compose.yml finds in its environment, its servers on this host."""
+    """Return a service's environment by compose.yml, with the servers on this host."""
 
     def given(name):
         def here(value):
@@ -168,7 +168,7 @@ def test_the_owner_migrates_and_the_program_works_without_ddl(container):
             cursor.execute("CREATE TABLE intruder (id int)")
 
 
-def test_a_worker_says_that_it_is_healthy_and_ends_when_told(container, directory):
+def test_a_worker_is_healthy_and_stops_by_its_signal(container, directory):
     variables, log = container("ingest"), directory / "worker.log"
     service = OURS["ingest"]
     stop = signal.Signals[service["stop_signal"]]

@@ -1,4 +1,4 @@
-"""The health check of the web container, against a server that minds what it is asked."""
+"""The health check of the web container, against a server that checks the request."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def test_a_site_that_answers_is_healthy(server, hosts):
 
 
 @pytest.mark.parametrize("status", [301, 400, 503])
-def test_any_other_answer_is_none(server, monkeypatch, status):
+def test_any_other_answer_is_unhealthy(server, monkeypatch, status):
     monkeypatch.setattr(Site, "status", status)
     result = ask(server.server_port)
     assert result.returncode == 1
     assert f"/healthz answered {status}" in result.stderr
 
 
-def test_silence_is_none():
+def test_no_answer_is_unhealthy():
     with HTTPServer(("127.0.0.1", 0), Site) as ended:
         port = ended.server_port
     result = ask(port)

@@ -97,7 +97,9 @@ def test_a_backend_that_outlives_all_other_processes_is_killed(installation):
     assert busy in installation.servers()
     installation.run_command()
     assert busy not in installation.servers()
-    assert "ended what was left of postgres" in installation.locations.services_log.read_text()
+    assert (
+        "killed leftover processes of postgres" in installation.locations.services_log.read_text()
+    )
 
 
 def test_a_pid_file_that_names_an_unrelated_process_is_ignored(installation):

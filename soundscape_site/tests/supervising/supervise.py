@@ -1,4 +1,4 @@
-"""Runs a supervisor in a process of its own, so that tests can kill it.
+"""Run a supervisor in a separate process, so that tests can kill it.
 
 `python supervise.py SPECS.json`: a list of children; wanted as long as standard input is open.
 """

@@ -34,7 +34,7 @@ def test_every_address_of_the_machine(host, bind, reached_at, monkeypatch):
     assert all("127.0.0.1" not in url for url in where.urls_elsewhere())
 
 
-def test_the_addresses_are_those_that_can_be_listened_on():
+def test_the_addresses_can_be_bound():
     for host in BindAddress("0.0.0.0", 80).hosts()[:-2]:  # but for the two names
         with socket.create_server((host, 0)):
             pass
@@ -51,6 +51,6 @@ def test_a_taken_port_is_not_free(host):
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "not a host", "a" * 70])
-def test_an_address_of_somebody_else_cannot_be_listened_on(host):
+def test_an_address_of_another_machine_cannot_be_bound(host):
     with pytest.raises(CannotBindError, match=f"Cannot listen on {host}:8000: "):
         BindAddress(host, 8000).check_free()

@@ -1,4 +1,4 @@
-"""`manage.py serve`: what it refuses, and that nothing of it stays behind."""
+"""`manage.py serve`: what it refuses, and that it leaves no process behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from soundscape_site.tests.browser.site import CHECKOUT_MODELS, Site
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    """Give the command in a place of its own; whatever it starts beyond its checks is a fault."""
+    """Return the command with a var directory of its own; it fails if it starts anything."""
     monkeypatch.setattr(serve, "VAR_DIR", tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(serve, "Supervisor", lambda *_, **__: pytest.fail("started"))
@@ -40,7 +40,7 @@ def test_a_taken_port(command, host, family):
             command("--host", host, "--port", str(port))
 
 
-def test_after_the_last_port_comes_none(command):
+def test_the_last_port_suggests_the_one_before(command):
     with (
         socket.create_server(("127.0.0.1", 65_535)),
         pytest.raises(CommandError, match=r"PORT=65534$"),
@@ -49,12 +49,12 @@ def test_after_the_last_port_comes_none(command):
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "65536", "99999", "http"])
-def test_a_port_that_is_none(command, port):
-    with pytest.raises(CommandError, match=f"'{port}' is no port: those are 1 to 65535"):
+def test_an_invalid_port(command, port):
+    with pytest.raises(CommandError, match=f"'{port}' is not a port: use 1 to 65535"):
         command(f"--port={port}")
 
 
-def test_a_second_run_beside_it(command, tmp_path):
+def test_a_second_run_in_the_same_directory(command, tmp_path):
     (tmp_path / "run").mkdir()
     with FileLock.open(tmp_path / "run" / "site.lock") as lock:
         assert lock.try_exclusive()
@@ -62,7 +62,7 @@ def test_a_second_run_beside_it(command, tmp_path):
             command("--port", "1")
 
 
-def test_a_redis_of_ones_own_that_is_down(command, monkeypatch):
+def test_a_given_redis_that_is_down(command, monkeypatch):
     def down():
         raise redis.ConnectionError("Error 111 connecting to redis:6379. Connection refused.")
 
@@ -77,7 +77,7 @@ def test_a_redis_of_ones_own_that_is_down(command, monkeypatch):
     ("host", "expected"),
     [("127.0.0.1", "sound.example,127.0.0.1"), ("::1", "sound.example,[::1]")],
 )
-def test_the_site_answers_by_the_address_it_listens_on(tmp_path, monkeypatch, host, expected):
+def test_the_bind_address_is_an_allowed_host(tmp_path, monkeypatch, host, expected):
     monkeypatch.setenv("DJANGO_ALLOWED_HOSTS", "sound.example")
     children = serve._children(BindAddress(host, 8000), tmp_path)
     assert {(child.env or {})["DJANGO_ALLOWED_HOSTS"] for child in children} == {expected}
@@ -85,7 +85,7 @@ def test_the_site_answers_by_the_address_it_listens_on(tmp_path, monkeypatch, ho
 
 @pytest.fixture
 def site():
-    """A whole site of the test's own, on every address of the machine."""
+    """A whole site that listens on every address of the machine."""
     if not (CHECKOUT_MODELS / "soundnet_8.npz").is_file():
         pytest.skip("needs the models' weights: make models")
     one = Site(host="0.0.0.0")
@@ -104,7 +104,7 @@ def status(url, host):
 
 @pytest.mark.services
 @pytest.mark.weights
-def test_killed_started_again_and_ended(site):
+def test_a_killed_site_starts_again_and_ends_cleanly(site):
     site.start()
     address = next(host for host in BindAddress("0.0.0.0", 80).hosts() if host != "127.0.0.1")
     assert status(site.url, f"{address}:{site.port}") == 200

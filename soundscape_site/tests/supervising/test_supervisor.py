@@ -19,7 +19,7 @@ SLEEPS = ["sh", "-c", "exec sleep 60"]
 
 
 class Supervised:
-    """A supervisor at work, its log read as it grows."""
+    """A running supervisor and its log."""
 
     def __init__(self, directory, *specs):
         specs_file = directory / "specs.json"
@@ -69,7 +69,7 @@ def supervised(tmp_path):
 
 
 def is_alive(pid):
-    """Say whether a process runs; a zombie does not."""
+    """Tell whether a process runs; a zombie does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -98,14 +98,14 @@ def test_stop_ends_the_last_started_first_and_leaves_nothing(supervised):
     pids = [run.pid_of("first"), run.pid_of("second")]
     assert run.stop() == 0
     assert not any(map(is_alive, pids))
-    assert re.findall(r"^(\w+) is gone", run.log, re.MULTILINE) == ["second", "first"]
+    assert re.findall(r"^(\w+) ended after", run.log, re.MULTILINE) == ["second", "first"]
 
 
 def test_stop_escalates_when_a_child_ignores_the_first_signal(supervised, tmp_path):
     ready = tmp_path / "ready"
     run = supervised(
         {
-            "name": "deaf",
+            "name": "stubborn",
             "argv": ["sh", "-c", f"trap '' INT; touch {ready}; while :; do sleep 0.1; done"],
             "ready_file": str(ready),
             "stop_ladder": [[signal.SIGINT, 0.3], [signal.SIGQUIT, 5.0]],
@@ -113,7 +113,7 @@ def test_stop_escalates_when_a_child_ignores_the_first_signal(supervised, tmp_pa
     )
     run.wait_for("all are ready")
     assert run.stop() == 0
-    sent = re.findall(r"stopping deaf with (\w+)", run.log)
+    sent = re.findall(r"stopping stubborn with (\w+)", run.log)
     assert sent == ["SIGINT", "SIGQUIT"]
 
 
@@ -178,7 +178,7 @@ def test_a_child_that_is_never_ready_counts_as_crashed(supervised, tmp_path):
     assert not is_alive(run.pid_of("slow"))
 
 
-def test_what_a_dead_child_leaves_behind_ends_with_it(supervised, tmp_path):
+def test_processes_that_a_dead_child_leaves_are_killed(supervised, tmp_path):
     pid_file = tmp_path / "grandchild"
     leaves = f"sleep 60 & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60"
     run = supervised(
@@ -191,7 +191,7 @@ def test_what_a_dead_child_leaves_behind_ends_with_it(supervised, tmp_path):
     until(lambda: not is_alive(grandchild))
 
 
-def test_killing_the_supervisor_takes_its_children_along(supervised):
+def test_children_end_when_the_supervisor_is_killed(supervised):
     run = supervised({"name": "child", "argv": SLEEPS})
     run.wait_for("all are ready")
     run.process.kill()
@@ -199,7 +199,7 @@ def test_killing_the_supervisor_takes_its_children_along(supervised):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs children as somebody else")
-def test_killing_the_supervisor_takes_children_of_another_user_along(tmp_path):
+def test_children_of_another_user_end_when_the_supervisor_is_killed(tmp_path):
     script = """if True:
         import os, signal, sys
         from soundscape_site.supervising.supervisor import Account, ChildSpec, Supervisor
@@ -244,7 +244,7 @@ def test_children_inherit_no_descriptor(supervised, tmp_path):
     assert log.read_text().split() == ["0", "1", "2"]
 
 
-def test_ends_outside_the_window_are_forgiven(supervised):
+def test_ends_outside_the_window_do_not_count(supervised):
     run = supervised(
         {
             "name": "fragile",
@@ -256,7 +256,7 @@ def test_ends_outside_the_window_are_forgiven(supervised):
     assert "gave up" not in run.log
 
 
-def test_a_tireless_child_that_was_ready_once_is_started_for_ever(supervised, tmp_path):
+def test_a_tireless_child_that_was_ready_once_is_restarted_without_limit(supervised, tmp_path):
     room = tmp_path / "room"
     room.touch()
     run = supervised(
@@ -276,7 +276,7 @@ def test_a_tireless_child_that_was_ready_once_is_started_for_ever(supervised, tm
     until(lambda: run.log.count("server is ready") == 2, lambda: run.log)
 
 
-def test_a_tireless_child_that_never_was_ready_is_given_up(supervised, tmp_path):
+def test_a_tireless_child_that_was_never_ready_is_given_up(supervised, tmp_path):
     run = supervised(
         {
             "name": "server",
@@ -288,12 +288,12 @@ def test_a_tireless_child_that_never_was_ready_is_given_up(supervised, tmp_path)
     run.wait_for("gave up: server ended 2 times")
 
 
-def test_the_rest_doubles_up_to_the_longest():
+def test_the_restart_delay_doubles_up_to_the_longest():
     budget = RestartBudget(first_rest_s=0.1, longest_rest_s=1.0)
     assert [budget.rest_s(ends) for ends in (1, 2, 3, 4, 5)] == [0.1, 0.2, 0.4, 0.8, 1.0]
 
 
-def test_a_log_that_grew_large_is_moved_aside(tmp_path, monkeypatch):
+def test_a_large_log_is_renamed(tmp_path, monkeypatch):
     monkeypatch.setattr("soundscape_site.supervising.supervisor._LARGEST_LOG_BYTES", 10)
     log = tmp_path / "a.log"
     for text in (b"first, long enough", b"second"):
@@ -328,13 +328,13 @@ def test_a_process_that_ends_by_itself_in_time_is_not_killed(marker):
         assert process.wait() == 5
 
 
-def test_what_cannot_be_ended_is_an_error():
+def test_a_process_that_cannot_be_ended_is_an_error():
     pid = 2**22 + 1  # beyond the largest that Linux gives
     with pytest.raises(processes.LeftoverError, match=str(pid)):
         processes.end_all(lambda: [pid], patience_s=0.05)
 
 
-def test_a_session_holds_its_leader_and_descendants_but_nobody_who_left_it():
+def test_a_session_has_its_leader_and_the_descendants_that_did_not_leave_it():
     script = "sleep 60 & setsid sleep 60 & echo $!; read line"
     with subprocess.Popen(
         ["sh", "-c", script],
@@ -353,7 +353,7 @@ def test_a_session_holds_its_leader_and_descendants_but_nobody_who_left_it():
 
 
 def test_a_daemon_that_a_child_started_outlives_it(supervised, tmp_path):
-    """The embedded services may be started by a child, and serve others too."""
+    """A child may start the embedded services, which also serve others."""
     pid_file = tmp_path / "daemon"
     starts = f"setsid sleep 60 & echo $! > {pid_file}.new; mv {pid_file}.new {pid_file}; sleep 60"
     run = supervised({"name": "parent", "argv": ["sh", "-c", starts], "ready_file": str(pid_file)})

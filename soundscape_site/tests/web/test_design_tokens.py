@@ -1,4 +1,4 @@
-"""The design tokens: readable in every pair, and the only place for colours and lengths."""
+"""The design tokens: enough contrast in every pair; no colour or length is defined elsewhere."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def colour(value: str) -> tuple[Rgb, float]:
 
 
 def laid_over(value: str, below: Rgb) -> Rgb:
-    """Return what is seen where a translucent colour lies on another."""
+    """Return the blend of a translucent colour over another."""
     top, opacity = colour(value)
     red, green, blue = (
         opacity * above + (1 - opacity) * under for above, under in zip(top, below, strict=True)

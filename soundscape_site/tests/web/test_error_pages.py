@@ -18,13 +18,13 @@ from retrieval.views import pages
 
 @pytest.fixture
 def visitor():
-    """Gets pages as a browser does, where Django's client would raise the exception."""
+    """Gets pages as a browser does; Django's client would raise the exception."""
     return Client(raise_request_exception=False)
 
 
 @pytest.fixture
 def front_raises(monkeypatch):
-    """Have the front page run into something."""
+    """Make the front page raise an exception."""
     resolve("/")  # loads all views, lest one of them takes what is put in its place for good
 
     def arrange(error):
@@ -69,7 +69,7 @@ def test_500(visitor, front_raises, error):
 
 
 @pytest.mark.parametrize("error", [OperationalError("x"), InterfaceError("x")])
-def test_503_while_the_database_is_away(visitor, front_raises, error):
+def test_503_while_the_database_is_unavailable(visitor, front_raises, error):
     front_raises(error)
     answer = visitor.get("/")
     assert_page(answer, 503, "We cannot take this on just now")
@@ -78,7 +78,7 @@ def test_503_while_the_database_is_away(visitor, front_raises, error):
 
 
 @pytest.mark.parametrize("error", [OperationalError("x"), InterfaceError("x")])
-def test_503_if_the_database_goes_away_before_the_session_is_saved(visitor, monkeypatch, error):
+def test_503_if_the_database_fails_before_the_session_is_saved(visitor, monkeypatch, error):
     def go_away(*_, **__):
         raise error
 
@@ -93,7 +93,7 @@ def test_503_if_the_database_goes_away_before_the_session_is_saved(visitor, monk
     ("error", "status"),
     [(OperationalError("x"), 503), (InterfaceError("x"), 503), (DataError("x"), 400)],
 )
-def test_503_if_the_database_goes_away_as_a_known_session_is_saved(
+def test_503_if_the_database_fails_as_a_known_session_is_saved(
     visitor, settings, monkeypatch, error, status
 ):
     def go_away(*_, **__):
@@ -109,7 +109,7 @@ def test_503_if_the_database_goes_away_as_a_known_session_is_saved(
 
 @pytest.mark.django_db
 def test_503_is_built_without_the_database(front_raises, django_assert_num_queries):
-    """Somebody is logged in, so a page that asked who it is would ask the database."""
+    """A user is logged in, so a page that reads the user would query the database."""
     visitor = Client(raise_request_exception=False)
     visitor.force_login(get_user_model().objects.create_user("someone"))
     front_raises(OperationalError("x"))

@@ -33,14 +33,14 @@ def media_root_everywhere(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
 
-def test_healthz_asks_nobody(django_assert_num_queries):
+def test_healthz_makes_no_query(django_assert_num_queries):
     with django_assert_num_queries(0):
         answer = Client().get("/healthz")
     assert (answer.status_code, answer.content) == (200, b"ok\n")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "somebody.else", "127.0.0.1:8000"])
-def test_healthz_answers_by_any_name_and_without_tls(host, settings):
+def test_healthz_answers_for_any_host_and_without_tls(host, settings):
     settings.SECURE_SSL_REDIRECT = True
     settings.ALLOWED_HOSTS = ["sound.example"]
     answer = Client().get("/healthz", headers={"host": host})
@@ -55,7 +55,7 @@ def test_ready_when_all_parts_work(ready):
     assert set(answer.json()["parts"].values()) == {"ok"}
 
 
-def test_operators_see_what_holds_the_decoding_processes(ready, request):
+def test_readyz_shows_the_limits_on_decoding(ready, request):
     request.addfinalizer(web_pool.close_photo_pool)
     web_pool.close_photo_pool()
     assert ready.get("/readyz").json()["decoding_limits"] == {}
@@ -100,7 +100,7 @@ def test_a_media_folder_that_does_not_exist_yet_can_be_made(ready, settings, tmp
     assert ready.get("/readyz").json()["parts"]["media"] == "ok"
 
 
-def test_a_media_folder_that_is_none_is_named(ready, settings, tmp_path):
+def test_a_media_path_that_is_no_folder_is_named(ready, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "file"
     settings.MEDIA_ROOT.touch()
     assert ready.get("/readyz").json()["parts"]["media"] == "is not a folder"
@@ -128,14 +128,14 @@ def test_requests_share_one_client_of_redis(ready):
     assert from_url.call_count == 1
 
 
-def test_redis_that_is_away_is_named(ready, settings):
+def test_an_unavailable_redis_is_named(ready, settings):
     settings.REDIS_URL = "unix:///nonexistent/redis.sock"
     assert ready.get("/readyz").json()["parts"]["redis"] == "does not answer"
 
 
 @pytest.fixture
 def signs():
-    """Signs of life in the real Redis, in a database of the tests' own."""
+    """Signs of life in the real Redis, in a separate database."""
     worker_signs._redis.cache_clear()
     worker_signs.forget_signs()
     yield
@@ -149,7 +149,7 @@ def test_a_worker_is_alive_while_its_sign_lasts(signs):
     assert 0 < worker_signs._redis().ttl(worker_signs._KEY) <= 10
 
 
-def test_without_redis_nobody_is_alive(signs, settings):
+def test_without_redis_no_worker_is_alive(signs, settings):
     settings.REDIS_URL = "unix:///nonexistent/redis.sock"
     worker_signs._redis.cache_clear()
     assert worker_signs.worker_alive() is False

@@ -50,7 +50,7 @@ def test_templates_hold_nothing_the_content_policy_forbids(what: str):
         ("a file of somebody else", '<img src="//cdn.example/a.png">'),
     ],
 )
-def test_the_rules_see_what_they_forbid(what: str, markup: str):
+def test_the_rules_find_what_they_forbid(what: str, markup: str):
     assert re.search(INLINE[what], markup, re.IGNORECASE)
 
 
@@ -59,14 +59,14 @@ def test_templates_compile(path: Path):
     get_template(str(path.relative_to(BASE_DIR / "templates")))
 
 
-def test_the_error_page_of_last_resort_needs_nothing():
+def test_the_500_page_needs_no_context():
     source = (BASE_DIR / "templates" / "500.html").read_text()
     assert set(re.findall(r"\{%\s*(\w+)", source)) <= {"if", "endif"}
     for address in re.findall(r'href="/static/([^"]+)"', source):
         assert (BASE_DIR / "static" / address).is_file()
 
 
-def test_every_icon_that_is_used_is_drawn_and_the_other_way_round():
+def test_used_icons_and_defined_icons_are_the_same():
     sprite = (BASE_DIR / "static" / "img" / "icons.svg").read_text()
     drawn = set(re.findall(r'<symbol id="([\w-]+)"', sprite))
     used = {
@@ -82,7 +82,7 @@ def test_scripts_are_short(script: Path):
     assert len(script.read_text().splitlines()) < LONGEST_SCRIPT
 
 
-def test_scripts_import_each_other_so_that_hashing_sees_it():
+def test_imports_of_scripts_can_be_hashed():
     folder = BASE_DIR / "static" / "js"
     reached: set[str] = set()
     waiting = ["main.js"]

@@ -32,7 +32,7 @@ def answer_to(record, **headers):
     return response["X-Request-ID"], seen[0]
 
 
-def test_every_answer_has_an_id_and_so_has_what_was_logged(record):
+def test_every_answer_and_log_record_has_the_id(record):
     first, logged = answer_to(record)
     assert first == logged
     assert first != answer_to(record)[0]
@@ -48,7 +48,7 @@ def test_an_id_that_could_do_harm_is_replaced(record, bad):
     assert answer_to(record, **{"X-Request-ID": bad})[0] != bad
 
 
-def test_a_wake_up_carries_the_id_to_the_workers_log(record):
+def test_a_message_carries_the_id_to_the_workers_log(record):
     headers: dict[str, str] = {}
 
     def view(request):

@@ -1,7 +1,7 @@
 """`celery worker --include soundscape_site.tests.worker.real_worker`: a worker for tests.
 
-It needs no models: what its finder does to a photo is said by the environment. Its watchdog is in
-a hurry.
+It needs no models: the environment says what its finder does. Its watchdog has short
+time limits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEAF_AFTER_S: Final = 4.0
 
 
 class Finder:
-    """Looks at a photo, does its deed, and finds nothing."""
+    """Does its deed for a photo and finds nothing."""
 
     input_shape = (1, 1, 3)
 

@@ -6,7 +6,7 @@ from soundscape_site.worker.intake import Intake
 
 
 class Worker:
-    """Notes what its consumer is told."""
+    """Records the calls of its consumer."""
 
     def __init__(self):
         self.told = []
@@ -28,12 +28,12 @@ def worker():
     return Worker()
 
 
-def test_a_warm_worker_is_left_alone(worker):
+def test_a_warm_worker_keeps_its_queue(worker):
     worker.intake.adjust()
     assert worker.told == []
 
 
-def test_a_cold_one_takes_nothing_until_it_is_warm(worker):
+def test_a_cold_worker_takes_no_messages_until_it_is_warm(worker):
     worker.is_warm = False
     worker.intake.adjust()
     worker.intake.adjust()
@@ -43,7 +43,7 @@ def test_a_cold_one_takes_nothing_until_it_is_warm(worker):
     assert worker.told == [("close", "photos"), ("open", "photos")]
 
 
-def test_what_could_not_be_opened_is_opened_later(worker):
+def test_a_failed_change_is_tried_again(worker):
     worker.is_warm = False
     worker.intake.adjust()
     worker.is_warm, worker.broker_is_away = True, True

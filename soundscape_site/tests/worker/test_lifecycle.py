@@ -10,7 +10,7 @@ from soundscape_site.worker import lifecycle
 
 
 class Finder:
-    """Gets warm, or fails to."""
+    """Loads, or fails to load."""
 
     def __init__(self, error=None):
         self.error = error
@@ -22,7 +22,7 @@ class Finder:
 
 
 class ProcessEndedError(BaseException):
-    """Stands for the end of the process, after which nothing runs."""
+    """Stands for the end of the process."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def signs(monkeypatch):
 
 @pytest.fixture
 def died(monkeypatch):
-    """Note how the process rests and ends, and stay alive."""
+    """Record how the process sleeps and exits, without either."""
     did = []
 
     def end(status):
@@ -59,7 +59,7 @@ def test_signs_begin_once_the_child_is_warm(signs, died, monkeypatch):
     assert died == []
 
 
-def test_a_child_that_cannot_get_warm_ends_so_that_another_tries(signs, died, monkeypatch, caplog):
+def test_a_child_that_cannot_load_exits_and_another_tries(signs, died, monkeypatch, caplog):
     monkeypatch.setattr(lifecycle, "sound_finder", lambda: Finder(OSError("weights are gone")))
     with pytest.raises(ProcessEndedError):
         lifecycle.load_models()
@@ -74,7 +74,7 @@ def test_a_child_that_cannot_get_warm_ends_so_that_another_tries(signs, died, mo
     assert signs == [1]
 
 
-def test_an_earlier_childs_warmth_does_not_count(signs, died, monkeypatch):
+def test_an_earlier_childs_state_does_not_count(signs, died, monkeypatch):
     lifecycle._warm_child.value = 1
     monkeypatch.setattr(lifecycle, "sound_finder", lambda: Finder(OSError("gone")))
     with pytest.raises(ProcessEndedError):
@@ -83,7 +83,7 @@ def test_an_earlier_childs_warmth_does_not_count(signs, died, monkeypatch):
     assert signs == []
 
 
-def test_a_redis_that_is_away_does_not_end_the_worker(signs, monkeypatch, caplog):
+def test_an_unavailable_redis_does_not_end_the_worker(signs, monkeypatch, caplog):
     def away():
         raise redis.ConnectionError("refused")
 

@@ -1,4 +1,4 @@
-"""A worker as it is run: processes, Redis, PostgreSQL; what happens to it and to its messages."""
+"""Real workers with Redis and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -31,6 +31,22 @@ INCLUDED = (
 CANARIES = 60  # half as many again as fit into the time after which a silent worker is deaf
 
 pytestmark = pytest.mark.services
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--concurrency", "2"], "2"), (["--autoscale", "3,1"], "(3, 1)"), ([], str(os.cpu_count()))],
+    ids=["two", "autoscale", "unset"],
+)
+def test_a_worker_with_another_concurrency_than_one_does_not_start(options, named):
+    ended = subprocess.run(
+        [sys.executable, "-m", "celery", "--app", "soundscape_site.celery", "worker", *options],
+        cwd=BASE_DIR, check=False, capture_output=True, text=True, timeout=60,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test"},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert f"cannot start with a concurrency of {named}: " in ended.stderr
+    assert "Start it with --concurrency 1" in ended.stderr
 
 
 class Worker:
@@ -83,7 +99,7 @@ def worker(tmp_path):
             one.end()
 
 
-def test_one_that_hears_lives_and_one_that_went_deaf_ends(worker):
+def test_a_hearing_worker_lives_and_a_deaf_one_ends(worker):
     hearing = worker()
     hearing.wait_for(f"Task {canary.name}", times=CANARIES)
     assert hearing.process.poll() is None
@@ -94,7 +110,7 @@ def test_one_that_hears_lives_and_one_that_went_deaf_ends(worker):
     assert "this worker is deaf" in hearing.log
 
 
-def test_a_worker_of_recordings_steps_back(worker):
+def test_an_ingest_worker_lowers_its_priority(worker):
     recordings = worker().process.pid  # its queue is none for photos
     assert os.getpriority(os.PRIO_PROCESS, recordings) == min(19, os.nice(0) + NICENESS)
     with contextlib.suppress(FileNotFoundError):  # a kernel that does not share by session
@@ -117,7 +133,7 @@ def test_messages_of_other_releases_do_no_harm(worker):
 
 
 @pytest.mark.parametrize("name", sorted(name for name in app.tasks if "celery." not in name))
-def test_every_task_ignores_what_a_newer_release_tells_it(name):
+def test_every_task_ignores_arguments_of_a_newer_release(name):
     assert app.tasks[name].run.__kwdefaults__ is None  # positional ids and **_, nothing else
     assert app.tasks[name].run.__code__.co_flags & 0x08  # CO_VARKEYWORDS
 
@@ -151,7 +167,7 @@ def state_of(scene):
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("deed", ["die at first", "want too much at first"])
-def test_what_a_dead_child_held_is_done_by_the_next_without_any_sweeper(site_worker, scene, deed):
+def test_a_dead_childs_job_is_done_by_the_next_child_without_the_sweeper(site_worker, scene, deed):
     deadly = site_worker(deed)
     deadly.send(find_sounds_for_scene.name, str(scene.pk))
     until(lambda: state_of(scene)[0] == JobState.FAILED, lambda: deadly.log)
@@ -160,7 +176,7 @@ def test_what_a_dead_child_held_is_done_by_the_next_without_any_sweeper(site_wor
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_sigterm_lets_the_photo_at_hand_come_to_its_end(site_worker, scene):
+def test_sigterm_lets_the_current_photo_finish(site_worker, scene):
     stopping = site_worker("linger")
     stopping.send(find_sounds_for_scene.name, str(scene.pk))
     until(lambda: state_of(scene)[0] == JobState.PROCESSING, lambda: stopping.log)

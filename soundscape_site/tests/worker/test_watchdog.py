@@ -12,7 +12,7 @@ HARD_LIMIT_S = 90
 
 
 class Watched:
-    """A worker whose time, hands and broker the test moves."""
+    """A watchdog with the test's clock, tasks and broker."""
 
     def __init__(self):
         self.now = 0.0
@@ -42,12 +42,12 @@ def task(name="a"):
     return SimpleNamespace(id=name, name=name, task=SimpleNamespace(time_limit=HARD_LIMIT_S))
 
 
-def test_a_worker_that_hears_nothing_is_deaf_in_the_end(watched):
+def test_a_worker_that_receives_nothing_becomes_deaf(watched):
     assert watched.after(DEAF_AFTER_S) == ""
     assert watched.after(1).startswith("deaf")
 
 
-def test_one_that_heard_has_all_the_time_again(watched):
+def test_a_received_canary_restarts_the_time(watched):
     watched.after(DEAF_AFTER_S)
     watched.watchdog.hear()
     assert watched.after(DEAF_AFTER_S) == ""
@@ -61,7 +61,7 @@ def test_canaries_are_sent_again_since_a_broker_may_lose_them(watched):
     assert watched.sent == 3
 
 
-def test_a_broker_that_is_away_proves_nothing(watched):
+def test_an_unavailable_broker_proves_nothing(watched):
     watched.broker_is_away = True
     assert watched.after(DEAF_AFTER_S) == ""
     assert watched.after(10 * DEAF_AFTER_S) == ""
@@ -69,7 +69,7 @@ def test_a_broker_that_is_away_proves_nothing(watched):
     assert watched.after(DEAF_AFTER_S) == ""
 
 
-def test_who_is_at_work_need_not_hear(watched):
+def test_a_busy_worker_need_not_receive_canaries(watched):
     watched.held = [task()]
     assert watched.after(HARD_LIMIT_S) == ""
     watched.held = []
@@ -80,7 +80,7 @@ def test_a_task_far_beyond_its_hard_limit_is_stuck(watched):
     watched.held = [task()]
     watched.after(0)
     assert watched.after(HARD_LIMIT_S + STUCK_AFTER_S) == ""
-    assert watched.after(1) == "stuck: a has been in hand for 151 s"
+    assert watched.after(1) == "stuck: it has held a for 151 s"
 
 
 def test_one_task_after_the_other_is_not_stuck(watched):
