@@ -14,7 +14,6 @@ from kombu.exceptions import ChannelError, OperationalError
 from redis import RedisError
 
 from retrieval.decoding.pool import DecodedPhoto
-from retrieval.engine.spaces.space import all_spaces
 from retrieval.jobs.overdue import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
 from retrieval.jobs.policies import OwnedTask
 from retrieval.jobs.transitions import note_woken, release_expired, release_owned
@@ -22,8 +21,9 @@ from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Sce
 from retrieval.quotas.daily import count_upload
 from retrieval.quotas.senders import Allowance
 from retrieval.selectors.matchers import matcher_in_force
+from retrieval.selectors.networks import available_spaces
 from retrieval.services.import_jobs import request_import
-from retrieval.services.profiling import owe_profiles
+from retrieval.services.profiling import request_missing_profiles
 from retrieval.services.scenes import accept_photo
 from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
 
@@ -75,10 +75,10 @@ def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImp
 def submit_missing_profiles() -> int:
     """Have recordings described anew where a space or a model has changed; return how many jobs."""
     with transaction.atomic():
-        owed = owe_profiles(all_spaces())
-        for profiling in owed:
+        requested = request_missing_profiles(available_spaces())
+        for profiling in requested:
             transaction.on_commit(partial(_wake, profile_library, profiling.pk))
-    return len(owed)
+    return len(requested)
 
 
 def wake_overdue() -> int:

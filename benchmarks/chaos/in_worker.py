@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,9 +38,10 @@ from benchmarks.chaos.mines import (
 )
 from retrieval import tasks
 from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.networks.weights import IMAGE_NETWORKS
 from retrieval.engine.spaces.space import objects
 from retrieval.jobs import transitions
-from retrieval.services.matching import SoundFinder
+from retrieval.services.matching import ClassifiedPhoto, SoundFinder
 
 _FOLDER: Final = Path(os.environ[CONTROL])
 _HOARD_BYTES: Final = 1 << 30
@@ -51,8 +53,8 @@ class StandInEye:
 
     input_shape = (224, 224, 3)
 
-    def __init__(self, _: Path) -> None:
-        self.model_version = objects().image_model
+    def __init__(self, model_version: str, _: Path) -> None:
+        self.model_version = model_version
         self.vocabulary = objects().vocabulary
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -118,16 +120,16 @@ def _flagged_first(look: Callable[..., Any]) -> Callable[..., Any]:
         deed = _FOLDER / FLAGGED
         if deed.exists() and np.abs(views.astype(int) - FLAG_RGB).max() < 16:
             if deed.read_text() == "nonsense":
-                return _nonsense(views)
+                return _nonsense(look(finder, views))
             _DEEDS[deed.read_text()]()
         return look(finder, views)
 
     return wrapped
 
 
-def _nonsense(views: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _nonsense(photo: ClassifiedPhoto) -> ClassifiedPhoto:
     """Give what a broken network gives: not a number."""
-    return np.full((len(views), len(objects())), np.nan)
+    return replace(photo, views=np.full_like(photo.views, np.nan))
 
 
 def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,7 +158,11 @@ def _plant(bug: str) -> None:
 
 def _install() -> None:
     if os.environ[MODEL] == STAND_IN:
-        registry = ModelRegistry(Path(), build_image_classifier=StandInEye)
+        networks = [network.model_version for network in IMAGE_NETWORKS]
+        registry = ModelRegistry(
+            Path(),
+            build_image_classifiers={one: functools.partial(StandInEye, one) for one in networks},
+        )
         setattr(tasks, "model_registry", lambda: registry)  # noqa: B010
     for owner, name, wrap in (
         (transitions, "claim", functools.partial(_then, name=CLAIMED)),

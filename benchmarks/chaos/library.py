@@ -58,5 +58,5 @@ def fill(folder: Path) -> None:
         tone = 0.3 * np.sin(2 * np.pi * (150 + 100 * number) * time_s)
         soundfile.write(folder / f"{number:02}.wav", tone, _RATE_HZ)
     setattr(import_clips, "ModelRegistry", stand_in_registry)  # noqa: B010
-    setattr(import_clips, "all_spaces", lambda: (objects(),))  # noqa: B010
+    setattr(import_clips, "available_spaces", lambda: (objects(),))  # noqa: B010
     call_command("import_clips", str(folder), "--json")

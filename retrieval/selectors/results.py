@@ -200,7 +200,13 @@ def _runs_beside(scene: Scene, run: MatchRun) -> list[MatchRun]:
 def _are_models_alike(one: MatchRun, other: MatchRun) -> bool:
     """Say whether two matchers' runs are of the same models; those of other spaces may be."""
     ours, theirs = one.model_versions, other.model_versions
-    return ours.keys() != theirs.keys() or bool(ours == theirs)
+    if ours.keys() == theirs.keys():
+        return bool(ours == theirs)
+    return _image_networks(ours) == _image_networks(theirs)
+
+
+def _image_networks(model_versions: dict[str, dict[str, str]]) -> set[str]:
+    return {models["image"].partition("+")[0] for models in model_versions.values()}
 
 
 def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:

@@ -18,6 +18,7 @@ from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import clip_count
+from retrieval.selectors.networks import ignores_sounds
 from retrieval.selectors.results import result_of
 from retrieval.views.gone import gone_if_deleted, scene_at
 from retrieval.views.ownership import owns
@@ -90,6 +91,7 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
         },
         "library_size": clip_count(),
         "worker_alive": worker_alive(),
+        "ignores_sounds": ignores_sounds(),
         "upload_error": upload_error,
     }
 

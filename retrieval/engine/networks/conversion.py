@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.backend import load_tensorflow
+from retrieval.engine.networks.torch_legacy import read_tensors
 from retrieval.engine.networks.weights import (
+    EFFICIENTNET_LITE0,
     MOBILENET_V2,
     SOUNDNET_8,
     YAMNET,
@@ -33,6 +35,10 @@ SOUNDNET_EPSILON = 1e-5
 MOBILENET_CONVOLUTIONS = 52
 MOBILENET_BACKGROUND = 0
 """Output of the published MobileNet that means none of ImageNet's classes."""
+
+EFFICIENTNET_CONVOLUTIONS = 49
+EFFICIENTNET_EPSILON = 1e-3
+"""Added to the variance in EfficientNet's batch normalisation."""
 
 YAMNET_CONVOLUTIONS = 27
 
@@ -164,6 +170,47 @@ def mobilenet_arrays(published: bytes) -> Arrays:
     return arrays
 
 
+def efficientnet_arrays(published: bytes) -> Arrays:
+    """Return EfficientNet-Lite0's kernels and biases with the batch normalisation folded in.
+
+    Parameters
+    ----------
+    published : bytes
+        The content of the file in PyTorch's legacy format. It holds pickles: the caller must have
+        verified its SHA-256.
+
+    Returns
+    -------
+    dict of str to float32 array
+        ``conv00.kernel``, ``conv00.bias`` to ``conv48`` with Keras's axes ([height, width, in,
+        out], depthwise [height, width, in, 1]); ``dense.kernel`` [in, classes], ``dense.bias``.
+    """
+    tensors = read_tensors(published)
+    kernels = [values for values in tensors.values() if values.ndim == 4]
+    normalisations = [name.rpartition(".")[0] for name in tensors if name.endswith("running_var")]
+    if (len(kernels), len(normalisations)) != (EFFICIENTNET_CONVOLUTIONS,) * 2:
+        raise WeightsError(
+            f"expected {EFFICIENTNET_CONVOLUTIONS} normalised convolutions in the file,"
+            f" found {len(kernels)} and {len(normalisations)} normalisations",
+            code="conversion_failed",
+        )
+    arrays: Arrays = {}
+    for number, (kernel, name) in enumerate(zip(kernels, normalisations, strict=True)):
+        gamma, beta, mean, variance = (
+            tensors[f"{name}.{part}"].astype(np.float64)
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gamma / np.sqrt(variance + EFFICIENTNET_EPSILON)
+        folded = (kernel * scale[:, np.newaxis, np.newaxis, np.newaxis]).astype(np.float32)
+        # Stored as [out, in, height, width], depthwise as [in, 1, height, width].
+        axes = (2, 3, 0, 1) if kernel.shape[1] == 1 else (2, 3, 1, 0)
+        arrays[f"conv{number:02}.kernel"] = np.ascontiguousarray(folded.transpose(axes))
+        arrays[f"conv{number:02}.bias"] = (beta - mean * scale).astype(np.float32)
+    arrays["dense.kernel"] = np.ascontiguousarray(tensors["_fc.weight"].T)
+    arrays["dense.bias"] = tensors["_fc.bias"]
+    return arrays
+
+
 def yamnet_arrays(published: bytes) -> Arrays:
     """Return YAMNet's kernels and biases in float32, and what its log-mel patches are made with.
 
@@ -261,6 +308,7 @@ def _dequantised(stored: NDArray[Any], detail: Mapping[str, Any]) -> NDArray[np.
 
 CONVERTERS: dict[str, Callable[[bytes], Arrays]] = {
     MOBILENET_V2.name: mobilenet_arrays,
+    EFFICIENTNET_LITE0.name: efficientnet_arrays,
     SOUNDNET_8.name: soundnet_arrays,
     YAMNET.name: yamnet_arrays,
 }

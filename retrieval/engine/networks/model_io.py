@@ -1,11 +1,24 @@
-"""What goes into a model and what comes out of it, checked."""
+"""Set a network's weights; check its inputs and outputs."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def set_named_weights(network: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Set kernel and bias of each layer ``x`` for which there is an array ``x.kernel``."""
+    for layer in network.layers:
+        if f"{layer.name}.kernel" in arrays:
+            layer.set_weights([arrays[f"{layer.name}.kernel"], arrays[f"{layer.name}.bias"]])
 
 
 def check_input(values: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[int, ...]) -> None:

@@ -74,8 +74,12 @@ def provide(
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _alone_in(directory):
-        if not force and _is_usable(spec, directory):
-            return Provision(ProvisionOutcome.PRESENT, directory / spec.converted_name)
+        converted = directory / spec.converted_name
+        is_usable = _is_usable(spec, directory)
+        if is_usable and not force:
+            return Provision(ProvisionOutcome.PRESENT, converted)
+        if not is_usable:
+            converted.unlink(missing_ok=True)  # or `auto` would choose an altered network
         source = find_source(spec, search_path)
         provenance = ProvisionOutcome.FOUND
         if source is None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.model_io import check_input, class_probabilities
+from retrieval.engine.networks.model_io import check_input, class_probabilities, set_named_weights
 from retrieval.engine.networks.weights import SOUNDNET_8, Arrays, load_arrays
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.vocabulary.labels import load_vocabulary
@@ -99,8 +99,7 @@ def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
     classes = arrays[f"{HEAD}.bias"].size
     logits = layers.Conv1D(classes, HEAD_KERNEL, strides=HEAD_STRIDE, name=HEAD)(signal)
     network = library.Model(waveform, logits, name="soundnet")
-    for name in (*(block.name for block in BLOCKS), HEAD):
-        network.get_layer(name).set_weights([arrays[f"{name}.kernel"], arrays[f"{name}.bias"]])
+    set_named_weights(network, arrays)
     return network
 
 

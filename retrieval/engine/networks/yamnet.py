@@ -16,7 +16,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.model_io import check_input, independent_probabilities
+from retrieval.engine.networks.model_io import (
+    check_input,
+    independent_probabilities,
+    set_named_weights,
+)
 from retrieval.engine.networks.weights import YAMNET, Arrays, load_arrays
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.vocabulary.labels import load_vocabulary
@@ -130,9 +134,7 @@ def build(arrays: Arrays) -> keras.Model:
     mean = layers.GlobalAveragePooling2D()(signal)
     logits = layers.Dense(arrays["dense.bias"].size, name="dense")(mean)
     network = library.Model(patch, logits, name="yamnet")
-    for layer in network.layers:
-        if f"{layer.name}.kernel" in arrays:
-            layer.set_weights([arrays[f"{layer.name}.kernel"], arrays[f"{layer.name}.bias"]])
+    set_named_weights(network, arrays)
     return network
 
 

@@ -52,6 +52,11 @@ class ClassSpace:
     def __len__(self) -> int:
         return len(self.vocabulary)
 
+    @property
+    def image_classifier(self) -> str:
+        """Version of the image network alone: `image_model` up to the first ``+``."""
+        return self.image_model.partition("+")[0]
+
     def scene_profile(self, views: ArrayLike) -> Distribution:
         """Return a photo's distribution: that of its first view, or the mean of all.
 
@@ -185,18 +190,20 @@ EVEN_EVIDENCE: Final = 3.0
 """In scores: a recording with three sounds heard for certain is half smoothed."""
 
 
-def objects(*, whole: bool = False) -> ClassSpace:
-    """Return the paper's space: ImageNet's classes, MobileNet's and SoundNet's outputs.
+def objects(*, whole: bool = False, image: str = MOBILENET_V2.model_version) -> ClassSpace:
+    """Return the paper's space: ImageNet's classes, an image network's and SoundNet's outputs.
 
     Parameters
     ----------
     whole : bool
-        Look at the whole of a photo, not at its centre alone as the paper does.
+        Use all views of a photo instead of its centre alone, as the paper does.
+    image : str
+        Version of the image network.
     """
     return ClassSpace(
         name="objects",
         vocabulary=load_vocabulary("imagenet"),
-        image_model=f"{MOBILENET_V2.model_version}{'+' + VIEWS if whole else ''}",
+        image_model=f"{image}+{VIEWS}" if whole else image,
         audio_model=SOUNDNET_8.model_version,
         audio_classifier=SOUNDNET_8.model_version,
         floor=1e-9,
@@ -204,19 +211,23 @@ def objects(*, whole: bool = False) -> ClassSpace:
     )
 
 
-def heard(table: HeardThere | None = None) -> HeardSpace:
-    """Return the space of sounds: AudioSet's classes, MobileNet's carried over, and YAMNet's.
+def heard(
+    table: HeardThere | None = None, *, image: str = MOBILENET_V2.model_version
+) -> HeardSpace:
+    """Return the space of sounds: AudioSet's classes, YAMNet's outputs and a table of sounds.
 
     Parameters
     ----------
     table : HeardThere, optional
-        What one hears where; the project's own by default.
+        The sounds heard where each class of the image network is seen; by default the project's.
+    image : str
+        Version of the image network.
     """
     table = table or load_heard_there()
     return HeardSpace(
         name=HEARD,
         vocabulary=load_vocabulary("audioset"),
-        image_model=f"{MOBILENET_V2.model_version}+{VIEWS}+{table.version}",
+        image_model=f"{image}+{VIEWS}+{table.version}",
         audio_model=f"{YAMNET.model_version}+{_made_of_scores()}",
         audio_classifier=YAMNET.model_version,
         floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),

@@ -22,10 +22,10 @@ from retrieval.decoding.outcome import DecoderAwayError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
-from retrieval.engine.spaces.space import all_spaces
 from retrieval.jobs.priority import stepping_back
 from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
+from retrieval.selectors.networks import available_spaces
 from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.storage.content_store import StorageError
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             importer = ClipImporter(
                 source=storable(str(source)),
                 pool=pool,
-                profilers=audio_profilers(all_spaces(), registry),
+                profilers=audio_profilers(available_spaces(), registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=lambda report: counting.show(done=report.settled, rate=_rate(report)),

@@ -1,4 +1,4 @@
-"""`manage.py setup_library`: a database with recordings, on any machine, any number of times."""
+"""`manage.py setup_library`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from django.core.management.base import BaseCommand, CommandError
 from retrieval.catalogue.manifest import count_entries
 from retrieval.selectors.imports import settled_count
 from retrieval.selectors.library import clip_count
+from retrieval.selectors.networks import ignores_sounds
 
 
 class Command(BaseCommand):
-    """Migrate, then import the starter library into an empty library."""
+    """Migrate the database and import the starter library."""
 
     help = "Create the tables; if the library is empty, import the starter library."
 
     def handle(self, **options: Any) -> None:
-        """Do what is missing, say what was done.
+        """Complete what is missing; report what was done.
 
-        Files that failed are tried again each time: it is soon done, and a newer program may read
-        what an older one could not.
+        Files that failed are tried again each time, since a newer program may read them.
         """
+        if ignores_sounds():
+            self.stdout.write(
+                "YAMNet is missing: photos are matched by things, not by sounds (matcher `paper`), "
+                "until `manage.py fetch_models` can download it."
+            )
         call_command("migrate", verbosity=0)
         manifest = self._starter_manifest()
         settled = settled_count(str(manifest.resolve()))

@@ -241,7 +241,7 @@ def test_fitting_classes_are_imagenets(ambience: Ambience):
     assert names
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_soundnet_recognises_all_but_the_insects(settings):
     """The requirement is five of eight; the catalogue says seven."""
     classifier = SoundNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)

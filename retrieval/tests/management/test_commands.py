@@ -19,7 +19,7 @@ from retrieval.engine.spaces.space import all_spaces, heard
 from retrieval.models import Clip, ClipProfile, ImportItem, ProfileFailure
 from retrieval.tests.factories import unsaved_clip
 
-pytestmark = [pytest.mark.django_db, pytest.mark.weights]
+pytestmark = [pytest.mark.django_db, pytest.mark.weights("image", "soundnet", "yamnet")]
 
 CLIPS = (
     "blanket/waves.ogg",

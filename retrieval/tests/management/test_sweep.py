@@ -14,6 +14,7 @@ from retrieval import tasks
 from retrieval.engine.spaces.space import all_spaces
 from retrieval.management.commands import sweep
 from retrieval.models import LibraryProfiling
+from retrieval.selectors import networks
 from retrieval.tests.factories import unsaved_clip
 
 
@@ -184,6 +185,19 @@ def test_the_library_is_looked_through_once_an_hour_only(looked):
     mine._profiles_checked_at -= 3601
     for _ in range(3):
         mine._round()
+    assert len(looked) == 2
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_network_that_arrives_is_noticed_in_the_next_round(looked, monkeypatch):
+    monkeypatch.setattr(networks, "is_present", lambda _: False)
+    mine = sweeper()
+    mine._round()
+    mine._round()
+    assert len(looked) == 1
+    monkeypatch.setattr(networks, "is_present", lambda _: True)
+    mine._round()
+    mine._round()
     assert len(looked) == 2
 
 

@@ -7,12 +7,25 @@ import pytest
 
 from retrieval.engine.errors import EngineError, VocabularyError
 from retrieval.engine.matching.bank import Moments
-from retrieval.engine.matching.recipes import matcher_named
+from retrieval.engine.matching.recipes import MATCHERS, matcher_named
 from retrieval.engine.matching.sound_matcher import SoundMatcher
+from retrieval.engine.networks.weights import (
+    ALL_WEIGHTS,
+    EFFICIENTNET_LITE0,
+    MOBILENET_V2,
+    YAMNET,
+)
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import load_heard_there
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
-from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
+from retrieval.selectors import networks
+from retrieval.selectors.matchers import (
+    bank_spaces,
+    matcher_in_force,
+    matchers_in_force,
+    site_recipe,
+    table_up_to,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -262,3 +275,51 @@ def test_a_matcher_is_made_once_as_long_as_nothing_changes(django_assert_num_que
         assert matcher_in_force("fused") is first
     override({"Frog": 1.0})
     assert matcher_in_force("fused") is not first
+
+
+# --- the networks ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def present(monkeypatch):
+    """The networks that are present: all, until a test removes some."""
+    specs = set(ALL_WEIGHTS)
+    monkeypatch.setattr(networks, "is_present", specs.__contains__)
+    return specs
+
+
+@pytest.mark.parametrize("name", MATCHERS)
+def test_matchers_are_of_the_image_network_that_is_present(present, name):
+    before = matcher_in_force(name)
+    present.discard(MOBILENET_V2)
+    without = matcher_in_force(name)
+    present.add(MOBILENET_V2)
+
+    for matcher, network in ((before, MOBILENET_V2), (without, EFFICIENTNET_LITE0)):
+        expected = matcher_named(name, image=network.model_version)
+        assert matcher.image_models == expected.image_models
+        assert matcher.bank.version == expected.bank.version
+    assert matcher_in_force(name).image_models == before.image_models
+
+
+def test_a_bank_is_used_with_the_network_of_its_photos_alone(present):
+    bank, _ = make_bank()
+    assert ear().bank.version == f"photos-{bank.pk}@{bank.digest}"
+    present.discard(MOBILENET_V2)
+    assert ear().bank.version.startswith("classes@")
+
+
+def test_without_yamnet_the_papers_matcher_takes_the_place_of_the_others(present):
+    present.discard(YAMNET)
+    assert [one.name for one in matchers_in_force(["fused", "paper", "heard"])] == ["paper"]
+    assert matcher_in_force("heard").name == "paper"
+    with pytest.raises(EngineError, match="there are: paper, heard, fused"):
+        matcher_in_force("psychic")
+    present.add(YAMNET)
+    assert [one.name for one in matchers_in_force(MATCHERS)] == list(MATCHERS)
+
+
+def test_a_bank_can_be_made_for_the_sound_matchers_without_yamnet(present):
+    spaces = {space.name: space.image_model for space in bank_spaces()}
+    present.discard(YAMNET)
+    assert {space.name: space.image_model for space in bank_spaces()} == spaces

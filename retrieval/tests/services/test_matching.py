@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -7,14 +8,18 @@ import pytest
 from django.db import transaction
 from scipy.special import rel_entr
 
-from retrieval.engine.errors import EngineError
+from retrieval.engine.errors import EngineError, WeightsError
+from retrieval.engine.matching.bank import classes_bank
+from retrieval.engine.matching.matcher import PaperMatcher
 from retrieval.engine.matching.strength import Strength
-from retrieval.models import Clip, ClipProfile
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.models import Clip, ClipProfile, MatchRun, SceneProfile
 from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
-from retrieval.services.matching import search
+from retrieval.services.matching import SoundFinder, search
+from retrieval.services.runs import store_run
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row, small_matchers
-from retrieval.tests.fakes import dummy_finder
+from retrieval.tests.fakes import DummyEye, dummy_finder
 
 pytestmark = pytest.mark.django_db
 
@@ -74,8 +79,8 @@ def test_the_clip_of_the_same_class_wins(finder, clips):
 def test_states_divergence_and_why(finder, clips):
     seen = finder.look(photo_bright_in(2))
     result = finder.search(seen, top=7)
-    np.testing.assert_allclose(result.scene["dummy"].values, seen[0], atol=1e-9)
-    p = seen[0]
+    np.testing.assert_allclose(result.scene["dummy"].values, seen.views[0], atol=1e-9)
+    p = seen.views[0]
     all_divergences = []
     for place in result.found:
         q = DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values
@@ -93,7 +98,7 @@ def test_judges_against_the_bank(finder, clips):
     best, *_, worst = finder.search(seen, top=7).found
     for place in (best, worst):
         log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values)
-        p = seen[0]
+        p = seen.views[0]
         standard = (p @ log_q - log_q.mean()) / log_q.std()
         assert place.judgement.standard == pytest.approx(standard, abs=1e-5)
         even = rel_entr(p, np.full(7, 1 / 7)).sum()
@@ -112,7 +117,7 @@ def test_says_what_was_searched(finder, clips):
 def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
     seen = finder.look(photo_bright_in(4))
     assert finder.search(seen, top=1).found[0].clip == clips[4]
-    better = make_clip(seen[0])
+    better = make_clip(seen.views[0])
     assert finder.search(seen, top=1).found[0].clip == better
 
 
@@ -131,7 +136,7 @@ def test_an_empty_library_is_said_plainly(make_finder, name):
 def test_the_model_says_something_of_every_view(finder):
     views = photo_bright_in(1, 6)
     bright = np.ones((2, 7)) + np.eye(7)[[1, 6]] * 254
-    np.testing.assert_allclose(finder.look(views), bright / bright.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(finder.look(views).views, bright / bright.sum(axis=1, keepdims=True))
     assert finder.input_shape == (224, 224, 3)
 
 
@@ -180,7 +185,7 @@ def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
     seen = make_finder("fused").look(photo_bright_in(2, 0))
     result = make_finder("fused").search(seen, top=30)
 
-    p = seen.mean(axis=0)
+    p = seen.views.mean(axis=0)
     t = result.scene[DUMMY_HEARD.name].values
     m = 1 - p[5]
     u = (1 - p[3]) * max(0, 1 - (t[2] + t[4]) / 0.1)
@@ -217,8 +222,13 @@ def test_sounds_are_told_before_things(make_finder, clips):
     assert best.explanations[0].total_nats == pytest.approx(better, abs=1e-5)
 
 
+def photo_of(finder, views):
+    """A photo in which the image network sees these distributions."""
+    return replace(finder.look(photo_bright_in(0)), views=views)
+
+
 def mostly(strips):
-    """What a model says that sees some classes with these shares, in one view."""
+    """A distribution with these shares of some classes, for one view."""
     seen = np.zeros((1, 7))
     for strip, share in strips.items():
         seen[0, strip] = share
@@ -232,7 +242,8 @@ def test_a_photo_that_says_next_to_nothing_of_sounds_is_judged_by_its_things(
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     seen = mostly({5: 1 - telling, 2: telling})
-    (best, *_) = make_finder("fused").search(seen, top=1).found
+    finder = make_finder("fused")
+    (best, *_) = finder.search(photo_of(finder, seen), top=1).found
     spaces = [told.space for told in best.explanations]
     assert spaces == [space, *({DUMMY.name, DUMMY_HEARD.name} - {space})]
     log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(best.clip))).values)
@@ -257,7 +268,9 @@ def test_takes_are_recognised_by_what_the_photo_is_judged_by(
     """The same sounds, of quite different things."""
     for thing in (2, 5):
         hear(make_clip(peaked_at(thing)), sound(1))
-    result = make_finder("fused").search(mostly({5: 1 - telling, 2: telling}), top=5)
+    finder = make_finder("fused")
+    photo = photo_of(finder, mostly({5: 1 - telling, 2: telling}))
+    result = finder.search(photo, top=5)
     assert len(result.found) == places
 
 
@@ -326,10 +339,48 @@ def test_a_change_of_the_recipe_counts_from_the_next_photo_on(make_finder, clips
     before = finder.search(seen, top=7)
     known["fused"] = small_matchers()["heard"]
     known["fused"].name, known["fused"].version = "fused", 2
-    after = finder.search(seen, top=7)
+    after = finder.search(finder.look(photo_bright_in(0)), top=7)
     assert (before.matcher.version, after.matcher.version) == (1, 2)
     scores = [{place.clip.pk: place.score for place in run.found} for run in (before, after)]
     assert scores[0] != scores[1]
+
+
+# --- two image networks ----------------------------------------------------------------------
+
+
+def of_network(network):
+    """The matchers of the site by another image network."""
+    return {"paper": PaperMatcher(replace(DUMMY, image_model=network), classes_bank((DUMMY,)))}
+
+
+def test_a_photo_is_classified_and_ranked_by_one_network(tmp_path, index_directory, clips):
+    """The network changes between classification and search: the photo keeps its own."""
+    networks = [DUMMY.image_model, "dummy-eye@2"]
+    eyes = {network: DummyEye() for network in networks}
+    in_force = [*networks]
+    registry = ModelRegistry(
+        tmp_path,
+        build_image_classifiers={
+            name: partial(lambda eye, _: eye, eye) for name, eye in eyes.items()
+        },
+    )
+    finder = SoundFinder(
+        "paper",
+        registry=registry,
+        index_directory=index_directory,
+        load_matchers=lambda _: [of_network(in_force[0])["paper"]],
+    )
+    for network in networks:
+        photo = finder.look(photo_bright_in(2))
+        in_force.pop(0)
+        in_force.append("gone@1")
+        for result in (finder.search(photo, top=1), *finder.search_all(photo, top=1)):
+            run = store_run("a" * 64, result=result)
+            assert run.model_versions == {"dummy": {"image": network, "audio": DUMMY.audio_model}}
+    assert MatchRun.objects.count() == 2
+    assert sorted(SceneProfile.objects.values_list("model_version", flat=True)) == networks
+    with pytest.raises(WeightsError, match=r"no network is 'gone@1'"):
+        finder.look(photo_bright_in(2))
 
 
 # --- takes of one recording ------------------------------------------------------------------
@@ -406,8 +457,8 @@ def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip,
     matcher = small_matchers()["paper"]
     library = open_library(matcher, directory=index_directory)
     seen = finder.look(photo_bright_in(4))
-    make_clip(seen[0])
-    assert search(seen, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
+    make_clip(seen.views[0])
+    assert search(seen.views, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])

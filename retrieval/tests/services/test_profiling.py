@@ -40,8 +40,8 @@ from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
 from retrieval.services.profiling import (
     forget_failures,
-    owe_profiles,
     profile_clips,
+    request_missing_profiles,
     run_profiling_slice,
 )
 from retrieval.services.timed_jobs import Slicing
@@ -316,7 +316,7 @@ def test_failures_are_forgotten_of_the_models_of_now_alone(import_tones, describ
 def test_a_storage_that_is_away_is_no_recordings_fault(import_tones, describe, media_root):
     import_tones(200, 600)
     (media_root / "recordings").rename(media_root / "unmounted")
-    with pytest.raises(StorageError, match="the folder of recordings is away"):
+    with pytest.raises(StorageError, match="the folder of recordings is missing"):
         describe()
     assert not ProfileFailure.objects.exists()
     assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
@@ -326,7 +326,7 @@ def test_a_job_without_its_storage_waits_for_it(import_tones, work, media_root):
     clips = import_tones(200, 600)
     recordings = media_root / "recordings"
     shutil.move(recordings, media_root / "unmounted")
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert work(owed).state == JobState.QUEUED
     assert not ProfileFailure.objects.exists()
     shutil.move(media_root / "unmounted", recordings)
@@ -370,7 +370,7 @@ def test_faults_of_ours_are_no_recordings_and_the_job_waits(import_tones, work, 
         future.set_exception(fault)
         return future
 
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     with monkeypatch.context() as broken:
         broken.setattr(DecodingPool, "submit_recording", faulty)
         assert work(owed).state == JobState.QUEUED
@@ -464,44 +464,44 @@ def test_the_index_picks_them_up_at_the_snapshot_in_which_they_came(
 def test_what_is_owed_is_recorded_once(import_tones):
     import_tones(200)
     for _ in range(3):
-        owe_profiles([DUMMY, DUMMY_HEARD])
+        request_missing_profiles([DUMMY, DUMMY_HEARD])
     owed = LibraryProfiling.objects.get()
     assert (owed.space_id, owed.model_version) == (DUMMY_HEARD.name, DUMMY_HEARD.audio_model)
-    owe_profiles([DUMMY, NEWER])
+    request_missing_profiles([DUMMY, NEWER])
     assert LibraryProfiling.objects.count() == 2
 
 
 def test_only_what_is_new_is_told(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert owed == LibraryProfiling.objects.get()
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []
 
 
 def test_nothing_is_owed_where_nothing_is_missing(import_tones, describe):
     (clip,) = import_tones(200)
-    assert owe_profiles([DUMMY]) == []
+    assert request_missing_profiles([DUMMY]) == []
     describe()
-    assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY, DUMMY_HEARD]) == []
     ProfileFailure.objects.create(
         clip=clip, space_id=NEWER.name, model_version=NEWER.audio_model, code="audio_truncated"
     )
-    assert owe_profiles([NEWER]) == []
+    assert request_missing_profiles([NEWER]) == []
     assert not LibraryProfiling.objects.exists()
 
 
 def test_while_one_is_worked_on_no_other_is_owed(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     LibraryProfiling.objects.update(
         state=JobState.PROCESSING, lease_owner="w", lease_expires_at="2100-01-01T00:00Z"
     )
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []
     LibraryProfiling.objects.update(
         state=JobState.DONE, lease_owner="", lease_expires_at=None,
         finished_at="2026-01-01T00:00Z",
     )  # fmt: skip
-    (again,) = owe_profiles([DUMMY_HEARD])
+    (again,) = request_missing_profiles([DUMMY_HEARD])
     assert again.pk != owed.pk
 
 
@@ -539,7 +539,7 @@ def work(tmp_path):
 
 def test_a_slice_describes_what_is_owed(import_tones, work):
     clips = import_tones(200, 600)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert work(owed).state == JobState.DONE
     assert [heard(clip).distribution.argmax() for clip in clips] == [0, 1]
     assert work(owed).attempts == 1  # a second wake-up finds nothing to do
@@ -548,7 +548,7 @@ def test_a_slice_describes_what_is_owed(import_tones, work):
 def test_a_long_one_is_worked_off_in_slices(import_tones, work, monkeypatch):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
     import_tones(200, 400, 600, 800, 1000)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     slices = 1
     while work(owed, slice_s=0.0).state != JobState.DONE:
         assert (owed.state, owed.attempts, owed.lease_owner) == (JobState.QUEUED, 0, "")
@@ -563,7 +563,7 @@ def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkey
     sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     import_tones(200, 600)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     LibraryProfiling.objects.update(created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z")
     assert work(owed, slice_s=0.0).woken_at is None
     assert submission.wake_overdue() == 1
@@ -573,7 +573,7 @@ def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkey
 def test_a_job_of_another_release_is_left_to_its_worker(import_tones, work):
     """Neither failed nor taken: the sweeper wakes a worker in its time, maybe the right one."""
     import_tones(200)
-    (owed,) = owe_profiles([NEWER])
+    (owed,) = request_missing_profiles([NEWER])
     LibraryProfiling.objects.update(woken_at="2026-01-01T00:00Z")
     before = LibraryProfiling.objects.values().get()
     work(owed)
@@ -583,55 +583,55 @@ def test_a_job_of_another_release_is_left_to_its_worker(import_tones, work):
 
 def test_a_job_of_a_release_that_is_gone_ends_and_bars_nothing(import_tones, work):
     import_tones(200)
-    (newer,) = owe_profiles([DUMMY, NEWER])
-    (owed,) = owe_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
+    (newer,) = request_missing_profiles([DUMMY, NEWER])
+    (owed,) = request_missing_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
     newer.refresh_from_db()
     assert (newer.state, newer.failure_code) == (JobState.FAILED, "model_superseded")
     assert newer.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
     assert work(owed).state == JobState.DONE
-    (again,) = owe_profiles([DUMMY, NEWER])
+    (again,) = request_missing_profiles([DUMMY, NEWER])
     assert work(again, spaces=[DUMMY, NEWER]).state == JobState.DONE
 
 
 def test_a_job_at_work_is_not_ended_by_a_newer_release(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
-    owe_profiles([NEWER])
+    request_missing_profiles([NEWER])
     owed.refresh_from_db()
     assert (owed.state, owed.lease_owner) == (JobState.PROCESSING, "w")
 
 
 def test_a_job_that_ends_its_worker_is_not_owed_for_ever(import_tones, caplog):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     for _ in range(MAX_ATTEMPTS):
         assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
         assert release_owned(LibraryProfiling, owner="w") == 1
     for _ in range(3):
-        assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+        assert request_missing_profiles([DUMMY, DUMMY_HEARD]) == []
     assert LibraryProfiling.objects.get().failure_code == "poison"
     assert "[poison]; `manage.py profile_clips --retry-failed` tries again" in caplog.text
-    (newer,) = owe_profiles([DUMMY, NEWER])  # another model has its own try
+    (newer,) = request_missing_profiles([DUMMY, NEWER])  # another model has its own try
     assert newer.model_version == NEWER.audio_model
 
 
 def test_failed_jobs_are_forgotten_of_the_models_of_now_alone(import_tones):
     import_tones(200)
     for space in (DUMMY_HEARD, NEWER):
-        (owed,) = owe_profiles([space])
+        (owed,) = request_missing_profiles([space])
         held = claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
         assert held is not None
         fail(held, code="model_error", detail="no numbers")
     forget_failures([DUMMY, NEWER])
     assert LibraryProfiling.objects.get().model_version == DUMMY_HEARD.audio_model
-    assert owe_profiles([DUMMY_HEARD]) == []
-    assert len(owe_profiles([NEWER])) == 1
+    assert request_missing_profiles([DUMMY_HEARD]) == []
+    assert len(request_missing_profiles([NEWER])) == 1
 
 
 def test_jobs_that_did_not_fail_are_not_forgotten(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     forget_failures([DUMMY_HEARD])
     assert LibraryProfiling.objects.get() == owed
 
@@ -641,23 +641,23 @@ def test_weights_that_are_not_there_fail_with_their_code(import_tones, work, tmp
         raise WeightsError("no weights", code="weights_unavailable")
 
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     registry = ModelRegistry(
         tmp_path, build_audio_classifiers={DUMMY_HEARD.audio_classifier: missing}
     )
     assert work(owed, registry=registry).state == JobState.FAILED
     assert (owed.failure_code, owed.failure_detail) == ("weights_unavailable", "no weights")
     assert not ProfileFailure.objects.exists()  # it is not the recordings' fault
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []
     forget_failures([DUMMY_HEARD])
-    (again,) = owe_profiles([DUMMY_HEARD])
+    (again,) = request_missing_profiles([DUMMY_HEARD])
     assert work(again).state == JobState.DONE
 
 
 def test_a_recording_that_cannot_be_read_does_not_fail_the_job(import_tones, work):
     bad, good = import_tones(200, 600)
     Path(bad.original.path).unlink()
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert work(owed).state == JobState.DONE
     assert heard(good)
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []

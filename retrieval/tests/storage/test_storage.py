@@ -209,7 +209,9 @@ def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, 
         "retrieval.management.commands.import_clips.ModelRegistry",
         lambda _: dummy_registry(tmp_path),
     )
-    monkeypatch.setattr("retrieval.management.commands.import_clips.all_spaces", lambda: [DUMMY])
+    monkeypatch.setattr(
+        "retrieval.management.commands.import_clips.available_spaces", lambda: [DUMMY]
+    )
     settings.SOUNDSCAPE_SCRATCH_DIRECTORY = tmp_path / "scratch"
     dummy_space_row()
     folder = recordings(tmp_path / "recordings")

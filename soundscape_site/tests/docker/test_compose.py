@@ -41,7 +41,7 @@ def variables_read():
     form = re.compile(r"(DATABASE|DJANGO|REDIS|SOUNDSCAPE)_[A-Z_]+")
     return {
         node.value
-        for source in (site / "gunicorn.py", *(site / "settings").glob("*.py"))
+        for source in (site / "web/gunicorn.py", *(site / "settings").glob("*.py"))
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

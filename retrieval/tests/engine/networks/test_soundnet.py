@@ -86,7 +86,7 @@ def chirp() -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * (200 * t + 100 * t * t))).astype(np.float32)
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_the_chirp_gives_the_golden_distribution(classifier, chirp, shared_dir):
     golden = np.load(shared_dir / "golden/soundnet_chirp.npz")["chirp_objects"]
 
@@ -96,7 +96,7 @@ def test_the_chirp_gives_the_golden_distribution(classifier, chirp, shared_dir):
     assert np.abs(distribution - golden).max() < 1e-6
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_the_six_clips_give_the_golden_classes(classifier, shared_dir):
     golden = json.loads((shared_dir / "golden/top5.json").read_text())["audio"]
     assert len(golden) == 6
@@ -119,7 +119,7 @@ def test_the_six_clips_give_the_golden_classes(classifier, shared_dir):
             assert found == pytest.approx(entry["p"], abs=0.02), (path, entry)
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_batches_give_what_single_windows_give(classifier, rng):
     windows = rng.normal(0, 0.1, (BATCH_WINDOWS + 1, WINDOW_SAMPLES)).astype(np.float32)
     windows *= np.geomspace(0.01, 1, len(windows), dtype=np.float32)[:, np.newaxis]
@@ -135,19 +135,19 @@ def test_batches_give_what_single_windows_give(classifier, rng):
     assert np.abs(together[0] - together[-1]).max() > 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_no_windows_give_no_distributions(classifier):
     none = np.empty((0, WINDOW_SAMPLES), dtype=np.float32)
     assert classifier.classify_windows(none).shape == (0, len(classifier.vocabulary))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_silence_gives_a_distribution_too(classifier):
     silence = np.zeros((1, WINDOW_SAMPLES), dtype=np.float32)
     assert classifier.classify_windows(silence).sum() == pytest.approx(1)
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 @pytest.mark.parametrize(
     "windows",
     [
@@ -173,6 +173,6 @@ def test_a_network_that_gives_no_distribution_is_an_error(rng, monkeypatch):
         broken.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_the_version_names_the_content(classifier):
     assert classifier.model_version == "soundnet-8@3ff399c821b4"

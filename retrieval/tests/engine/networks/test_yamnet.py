@@ -120,7 +120,7 @@ def windows_of(waveform: np.ndarray) -> np.ndarray:
     return np.stack([waveform[start : start + WINDOW_SAMPLES] for start in starts])
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_chirp_gives_the_golden_patch(chirp_windows, shared_dir):
     golden = np.load(shared_dir / "golden/yamnet_chirp.npz")["first_logmel"]
     arrays = load_arrays(YAMNET, settings.SOUNDSCAPE_MODELS_DIRECTORY)
@@ -131,7 +131,7 @@ def test_the_chirp_gives_the_golden_patch(chirp_windows, shared_dir):
     assert np.abs(patch - golden).max() < 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_chirp_gives_the_golden_scores(classifier, chirp_windows, shared_dir):
     golden = np.load(shared_dir / "golden/yamnet_chirp.npz")["scores_mean"]
 
@@ -140,7 +140,7 @@ def test_the_chirp_gives_the_golden_scores(classifier, chirp_windows, shared_dir
     assert np.abs(scores - golden).max() < 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_seven_clips_give_the_golden_scores(classifier, shared_dir):
     golden = json.loads((shared_dir / "golden/yamnet_top5.json").read_text())
     names = [label.name for label in classifier.vocabulary]
@@ -163,7 +163,7 @@ def test_the_seven_clips_give_the_golden_scores(classifier, shared_dir):
             assert found == pytest.approx(entry["score"], abs=0.002), (path, entry)
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_batches_give_what_single_windows_give(classifier, rng):
     windows = rng.normal(0, 0.1, (BATCH_WINDOWS + 1, WINDOW_SAMPLES)).astype(np.float32)
     windows *= np.geomspace(0.01, 1, len(windows), dtype=np.float32)[:, np.newaxis]
@@ -177,19 +177,19 @@ def test_batches_give_what_single_windows_give(classifier, rng):
     assert np.abs(together[0] - together[-1]).max() > 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_silence_is_called_silence(classifier):
     scores = classifier.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))[0]
     assert classifier.vocabulary[int(scores.argmax())].name == "Silence"
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_no_windows_give_no_scores(classifier):
     none = np.empty((0, WINDOW_SAMPLES), dtype=np.float32)
     assert classifier.classify_windows(none).shape == (0, len(classifier.vocabulary))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 @pytest.mark.parametrize(
     "windows",
     [
@@ -204,7 +204,7 @@ def test_windows_of_another_kind_are_refused(classifier, windows):
     assert caught.value.code == "model_input"
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_a_network_that_gives_no_score_is_an_error(monkeypatch):
     arrays = load_arrays(YAMNET, settings.SOUNDSCAPE_MODELS_DIRECTORY)
     arrays["dense.bias"] = np.full_like(arrays["dense.bias"], np.nan)
@@ -215,6 +215,6 @@ def test_a_network_that_gives_no_score_is_an_error(monkeypatch):
         broken.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_version_names_the_content(classifier):
     assert classifier.model_version == "yamnet@56b43b7e3749"

@@ -13,6 +13,7 @@ from retrieval.engine.errors import (
     SpaceMismatchError,
     VocabularyError,
 )
+from retrieval.engine.networks.weights import MOBILENET_V2
 from retrieval.engine.spaces import space
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import (
@@ -303,3 +304,13 @@ def test_an_image_side_changes_with_the_table():
     assert heard().image_model == f"{objects(whole=True).image_model}+{own.version}"
     assert heard(other).image_model == f"{objects(whole=True).image_model}+{other.version}"
     assert heard(other).audio_model == heard().audio_model
+
+
+def test_a_space_names_its_image_network():
+    """The network changes the versions of photo profiles and of nothing else."""
+    for make in (objects, lambda **given: objects(whole=True, **given), heard):
+        default, other = make(), make(image="eye@1")
+        assert default.image_classifier == MOBILENET_V2.model_version
+        assert other.image_classifier == "eye@1"
+        assert other.image_model == default.image_model.replace(MOBILENET_V2.model_version, "eye@1")
+        assert replace(other, image_model=default.image_model) == default
