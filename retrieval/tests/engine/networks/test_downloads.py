@@ -219,6 +219,7 @@ def test_no_server_at_all_is_a_clear_error(target):
     with pytest.raises(WeightsError, match=r"could not be downloaded.*refused") as caught:
         download(origin, target, SHA256, pauses_s=())
     assert caught.value.code == "weights_unavailable"
+    assert list(target.parent.iterdir()) == []
 
 
 @pytest.fixture
@@ -237,7 +238,7 @@ def test_a_server_that_does_not_answer_is_given_up_on_after_one_limit(
     with pytest.raises(WeightsError, match=r"no answer within 0\.3 s") as caught:
         download(silent_server, target, SHA256, pauses_s=(0, 0, 0))
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15  # not once for each attempt, 30 s each
     assert caught.value.code == "weights_unavailable"
 
 
@@ -337,7 +338,7 @@ def test_a_package_that_nobody_has_is_a_clear_error(package, target):
     origin, _ = package
     absent = PipOrigin("toyweights==2.0", origin.archive_sha256, origin.member)
 
-    with pytest.raises(WeightsError, match=r"toyweights==2\.0 could not be downloaded") as caught:
+    with pytest.raises(WeightsError, match=r"downloaded from toyweights==2\.0: No ") as caught:
         download(absent, target, SHA256)
     assert caught.value.code == "weights_unavailable"
     assert "SOUNDSCAPE_MODEL_DIR" in caught.value.detail
