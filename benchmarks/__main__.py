@@ -1,4 +1,4 @@
-"""`make bench`: what the program costs here, measured from outside, in a place of its own."""
+"""`make bench`: measures start-up, import, matching, uploads and memory on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.report import heading, machine
 
 
 def main() -> None:
-    """Run every benchmark on fresh data under a temporary var directory."""
+    """Run every benchmark in a temporary var directory."""
     heading("Machine")
     machine()
     with tempfile.TemporaryDirectory(prefix="soundscape-bench-") as folder:

@@ -1,4 +1,4 @@
-"""The engine room: start-up, import, match, memory."""
+"""Benchmark of start-up, import, matching and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Print measurements one a line: name, figure, unit."""
+"""Prints measurements, one per line: name, value, unit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def figure(name: str, value: float, unit: str, *, note: str = "") -> None:
 
 
 def spread(name: str, values_s: Sequence[float]) -> None:
-    """Print median, 95th percentile and range of durations."""
+    """Print median, 95th percentile and maximum of durations."""
     cuts = quantiles(values_s, n=20, method="inclusive")
     figure(f"{name}, p50", cuts[9] * 1000, "ms", note=f"of {len(values_s)}")
     figure(f"{name}, p95", cuts[18] * 1000, "ms", note=f"max {max(values_s) * 1000:.1f}")

@@ -1,4 +1,4 @@
-"""What librarians and operators see of recordings and photos: mostly to read."""
+"""The admin of recordings, imports, photos and overrides; most of it is read-only."""
 
 from __future__ import annotations
 
@@ -27,64 +27,22 @@ from retrieval.submission import submit_import
 
 
 class FlagFilter(admin.SimpleListFilter):
-    """Recordings with something in the way of a place's sound."""
+    """Filter by a sound that does not belong to the place, such as speech."""
 
     title = "flag"
     parameter_name = "flag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer every flag."""
+        """Return every flag."""
         return [(flag.value, flag.value) for flag in Flag]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        """Keep the recordings that carry the flag."""
+        """Return the recordings with the chosen flag."""
         return queryset.filter(flags__contains=[self.value()]) if self.value() else queryset
 
 
-@admin.register(Clip)
-class ClipAdmin(admin.ModelAdmin):
-    """Recordings: what people wrote about them can be changed, what was measured cannot."""
-
-    list_display = (
-        "title",
-        "author",
-        "license",
-        "collection",
-        "duration_s",
-        "heard_in_it",
-        "flags",
-        "added_in",
-        "removed_in",
-    )
-    list_filter = (FlagFilter, "license", "collection", "state")
-    search_fields = ("title", "tags", "author", "path", "sound_tags")
-    exclude = ("peaks",)
-
-    @admin.display(description="heard in it")
-    def heard_in_it(self, clip: Clip) -> str:
-        """Name the sounds, surest first."""
-        return ", ".join(clip.sound_tags)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
-        """Leave title, tags, author and source open."""
-        editable = {"title", "tags", "author", "license", "license_url", "source_url", "collection"}
-        return [field.name for field in Clip._meta.fields if field.name not in editable]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: recordings come in by import only."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Clip | None = None) -> bool:
-        """Refuse: a recording that was matched stays, for the matches' sake."""
-        return False
-
-
-class ReadOnlyAdmin:
-    """To look at, not to change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
+class AppendOnlyAdmin(admin.ModelAdmin):
+    """Rows can be added, but neither changed nor deleted."""
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Refuse."""
@@ -95,9 +53,47 @@ class ReadOnlyAdmin:
         return False
 
 
+class ReadOnlyAdmin(AppendOnlyAdmin):
+    """Rows can only be viewed."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(Clip)
+class ClipAdmin(ReadOnlyAdmin):
+    """Recordings: people's descriptions can be changed, measured values cannot.
+
+    Recordings are added only by an import, and are kept because matches refer to them.
+    """
+
+    list_display = (
+        "title", "author", "license", "collection", "duration_s", "heard_in_it", "flags",
+        "added_in", "removed_in",
+    )  # fmt: skip
+    list_filter = (FlagFilter, "license", "collection", "state")
+    search_fields = ("title", "tags", "author", "path", "sound_tags")
+    exclude = ("peaks",)
+
+    @admin.display(description="heard in it")
+    def heard_in_it(self, clip: Clip) -> str:
+        """Return the names of the detected sounds, most certain first."""
+        return ", ".join(clip.sound_tags)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
+        """Return every field except title, tags, author, licence and source."""
+        editable = {"title", "tags", "author", "license", "license_url", "source_url", "collection"}
+        return [field.name for field in Clip._meta.fields if field.name not in editable]
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow what the user's permissions allow."""
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+
 @admin.register(ImportItem)
-class ImportItemAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """What became of each file."""
+class ImportItemAdmin(ReadOnlyAdmin):
+    """The result of each imported file."""
 
     list_display = ("path", "outcome", "code", "clip", "at")
     list_filter = ("outcome", "code")
@@ -105,55 +101,49 @@ class ImportItemAdmin(ReadOnlyAdmin, admin.ModelAdmin):
 
 
 @admin.register(LibraryProfiling)
-class LibraryProfilingAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """How far recordings are described anew."""
+class LibraryProfilingAdmin(ReadOnlyAdmin):
+    """Jobs that compute missing profiles of recordings."""
 
     list_display = (
-        "space",
-        "model_version",
-        "state",
-        "left",
-        "failure_code",
-        "created_at",
-        "finished_at",
-    )
+        "space", "model_version", "state", "left", "failure_code", "created_at", "finished_at",
+    )  # fmt: skip
 
     @admin.display(description="recordings left")
     def left(self, profiling: LibraryProfiling) -> int | None:
-        """Count the recordings that still lack the profile, while somebody is to make it."""
-        if profiling.finished_at is not None:  # the library is read through for a count
+        """Return how many recordings still lack the profile; None if the job is finished."""
+        if profiling.finished_at is not None:  # counting reads the whole library
             return None
         return clips_without_profile(profiling.space_id, profiling.model_version).count()
 
 
 @admin.register(ProfileFailure)
-class ProfileFailureAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """Recordings that a model could not describe."""
+class ProfileFailureAdmin(ReadOnlyAdmin):
+    """Recordings whose profile could not be computed."""
 
     list_display = ("clip", "space", "model_version", "code", "at")
     list_filter = ("space", "code")
 
 
 @admin.register(PhotoBank)
-class PhotoBankAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """Banks of photos; the newest is in force. A bad one is deleted: then the one before is."""
+class PhotoBankAdmin(ReadOnlyAdmin):
+    """Banks of photos. The newest is in use; deleting it restores the one before."""
 
     list_display = ("id", "photos", "digest", "at")
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Allow what Django allows."""
+        """Allow what the user's permissions allow."""
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 class HeardOverrideForm(ModelForm):
-    """An override that the table can take."""
+    """The form of an override."""
 
     class Meta:
         model = HeardOverride
         fields = ("wnid", "sounds", "taken_back", "why")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what breaks the table's rules, in its own words."""
+        """Validate the override against the rules of the table."""
         cleaned = super().clean() or {}
         if not self.errors:
             check_override(HeardOverride(**cleaned))
@@ -161,11 +151,10 @@ class HeardOverrideForm(ModelForm):
 
 
 @admin.register(HeardOverride)
-class HeardOverrideAdmin(admin.ModelAdmin):
-    """What one hears where one sees a class, if not what the program's table says.
+class HeardOverrideAdmin(AppendOnlyAdmin):
+    """Overrides of the sounds that are expected for an image class.
 
-    Rows are added, never changed: the newest of a class counts, one that takes back restores the
-    program's own.
+    The newest row of a class applies; `taken_back` restores the program's own entry.
     """
 
     form = HeardOverrideForm
@@ -174,7 +163,7 @@ class HeardOverrideAdmin(admin.ModelAdmin):
 
     @admin.display(description="class")
     def label(self, override: HeardOverride) -> str:
-        """Name the class."""
+        """Return the class name."""
         return load_vocabulary("imagenet").by_key(override.wnid).name
 
     def save_model(
@@ -184,7 +173,7 @@ class HeardOverrideAdmin(admin.ModelAdmin):
         form: ModelForm[HeardOverride],
         change: bool,  # noqa: FBT001 # Django calls it by position
     ) -> None:
-        """Have it count from the next photo on."""
+        """Store the override; it applies from the next photo."""
         obj.pk = override_sounds(
             wnid=obj.wnid,
             sounds=obj.sounds,
@@ -193,26 +182,18 @@ class HeardOverrideAdmin(admin.ModelAdmin):
             author=request.user.pk,
         ).pk
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: what was in force stays on record."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: what was in force stays on record."""
-        return False
-
 
 @admin.register(Scene)
-class SceneAdmin(ReadOnlyAdmin, admin.ModelAdmin):
-    """Photos and how their jobs stand."""
+class SceneAdmin(ReadOnlyAdmin):
+    """Photos and the state of their jobs."""
 
     list_display = ("id", "state", "attempts", "failure_code", "created_at", "finished_at")
     list_filter = ("state", "failure_code")
 
 
 @admin.register(LibraryImport)
-class LibraryImportAdmin(admin.ModelAdmin):
-    """Ask for an import, and see how it stands."""
+class LibraryImportAdmin(AppendOnlyAdmin):
+    """Imports: request one and follow its state."""
 
     list_display = ("source", "state", "failure_code", "created_at", "finished_at")
     fields = ("source",)
@@ -224,13 +205,5 @@ class LibraryImportAdmin(admin.ModelAdmin):
         form: ModelForm[LibraryImport],
         change: bool,  # noqa: FBT001 # Django calls it by position
     ) -> None:
-        """Hand the source to the ingest worker."""
+        """Queue the import for an ingest worker."""
         obj.pk = submit_import(obj.source, requested_by=request.user.pk).pk
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: an import that was asked for is not changed."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: what was asked for stays on record."""
-        return False

@@ -40,7 +40,7 @@ def sound_finder() -> SoundFinder:
 @inference_task("find_sounds_for_scene", throws=(StaleClaimError,))
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
     """Find the sounds of one scene. Ignores unknown arguments of a newer release."""
-    find_sounds(UUID(scene_id), finder=sound_finder(), worker=child_name())
+    find_sounds(scene_id=UUID(scene_id), finder=sound_finder(), worker=child_name())
 
 
 @ingest_task("run_import", throws=(StaleClaimError,))

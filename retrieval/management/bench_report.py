@@ -1,4 +1,4 @@
-"""What `bench_retrieval` prints: measures with intervals, differences, photo by photo."""
+"""The report of `bench_retrieval`: measures, differences between matchers, results by photo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HALVES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording of the library as the benchmark needs it."""
+    """A recording of the library."""
 
     clip_id: int
     path: str
@@ -36,20 +36,20 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """Results of each matcher.
+    """Results of every matcher.
 
     Attributes
     ----------
     photos, recordings : int
-        How many were searched for, and searched.
+        How many photos were matched, with how many recordings.
     measures : mapping
-        By matcher and measure.
+        Mean with confidence interval, by matcher and measure.
     differences : mapping
-        By pair of matchers (the second's value taken off the first's) and measure.
+        Paired difference (first minus second), by pair of matchers and measure.
     halves : mapping
-        By matcher: the measures in each half of the library; the halves share no source.
+        By matcher: the measures in each half of the library; the halves have no source in common.
     by_photo : mapping
-        By photo and matcher: its measures, and the path and grade of its first recordings.
+        By photo and matcher: the measures, and path and grade of the first three recordings.
     """
 
     photos: int
@@ -66,12 +66,12 @@ def build_report(
     recordings: Sequence[Recording],
     rankings: Mapping[str, Mapping[str, Sequence[int]]],
 ) -> BenchReport:
-    """Grade rankings (clip ids, best first, by matcher and photo) and sum up.
+    """Grade rankings (clip ids, best first, by matcher and photo) and compute the report.
 
     Raises
     ------
     TruthError
-        If no recording of the library is graded: it is another library than the truth table's.
+        If the truth table grades no recording of this library.
     """
     paths = {recording.clip_id: recording.path for recording in recordings}
     graded = {
@@ -94,15 +94,15 @@ def build_report(
             name: {
                 key: bootstrap(list(found.values()))
                 for key in MEASURES
-                if (found := _of(key, by_photo))
+                if (found := _values_of(key, by_photo))
             }
             for name, by_photo in values.items()
         },
         differences={
             (one, other): {
-                key: paired_difference(_of(key, values[one]), found)
+                key: paired_difference(_values_of(key, values[one]), found)
                 for key in MEASURES
-                if (found := _of(key, values[other]))
+                if (found := _values_of(key, values[other]))
             }
             for other, one in combinations(values, 2)
         },
@@ -125,7 +125,7 @@ def build_report(
     )
 
 
-def _of(key: str, by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+def _values_of(key: str, by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {photo: values[key] for photo, values in by_photo.items() if key in values}
 
 
@@ -134,7 +134,7 @@ def _halves(
     rankings: Mapping[str, Sequence[int]],
     graded: Mapping[str, Sequence[Grade]],
 ) -> list[dict[str, float]]:
-    """Measure in each half of the library alone, to see whether a few recordings decide."""
+    """Measure in each half separately, to show whether a few recordings dominate the result."""
     half_of = dict(
         zip(
             [recording.clip_id for recording in recordings],
@@ -158,7 +158,7 @@ def _halves(
             {
                 key: bootstrap(list(found.values())).mean
                 for key in MEASURES
-                if (found := _of(key, values))
+                if (found := _values_of(key, values))
             }
         )
     return results
@@ -174,7 +174,7 @@ def as_json(report: BenchReport) -> dict[str, Any]:
 
 
 def as_tables(report: BenchReport) -> str:
-    """Return the report as text for a terminal of its width."""
+    """Return the report as tables that fit the terminal."""
     console = Console()
     with console.capture() as capture:
         console.print(

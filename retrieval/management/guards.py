@@ -1,4 +1,4 @@
-"""What commands make sure of before they spend time on anything else."""
+"""Checks that a command makes before it starts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 def require_migrated_database() -> None:
-    """Stop with a message where the database lacks tables that this version needs.
+    """Raise unless every migration has been applied.
 
     Raises
     ------
     CommandError
-        Naming the first migration that is missing, and what to do.
+        With the number of missing migrations, the first of them, and the command to run.
     """
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        first = missing[0][0]
         raise CommandError(
-            f"the database lacks {len(missing)} migrations, {first} first; run `make setup`, or "
-            "`manage.py migrate` where the database is your own [database_not_migrated]"
+            f"The database lacks {len(missing)} migrations; the first is {missing[0][0]}. Run "
+            "`make setup`, or `manage.py migrate` if you run your own database "
+            "[database_not_migrated]"
         )

@@ -1,4 +1,4 @@
-"""The table of what one hears, written for reading."""
+"""The table of expected sounds as the page docs/heard-there.md."""
 
 from __future__ import annotations
 
@@ -17,46 +17,49 @@ _TITLES: Final = {
     Scenery.CITY_AND_TRANSPORT: "Streets and transport",
     Scenery.INDOORS_AND_PEOPLE: "Indoors and among people",
     Scenery.ANIMALS_CLOSE_BY: "Animals close by",
-    Scenery.NO_SCENE: "Things without a scene",
+    Scenery.NO_SCENE: "Objects that indicate no place",
 }
 
 _INTRODUCTION: Final = """\
-# What one hears there
+# Expected sounds for each image class
 
-MobileNet names what a photo shows in ImageNet's 1000 classes. Sounds are not things: a lighthouse
-is silent, but at its foot one hears waves, wind and birds. This table says for every class what
-one would hear *standing where such a photo is taken*;
-`retrieval/engine/vocabulary/heard_there.csv` holds it, with the reason for every sound, and
-`scenery.csv` beside it where each class is seen and whether that is natural or human-made.
+The image network describes a photo by ImageNet's 1000 classes. A class often makes no sound itself:
+a lighthouse is silent, but beside it one hears waves, wind and birds. This table lists, for every
+class, the sounds that one expects to hear *where such a photo is taken*; the weights of a class
+sum to 100 %. The matchers `heard` and `fused` compare them with the sounds detected in recordings.
 
-How it was written:
+- `retrieval/engine/vocabulary/heard_there.csv` holds the weights, with a reason for each sound.
+- `retrieval/engine/vocabulary/scenery.csv` holds the type of place of each class, and whether the
+  place is natural or human-made.
+- `manage.py heard_there lakeside` prints a class with the reasons.
+- A librarian can override a class in the admin (*heard overrides*). The table then has a new
+  version, which every profile and match records.
 
-- From knowledge of the world, class by class, in seven parts by seven writers from one set of
-  rules. No model was run and no benchmark was seen.
-- The scene counts, not only the thing: a swimming costume is a beach, an umbrella is rain in a
-  street. What is loud itself comes first: a chain saw, a rooster, a fire engine.
-- Families may share an entry (hounds, terriers); whatever shows a scenery, a building, a vehicle
-  or a plant has one of its own.
-- The network stumbles: a beach comes out as a sandbar or a sarong, a market as a grocery store.
-  Such classes are written for the places behind them.
-- A class that says nothing about the place (a bow tie, a bagel) is marked so. It counts for
-  nothing, and what is left of the photo is scaled up; a photo in which such classes prevail leans
-  on its things instead ([matching](matching.md)).
-- AudioSet's 521 classes in YAMNet know no gulls and no monkeys: birds, squawking and howling
-  stand in.
-- A fresh reader judged 100 rows drawn at random, blind, and would have changed 8. Those were
-  mended; about as many of the others can be expected to be debatable.
+How the table was written:
 
-The weights of a class sum to 1. A librarian can override a class in the admin (*heard
-overrides*); the table's version, and with it every stored profile and match, then names the new
-content. `manage.py heard_there lakeside` shows a class with its reasons.
+- Seven writers wrote one part each from general knowledge, by the same rules. They ran no model
+  and saw no benchmark.
+- The place counts, not only the object: a swimming costume means a beach, an umbrella means rain
+  in a street. If the object itself is loud (a chain saw, a rooster, a fire engine), its own sound
+  comes first.
+- Similar classes (hounds, terriers) may share an entry. Every landscape, building, vehicle and
+  plant has its own.
+- Where the network is known to confuse classes, the entry describes the place that the photo
+  really shows: a beach is often classified as a sandbar or a sarong, a market as a grocery store.
+- Classes that indicate no place (a bow tie, a bagel) have no sounds. They are left out, and the
+  weights of the photo's other classes are scaled up. If such classes dominate a photo, the match
+  depends mainly on its objects ([matching](matching.md)).
+- YAMNet's 521 AudioSet classes include neither gulls nor monkeys. Birds, squawking and howling are
+  used instead.
+- In a blind review of 100 random entries, another reader would have changed 8. These were
+  corrected; expect a similar share of debatable entries among the rest.
 
-This page is made by `manage.py heard_there --markdown`.
+`manage.py heard_there --markdown` generates this page.
 """
 
 
 def as_markdown(table: HeardThere) -> str:
-    """Return the page: what the table is, and every entry in a line."""
+    """Return the page: an introduction, and one line for each class."""
     parts = [_INTRODUCTION]
     for scenery, title in _TITLES.items():
         entries = sorted(
@@ -69,9 +72,9 @@ def as_markdown(table: HeardThere) -> str:
 
 
 def one_line(entry: HeardEntry) -> str:
-    """Return an entry as people read it: beacon: waves 36 %, ocean 24 %."""
+    """Return a class with its sounds: beacon: waves 36 %, ocean 24 %."""
     if not entry.sounds:
-        return f"**{entry.label.name}**: nothing ({entry.remark})"
+        return f"**{entry.label.name}**: no sounds ({entry.remark})"
     sounds = ", ".join(
         f"{short_name(sound.label)} {sound.weight * 100:.0f} %" for sound in entry.sounds
     )

@@ -1,7 +1,8 @@
-"""What `match` prints: a table with bars for people, an object for programs."""
+"""The report of `match`: a table for a terminal, a JSON object for programs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,27 +25,27 @@ _BAR_CELLS = 16
 
 @dataclass(frozen=True, slots=True)
 class PhotoReport:
-    """One photo's result, with all that made it."""
+    """The result for one photo."""
 
     photo: str
     result: SearchResult
 
     @property
     def matcher(self) -> Matcher:
-        """Whose result it is."""
+        """The matcher that was used."""
         return self.result.matcher
 
     @property
     def sounds(self) -> HeardSpace | None:
-        """The matcher's space of sounds, if it has one."""
+        """The matcher's space of sounds, or None."""
         return next((one for one in self.matcher.spaces if isinstance(one, HeardSpace)), None)
 
 
 def as_json(report: PhotoReport) -> dict[str, Any]:
     """Return the report as plain data.
 
-    ``classes`` is what the image model sees; ``would_hear``, with a matcher by sounds, what that
-    comes to.
+    ``classes`` are the most probable image classes; ``would_hear`` the most probable sounds, if
+    the matcher compares sounds.
     """
     return {
         "photo": report.photo,
@@ -109,13 +110,14 @@ def _match_as_json(found: FoundClip) -> dict[str, Any]:
 
 
 def as_table(report: PhotoReport) -> str:
-    """Return the report as text for a terminal of its width."""
+    """Return the report as a table that fits the terminal."""
     console = Console()
     with console.capture() as capture:
         console.print(
             Group(
                 Text(f"\n{report.photo}", style="bold"),
                 _classes(report),
+                *_sounds(report),
                 _matches(report),
                 Text(_provenance(report), style="dim"),
             )
@@ -127,11 +129,14 @@ def _classes(report: PhotoReport) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for label, p in _largest(report, report.matcher.spaces[0]):
         table.add_row("  ", label.name, _bar(p), f"{p:6.1%}")
-    if report.sounds:
-        heard = _largest(report, report.sounds)
-        words = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in heard)
-        table.add_row("  ", Text(f"One would hear {words}", style="dim"), "", "")
     return table
+
+
+def _sounds(report: PhotoReport) -> Iterator[Text]:
+    if report.sounds:
+        sounds = _largest(report, report.sounds)
+        shares = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in sounds)
+        yield Text(f"    expected sounds: {shares}", style="dim")
 
 
 def _largest(report: PhotoReport, space: ClassSpace) -> list[tuple[ClassLabel, float]]:
@@ -164,7 +169,7 @@ def _matches(report: PhotoReport) -> Table:
 
 
 def _details(place: FoundClip) -> Text:
-    """Return credit, licence and reasons of a recording, nothing cut off."""
+    """Return credit, licence and reasons of a recording in full."""
     clip, explanation = place.clip, place.explanations[0]
     credit = " · ".join(
         part
@@ -178,8 +183,8 @@ def _details(place: FoundClip) -> Text:
         for term in explanation.terms[:_REASONS_SHOWN]
     )
     sounds = ", ".join(f"{sound['name']} {sound['score']:.1f}" for sound in clip.sounds[:5])
-    takes = f" · {len(place.takes)} more of the same recording" if place.takes else ""
-    heard = f"heard in it: {sounds or 'nothing for certain'}{takes}"
+    takes = f" · {len(place.takes)} more takes of the same recording" if place.takes else ""
+    heard = f"heard in it: {sounds or 'nothing with certainty'}{takes}"
     return Text(
         f"{credit}\n{heard}\n{explanation.total_nats:+.2f} nats against the average recording: "
         f"{reasons}",

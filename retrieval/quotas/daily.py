@@ -1,4 +1,4 @@
-"""Count what visitors send, and stop at the day's limits."""
+"""Daily upload quotas, counted in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,96 +10,85 @@ from django.db import transaction
 from django.utils import timezone
 
 from retrieval.models import UploadTally
-from retrieval.quotas.reads import tallies_of
-from retrieval.quotas.senders import Allowance
+from retrieval.quotas.limits import Allowance, LimitExceededError
 
-_DAYS_KEPT: Final = 1  # besides today's: nobody asks about older ones
+_DAYS_KEPT: Final = 1  # besides today
 _MEGABYTE: Final = 1_000_000
 
 
-class QuotaExceededError(Exception):
-    """One more photo would be more than its sender may send in a day."""
-
-    def __init__(self, code: str, detail: str, *, retry_after_s: int) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.retry_after_s = retry_after_s
-
-
-def require_room(allowances: Sequence[Allowance], *, byte_size: int) -> None:
-    """Look, without counting, whether a photo of this size may be sent.
+def check_quota(allowances: Sequence[Allowance], *, byte_size: int) -> None:
+    """Check, without counting, whether an upload of this size is within the day's quota.
 
     Raises
     ------
-    QuotaExceededError
-        If it would be too much: `quota_photos` or `quota_bytes`.
+    LimitExceededError
+        With code ``quota_photos`` or ``quota_bytes``.
     """
     now = timezone.now()
-    spent = tallies_of([allowance.key for allowance in allowances], _day(now))
+    keys = [allowance.key for allowance in allowances]
+    rows = UploadTally.objects.filter(visitor__in=keys, day=_day(now))
+    tallies = {row.visitor: row for row in rows}
     for allowance in allowances:
-        _require_room_in(spent.get(allowance.key) or UploadTally(), allowance, byte_size, now)
+        _check(tallies.get(allowance.key) or UploadTally(), allowance, byte_size, now)
 
 
 @transaction.atomic
 def count_upload(allowances: Sequence[Allowance], *, byte_size: int) -> None:
-    """Count a photo on all of these; on none if one of them has no room.
+    """Count an upload on all allowances, or on none if one of them is exhausted.
 
-    Of photos that come at once, none gets past a limit: the rows are locked until the caller's
-    transaction ends, which it should soon, and always in the same order.
+    The rows stay locked until the caller's transaction ends, so that concurrent uploads cannot
+    exceed a limit. They are locked in the order of their keys, so that none of them deadlock.
 
     Raises
     ------
-    QuotaExceededError
-        As for `require_room`.
+    LimitExceededError
+        With code ``quota_photos`` or ``quota_bytes``.
     """
     now = timezone.now()
     for allowance in sorted(allowances, key=lambda allowance: allowance.key):
-        tally = _locked_row(allowance.key, _day(now))
-        _require_room_in(tally, allowance, byte_size, now)
+        tally = _locked_tally(allowance.key, _day(now))
+        _check(tally, allowance, byte_size, now)
         tally.photos += 1
         tally.photo_bytes += byte_size
         tally.save(update_fields=["photos", "photo_bytes"])
 
 
-def _locked_row(visitor: str, day: date) -> UploadTally:
-    """Return a row as the last who counted on it left it; nobody else counts until we are done."""
-    mine = UploadTally.objects.select_for_update().filter(visitor=visitor, day=day)
-    tally = mine.first()
+def _locked_tally(visitor: str, day: date) -> UploadTally:
+    """Lock and return the tally row; create it if it is missing."""
+    rows = UploadTally.objects.select_for_update().filter(visitor=visitor, day=day)
+    tally = rows.first()
     if tally is None:
-        _begin_row(visitor, day)
-        tally = mine.get()
+        _create_tally(visitor, day)
+        tally = rows.get()
     return tally
 
 
-def _begin_row(visitor: str, day: date) -> None:
-    """Have a row, if there is none; those of days gone by are deleted on this occasion."""
+def _create_tally(visitor: str, day: date) -> None:
+    """Create a tally row unless it exists, and delete the rows of earlier days."""
     UploadTally.objects.bulk_create([UploadTally(visitor=visitor, day=day)], ignore_conflicts=True)
     old = UploadTally.objects.filter(day__lt=day - timedelta(days=_DAYS_KEPT))
-    free = old.select_for_update(skip_locked=True).values("pk")  # no waiting for who does so too
-    UploadTally.objects.filter(pk__in=free).delete()
+    unlocked = old.select_for_update(skip_locked=True).values("pk")
+    UploadTally.objects.filter(pk__in=unlocked).delete()
 
 
-def _require_room_in(
-    tally: UploadTally, allowance: Allowance, byte_size: int, now: datetime
-) -> None:
-    """Raise if a photo would be one too many, or its bytes too many, for one allowance."""
+def _check(tally: UploadTally, allowance: Allowance, byte_size: int, now: datetime) -> None:
+    """Raise if one more upload of this size exceeds the allowance."""
     limits = allowance.limits
     if limits.photos_a_day and tally.photos >= limits.photos_a_day:
-        raise _exceeded("quota_photos", f"{limits.photos_a_day:,} photos", allowance.whose, now)
+        raise _exceeded(f"{limits.photos_a_day:,} photos", allowance, now, code="quota_photos")
     most_bytes = limits.megabytes_a_day * _MEGABYTE
     if most_bytes and tally.photo_bytes + byte_size > most_bytes:
-        raise _exceeded("quota_bytes", f"{limits.megabytes_a_day:,} MB", allowance.whose, now)
+        raise _exceeded(f"{limits.megabytes_a_day:,} MB", allowance, now, code="quota_bytes")
 
 
-def _exceeded(code: str, most: str, whose: str, now: datetime) -> QuotaExceededError:
+def _exceeded(most: str, allowance: Allowance, now: datetime, *, code: str) -> LimitExceededError:
     tomorrow = datetime.combine(_day(now) + timedelta(days=1), time.min, UTC)
     wait_s = int((tomorrow - now).total_seconds()) + 1
     detail = (
-        f"We take {most} a day from {whose}, and this one would be more. "
+        f"We take {most} a day from {allowance.whose}, and this one would be more. "
         f"Come back in {_hours(wait_s)}."
     )
-    return QuotaExceededError(code, detail, retry_after_s=wait_s)
+    return LimitExceededError(detail, code=code, retry_after_s=wait_s)
 
 
 def _hours(seconds: int) -> str:

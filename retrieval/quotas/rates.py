@@ -1,7 +1,6 @@
-"""How fast a visitor sends photos: counted in Redis, minute by minute.
+"""Uploads a minute, counted in Redis.
 
-A convenience against bursts, not a promise: while Redis is away every photo passes, and the day's
-quota, which PostgreSQL counts, still holds.
+While Redis is unavailable every upload passes; the daily quota in PostgreSQL still holds.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Final
 import redis
 from django.conf import settings
 
-from retrieval.quotas.senders import Allowance
+from retrieval.quotas.limits import Allowance, LimitExceededError
 
 logger = logging.getLogger(__name__)
 
@@ -26,39 +25,45 @@ _PREFIX: Final = "soundscape:uploads:"
 
 
 class _Outage:
-    """Since when Redis does not answer: not every photo has to find that out anew."""
+    """True for `_PAUSE_S` after Redis failed, so that not every upload waits for a timeout."""
 
     def __init__(self) -> None:
-        self._asked_again_at = 0.0
+        self._ends_at = 0.0
 
     def __bool__(self) -> bool:
-        return time.monotonic() < self._asked_again_at
+        return time.monotonic() < self._ends_at
 
     def begin(self) -> None:
-        self._asked_again_at = time.monotonic() + _PAUSE_S
-
-    def end(self) -> None:
-        self._asked_again_at = 0.0
+        self._ends_at = time.monotonic() + _PAUSE_S
 
 
 _outage = _Outage()
 
 
-def seconds_to_wait(allowances: Iterable[Allowance]) -> int:
-    """Count one photo; return for how long its sender has to wait with it, most often 0."""
+def check_rate(allowances: Iterable[Allowance]) -> None:
+    """Count an upload in the current minute.
+
+    Raises
+    ------
+    LimitExceededError
+        With code ``rate_limited``, if it is one too many for a sender.
+    """
     limited = [allowance for allowance in allowances if allowance.limits.photos_a_minute]
     if not limited or _outage:
-        return 0
+        return
     try:
-        return _longest_wait(limited)
+        wait_s = _longest_wait(limited)
     except redis.RedisError as error:
         _outage.begin()
         logger.warning("Redis does not answer, uploads are not slowed down: %s", error)
-        return 0
+        return
+    if wait_s:
+        detail = f"You send photos faster than we take them. Try again in {wait_s} s."
+        raise LimitExceededError(detail, code="rate_limited", retry_after_s=wait_s)
 
 
 def _longest_wait(allowances: Sequence[Allowance]) -> int:
-    """Count on all of them in one exchange with Redis."""
+    """Count an upload on all allowances in one exchange; return the seconds to wait."""
     with _redis(settings.REDIS_URL).pipeline(transaction=True) as steps:
         for allowance in allowances:
             key = _PREFIX + allowance.key

@@ -1,4 +1,4 @@
-"""Reads of what is to go, and of what is gone."""
+"""Queries on what is to be deleted and on what was deleted."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from retrieval.models import DeletedScene, DiscardedFile, Scene
 
 
 def deletion_of(scene_id: UUID) -> DeletedScene | None:
-    """Return what stayed of a scene that was deleted."""
+    """Return the record of a scene's deletion."""
     return DeletedScene.objects.filter(pk=scene_id).first()
 
 
 def deletions_since(instant: datetime) -> list[DeletedScene]:
-    """Return what was deleted from an instant on."""
+    """Return the deletions since an instant."""
     return list(DeletedScene.objects.filter(at__gte=instant).order_by("at"))
 
 
 def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
-    """Return photos that nobody signed in for and whose time is over, oldest first."""
+    """Return scenes without an owner that are older than `after`, oldest first."""
     expired = Scene.objects.filter(owner__isnull=True, created_at__lt=Now() - after)
     return list(expired.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 
 def account_named(username: str) -> User | None:
-    """Return the account that somebody is to delete."""
+    """Return the account with a user name."""
     return User.objects.filter(username=username).first()
 
 
 def owned_scene_count(owner_id: int) -> int:
-    """Return how many photos an account has."""
+    """Return the number of an account's scenes."""
     return Scene.objects.filter(owner_id=owner_id).count()
 
 
 def owned_scene_ids(owner_id: int, *, limit: int) -> list[UUID]:
-    """Return photos of an account, in any order."""
+    """Return scenes of an account, in any order."""
     return list(Scene.objects.filter(owner_id=owner_id).values_list("pk", flat=True)[:limit])
 
 
 def discarded_names(*, limit: int) -> list[str]:
-    """Return files that a deleted scene named and that nobody has removed yet."""
+    """Return files of deleted scenes that have not been removed yet."""
     return list(DiscardedFile.objects.order_by("at").values_list("pk", flat=True)[:limit])
 
 
 def photo_has_scene(photo_sha256: str) -> bool:
-    """Say whether a scene of a photo is there."""
+    """Say whether any scene shows a photo."""
     return Scene.objects.filter(photo_sha256=photo_sha256).exists()

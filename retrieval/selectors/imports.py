@@ -1,4 +1,4 @@
-"""Reads of what earlier imports did."""
+"""Queries on the results of earlier imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retrieval.models import ImportItem
 
 @dataclass(frozen=True, slots=True)
 class SettledItem:
-    """What an earlier run found of a file that came to a good end."""
+    """A file that an earlier run imported or recognised as a duplicate."""
 
     byte_size: int
     modified_ns: int
@@ -19,9 +19,9 @@ class SettledItem:
 
 
 def settled_items(source: str, paths: Sequence[str]) -> dict[str, SettledItem]:
-    """Return the files that need no further look unless they changed, by path.
+    """Return by path the files that need no processing unless they changed.
 
-    Failed ones are missing here: a newer program may read what an older one could not.
+    Failed files are left out: a newer release may be able to read them.
     """
     rows = ImportItem.objects.filter(source=source, path__in=paths).exclude(
         outcome=ImportItem.Outcome.FAILED
@@ -38,6 +38,6 @@ def settled_items(source: str, paths: Sequence[str]) -> dict[str, SettledItem]:
 
 
 def settled_count(source: str) -> int:
-    """Return how many files of a source came to a good end; failed ones may be tried again."""
+    """Return how many files of a source are imported or duplicates."""
     items = ImportItem.objects.filter(source=source)
     return items.exclude(outcome=ImportItem.Outcome.FAILED).count()

@@ -1,4 +1,4 @@
-"""Reads of the library: which clips can be searched, and what they are."""
+"""Queries on the recordings of the library and their profiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.models import Clip, ClipProfile, Library
@@ -17,7 +17,7 @@ _CHUNK_CLIPS = 500
 
 @dataclass(frozen=True, slots=True)
 class LibraryState:
-    """Which library this is and how far it has come."""
+    """Identity and newest snapshot of the library."""
 
     uuid: UUID
     snapshot: int
@@ -38,7 +38,7 @@ def library_state() -> LibraryState:
 
 
 def clips_by_id(clip_ids: Iterable[int]) -> dict[int, Clip]:
-    """Return clips by id, without their peaks, which only a player needs."""
+    """Return clips by id, without their peaks, which only players need."""
     return Clip.objects.defer("peaks").in_bulk(list(clip_ids))
 
 
@@ -49,7 +49,7 @@ def existing_sha256(sha256s: Iterable[str]) -> dict[str, int]:
 
 
 def removed_clip_ids(*, up_to: int) -> list[int]:
-    """Return the clips that had left the library at a snapshot."""
+    """Return the clips that were removed at or before a snapshot."""
     return list(Clip.objects.filter(removed_in__lte=up_to).values_list("id", flat=True))
 
 
@@ -58,12 +58,12 @@ def profiled_clips(
 ) -> Iterator[ProfiledClip]:
     """Yield the clips that became searchable after one snapshot and up to another.
 
-    `model_versions` names the audio model of each space. A clip is searchable from the snapshot
-    in which its last needed profile came. Order: by that snapshot, then by id. Memory does not
-    grow with the library.
+    `model_versions` maps each space to its audio model. A clip is searchable from the snapshot of
+    the last of its profiles in these spaces; clips are ordered by that snapshot, then by id.
+    Memory use does not grow with the library.
     """
     wanted = _of_models(model_versions)
-    newcomers = (
+    clip_ids = (
         ClipProfile.objects.filter(wanted, added_in__lte=up_to)
         .values("clip_id")
         .annotate(complete_in=Max("added_in"), spaces=Count("space"))
@@ -71,7 +71,7 @@ def profiled_clips(
         .order_by("complete_in", "clip_id")
         .values_list("clip_id", flat=True)
     )
-    stream = iter(newcomers.iterator(chunk_size=_CHUNK_CLIPS))
+    stream = iter(clip_ids.iterator(chunk_size=_CHUNK_CLIPS))
     while chunk := list(islice(stream, _CHUNK_CLIPS)):
         yield from _with_profiles(chunk, wanted)
 
@@ -85,7 +85,7 @@ def _with_profiles(clip_ids: list[int], wanted: Q) -> Iterator[ProfiledClip]:
 def profiles_of(
     clip_ids: Iterable[int], *, model_versions: Mapping[str, str]
 ) -> dict[int, dict[str, Distribution]]:
-    """Return clips' distributions by clip and space, as far as there are any of these models."""
+    """Return the existing distributions of these models by clip and space."""
     return _profiles(list(clip_ids), _of_models(model_versions))
 
 
@@ -106,26 +106,28 @@ def _of_models(model_versions: Mapping[str, str]) -> Q:
     return wanted
 
 
+def served_clips() -> QuerySet[Clip]:
+    """Return the recordings that are in the library now."""
+    return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True)
+
+
 def searchable_recordings() -> list[tuple[int, str, str]]:
-    """Return id, path and source of every recording that can be heard; one without is its own."""
-    rows = Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).order_by("id")
-    return [
-        (clip_id, path, source or path)
-        for clip_id, path, source in rows.values_list("id", "path", "source_url")
-    ]
+    """Return id, path and source of every served recording; its path where it has no source."""
+    rows = served_clips().order_by("id").values_list("id", "path", "source_url")
+    return [(clip_id, path, source or path) for clip_id, path, source in rows]
 
 
 def clips_served_as_they_came() -> Iterator[Clip]:
-    """Yield the recordings that can be heard and have no file made for that."""
-    served = Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True, preview="")
-    return served.defer("peaks").order_by("pk").iterator(chunk_size=_CHUNK_CLIPS)
+    """Yield the served recordings that have no preview file."""
+    served = served_clips().filter(preview="").defer("peaks").order_by("pk")
+    return served.iterator(chunk_size=_CHUNK_CLIPS)
 
 
 def clip_count() -> int:
-    """Return how many recordings can be heard."""
-    return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).count()
+    """Return the number of served recordings."""
+    return served_clips().count()
 
 
 def library_has_clips() -> bool:
-    """Say whether any recording can be heard, without counting them."""
-    return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True).exists()
+    """Say whether any recording is served, without counting."""
+    return served_clips().exists()

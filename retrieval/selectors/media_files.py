@@ -1,4 +1,4 @@
-"""Which files the rows name."""
+"""Queries on the files that database rows refer to."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _CHUNK_ROWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that rows name.
+    """A file that rows refer to.
 
-    `made_from` is the hash of what it was made from, where that is another content: files of early
-    versions were named by it.
+    `made_from` is the hash of the file it was derived from, if any: early versions named derived
+    files by that hash.
     """
 
     name: str
     made_from: str
 
     def is_as_named(self, sha256: str) -> bool | None:
-        """Say whether a content is this file's; None where its name does not tell."""
+        """Say whether the content's hash matches the name; None if the name cannot tell."""
         in_name = PurePosixPath(self.name).stem
         if sha256 == in_name:
             return True
@@ -39,9 +39,9 @@ class NamedFile:
 
 
 def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
-    """Yield every file that a row names, once, in the order of the names' bytes.
+    """Yield every file that a row refers to, once, in the byte order of the names.
 
-    Memory does not grow with the library: the database sorts, and hands out some rows at a time.
+    The database sorts, and rows are read in chunks: memory use does not grow with the library.
     """
     clips, scenes = Clip.objects.using(using), Scene.objects.using(using)
     streams = merge(
@@ -56,13 +56,13 @@ def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
 
 
 def named_file_count() -> int:
-    """Return about how many files the rows name: scenes of one photo share theirs."""
+    """Return an upper bound of the number of named files: scenes of one photo share theirs."""
     previews = Clip.objects.exclude(preview="").count()
     return Clip.objects.count() + previews + 2 * Scene.objects.count()
 
 
 def is_named(name: str) -> bool:
-    """Say whether any row names a file now."""
+    """Say whether any row refers to a file."""
     return (
         Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
         or Clip.objects.filter(Q(original=name) | Q(preview=name)).exists()

@@ -1,32 +1,33 @@
-"""Reads of scenes and of what was found for them."""
+"""Queries on scenes and their stored runs."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from retrieval.engine.matching.matcher import Matcher
 from retrieval.models import JobState, MatchRun, Scene
 
 
+def scene_with_run(scene_id: UUID) -> Scene | None:
+    """Return a scene with its run."""
+    return Scene.objects.select_related("run").filter(pk=scene_id).first()
+
+
 def queued_count() -> int:
-    """Return how many photos wait for a worker."""
+    """Return the number of queued scenes."""
     return Scene.objects.filter(state=JobState.QUEUED).count()
 
 
 def stored_run(
-    photo_sha256: str,
-    *,
-    matcher: str,
-    matcher_version: int,
-    model_versions: dict[str, Any],
-    bank: str,
-    snapshot: int,
+    photo_sha256: str, *, matcher: Matcher, model_versions: dict[str, Any], snapshot: int
 ) -> MatchRun | None:
-    """Return what was found for the same photo in the same state of everything, if it was."""
+    """Return the run of a photo by this matcher, these models and this state of the library."""
     return MatchRun.objects.filter(
         photo_sha256=photo_sha256,
-        matcher=matcher,
-        matcher_version=matcher_version,
+        matcher=matcher.name,
+        matcher_version=matcher.version,
         model_versions=model_versions,
-        bank=bank,
+        bank=matcher.bank.version,
         snapshot=snapshot,
     ).first()

@@ -1,1 +1,1 @@
-"""Writes, and the work that leads to them."""
+"""Use cases that change the database."""

@@ -1,8 +1,7 @@
-"""Photos go: because their visitor wants it, their time is over, or their account goes.
+"""Delete scenes: on request, when their retention ends, or with their account.
 
-With the last scene of a photo goes all that was found for it. Its files go after the commit, each
-unless another row names it: a deletion that is rolled back has removed nothing, and one that is
-interrupted is ended by the sweeper.
+The last scene of a photo takes the photo's runs and profiles with it. Files are removed after the
+commit, unless another row refers to them. The sweeper completes interrupted deletions.
 """
 
 from __future__ import annotations
@@ -29,65 +28,67 @@ from retrieval.storage.content_locks import lock_alone
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 200  # what a round of the sweeper does: a second or two
+_BATCH: Final = 200  # a second or two of work
 
 
-def delete_scene(scene_id: UUID, *, reason: DeletedScene.Reason) -> bool:
-    """Delete a scene, what only it shows, and its files; False if it was gone already.
+def delete_scene(*, scene_id: UUID, reason: DeletedScene.Reason) -> bool:
+    """Delete a scene, what only it uses, and its files; return False if it does not exist.
 
-    A file that cannot be removed just now is removed by the sweeper.
+    The sweeper removes the files that cannot be removed now.
     """
     names = _delete_rows(scene_id, reason=reason)
     if names is None:
         return False
-    transaction.on_commit(lambda: _remove(names), robust=True)  # the photo is gone all the same
+    transaction.on_commit(lambda: _remove(names), robust=True)  # the rows are deleted in any case
     logger.info("scene %s deleted: %s", scene_id, reason.value)
     return True
 
 
-def expire_scenes(*, retention_days: int, limit: int = _AT_ONCE) -> int:
-    """Delete photos that nobody signed in for and that are older; return how many.
+def expire_scenes(*, retention_days: int, limit: int = _BATCH) -> int:
+    """Delete scenes without an owner that are older than the retention; return how many.
 
     With 0 days nothing expires.
     """
     if retention_days == 0:
         return 0
     expired = expired_scene_ids(after=timedelta(days=retention_days), limit=limit)
-    return sum(delete_scene(pk, reason=DeletedScene.Reason.EXPIRED) for pk in expired)
+    return sum(delete_scene(scene_id=pk, reason=DeletedScene.Reason.EXPIRED) for pk in expired)
 
 
-def delete_account(user_id: int) -> int:
-    """Delete an account with every photo it sent; return how many photos this call deleted.
+def delete_account(*, user_id: int) -> int:
+    """Delete an account and its scenes; return the number of scenes that this call deleted.
 
-    Nobody can sign in as it from the first moment on, so that the photos come to an end. Each goes
-    as if it were deleted by itself, the account last: what is interrupted is called again.
+    The account is deactivated first, so that it uploads no more, and deleted last: an interrupted
+    call can be repeated.
     """
     User.objects.filter(pk=user_id).update(is_active=False)
     deleted = 0
     while not _delete_user_without_scenes(user_id):
-        owned = owned_scene_ids(user_id, limit=_AT_ONCE)
-        deleted += sum(delete_scene(pk, reason=DeletedScene.Reason.ACCOUNT) for pk in owned)
+        owned = owned_scene_ids(user_id, limit=_BATCH)
+        deleted += sum(
+            delete_scene(scene_id=pk, reason=DeletedScene.Reason.ACCOUNT) for pk in owned
+        )
     logger.info("account %s deleted with %d scenes", user_id, deleted)
     return deleted
 
 
-def remove_discarded_files(*, limit: int = _AT_ONCE) -> int:
-    """Remove files that an interrupted deletion left; return how many are settled."""
+def remove_discarded_files(*, limit: int = _BATCH) -> int:
+    """Remove files that interrupted deletions left; return how many."""
     return _remove(discarded_names(limit=limit))
 
 
 @transaction.atomic
 def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> tuple[str, ...] | None:
-    """Delete rows and note the files; None if the scene is gone."""
+    """Delete a scene's rows and return its files; None if the scene does not exist."""
     photo_sha256 = Scene.objects.filter(pk=scene_id).values_list("photo_sha256", flat=True).first()
     if photo_sha256 is None:
         return None
-    lock_alone(photo_sha256)  # whoever brings the same photo has committed, or comes after us
+    lock_alone(photo_sha256)  # uploads of the same photo are committed, or start after us
     scene = Scene.objects.select_for_update().filter(pk=scene_id).first()
     if scene is None:
         return None
     names = (str(scene.photo.name), str(scene.model_input.name))
-    DiscardedFile.objects.bulk_create(  # locks a note that is there: its file waits for our commit
+    DiscardedFile.objects.bulk_create(  # an update locks existing rows until our commit
         [DiscardedFile(name=name) for name in names],
         update_conflicts=True,
         unique_fields=["name"],
@@ -103,8 +104,8 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> tuple[str, .
 
 @transaction.atomic
 def _delete_user_without_scenes(user_id: int) -> bool:
-    """Delete a user's row unless a scene is theirs; say whether it is gone."""
-    user = User.objects.select_for_update().filter(pk=user_id).first()  # no scene can join now
+    """Delete a user unless a scene is theirs; say whether the user is deleted."""
+    user = User.objects.select_for_update().filter(pk=user_id).first()  # blocks new scenes
     if user is None:
         return True
     if owned_scene_ids(user_id, limit=1):
@@ -114,20 +115,20 @@ def _delete_user_without_scenes(user_id: int) -> bool:
 
 
 def _remove(names: Iterable[str]) -> int:
-    settled = 0
+    removed = 0
     for name in names:
         try:
             _remove_file(name)
         except OSError as error:
-            logger.warning("%s could not be removed, it is tried again: %s", name, error)
+            logger.warning("%s could not be removed, the sweeper tries again: %s", name, error)
         else:
-            settled += 1
-    return settled
+            removed += 1
+    return removed
 
 
 @transaction.atomic
 def _remove_file(name: str) -> None:
-    """Remove a file unless a row names it; its note is gone once that is committed."""
+    """Remove a file unless a row refers to it; delete its `DiscardedFile` row."""
     lock_alone(name)
     DiscardedFile.objects.filter(pk=name).delete()
     if not is_named(name):

@@ -1,4 +1,4 @@
-"""Keep each matcher's index on disk in step with the library."""
+"""Keep each matcher's index on disk up to date with the library."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.matching.index import (
+    INDEX_FORMAT,
     IndexDamagedError,
     IndexFolder,
     IndexRow,
@@ -33,90 +34,86 @@ from retrieval.selectors.library import (
 
 logger = logging.getLogger(__name__)
 
-_READ_AT_ONCE: Final = 500
+_BATCH_SIZE: Final = 500
 
 
 @dataclass(frozen=True)
 class SearchableLibrary:
-    """The library at one snapshot, as one matcher sees it."""
+    """The library at one snapshot, indexed for one matcher."""
 
     matcher: Matcher
-    snapshot: int
     index: LibraryIndex
     ranker: ExactRanker
 
     @property
+    def snapshot(self) -> int:
+        """The library snapshot that is searched."""
+        return self.index.snapshot
+
+    @property
     def size(self) -> int:
-        """How many clips are searched."""
+        """Number of clips that are searched."""
         return len(self.index.clip_ids) - int(self.ranker.excluded.size)
 
     @cached_property
     def mean_log_rows(self) -> dict[str, NDArray[np.float64]]:
-        """Mean ``log q`` of the clips still in the library, in nats, by the space's name."""
-        total = self.index.log_sum.copy()
-        gone = self.index.clip_ids[self.ranker.excluded].tolist()
-        for start in range(0, len(gone), _READ_AT_ONCE):
-            some = gone[start : start + _READ_AT_ONCE]
-            for profiles in profiles_of(some, model_versions=self.matcher.audio_models).values():
-                total -= _logs(self.matcher, profiles)
+        """Mean ``log q`` of the clips that are searched, in nats, by the space's name."""
+        total = self.index.log_q_sum.copy()
+        removed = self.index.clip_ids[self.ranker.excluded].tolist()
+        for start in range(0, len(removed), _BATCH_SIZE):
+            batch = removed[start : start + _BATCH_SIZE]
+            for profiles in profiles_of(batch, model_versions=self.matcher.audio_models).values():
+                total -= _log_q(self.matcher, profiles)
         edges = np.cumsum([len(space) for space in self.matcher.spaces])[:-1]
         parts = np.split(total / self.size, edges)
         return {space.name: part for space, part in zip(self.matcher.spaces, parts, strict=True)}
 
 
 def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
-    """Return the newest library for a matcher, appending to its index what is missing there.
+    """Return the newest library for a matcher; first append the clips that its index lacks.
 
-    Any number of processes may call this at once: one appends, the others wait for it. The index
-    is derived from the database: one that cannot be right is made again.
+    Safe to call from several processes at once: one appends, the others wait for it. An index
+    that is damaged, or ahead of the database, is built again from the database.
     """
     state = library_state()
     folder = IndexFolder(
         directory / _folder_name(matcher, state.uuid),
         columns=matcher.columns,
-        log_columns=sum(len(space) for space in matcher.spaces),
+        classes=sum(len(space) for space in matcher.spaces),
     )
     with _writer_lock(folder.path):
         try:
-            index = _brought_up_to(state.snapshot, folder, matcher)
+            index = _updated_index(state.snapshot, folder, matcher)
         except IndexDamagedError as error:
-            logger.warning("Making the index again from the database: %s", error.detail)
+            logger.warning("Building the index again from the database: %s", error.detail)
             folder.clear()
-            index = _brought_up_to(state.snapshot, folder, matcher)
+            index = _updated_index(state.snapshot, folder, matcher)
     removed = removed_clip_ids(up_to=index.snapshot)
-    return SearchableLibrary(
-        matcher=matcher,
-        snapshot=index.snapshot,
-        index=index,
-        ranker=index.ranker(without=removed),
-    )
+    return SearchableLibrary(matcher, index, index.ranker(without=removed))
 
 
-def _brought_up_to(snapshot: int, folder: IndexFolder, matcher: Matcher) -> LibraryIndex:
-    """Open the index after appending what came up to a snapshot, unless another process has."""
+def _updated_index(snapshot: int, folder: IndexFolder, matcher: Matcher) -> LibraryIndex:
+    """Append the clips up to `snapshot` that the index lacks, and open it."""
     after = folder.snapshot
     if after < snapshot:
-        newcomers = profiled_clips(model_versions=matcher.audio_models, after=after, up_to=snapshot)
+        new_clips = profiled_clips(model_versions=matcher.audio_models, after=after, up_to=snapshot)
         folder.append(
             (
-                IndexRow(
-                    clip.clip_id,
-                    matcher.row(clip.profiles),
-                    logs=_logs(matcher, clip.profiles),
-                )
-                for clip in newcomers
+                IndexRow(clip.clip_id, matcher.row(clip.profiles), _log_q(matcher, clip.profiles))
+                for clip in new_clips
             ),
             snapshot=snapshot,
         )
     elif after > snapshot:
-        _require_that_the_library_reached(after, folder)
+        _refuse_index_ahead_of_database(after, folder)
     return folder.open()
 
 
-def _require_that_the_library_reached(snapshot: int, folder: IndexFolder) -> None:
-    """Raise if the index knows a later library than the database, which is a restored one then.
+def _refuse_index_ahead_of_database(snapshot: int, folder: IndexFolder) -> None:
+    """Raise if the index is at a later snapshot than the database: a backup was restored.
 
-    Asked again, because the library may have grown, and its index with it, while we waited.
+    Reads the database's snapshot again: while this process waited for the lock, another one may
+    have indexed a newer snapshot.
     """
     newest = library_state().snapshot
     if snapshot > newest:
@@ -125,18 +122,19 @@ def _require_that_the_library_reached(snapshot: int, folder: IndexFolder) -> Non
         )
 
 
-def _logs(matcher: Matcher, clip: Profiles) -> NDArray[np.float64]:
-    """Return ``log q`` in the matcher's spaces, one after the other."""
+def _log_q(matcher: Matcher, clip: Profiles) -> NDArray[np.float64]:
+    """Return ``log q`` in the matcher's spaces, concatenated."""
     rows = matcher.log_rows(clip)
     return np.concatenate([rows[space.name] for space in matcher.spaces])
 
 
 def _folder_name(matcher: Matcher, library: UUID) -> str:
-    """Name everything that a row depends on, so that nothing stale is ever read."""
+    """Return a name that changes with everything the files depend on: no stale file is read."""
     models = ",".join(
         f"{space}={version}" for space, version in sorted(matcher.audio_models.items())
     )
-    digest = hashlib.sha256(f"{library}|{models}|{matcher.rows_version}".encode()).hexdigest()[:16]
+    content = f"{INDEX_FORMAT}|{library}|{models}|{matcher.rows_version}"
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     return f"{matcher.rows_version.partition('@')[0]}-{digest}"
 
 
@@ -144,5 +142,5 @@ def _folder_name(matcher: Matcher, library: UUID) -> str:
 def _writer_lock(path: Path) -> Iterator[None]:
     path.mkdir(parents=True, exist_ok=True)
     with (path / "writer.lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # the kernel frees it even when we are killed
+        fcntl.flock(stream, fcntl.LOCK_EX)  # the kernel releases it even if the process is killed
         yield

@@ -1,9 +1,9 @@
-"""How figures are written for people: shares, nats, lengths and addresses."""
+"""Format shares, nats, durations, addresses and lists of sounds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,21 +15,21 @@ register = template.Library()
 NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 MINUS: Final = "\N{MINUS SIGN}"
 _SMALLEST_SHARE: Final = 0.001
-_LEAST_BAR_PERCENT: Final = 1.0
+_SMALLEST_BAR_PERCENT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class BarRow:
-    """One class of an explanation with the widths of its two bars, in percent."""
+    """A class of an explanation with the widths of its two bars, in percent."""
 
-    term: Any
+    term: dict[str, Any]
     scene_width: str
     clip_width: str
 
 
 @register.filter
 def percent(share: float) -> str:
-    """Write a share of 1 with two figures that count: 96 %, 4.5 %, below 0.1 %."""
+    """Format a share of 1 as a percentage: 96 %, 4.5 %, <0.1 %."""
     if share < _SMALLEST_SHARE:
         return f"<0.1{NARROW_SPACE}%"
     value = share * 100
@@ -38,19 +38,19 @@ def percent(share: float) -> str:
 
 @register.filter
 def nats(value: float) -> str:
-    """Write an amount of nats to two decimals."""
+    """Format nats with two decimals."""
     return _signed(value, plus="")
 
 
 @register.filter
 def signed_nats(value: float) -> str:
-    """Write an amount of nats with its sign, so that gains and losses tell apart."""
+    """Format nats with two decimals and always a sign."""
     return _signed(value, plus="+")
 
 
 @register.filter
 def clock(duration_s: float) -> str:
-    """Write a length as players do: 0:58, 12:03, 1:02:03."""
+    """Format a duration: 0:58, 12:03, 1:02:03."""
     minutes, seconds = divmod(int(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
@@ -58,47 +58,47 @@ def clock(duration_s: float) -> str:
 
 @register.filter
 def host(url: str) -> str:
-    """Name the site an address leads to, without its www."""
+    """Return the host of a URL, without www."""
     return (urlsplit(url).hostname or url).removeprefix("www.")
 
 
 @register.filter
-def times_average(term: Any) -> str:
-    """Say how many times as strong a class is in the recording as on average.
+def times_average(term: dict[str, Any]) -> str:
+    """Say how many times as strong a class is in the recording as in the average one.
 
     A term is p (log q - mean log q); divided by p it is the logarithm of q over the library's
-    geometric mean, which people read more easily as a multiple.
+    geometric mean.
     """
-    multiple = math.exp(_field(term, "advantage_nats") / _field(term, "scene_share"))
+    multiple = math.exp(term["advantage_nats"] / term["scene_share"])
     return f"{multiple:.0f} times" if multiple >= 9.5 else f"{multiple:.1f} times"
 
 
 @register.filter
 def sound_names(sounds: Sequence[Any]) -> str:
-    """List sounds as people do: waves, wind and birds."""
+    """List the names of sounds: waves, wind and birds."""
     return _listed([sound.name for sound in sounds])
 
 
 @register.filter
 def scored_sounds(sounds: Sequence[Any], count: int = 4) -> str:
-    """List sounds with how surely they are heard: waves 0.8 and wind 0.3."""
+    """List sounds with their scores: waves 0.8 and wind 0.3."""
     return _listed([f"{sound.name} {sound.share:.1f}" for sound in sounds[:count]])
 
 
 @register.filter
-def bar_rows(terms: Sequence[Any]) -> list[BarRow]:
-    """Give each class its two bars, each kind drawn to its own largest one.
+def bar_rows(terms: Sequence[dict[str, Any]]) -> list[BarRow]:
+    """Return the bars of each class, scaled separately for the photo and the recording.
 
-    A photo is often surer of itself than a recording by a factor of ten: on one scale the
-    recording's bars would all be dots. The figures beside them tell the shares.
+    A photo's shares are often ten times as large as a recording's, whose bars would be invisible
+    on a common scale.
     """
-    scene_largest = max((_field(term, "scene_share") for term in terms), default=0.0)
-    clip_largest = max((_field(term, "clip_share") for term in terms), default=0.0)
+    scene_largest = max((term["scene_share"] for term in terms), default=0.0)
+    clip_largest = max((term["clip_share"] for term in terms), default=0.0)
     return [
         BarRow(
             term=term,
-            scene_width=_width(_field(term, "scene_share"), scene_largest),
-            clip_width=_width(_field(term, "clip_share"), clip_largest),
+            scene_width=_width(term["scene_share"], scene_largest),
+            clip_width=_width(term["clip_share"], clip_largest),
         )
         for term in terms
     ]
@@ -118,9 +118,4 @@ def _signed(value: float, *, plus: str) -> str:
 def _width(share: float, largest: float) -> str:
     if largest <= 0:
         return "0"
-    return f"{max(_LEAST_BAR_PERCENT, 100 * share / largest):.1f}"
-
-
-def _field(term: Any, name: str) -> float:
-    """Read a field as templates do: of a mapping or of an object."""
-    return float(term[name] if isinstance(term, Mapping) else getattr(term, name))
+    return f"{max(_SMALLEST_BAR_PERCENT, 100 * share / largest):.1f}"

@@ -1,4 +1,4 @@
-"""Waveforms as SVG paths."""
+"""Draw waveforms as SVG paths."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ register = template.Library()
 
 WIDTH_BARS: Final = 96
 HEIGHT: Final = 100
-_LARGEST_HALF: Final = 46.0  # rounded ends reach a little further
-_LEAST_HALF: Final = 1.5  # silence is a dot, not a gap
+_LARGEST_HALF: Final = 46.0  # leaves room for rounded ends
+_SMALLEST_HALF: Final = 1.5  # silence is a dot
 
 
 @register.simple_tag
 def waveform_path(peaks: Sequence[int], *, bars: int = WIDTH_BARS) -> str:
-    """Draw peaks (0 to 255) as upright bars round the middle of a `bars` x 100 box.
+    """Draw peaks (0 to 255) as vertical bars, centred in a `bars` x 100 box.
 
-    The loudest bar fills the height: all recordings play at one loudness, so the shape
-    matters and not the level of the file.
+    The loudest bar fills the height, because all recordings play at the same loudness.
     """
     grouped = _largest_of_groups(peaks, bars)
     top = max(grouped, default=0)
@@ -29,7 +28,7 @@ def waveform_path(peaks: Sequence[int], *, bars: int = WIDTH_BARS) -> str:
 
 
 def _largest_of_groups(peaks: Sequence[int], bars: int) -> list[int]:
-    """Return one peak a bar; fewer peaks than bars are repeated."""
+    """Return one peak a bar; repeat peaks if there are fewer than bars."""
     count = len(peaks)
     if not count:
         return [0] * bars
@@ -38,5 +37,5 @@ def _largest_of_groups(peaks: Sequence[int], bars: int) -> list[int]:
 
 
 def _bar(index: int, height: float) -> str:
-    half = max(_LEAST_HALF, _LARGEST_HALF * height)
+    half = max(_SMALLEST_HALF, _LARGEST_HALF * height)
     return f"M{index}.5 {HEIGHT / 2 - half:.1f}v{2 * half:.1f}"

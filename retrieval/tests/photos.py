@@ -9,7 +9,7 @@ from PIL import Image
 
 from retrieval.decoding.pool import DecodedPhoto
 from retrieval.models import Scene
-from retrieval.services.scenes import accept_photo
+from retrieval.services.uploads import create_scene
 from retrieval.storage.content_store import sha256_of_bytes
 from retrieval.tests.factories import small_matchers
 
@@ -29,8 +29,8 @@ def decoded_photo(number: int = 0, *, upload: str = "upload") -> DecodedPhoto:
 
 def accepted(number: int = 0, *, upload: str = "upload", owner_id: int | None = None) -> Scene:
     """Accept such a photo."""
-    return accept_photo(
-        decoded_photo(number, upload=upload),
+    return create_scene(
+        decoded=decoded_photo(number, upload=upload),
         matcher=small_matchers()["paper"],
         queue_limit=10_000,
         owner_id=owner_id,

@@ -1,4 +1,4 @@
-"""What librarians can change about what is heard where, and what the admin refuses."""
+"""The admin: overrides of expected sounds, read-only lists, photo banks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def errors(answer):
     return str(answer.context["adminform"].form.errors)
 
 
-def test_an_override_counts_from_then_on(admin_client, admin_user):
+def test_an_override_applies_at_once(admin_client, admin_user):
     before = matcher_in_force("fused")
     assert post(admin_client).status_code == 302
     override = HeardOverride.objects.get()
@@ -45,7 +45,7 @@ def test_an_override_counts_from_then_on(admin_client, admin_user):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"sounds": '{"Foghorn": 0.5}'}, "weights sum to 0.5, not to 1"),
         ({"sounds": '{"Foghorn": -1, "Wind": 2}'}, "are not all positive"),
@@ -58,20 +58,20 @@ def test_an_override_counts_from_then_on(admin_client, admin_user):
         ({"why": ""}, "This field is required"),
     ],
 )
-def test_what_the_table_cannot_take_is_refused_in_words(admin_client, fields, said):
+def test_an_invalid_override_is_rejected_with_a_message(admin_client, fields, message):
     answer = post(admin_client, **fields)
     assert answer.status_code == 200
-    assert said in errors(answer)
+    assert message in errors(answer)
     assert list(answer.context["adminform"].form.errors) == list(fields)
     assert not HeardOverride.objects.exists()
 
 
-def test_an_override_without_sounds_says_that_the_class_tells_nothing(admin_client):
+def test_an_override_without_sounds_is_allowed(admin_client):
     assert post(admin_client, sounds="{}").status_code == 302
     assert table_up_to(site_recipe().override_id).entry(BEACON).sounds == ()
 
 
-def test_what_was_in_force_stays_on_record(admin_client):
+def test_an_override_can_be_neither_changed_nor_deleted(admin_client):
     post(admin_client)
     pk = HeardOverride.objects.get().pk
     change = f"/admin/retrieval/heardoverride/{pk}/"
@@ -80,7 +80,7 @@ def test_what_was_in_force_stays_on_record(admin_client):
     assert "beacon" in admin_client.get("/admin/retrieval/heardoverride/").content.decode()
 
 
-def test_recordings_are_found_by_what_is_heard_in_them_and_by_flag(admin_client, make_clip):
+def test_recordings_are_searched_by_sound_and_filtered_by_flag(admin_client, make_clip):
     quiet, spoken = make_clip([1, 0, 0, 0, 0, 0, 0]), make_clip([0, 1, 0, 0, 0, 0, 0])
     Clip.objects.filter(pk=quiet.pk).update(
         sounds=[{"key": "/m/x", "name": "foghorn", "score": 0.9}], sound_tags=["foghorn"]
@@ -100,32 +100,32 @@ def test_recordings_are_found_by_what_is_heard_in_them_and_by_flag(admin_client,
 @pytest.mark.parametrize(
     "page", ["libraryprofiling", "profilefailure", "photobank", "heardoverride", "clip"]
 )
-def test_every_list_opens_and_reads_only(admin_client, page):
+def test_lists_open_and_derived_rows_cannot_be_added(admin_client, page):
     assert admin_client.get(f"/admin/retrieval/{page}/").status_code == 200
     if page in {"libraryprofiling", "profilefailure", "photobank"}:
         assert admin_client.get(f"/admin/retrieval/{page}/add/").status_code == 403
 
 
-def test_only_for_an_open_job_is_counted_what_is_left(admin_client, make_clip):
+def test_missing_profiles_are_counted_for_open_jobs_only(admin_client, make_clip):
     make_clip(np.full(7, 1 / 7))
     page = "/admin/retrieval/libraryprofiling/"
     jobs = [LibraryProfiling(space_id=DUMMY.name, model_version=f"m@{i}") for i in range(3)]
     for one in jobs[:2]:
         one.state, one.finished_at = JobState.DONE, timezone.now()
     LibraryProfiling.objects.bulk_create(jobs)
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         listed = admin_client.get(page).content.decode()
-    assert sum("NOT EXISTS" in query["sql"] for query in asked) == 1
+    assert sum("NOT EXISTS" in query["sql"] for query in queries) == 1
     assert re.findall(r'class="field-left">(.*?)</td>', listed) == ["1", "-", "-"]
 
 
-def test_sounds_are_kept_as_they_were_written(admin_client):
+def test_the_weights_are_stored_unchanged(admin_client):
     weights = {"Wind": 0.25, "Waves, surf": 0.75}
     post(admin_client, sounds=json.dumps(weights))
     assert HeardOverride.objects.get().sounds == weights
 
 
-def test_a_bad_bank_is_deleted_and_the_one_before_counts(admin_client):
+def test_deleting_a_bank_restores_the_one_before(admin_client):
     before, bad = (PhotoBank.objects.create(photos=300, digest=f"{i:012}") for i in range(2))
     space = heard()
     BankMoments.objects.create(

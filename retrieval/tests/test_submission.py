@@ -1,4 +1,4 @@
-"""Wake-ups through a real Redis: what is sent, what was lost, what is sent again."""
+"""Messages through a real Redis: sent, lost and sent again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def broker():
 
 @pytest.fixture
 def waiting():
-    """Three photos that came long ago."""
+    """Three photos that have been queued for long."""
     for n in range(1, 4):
         scene = Scene.objects.create(
             photo_sha256=f"{n:064x}", photo="p.jpg", model_input="p.rgb", width_px=3, height_px=2
@@ -41,34 +41,34 @@ def waiting():
 
 
 def a_minute_passes():
-    """Long enough for a wake-up to arrive, too short to repeat all of them."""
+    """Long enough for a message to arrive, too short to repeat all of them."""
     Scene.objects.update(woken_at=F("woken_at") - timedelta(minutes=1))
 
 
-def test_each_is_woken_once_as_long_as_its_message_waits(broker, waiting):
+def test_no_message_is_repeated_while_it_waits(broker, waiting):
     assert submission.wake_overdue() == 3
     assert broker.llen(INFERENCE_QUEUE) == 3
     a_minute_passes()
     assert submission.wake_overdue() == 0
 
 
-def test_a_broker_that_forgot_everything_is_sent_it_again(broker, waiting):
+def test_all_messages_are_sent_again_after_the_broker_lost_them(broker, waiting):
     submission.wake_overdue()
     broker.flushdb()
-    assert submission.wake_overdue() == 0  # they may be in a worker's hands at this moment
+    assert submission.wake_overdue() == 0  # a worker may be starting on them
     a_minute_passes()
     assert submission.wake_overdue() == 3
     assert broker.llen(INFERENCE_QUEUE) == 3
 
 
-def test_one_lost_message_is_made_up_for_by_one(broker, waiting):
+def test_one_lost_message_is_replaced_by_one(broker, waiting):
     submission.wake_overdue()
     broker.rpop(INFERENCE_QUEUE)
     a_minute_passes()
     assert submission.wake_overdue() == 1
 
 
-def test_of_two_kinds_in_one_queue_neither_hides_what_the_other_lost(broker):
+def test_messages_of_one_kind_do_not_hide_the_loss_of_another(broker):
     """Imports whose messages wait, and a profiling whose message is gone."""
     imports = [LibraryImport.objects.create(source=f"/{n}") for n in range(3)]
     profiling = LibraryProfiling.objects.create(space_id="objects", model_version="m")
@@ -86,15 +86,15 @@ def test_of_two_kinds_in_one_queue_neither_hides_what_the_other_lost(broker):
     assert any(b"profile_library" in message for message in broker.lrange("ingest", 0, -1))
 
 
-def test_a_broker_that_answers_with_errors_loses_nothing(broker, waiting, caplog):
-    broker.set(INFERENCE_QUEUE, "no list")  # as when it is full: it takes no message
+def test_broker_errors_lose_no_job(broker, waiting, caplog):
+    broker.set(INFERENCE_QUEUE, "no list")  # refuses messages, like a full Redis
     assert submission.wake_overdue() == 0
     assert "no broker to wake a worker" in caplog.text
     broker.delete(INFERENCE_QUEUE)
     assert submission.wake_overdue() == 3
 
 
-def test_what_a_dead_worker_held_is_given_back_by_its_name(waiting):
+def test_the_jobs_of_a_dead_worker_are_released_by_its_name(waiting):
     mine, other, _ = Scene.objects.order_by("created_at")
     assert claim(Scene, mine.pk, owner=child_name(7), lease=LEASE)
     assert claim(Scene, other.pk, owner=child_name(8), lease=LEASE)

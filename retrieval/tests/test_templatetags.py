@@ -1,4 +1,4 @@
-"""How figures and waveforms are written for people."""
+"""Template filters for figures, and waveforms."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ import pytest
 from django.template import Context, Template
 
 from retrieval.templatetags import figures, waveforms
-
-
-@dataclass(frozen=True)
-class Term:
-    scene_share: float
-    clip_share: float
-    advantage_nats: float = 0.0
 
 
 @pytest.mark.parametrize(
@@ -32,7 +25,7 @@ class Term:
         (0.0, "<0.1 %"),
     ],
 )
-def test_percent_keeps_two_figures_that_count(share: float, written: str):
+def test_percent_has_two_significant_figures(share: float, written: str):
     assert figures.percent(share).replace("\N{NARROW NO-BREAK SPACE}", " ") == written
 
 
@@ -40,7 +33,7 @@ def test_percent_keeps_two_figures_that_count(share: float, written: str):
     ("value", "written"),
     [(2.866, "+2.87"), (0.0, "+0.00"), (-0.05, "\N{MINUS SIGN}0.05"), (-0.001, "+0.00")],
 )
-def test_signed_nats_tell_gains_from_losses(value: float, written: str):
+def test_signed_nats_always_have_a_sign(value: float, written: str):
     assert figures.signed_nats(value) == written
 
 
@@ -52,7 +45,7 @@ def test_nats_without_sign():
     ("duration_s", "written"),
     [(0, "0:00"), (4.99, "0:04"), (58, "0:58"), (723, "12:03"), (3723.4, "1:02:03")],
 )
-def test_clock_writes_lengths_as_players_do(duration_s: float, written: str):
+def test_clock_formats_durations(duration_s: float, written: str):
     assert figures.clock(duration_s) == written
 
 
@@ -70,21 +63,20 @@ def test_host_names_the_site(url: str, named: str):
 
 def test_times_average_undoes_the_logarithm():
     share, multiple = 0.25, 19.0
-    term = Term(scene_share=share, clip_share=0.04, advantage_nats=share * math.log(multiple))
+    term = {"scene_share": share, "advantage_nats": share * math.log(multiple)}
     assert figures.times_average(term) == "19 times"
 
 
-def test_times_average_keeps_a_decimal_where_it_matters():
+def test_small_multiples_have_a_decimal():
     term = {"scene_share": 0.5, "clip_share": 0.01, "advantage_nats": 0.5 * math.log(2.68)}
     assert figures.times_average(term) == "2.7 times"
 
 
-@pytest.mark.parametrize("kind", [Term, dict])
-def test_bars_are_drawn_to_the_largest_of_their_own_kind(kind):
+def test_bars_are_scaled_to_the_largest_of_their_kind():
     terms = [
-        kind(scene_share=0.8, clip_share=0.01),
-        kind(scene_share=0.2, clip_share=0.04),
-        kind(scene_share=0.0, clip_share=0.02),
+        {"scene_share": 0.8, "clip_share": 0.01},
+        {"scene_share": 0.2, "clip_share": 0.04},
+        {"scene_share": 0.0, "clip_share": 0.02},
     ]
     rows = figures.bar_rows(terms)
     assert [row.scene_width for row in rows] == ["100.0", "25.0", "1.0"]
@@ -94,7 +86,7 @@ def test_bars_are_drawn_to_the_largest_of_their_own_kind(kind):
 
 def test_bars_of_nothing_have_no_width():
     assert figures.bar_rows([]) == []
-    (row,) = figures.bar_rows([Term(scene_share=0.0, clip_share=0.0)])
+    (row,) = figures.bar_rows([{"scene_share": 0.0, "clip_share": 0.0}])
     assert (row.scene_width, row.clip_width) == ("0", "0")
 
 
@@ -104,7 +96,7 @@ def bars_of(path: str) -> list[tuple[float, float, float]]:
     return [(float(x), float(top), float(height)) for x, top, height in found]
 
 
-def test_a_waveform_has_one_bar_a_step_round_the_middle():
+def test_a_waveform_has_one_centred_bar_per_step():
     bars = bars_of(waveforms.waveform_path(list(range(200)), bars=50))
     assert [x for x, _, _ in bars] == [index + 0.5 for index in range(50)]
     assert all(top + height / 2 == pytest.approx(50, abs=0.1) for _, top, height in bars)
@@ -148,11 +140,11 @@ class HeardWord:
     [([], ""), (["waves"], "waves"), (["waves", "wind"], "waves and wind"),
      (["waves", "wind", "birds"], "waves, wind and birds")],
 )  # fmt: skip
-def test_sounds_are_listed_as_people_do(names: list[str], written: str):
+def test_sounds_are_listed_with_commas_and_and(names: list[str], written: str):
     assert figures.sound_names([HeardWord(name, 0.5) for name in names]) == written
 
 
-def test_scores_stand_behind_the_first_few_sounds():
+def test_the_first_sounds_are_listed_with_scores():
     words = [
         HeardWord(name, share)
         for name, share in zip("abcde", (0.84, 0.3, 0.25, 0.2, 0.1), strict=True)

@@ -1,1 +1,1 @@
-"""Translate HTTP: nothing else happens here."""
+"""Translate HTTP requests into calls of services and selectors, and results into pages."""

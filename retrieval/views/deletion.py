@@ -1,28 +1,79 @@
-"""A visitor takes a photo back."""
+"""Delete a scene, and answer 410 Gone at the addresses of deleted scenes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.middleware import HtmxDetails
 
-from retrieval.models import DeletedScene
+from retrieval.models import DeletedScene, Scene
+from retrieval.selectors.deletion import deletion_of
+from retrieval.selectors.scenes import scene_with_run
 from retrieval.services.deletion import delete_scene
-from retrieval.views.gone import gone_if_deleted, scene_at
 from retrieval.views.ownership import owns
+
+View = Callable[[HttpRequest, UUID], HttpResponseBase]
+
+
+def scene_or_404(scene_id: UUID) -> Scene:
+    """Return a scene with its run.
+
+    Raises
+    ------
+    Http404
+        If there is none; `gone_if_deleted` turns that into 410 for a deleted scene.
+    """
+    scene = scene_with_run(scene_id)
+    if scene is None:
+        raise Http404(f"there is no scene {scene_id}")
+    return scene
+
+
+def gone_if_deleted(view: View) -> View:
+    """Answer 410 if the scene was deleted, before the request or during it."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
+        try:
+            return view(request, scene_id)
+        except (Http404, ObjectDoesNotExist, IndexError):  # its rows may be missing meanwhile
+            deletion = deletion_of(scene_id)
+            if deletion is None:
+                raise
+            return _gone(request, deletion)
+
+    return answer
 
 
 @require_POST
 @gone_if_deleted
 def scene_delete(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
-    """Delete a scene for whoever uploaded it; its address then tells so."""
-    scene = scene_at(scene_id)
+    """Delete a scene of this visitor's; its address then says so."""
+    scene = scene_or_404(scene_id)
     if not owns(request, scene):
-        raise PermissionDenied(f"scene {scene_id} is somebody else's")
-    delete_scene(scene_id, reason=DeletedScene.Reason.VISITOR)
+        raise PermissionDenied(f"scene {scene_id} belongs to another visitor")
+    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR)
     return HttpResponse(
         status=303, headers={"Location": reverse("retrieval:scene", args=[scene_id])}
     )
+
+
+def _gone(request: HttpRequest, deletion: DeletedScene) -> HttpResponse:
+    if HtmxDetails(request):  # the page that polls shows the answer below instead
+        response: HttpResponse = HttpResponseClientRefresh()
+        response.status_code = 410
+    else:
+        days = settings.SOUNDSCAPE_SCENE_RETENTION_DAYS
+        context = {"deletion": deletion, "retention_days": days}
+        response = render(request, "retrieval/gone.html", context, status=410)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,4 +1,4 @@
-"""Photos and recordings, byte by byte."""
+"""Serve photos and recordings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from django.views.decorators.http import require_safe
 
 from retrieval.catalogue.sample_photos import sample_named
 from retrieval.engine.errors import DecodeError
-from retrieval.models import Clip
-from retrieval.selectors.results import audio_version
+from retrieval.selectors.library import served_clips
 from retrieval.services.samples import kept_photo
 from retrieval.storage.content_store import StorageError, storage_error
-from retrieval.views.gone import gone_if_deleted, scene_at
+from retrieval.views.deletion import gone_if_deleted, scene_or_404
+from retrieval.views.playable_clips import audio_version
 from retrieval.views.problems import problem
 from retrieval.views.ranges import stored_file_response
 
@@ -27,25 +27,24 @@ logger = logging.getLogger(__name__)
 
 _PHOTO_TYPE = "image/jpeg"
 
-# The address holds the version of the file, so a copy need never be asked about again. Only the
-# listener's own browser may keep it: nobody could call a withdrawn recording back from the caches
-# of others, and the browser that has it has heard it.
+# The address contains the file's version, so a copy stays valid. Shared caches may not keep it:
+# a recording that is withdrawn later could not be removed from them.
 _AUDIO_CACHING = f"private, max-age={365 * 24 * 3600}, immutable"
 _SCENE_CACHING = "private, max-age=3600"
 _SAMPLE_CACHING = "public, max-age=3600"
 
 _AUDIO_PIECE_BYTES = 1 << 20
-"""A player asks for all the rest of a recording and reads it as slowly as it plays, or pauses.
+"""Most bytes of a response to an open-ended range.
 
-It would hold a thread all that time. A piece is less than players read ahead: they take it whole
-and come back for the next one when they need it.
+Players ask for all the rest and read it as slowly as it plays, which would occupy a thread. A
+piece is smaller than a player's read-ahead buffer, so it is read at once.
 """
 
 
 @require_safe
 def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponseBase:
-    """Send what browsers play of a recording; with ?download=1 as a file with a name."""
-    clip = get_object_or_404(Clip, pk=clip_id, added_in__isnull=False, removed_in__isnull=True)
+    """Send a recording to a player; with ?download=1 as a file with a name."""
+    clip = get_object_or_404(served_clips(), pk=clip_id)
     if version != audio_version(clip):
         raise Http404(f"recording {clip_id} has no version {version!r}")
     name = clip.played_name
@@ -69,8 +68,8 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
 @require_safe
 @gone_if_deleted
 def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
-    """Send the photo of a scene, re-encoded, to whoever knows the scene."""
-    scene = scene_at(scene_id)
+    """Send the re-encoded photo of a scene."""
+    scene = scene_or_404(scene_id)
     return _stored_file(
         request,
         str(scene.photo.name),
@@ -82,15 +81,15 @@ def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
 
 @require_safe
 def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """Send a sample photo, re-encoded like any other."""
+    """Send a re-encoded sample photo."""
     sample = sample_named(settings.SOUNDSCAPE_SAMPLE_PHOTOS, slug)
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
     try:
         name = kept_photo(sample)
     except (DecodeError, StorageError) as error:
-        logger.warning("sample %s has to wait: %s [%s]", slug, error, error.code)
-        return _not_now(error.code)
+        logger.warning("sample %s is unavailable for now: %s [%s]", slug, error, error.code)
+        return _unavailable(error.code)
     if name is None:
         raise Http404(f"sample {slug!r} is no photo")
     return _stored_file(
@@ -107,14 +106,14 @@ def _stored_file(request: HttpRequest, name: str, **options: Any) -> HttpRespons
         return stored_file_response(request, name, **options)
     except OSError as error:
         logger.error("%s cannot be read: %s", name, error)
-        return _not_now(storage_error(error).code)
+        return _unavailable(storage_error(error).code)
 
 
-def _not_now(code: str) -> HttpResponse:
-    passing = problem(code, "")
+def _unavailable(code: str) -> HttpResponse:
+    reason = problem(code, "")
     return HttpResponse(
-        f"{passing.title} [{code}]\n",
-        status=passing.status,
+        f"{reason.title} [{code}]\n",
+        status=reason.status,
         content_type="text/plain",
-        headers={"Retry-After": str(passing.retry_after_s)},
+        headers={"Retry-After": str(reason.retry_after_s)},
     )

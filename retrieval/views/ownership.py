@@ -1,6 +1,6 @@
-"""Whose a scene is: the account's that uploaded it, or the browser's where nobody had signed in.
+"""Who may delete a scene: the account that uploaded it, or else the browser that did.
 
-Whoever has a scene's address may see it; that is how links are shared. To delete it takes more.
+Anyone with a scene's address may see it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from django.http import HttpRequest
 from retrieval.models import Scene
 
 _KEY: Final = "scenes"
-_REMEMBERED: Final = 500  # the newest of them; the others still go when their time is over
+_MOST_REMEMBERED: Final = 500  # the newest; retention deletes the others in time
 
 
 def remember(request: HttpRequest, scene: Scene) -> None:
-    """Let this browser delete a scene that it uploaded without an account.
+    """Note in the session that this browser uploaded a scene, if the scene has no account.
 
-    The session was read before the photo was decoded; another tab may have sent one since.
+    Reads the session anew: another tab may have changed it while the photo was decoded.
     """
     if scene.owner_id is None:
         newest = type(request.session)(request.session.session_key)
-        request.session[_KEY] = [*newest.get(_KEY, []), str(scene.pk)][-_REMEMBERED:]
+        request.session[_KEY] = [*newest.get(_KEY, []), str(scene.pk)][-_MOST_REMEMBERED:]
 
 
 def owns(request: HttpRequest, scene: Scene) -> bool:

@@ -1,4 +1,4 @@
-"""The front page, and a scene from its arrival to its sounds."""
+"""The front page and the pages of a scene."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_htmx.middleware import HtmxDetails
 
 from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.networks import ignores_sounds
-from retrieval.selectors.results import result_of
-from retrieval.views.gone import gone_if_deleted, scene_at
+from retrieval.views.deletion import gone_if_deleted, scene_or_404
 from retrieval.views.ownership import owns
 from retrieval.views.problems import Problem, problem
+from retrieval.views.result_page import result_of
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
 
@@ -30,7 +31,7 @@ _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
 @require_safe
 @never_cache
 def front(request: HttpRequest) -> HttpResponse:
-    """Show the drop zone."""
+    """Show the front page."""
     return render(request, "retrieval/front.html", front_context())
 
 
@@ -38,8 +39,8 @@ def front(request: HttpRequest) -> HttpResponse:
 @never_cache
 @gone_if_deleted
 def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
-    """Show a scene, whatever state it is in."""
-    found = scene_at(scene_id)
+    """Show a scene in any state."""
+    found = scene_or_404(scene_id)
     return render(request, "retrieval/scene.html", scene_context(request, found))
 
 
@@ -47,8 +48,8 @@ def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 @never_cache
 @gone_if_deleted
 def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
-    """Show how far a scene is, or what came of it; only the former asks again."""
-    found = scene_at(scene_id)
+    """Show a scene's progress, which polls again, or its outcome, which does not."""
+    found = scene_or_404(scene_id)
     context = scene_context(request, found)
     if context["pending"]:
         return render(request, "retrieval/_progress.html", context)
@@ -60,11 +61,11 @@ def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 @never_cache
 @gone_if_deleted
 def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
-    """Show the alternatives after the first ones; without htmx the page with all of them."""
-    found = scene_at(scene_id)
+    """Show the remaining alternatives; without htmx the whole page with all of them."""
+    found = scene_or_404(scene_id)
     if found.run is None:
         raise Http404(f"scene {scene_id} has no result")
-    if request.headers.get("HX-Request") == "true":
+    if HtmxDetails(request):
         alternatives = result_of(found, matcher=request.GET.get("matcher")).later
         return render(request, "retrieval/_alternatives.html", {"alternatives": alternatives})
     context = scene_context(request, found)
@@ -75,16 +76,9 @@ def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 
 
 def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
-    """Return what the front page shows."""
+    """Return the context of the front page."""
     return {
-        "samples": [
-            {
-                "slug": sample.slug,
-                "name": sample.name,
-                "thumbnail_url": reverse("retrieval:sample_photo", args=[sample.slug]),
-            }
-            for sample in sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS)
-        ],
+        "samples": sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS),
         "limits": {
             "max_megabytes": settings.SOUNDSCAPE_MAX_PHOTO_BYTES // 1_000_000,
             "max_megapixels": settings.SOUNDSCAPE_MAX_PHOTO_PIXELS // 1_000_000,
@@ -97,7 +91,7 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
 
 
 def scene_context(request: HttpRequest, scene: Scene) -> dict[str, Any]:
-    """Return what the pages of a scene show."""
+    """Return the context of a scene's pages."""
     pending = scene.state in _PENDING
     asked = request.GET.get("matcher")
     result = result_of(scene, matcher=asked) if scene.state == JobState.DONE else None
@@ -110,7 +104,6 @@ def scene_context(request: HttpRequest, scene: Scene) -> dict[str, Any]:
 
 
 def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, Any]:
-    failure = problem(scene.failure_code, scene.failure_detail) if scene.failure_code else None
     shows = classes[0]["label"] if classes else ""
     return {
         "id": scene.pk,
@@ -121,16 +114,14 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "mine": owns(request, scene),
         "stage": _stage(scene),
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
-        "failure_code": failure.code if failure else "",
-        "failure_title": failure.title if failure else "",
-        "failure_detail": failure.detail if failure else "",
+        "failure": problem(scene.failure_code, scene.failure_detail),
         "share_url": request.build_absolute_uri(reverse("retrieval:scene", args=[scene.pk])),
         "title": f"A photo that shows {shows}" if shows else "A photo",
     }
 
 
 def _stage(scene: Scene) -> str:
-    """Say in one of three words how far a scene is that is not finished."""
+    """Return the stage of an unfinished scene: queued, looking or matching."""
     if scene.state == JobState.QUEUED:
         return "queued"
     return "matching" if scene.looked_at else "looking"

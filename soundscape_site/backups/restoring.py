@@ -66,7 +66,9 @@ def restore_backup(
     _restore_rows(folder, manifest, using=using)
     call_command("migrate", database=using, verbosity=0)
     for deleted in manifest.deleted_meanwhile:
-        delete_scene(uuid.UUID(deleted["id"]), reason=DeletedScene.Reason(deleted["reason"]))
+        delete_scene(
+            scene_id=uuid.UUID(deleted["id"]), reason=DeletedScene.Reason(deleted["reason"])
+        )
     return manifest
 
 

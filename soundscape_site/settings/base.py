@@ -40,12 +40,11 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "retrieval.views.upload_limit.UploadLimitMiddleware",
-    "retrieval.views.request_form.FormMiddleware",
+    "retrieval.views.form_guard.FormGuardMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "soundscape_site.web.error_pages.DatabaseDownMiddleware",
 ]
 

@@ -1,5 +1,5 @@
-// A click on an alternative's title puts it into the large player and plays it; what stood there
-// takes its row. Also the way out when a recording cannot be played.
+// A click on an alternative's title swaps it with the recording in the large player and plays it.
+// "Play the next one" does the same when a recording cannot be played.
 import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
 import { clipOf, clock } from "./clip.js";
@@ -35,7 +35,7 @@ function relabel(player) {
   paint(player);
 }
 
-function putInto(main, row) {
+function playInMain(main, row) {
   exchange(main, row);
   document.querySelector("[data-main-download]").href = main.dataset.download;
   const why = document.querySelector("[data-why]");
@@ -46,7 +46,7 @@ function putInto(main, row) {
 }
 
 whenPresent("[data-swap]", (title) => {
-  title.addEventListener("click", () => putInto(mainPlayer(), title.closest("[data-player]")));
+  title.addEventListener("click", () => playInMain(mainPlayer(), title.closest("[data-player]")));
 });
 
 whenPresent("[data-play-next]", (button) => {
@@ -55,7 +55,7 @@ whenPresent("[data-play-next]", (button) => {
     const failed = button.closest("[data-player]");
     const rows = [...document.querySelectorAll("[data-player]:not([data-main])")];
     const next = failed === mainPlayer() ? rows[0] : rows[rows.indexOf(failed) + 1] ?? rows[0];
-    if (failed === mainPlayer()) putInto(failed, next);
+    if (failed === mainPlayer()) playInMain(failed, next);
     else sound.play(clipOf(next));
   });
 });

@@ -1,5 +1,5 @@
-// Says a sentence to those who listen to the page instead of looking at it. One live region in the
-// page's frame, because one that is swapped in together with its words is not read out.
+// Announces a sentence to screen readers, in one permanent live region: they do not read a live
+// region that is inserted together with its text.
 
 let last = "";
 

@@ -1,10 +1,10 @@
-// When the result page takes the front page's place without a reload: its name, the focus, and a
-// photo that grows into its place where the browser can do that and the visitor likes it.
+// When the result page replaces the front page without a reload: sets its title and the focus, and
+// animates the photo with a view transition unless the visitor prefers reduced motion.
 import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
 
 const SITE = "Soundscape";
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 const startedHere = document.querySelector("[data-scene]") !== null;
 
 whenPresent("[data-scene-name]", ({ dataset: { sceneName } }) => {
@@ -20,5 +20,5 @@ whenPresent("[data-scene-title]", (heading) => {
 });
 
 document.addEventListener("htmx:beforeTransition", (event) => {
-  if (calm.matches || document.hidden) event.preventDefault();
+  if (reducedMotion.matches || document.hidden) event.preventDefault();
 });

@@ -1,5 +1,5 @@
-// A result that comes while the visitor is here plays at once. Where the browser, or the lack of a
-// touch so far, forbids it, the play button asks for one.
+// Plays a result as soon as it appears. Before the visitor's first click or key press browsers
+// forbid that; then the play button is highlighted.
 import { whenPresent } from "./binding.js";
 import { clipOf } from "./clip.js";
 import { paint } from "./player.js";

@@ -1,11 +1,11 @@
-// The room takes the light of whatever photo is looked at: a sample under the pointer, the photo
-// that was just picked, the one on the result page.
+// Shows the current photo, blurred, behind the page: the sample under the pointer, the photo that
+// was just chosen, or the photo of the result page.
 import { whenPresent } from "./binding.js";
 
-const room = document.querySelector("[data-backdrop]");
-let wanted = room.querySelector("img")?.src;
+const backdrop = document.querySelector("[data-backdrop]");
+let wanted = backdrop.querySelector("img")?.src;
 
-export async function light(url) {
+export async function showBackdrop(url) {
   if (!url || url === wanted) return;
   wanted = url;
   const photo = new Image();
@@ -15,12 +15,12 @@ export async function light(url) {
   try {
     await photo.decode();
   } catch {
-    return; // A photo this browser cannot show (HEIC, say) leaves the room as it was.
+    return; // The browser cannot show this format, for example HEIC.
   }
   if (wanted !== url) return;
-  const before = [...room.querySelectorAll("img")];
-  room.append(photo);
-  photo.getBoundingClientRect(); // Let the first state count, so that there is a transition.
+  const before = [...backdrop.querySelectorAll("img")];
+  backdrop.append(photo);
+  photo.getBoundingClientRect(); // Forces a layout, so that the change of state is animated.
   delete photo.dataset.state;
   for (const old of before) {
     old.dataset.state = "going";
@@ -30,8 +30,8 @@ export async function light(url) {
 
 whenPresent("[data-sample]", (sample) => {
   const { src } = sample.querySelector("img");
-  sample.addEventListener("pointerenter", () => light(src));
-  sample.addEventListener("focusin", () => light(src));
+  sample.addEventListener("pointerenter", () => showBackdrop(src));
+  sample.addEventListener("focusin", () => showBackdrop(src));
 });
 
-whenPresent("[data-scene-photo]", (photo) => light(photo.src));
+whenPresent("[data-scene-photo]", (photo) => showBackdrop(photo.src));

@@ -1,4 +1,4 @@
-// Binds a behaviour to every element that matches, once each, also to those that come later.
+// Binds a behaviour once to every matching element, including those that htmx inserts later.
 
 export function whenPresent(selector, bind) {
   const bound = new WeakSet();

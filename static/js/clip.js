@@ -1,4 +1,4 @@
-// A recording as a player element describes it by its data attributes.
+// Reads a recording from the data attributes of its player element.
 
 export function clipOf(player) {
   const { src, gainDb, durationS, title, author } = player.dataset;

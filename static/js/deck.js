@@ -1,5 +1,5 @@
-// One source of sound with a fader. A media element streams and seeks by HTTP ranges, so that a
-// ten-minute recording starts as fast as a short one; Web Audio sets its loudness and fades it.
+// One audio source with a fader. A media element streams and seeks by HTTP ranges, so a ten-minute
+// recording starts as fast as a short one; Web Audio sets its gain and fades it.
 
 export class Deck {
   #pausing = 0;
@@ -7,7 +7,7 @@ export class Deck {
   constructor(notify) {
     this.element = new Audio();
     this.element.preload = "auto";
-    this.element.loop = true; // The net below the cross-faded loop: see sound.js.
+    this.element.loop = true; // In case the cross-fade in sound.js fails.
     this.clip = null;
     for (const type of ["playing", "waiting", "pause", "error", "timeupdate"]) {
       this.element.addEventListener(type, () => notify(this, type));
@@ -34,7 +34,7 @@ export class Deck {
     this.#setLoudness();
   }
 
-  // Resolves when sound comes, rejects when the browser refuses or cannot.
+  // Resolves when playback starts, rejects if the browser refuses or cannot play the recording.
   async start(clip, atSeconds) {
     clearTimeout(this.#pausing);
     this.load(clip);
@@ -53,8 +53,8 @@ export class Deck {
     this.#pausing = setTimeout(() => this.element.pause(), seconds * 1000 + 30);
   }
 
-  // Straight lines: where two decks overlap their gains sum to at most 1, so a cross-fade never
-  // exceeds the louder of the two and the true peak stays below what was measured.
+  // Linear ramps: the gains of two cross-faded decks sum to at most 1, so the true peak stays below
+  // the measured one.
   #fade(target, seconds) {
     if (!this.fader) return;
     const gain = this.fader.gain;

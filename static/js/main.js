@@ -1,5 +1,4 @@
-// Every behaviour of the site. Each binds itself to the elements that carry its data attribute,
-// now and whenever htmx brings new ones.
+// Loads every behaviour. Each binds itself to the elements with its data attribute.
 import "./alternatives-swap.js";
 import "./arrival.js";
 import "./autoplay.js";

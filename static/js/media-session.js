@@ -1,4 +1,4 @@
-// Tells the system what plays: the lock screen and the keyboard's media keys work.
+// Registers the playing recording with the system, for the lock screen and media keys.
 import { sound } from "./sound.js";
 
 const session = navigator.mediaSession;

@@ -1,13 +1,13 @@
-// The way from the decks to the loudspeakers, and a meter on it.
+// Connects the decks to the loudspeakers through a level meter.
 
-const PATIENCE_MS = 400;
+const RESUME_TIMEOUT_MS = 400;
 
 export class Mixer {
   #context = null;
   #meter = null;
   #samples = new Float32Array(1024);
 
-  // Not before the visitor has touched the page: browsers complain about an earlier context.
+  // Call only after the visitor's first click or key press: browsers warn about earlier contexts.
   connect(decks) {
     if (!this.#context) {
       this.#context = new AudioContext({ latencyHint: "playback" });
@@ -17,14 +17,14 @@ export class Mixer {
     for (const deck of decks) deck.connect(this.#context, this.#meter);
   }
 
-  // A context that may not sound stays suspended without a word; so wait a little and look.
+  // A context that may not play stays suspended without an error, so check its state after a while.
   async running() {
-    const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
-    await Promise.race([this.#context.resume(), patience]);
+    const timeout = new Promise((resolve) => setTimeout(resolve, RESUME_TIMEOUT_MS));
+    await Promise.race([this.#context.resume(), timeout]);
     if (this.#context.state !== "running") throw new DOMException("suspended", "NotAllowedError");
   }
 
-  // Root mean square of what is heard, 0 to 1.
+  // Root mean square of the output, 0 to 1.
   level() {
     if (!this.#meter) return 0;
     this.#meter.getFloatTimeDomainData(this.#samples);

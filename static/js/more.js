@@ -1,4 +1,4 @@
-// After "Show more" the focus stands on the first recording that came, not on nothing.
+// Moves the focus to the first new recording after "Show more".
 import { whenPresent } from "./binding.js";
 
 let awaiting = false;

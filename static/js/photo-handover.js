@@ -1,7 +1,7 @@
-// The photo the visitor already sees stands in for the server's copy until that has come.
+// Shows the photo that the browser already has until the server's copy is loaded.
 import { whenPresent } from "./binding.js";
 
-const STILL_SHOWN_MS = 10_000; // The room and the drop zone may be showing it as well.
+const STILL_SHOWN_MS = 10_000; // The backdrop and the drop zone may still show it.
 let shown = null;
 
 export function handOver(url) {

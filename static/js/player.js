@@ -1,4 +1,4 @@
-// Shows on every player what is heard: its button, its playhead, its time, its troubles.
+// Keeps every player's button, playhead, time and error message up to date.
 import { whenPresent } from "./binding.js";
 import { clipOf, clock } from "./clip.js";
 import { sound } from "./sound.js";

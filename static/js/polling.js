@@ -1,4 +1,4 @@
-// While a photo waits: say each new stage once, and say so when the site does not answer.
+// While a photo is processed: announces each stage once, and shows when the connection is lost.
 import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
 
@@ -7,7 +7,7 @@ whenPresent("[data-announce]", (sentence) => announce(sentence.textContent));
 function lost(event) {
   const note = event.target.querySelector?.("[data-connection-lost]");
   if (!note) return;
-  if (event.detail.xhr?.status === 404) location.reload(); // Gone: let the site's own page say so.
+  if (event.detail.xhr?.status === 404) location.reload(); // Shows the site's error page.
   note.hidden = false;
 }
 

@@ -1,4 +1,4 @@
-// A sample that was clicked says that it is at work, and lends its picture to the result page.
+// Marks a clicked sample as busy and hands its picture over to the result page.
 import { whenPresent } from "./binding.js";
 import { handOver } from "./photo-handover.js";
 

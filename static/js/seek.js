@@ -1,12 +1,12 @@
-// A waveform that is clicked, dragged or moved by keys sets the place in its recording.
+// Seeks in a recording by clicks, drags and keys on its waveform.
 import { whenPresent } from "./binding.js";
 import { clipOf } from "./clip.js";
 import { paintTime } from "./player.js";
 import { sound } from "./sound.js";
 
-const MOST_S = 5;
+const LARGEST_STEP_S = 5;
 
-function go(player, seconds) {
+function seekTo(player, seconds) {
   const clip = clipOf(player);
   const place = Math.min(Math.max(0, seconds), clip.durationS - 0.01);
   if (sound.clip?.src === clip.src) sound.seek(place);
@@ -14,7 +14,7 @@ function go(player, seconds) {
 }
 
 function keyTarget(key, { time, durationS }) {
-  const step = Math.min(MOST_S, durationS / 20);
+  const step = Math.min(LARGEST_STEP_S, durationS / 20);
   const places = {
     ArrowRight: time + step,
     ArrowUp: time + step,
@@ -48,9 +48,9 @@ whenPresent("[data-seek]", (slider) => {
   slider.addEventListener("pointerup", (event) => {
     if (!("dragging" in slider.dataset)) return;
     delete slider.dataset.dragging;
-    go(player, placeOf(event));
+    seekTo(player, placeOf(event));
   });
-  // The browser took the gesture for scrolling.
+  // The browser used the gesture for scrolling.
   slider.addEventListener("pointercancel", () => {
     delete slider.dataset.dragging;
     paintTime(player, sound.clip?.src === player.dataset.src ? sound.time : 0);
@@ -62,6 +62,6 @@ whenPresent("[data-seek]", (slider) => {
     const place = keyTarget(event.key, { time, durationS });
     if (place === undefined) return;
     event.preventDefault();
-    go(player, place);
+    seekTo(player, place);
   });
 });

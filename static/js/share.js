@@ -1,5 +1,5 @@
-// Shares the result's own address: by the system where it can, else to the clipboard, else in a
-// field to copy from (a page that is not served securely has no clipboard).
+// Shares the result's address with the system's share dialog on touch devices, otherwise through the
+// clipboard, otherwise in a field to copy from (without HTTPS there is no clipboard).
 import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
 
@@ -8,7 +8,7 @@ const CONFIRMED_MS = 2500;
 async function share(button) {
   const { shareUrl: url, shareTitle: title } = button.dataset;
   if (navigator.share && matchMedia("(pointer: coarse)").matches) {
-    await navigator.share({ url, title }).catch(() => null); // Closing the sheet is no fault.
+    await navigator.share({ url, title }).catch(() => null); // Rejects when the dialog is closed.
     return;
   }
   try {

@@ -1,9 +1,8 @@
-// What is heard: one recording at a time, cross-faded, over and over.
+// Plays one recording at a time, in a cross-faded loop.
 //
-// Recordings of places are rarely loops: played round and round they click at the seam, and no
-// gapless decoder helps. So the end is faded into the beginning by a second deck. This also keeps
-// streaming: an AudioBuffer would loop to the sample, but only after the whole file has come, and
-// a minute of stereo takes 23 MB of memory.
+// Most recordings do not loop seamlessly, so a second deck cross-fades the end into the beginning.
+// An AudioBuffer could loop to the sample, but only once the whole file is loaded, and a minute of
+// stereo takes 23 MB of memory.
 import { Deck } from "./deck.js";
 import { Mixer } from "./mixer.js";
 
@@ -16,9 +15,9 @@ class Sound extends EventTarget {
   clip = null;
   state = "idle"; // idle, loading, playing, paused, refused, failed
   #mixer = new Mixer();
-  #decks = [0, 1, 2].map(() => new Deck((deck, type) => this.#hear(deck, type)));
+  #decks = [0, 1, 2].map(() => new Deck((deck, type) => this.#onDeckEvent(deck, type)));
   #active = this.#decks[0];
-  #request = 0; // Grows with each wish; an answer to an older one is dropped.
+  #request = 0; // Number of the newest request; results of older ones are ignored.
   #sounding = false;
   #seam = 0;
   #frame = 0;
@@ -31,7 +30,7 @@ class Sound extends EventTarget {
     return this.#mixer.level();
   }
 
-  // Lets the browser fetch a recording that will probably be wanted.
+  // Lets the browser load a recording that will probably be played.
   prepare(clip) {
     if (!this.clip) this.#active.load(clip);
   }
@@ -45,29 +44,29 @@ class Sound extends EventTarget {
   async play(clip, atSeconds) {
     const request = this.#supersede();
     const current = this.#active.clip?.src === clip.src;
-    const deck = current ? this.#active : this.#free();
+    const deck = current ? this.#active : this.#freeDeck();
     const others = this.#decks.filter((other) => other !== deck && !other.silent);
     this.#mixer.connect(this.#decks);
     this.#active = deck;
     this.#sounding = false;
-    this.#become("loading", clip);
+    this.#setState("loading", clip);
     try {
       await Promise.all([deck.start(clip, atSeconds ?? (current ? undefined : 0)), this.#mixer.running()]);
     } catch (error) {
-      if (request === this.#request) this.#stumble(error);
+      if (request === this.#request) this.#fail(error);
       return;
     }
     if (request !== this.#request) return;
     deck.fadeIn(CROSSFADE_S);
     for (const other of others) other.fadeOut(CROSSFADE_S);
     this.#sounding = true;
-    this.#become("playing");
+    this.#setState("playing");
   }
 
   pause() {
     this.#supersede();
-    this.#hush();
-    this.#become("paused");
+    this.#fadeOutAll();
+    this.#setState("paused");
   }
 
   seek(seconds) {
@@ -82,42 +81,42 @@ class Sound extends EventTarget {
     return this.#request;
   }
 
-  #hush() {
+  #fadeOutAll() {
     for (const deck of this.#decks) if (!deck.silent) deck.fadeOut(PAUSE_FADE_S);
   }
 
-  #stumble(error) {
-    this.#hush();
-    this.#become(error.name === "NotAllowedError" ? "refused" : "failed");
+  #fail(error) {
+    this.#fadeOutAll();
+    this.#setState(error.name === "NotAllowedError" ? "refused" : "failed");
   }
 
-  #free() {
+  #freeDeck() {
     const others = this.#decks.filter((deck) => deck !== this.#active);
     return others.find((deck) => deck.silent) ?? others[0];
   }
 
-  #hear(deck, type) {
+  #onDeckEvent(deck, type) {
     if (deck !== this.#active || !this.#sounding) return;
-    if (type === "error") this.#stumble(deck.element.error);
-    else if (type === "waiting" && this.state === "playing") this.#become("loading");
-    else if (type === "playing" && this.state === "loading") this.#become("playing");
-    else if (type === "pause" && this.state === "playing") this.#become("paused");
-    else if (type === "timeupdate" && this.state === "playing") this.#plan(deck);
+    if (type === "error") this.#fail(deck.element.error);
+    else if (type === "waiting" && this.state === "playing") this.#setState("loading");
+    else if (type === "playing" && this.state === "loading") this.#setState("playing");
+    else if (type === "pause" && this.state === "playing") this.#setState("paused");
+    else if (type === "timeupdate" && this.state === "playing") this.#scheduleLoop(deck);
   }
 
-  #plan(deck) {
+  #scheduleLoop(deck) {
     const { currentTime, duration } = deck.element;
     const seam = Math.min(LONGEST_SEAM_S, duration / 6);
     const left = duration - seam - currentTime;
     if (!(left < LOOK_AHEAD_S)) return;
-    const next = this.#free();
+    const next = this.#freeDeck();
     next.load(deck.clip);
     clearTimeout(this.#seam);
-    this.#seam = setTimeout(() => this.#turn(deck, next, seam), Math.max(0, left) * 1000);
+    this.#seam = setTimeout(() => this.#loop(deck, next, seam), Math.max(0, left) * 1000);
   }
 
-  // Back to the beginning. If the second deck does not start, the first goes round by itself.
-  async #turn(deck, next, seam) {
+  // Cross-fades to the beginning. If the second deck does not start, the first one loops by itself.
+  async #loop(deck, next, seam) {
     const request = this.#request;
     await next.start(deck.clip, 0).catch(() => null);
     if (next.silent) return;
@@ -127,7 +126,7 @@ class Sound extends EventTarget {
     deck.fadeOut(seam);
   }
 
-  #become(state, clip = this.clip) {
+  #setState(state, clip = this.clip) {
     if (state === this.state && clip === this.clip) return;
     this.state = state;
     this.clip = clip;

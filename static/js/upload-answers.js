@@ -1,4 +1,4 @@
-// What the drop zone shows: the photo on its way, how far it is, and what became of it.
+// Shows an upload's preview, progress and error in the drop zone.
 import { whenPresent } from "./binding.js";
 import { words } from "./upload-words.js";
 
@@ -29,15 +29,15 @@ function showAsking(form) {
   for (const input of form.querySelectorAll("[data-upload-input]")) input.value = "";
 }
 
-// Why the server, or something before it, did not answer with words of its own.
-function troubleOf(xhr) {
+// The message for an error without a response of this site, e.g. of a lost connection or a proxy.
+function errorKey(xhr) {
   if (!xhr.status) return "not_sent";
   return xhr.status === 403 ? "page_too_old" : "server_trouble";
 }
 
 whenPresent("[data-upload]", (form) => {
   within(form, "cancel").addEventListener("click", () => {
-    // hx-sync keeps the request with <main>, so that is where htmx looks for it.
+    // Because of hx-sync, htmx keeps the request at <main>.
     htmx.trigger(form.closest("main"), "htmx:abort");
   });
   form.addEventListener("htmx:xhr:progress", (event) => {
@@ -49,7 +49,7 @@ whenPresent("[data-upload]", (form) => {
   });
 });
 
-// An answer that names a place for itself is swapped in whatever its status; htmx would drop it.
+// Swaps in error responses that have a target of their own; htmx would ignore them.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
   if (xhr.status < 400 || !xhr.getResponseHeader("HX-Retarget")) return;
@@ -63,11 +63,11 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (!form || !event.target.matches("[data-upload], [data-sample]")) return;
   if (xhr.status >= 200 && xhr.status < 400) return;
   showAsking(form);
-  if (!xhr.getResponseHeader("HX-Retarget")) refuse(form, troubleOf(xhr));
+  if (!xhr.getResponseHeader("HX-Retarget")) refuse(form, errorKey(xhr));
   within(form, "message").scrollIntoView({ block: "nearest" });
 });
 
-// Called off by the visitor: no trouble, so nothing is said.
+// Cancelled by the visitor: show no error.
 document.addEventListener("htmx:sendAbort", () => {
   document.querySelector("[data-upload-message]")?.replaceChildren();
 });

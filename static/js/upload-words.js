@@ -1,5 +1,4 @@
-// The sentences of the upload. They stand in the page as <template data-words="...">; here they
-// only get their figures.
+// Fills the figures into the upload messages, which the page contains as <template data-words="...">.
 
 export function words(form, key, figures = {}) {
   const template = form.querySelector(`template[data-words="${key}"]`);

@@ -1,5 +1,5 @@
-// A photo that is chosen, taken, dropped anywhere or pasted goes off at once.
-import { light } from "./backdrop.js";
+// Uploads a photo as soon as it is chosen, taken, pasted or dropped anywhere on the page.
+import { showBackdrop } from "./backdrop.js";
 import { whenPresent } from "./binding.js";
 import { handOver } from "./photo-handover.js";
 import { objection } from "./upload-check.js";
@@ -15,13 +15,13 @@ function send(form, file) {
   }
   const input = form.querySelector("input[name=photo]");
   if (input.files[0] !== file) {
-    const carrier = new DataTransfer();
-    carrier.items.add(file);
-    input.files = carrier.files;
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    input.files = transfer.files;
   }
   const picture = URL.createObjectURL(file);
   handOver(picture);
-  light(picture);
+  showBackdrop(picture);
   showSending(form, picture);
   form.requestSubmit();
 }
@@ -32,7 +32,7 @@ whenPresent("[data-upload]", (form) => {
   }
 });
 
-// Whatever misses the zone would otherwise make the browser leave the page for the file.
+// Without this the browser would open a file that is dropped beside the zone.
 const carriesFile = (event) => event.dataTransfer?.types.includes("Files") && zone();
 
 document.addEventListener("dragover", (event) => {

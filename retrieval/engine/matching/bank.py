@@ -1,8 +1,8 @@
-"""A bank of photos, against which a recording's score for one photo is judged.
+"""Banks: reference photos, by which a recording's score for one photo is standardised.
 
-Some recordings fit everything: a sound in which the model heard a little of all classes never
-scores badly. Whether a score is high *for this recording* shows only against its scores for many
-photos. Of these the mean and the covariance are enough, so no photo is kept.
+A recording with a nearly uniform distribution scores badly for no photo. Whether a score is high
+*for this recording* shows only in comparison with its scores for many photos. The mean and the
+covariance of those photos' distributions suffice, so no photo is stored.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 
 CLASSES: Final = "classes"
-LEAST_DEVIATION: Final = 0.01
-"""In nats. What lies below is rounding, not a recording that tells photos apart."""
+MIN_DEVIATION: Final = 0.01
+"""In nats. With a smaller deviation, a recording scores all photos alike except for rounding."""
 
 _DIGEST_DIGITS: Final = 12
 _CHUNK: Final = 500
 
 
 class ScoreMoments(Protocol):
-    """Anything that knows how recordings score over a bank's photos."""
+    """Computes the moments of a recording's scores over a bank."""
 
     def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
-        """Return mean and deviation of a recording's scores, from its ``log q``."""
+        """Return mean and standard deviation of a recording's scores, in nats."""
 
 
 class ClassMoments:
-    """The moments of a bank of every class once and alone, without its large covariance."""
+    """Moments over the bank of all one-hot distributions, without their covariance matrix."""
 
     def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
-        """Return mean and deviation of ``log q`` over the classes: these are the scores."""
-        return float(log_row.mean()), max(float(log_row.std()), LEAST_DEVIATION)
+        """Return mean and deviation of ``log q``: the score of a one-hot photo is one entry."""
+        return float(log_row.mean()), max(float(log_row.std()), MIN_DEVIATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +51,9 @@ class Moments:
     Attributes
     ----------
     mean : float64 [shape=(k,)]
-        Of the distributions.
+        Mean of the distributions.
     covariance : float64 [shape=(k, k)]
-        Of the distributions, over the bank itself (divided by n, not n - 1).
+        Population covariance of the distributions (divided by n, not n - 1).
     """
 
     mean: NDArray[np.float64]
@@ -61,10 +61,10 @@ class Moments:
 
     @classmethod
     def of(cls, distributions: Iterable[NDArray[np.float64]]) -> Moments:
-        """Return the moments of some distributions, float64 [shape=(k,)] each, two at least.
+        """Return the moments of at least two distributions, float64 [shape=(k,)] each.
 
-        They may come one by one: none is kept. Deviations are summed about the first one, so that
-        nothing is lost where all of them lie close together.
+        They are read one chunk at a time. Deviations are summed about the first distribution, so
+        that no precision is lost where all are close together.
 
         Raises
         ------
@@ -91,10 +91,10 @@ class Moments:
         return cls(origin + shift, products / count - np.outer(shift, shift))
 
     def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
-        r"""Return mean and deviation, over the bank, of a recording's scores :math:`p \cdot b`.
+        r"""Return mean and standard deviation over the bank of the scores :math:`p \cdot b`.
 
-        :math:`\mu = \bar p \cdot b`, :math:`\sigma^2 = b^\top C\, b`, exactly those of the scores
-        themselves.
+        :math:`\mu = \bar p \cdot b` and :math:`\sigma^2 = b^\top C\, b`: exactly the moments of the
+        scores themselves.
 
         Parameters
         ----------
@@ -104,29 +104,28 @@ class Moments:
         Returns
         -------
         tuple of float
-            Mean and deviation, in nats; the deviation is at least `LEAST_DEVIATION`. A recording
-            that is all even scores the same for every photo: its standard score is 0 then.
+            Mean and deviation, in nats; the deviation is at least `MIN_DEVIATION`, so that a
+            uniform recording, which scores the same for every photo, has a standard score of 0.
         """
         mean = float(self.mean @ log_row)
         variance = max(0.0, float(log_row @ self.covariance @ log_row))
-        return mean, max(math.sqrt(variance), LEAST_DEVIATION)
+        return mean, max(math.sqrt(variance), MIN_DEVIATION)
 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """A bank's moments in each space, under a name that stands for their content.
+    """The moments of a bank in each space, loaded when first needed.
 
     Attributes
     ----------
     version : str
-        What it was made of, e.g. ``classes@3f2a...`` or ``photos-2@9b1c...``; stored with every
-        run.
+        Identifies the bank's content, e.g. ``classes@3f2a...`` or ``photos-2@9b1c...``; stored
+        with every run.
     versions : mapping of str to str
-        The same for each space alone, by its name: a bank of photos may know one space, and leave
-        another to the classes.
+        Version in each space, by the space's name: a bank of photos may cover only some spaces;
+        the others use the classes.
     load : callable
-        Returns the moments by the name of the space. Called when a score is first judged: who
-        only needs to know which bank is in force never pays for it.
+        Returns the moments by the space's name.
     """
 
     version: str
@@ -135,15 +134,15 @@ class Bank:
 
     @cached_property
     def moments(self) -> Mapping[str, ScoreMoments]:
-        """The moments by the name of the space."""
+        """Moments by the space's name."""
         return self.load()
 
 
 def classes_bank(spaces: Sequence[ClassSpace]) -> Bank:
-    """Return the bank that needs no photo: every class of the image model, once and alone.
+    """Return the bank that needs no photo: a one-hot distribution of each image class.
 
-    In a space of sounds a class counts as what is heard there; those that say nothing are left
-    out.
+    In a space of sounds, each audible class counts with its row of the table; mute classes are
+    left out.
     """
     digest = hashlib.sha256(
         "".join(f"{space.name}={space.image_model}\n" for space in spaces).encode()
@@ -156,7 +155,7 @@ def classes_bank(spaces: Sequence[ClassSpace]) -> Bank:
 
 
 def class_moments(space: ClassSpace) -> ScoreMoments:
-    """Return the moments of every class of the image model, once and alone, in a space."""
+    """Return the moments of the bank of classes in one space; see `classes_bank`."""
     if isinstance(space, HeardSpace):
-        return Moments.of(space.table.weights[space.table.telling])
+        return Moments.of(space.table.weights[space.table.audible])
     return ClassMoments()

@@ -1,4 +1,4 @@
-"""How good rankings are, against graded truth, with honest uncertainty."""
+"""Quality measures of rankings against graded truth, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Grade(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over photos with its bootstrap interval, at the level of `CONFIDENCE`."""
+    """A mean over photos and its bootstrap interval at the level `CONFIDENCE`."""
 
     mean: float
     low: float
@@ -37,23 +37,23 @@ class Interval:
 
 
 def measure(grades: Sequence[int]) -> dict[str, float]:
-    r"""Return each measure of one photo's ranking.
+    r"""Return the measures of one photo's ranking.
 
     ``good@1`` and ``good-or-decent@1``: 1 or 0. ``P@5``: share of good or decent ones among the
-    first five. ``MRR``: one over the place of the first good one. ``nDCG@10``: discounted gain
-    :math:`\sum_{r \le 10} (2^{g_r} - 1) / \log_2(r + 1)` over that of the best order (Järvelin and
-    Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002).
+    first five. ``MRR``: reciprocal rank of the first good one. ``nDCG@10``: discounted gain
+    :math:`\sum_{r \le 10} (2^{g_r} - 1) / \log_2(r + 1)`, divided by that of the ideal order
+    (Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002).
 
     Parameters
     ----------
     grades : sequence of int
-        Grades of *all* recordings in the order of the ranking.
+        Grades of *all* recordings, in ranked order.
 
     Returns
     -------
     dict of str to float
-        By name. What cannot be reached is left out: ``good@1`` and ``MRR`` where no recording is
-        good, ``nDCG@10`` where none is even decent.
+        By the names in `MEASURES`. Undefined measures are left out: ``good@1`` and ``MRR`` if no
+        recording is good, ``nDCG@10`` if none is at least decent.
     """
     found = np.asarray(grades)
     values = {
@@ -71,14 +71,14 @@ def measure(grades: Sequence[int]) -> dict[str, float]:
 
 
 def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
-    """Return the mean of photos' values with its percentile bootstrap interval.
+    """Return the mean and its percentile bootstrap interval over photos.
 
     Parameters
     ----------
     values : sequence of float
-        One a photo, at least one.
+        One per photo, at least one.
     seed : int
-        Of the resampling: the same values give the same interval.
+        Seed of the resampling.
     """
     sample = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -90,33 +90,33 @@ def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
 def paired_difference(
     one: Mapping[str, float], other: Mapping[str, float], *, seed: int = 0
 ) -> Interval:
-    """Return by how much one ranking's values exceed another's, photo by photo.
+    """Return the mean and interval of the differences ``one - other``, photo by photo.
 
     Parameters
     ----------
     one, other : mapping of str to float
-        Values by photo; only photos that both have count.
+        Values by photo; photos that only one of them has are ignored.
     """
     common = sorted(one.keys() & other.keys())
     return bootstrap([one[photo] - other[photo] for photo in common], seed=seed)
 
 
 def split_by_source(sources: Sequence[str], *, parts: int, seed: int = 0) -> NDArray[np.intp]:
-    """Divide recordings so that no two parts share a source.
+    """Split recordings into parts so that no two parts share a source.
 
     Parameters
     ----------
     sources : sequence of str
-        Where each recording comes from; takes of one recording name the same.
+        Source of each recording; takes of one recording have the same.
     parts : int
-        How many parts.
+        Number of parts.
     seed : int
-        Of the shuffling.
+        Seed of the shuffling.
 
     Returns
     -------
     intp array [shape=(n,)]
-        The part of each recording. Parts differ by no more than the largest source in size.
+        Part of each recording. The sizes of parts differ by at most that of the largest source.
     """
     names, source_of, sizes = np.unique(sources, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(names.size)

@@ -1,4 +1,4 @@
-"""Why this sound: the classes by which a recording beats the average one."""
+"""Explanation of a match: the classes in which a recording fits better than the average one."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from retrieval.engine.vocabulary.labels import ClassLabel
 
 @dataclass(frozen=True, slots=True)
 class ClassTerm:
-    """What one class adds.
+    """Contribution of one class to a match.
 
     Attributes
     ----------
     label : ClassLabel
         The class.
     scene_share, clip_share : float
-        Its probability in the photo and in the recording.
+        Its probability in the photo, ``p_c``, and in the recording, ``q_c``.
     advantage_nats : float
-        By how many nats it makes this recording better than the average one;
-        negative where it makes it worse.
+        ``p_c (log q_c - mean log q_c)`` over the library; negative where the recording fits worse
+        than the average one.
     divergence_nats : float
-        What it adds to the relative entropy, ``p_c (log p_c - log q_c)``;
-        negative where the recording has more of it than the photo.
+        Its term of the relative entropy, ``p_c (log p_c - log q_c)``; negative where the recording
+        has more of the class than the photo.
     """
 
     label: ClassLabel
@@ -39,21 +39,21 @@ class ClassTerm:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The terms of a match, largest first, and what they sum to.
+    """The largest terms of a match in one space, and the sums over all classes.
 
     Attributes
     ----------
     space : str
         The space's name.
     terms : tuple of ClassTerm
-        The largest ones.
+        Those with the largest advantage, largest first.
     rest_nats : float
-        What all other classes add together.
+        Sum of the advantages of all other classes.
     total_nats : float
-        ``sum of terms + rest_nats``: how much smaller the divergence is than
-        the library's mean divergence from the same photo.
+        Sum of the advantages of all classes: the library's mean divergence from the photo minus
+        this recording's.
     divergence_nats : float
-        The divergence itself: the terms of all classes, the rest's included.
+        The relative entropy ``D(p || q)``, summed over all classes.
     """
 
     space: str
@@ -71,15 +71,15 @@ def explain(
     library_mean_log_row: NDArray[np.float64],
     count: int = 5,
 ) -> Explanation:
-    r"""Return the terms :math:`p_c (\log q_c - \overline{\log q_c})`.
+    r"""Return the largest advantages :math:`p_c (\log q_c - \overline{\log q_c})`.
 
-    Kept apart from them, each class carries its term of the divergence,
-    :math:`p_c (\log p_c - \log q_c)`, which is 0 where :math:`p_c = 0`.
+    Each class also carries its term of the divergence, :math:`p_c (\log p_c - \log q_c)`, which is
+    0 where :math:`p_c = 0`.
 
     Parameters
     ----------
-    space : Space
-        Where photo and recording meet.
+    space : ClassSpace
+        Space of the two distributions.
     scene : Distribution
         The photo, ``p``.
     clip_log_row : float [shape=(k,)]
@@ -87,12 +87,12 @@ def explain(
     library_mean_log_row : float64 [shape=(k,)]
         Mean of ``log q`` over the searched library, in nats.
     count : int
-        How many terms to name.
+        Number of terms to return.
 
     Returns
     -------
     Explanation
-        Terms sorted by advantage, ties by class index.
+        Its terms are sorted by advantage, ties by class index.
     """
     log_q = np.asarray(clip_log_row, dtype=np.float64)
     advantages = scene.values * (log_q - library_mean_log_row)

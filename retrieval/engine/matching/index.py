@@ -1,13 +1,13 @@
-"""The library as one memory-mapped matrix that only ever grows."""
+"""The index of a library: an append-only, memory-mapped matrix on disk."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,38 +15,37 @@ from numpy.typing import NDArray
 from retrieval.engine.errors import EngineError, SpaceMismatchError
 from retrieval.engine.matching.ranking import ExactRanker
 
+INDEX_FORMAT: Final = 2
+"""Version of the files; raise it whenever they change, so that old ones are not read."""
+
 _HEADER = "header.json"
 _ROWS = "rows.f32"
-_BIASES = "biases.f64"
 _CLIP_IDS = "clip-ids.i64"
 
 
 class IndexDamagedError(EngineError):
-    """An index folder that cannot be believed; it is to be made again."""
+    """The index files are inconsistent and must be built again."""
 
     code = "index_damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """One clip on its way into the index.
+    """One clip to append to the index.
 
     Attributes
     ----------
     clip_id : int
         The recording.
     row : float32 [shape=(columns,)]
-        ``b`` of the matcher.
-    logs : float64 [shape=(log_columns,)]
-        ``log q`` in the matcher's spaces, one after the other; only their sum is kept.
-    bias : float
-        The matcher's constant.
+        The matcher's ``b``.
+    log_q : float64 [shape=(classes,)]
+        ``log q`` in the matcher's spaces, concatenated; only the sum over all clips is stored.
     """
 
     clip_id: int
     row: NDArray[np.float32]
-    logs: NDArray[np.float64]
-    bias: float = 0.0
+    log_q: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,84 +53,76 @@ class _Header:
     columns: int
     count: int
     snapshot: int
-    row_limit: float
-    log_sum: list[float]
+    max_abs: float
+    log_q_sum: list[float]
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryIndex:
-    """A library at one snapshot, opened for reading.
+    """The index of a library at one snapshot, opened for reading.
 
     Attributes
     ----------
     snapshot : int
-        State of the library up to which the rows are complete.
+        Library snapshot up to which the rows are complete.
     rows : float32 [shape=(n, columns)]
         Memory-mapped, read-only.
-    biases : float64 [shape=(n,)]
-        The matcher's constant of each clip.
     clip_ids : int64 [shape=(n,)]
-        In the order in which the clips came.
-    row_limit : float
+        In the order in which the clips were appended.
+    max_abs : float
         Largest absolute entry of `rows`.
-    log_sum : float64 [shape=(log_columns,)]
+    log_q_sum : float64 [shape=(classes,)]
         Sum of all clips' ``log q``, in nats.
     """
 
     snapshot: int
     rows: NDArray[np.float32]
-    biases: NDArray[np.float64]
     clip_ids: NDArray[np.int64]
-    row_limit: float
-    log_sum: NDArray[np.float64]
+    max_abs: float
+    log_q_sum: NDArray[np.float64]
 
     def ranker(self, *, without: Iterable[int] = ()) -> ExactRanker:
-        """Return a ranker over all clips but those that have left the library."""
+        """Return a ranker over all clips except those with the ids in `without`."""
+        removed = np.fromiter(without, dtype=np.int64)
         return ExactRanker(
             rows=self.rows,
-            biases=self.biases,
             clip_ids=self.clip_ids,
-            row_limit=self.row_limit,
-            excluded=self._positions(without),
+            max_abs=self.max_abs,
+            excluded=np.flatnonzero(np.isin(self.clip_ids, removed)).astype(np.int64),
         )
-
-    def _positions(self, clip_ids: Iterable[int]) -> NDArray[np.int64]:
-        wanted = np.fromiter(clip_ids, dtype=np.int64)
-        return np.flatnonzero(np.isin(self.clip_ids, wanted)).astype(np.int64)
 
 
 class IndexFolder:
-    """The index's files: rows are appended, the header is replaced last.
+    """The files of one index: rows are appended, then the header is replaced atomically.
 
-    A reader maps as many rows as the header counts, so it never sees a part of
-    an append; what a killed writer left beyond the header is overwritten. The
-    rows reach the disk before the header that counts them, so that not even a
-    power cut leaves a header over rows of zeros. One writer at a time is the
-    caller's duty.
+    A reader maps as many rows as the header counts, so it never sees part of an append. Bytes
+    beyond that count, left by a killed writer, are overwritten by the next append. Rows are
+    synced to disk before the header that counts them, so a power cut cannot leave a header that
+    counts unwritten rows. The caller must ensure that there is only one writer at a time.
 
     Parameters
     ----------
     path : Path
-        The folder; made by the first append.
+        The folder; created by the first append.
     columns : int
         Length of a row.
-    log_columns : int
-        How many classes the spaces have together.
+    classes : int
+        Number of classes of all spaces together.
     """
 
-    def __init__(self, path: Path, *, columns: int, log_columns: int) -> None:
+    def __init__(self, path: Path, *, columns: int, classes: int) -> None:
         self.path = path
         self.columns = columns
-        self.log_columns = log_columns
+        self.classes = classes
 
     @property
     def snapshot(self) -> int:
-        """The library's state that the index holds; 0 before the first append.
+        """The library snapshot that the index holds; 0 before the first append.
 
         Raises
         ------
         IndexDamagedError
-            If the header is none.
+            If the header is malformed.
         """
         return self._read_header().snapshot
 
@@ -141,16 +132,15 @@ class IndexFolder:
         Raises
         ------
         IndexDamagedError
-            If the header is none, or the files are shorter than it says.
+            If the header is malformed, or a file is shorter than the header says.
         """
         header = self._read_header()
         return LibraryIndex(
             snapshot=header.snapshot,
             rows=self._map(_ROWS, np.dtype("<f4"), (header.count, self.columns)),
-            biases=self._map(_BIASES, np.dtype("<f8"), (header.count,)),
             clip_ids=self._map(_CLIP_IDS, np.dtype("<i8"), (header.count,)),
-            row_limit=header.row_limit,
-            log_sum=np.array(header.log_sum, dtype=np.float64),
+            max_abs=header.max_abs,
+            log_q_sum=np.array(header.log_q_sum, dtype=np.float64),
         )
 
     def append(self, rows: Iterable[IndexRow], *, snapshot: int) -> int:
@@ -159,40 +149,40 @@ class IndexFolder:
         Returns
         -------
         int
-            How many clips were appended.
+            Number of clips appended.
 
         Raises
         ------
         SpaceMismatchError
-            If a row has another length; nothing is published.
+            If a row has the wrong length; nothing is published.
         EngineError
-            If a row is not finite; nothing is published.
+            If a row is not finite (code ``model_error``); nothing is published.
+        IndexDamagedError
+            If the header is malformed, or a file is shorter than the header says.
         """
         header = self._read_header()
-        log_sum = np.array(header.log_sum, dtype=np.float64)
-        count, limit = header.count, header.row_limit
+        log_q_sum = np.array(header.log_q_sum, dtype=np.float64)
+        count, max_abs = header.count, header.max_abs
         self.path.mkdir(parents=True, exist_ok=True)
         with (
-            self._at(_ROWS, count * self.columns * 4) as row_file,
-            self._at(_BIASES, count * 8) as bias_file,
-            self._at(_CLIP_IDS, count * 8) as id_file,
+            self._open_at(_ROWS, count * self.columns * 4) as row_file,
+            self._open_at(_CLIP_IDS, count * 8) as id_file,
         ):
             for entry in rows:
                 row = self._checked(entry)
                 row_file.write(row.tobytes())
-                bias_file.write(np.float64(entry.bias).astype("<f8").tobytes())
                 id_file.write(np.int64(entry.clip_id).astype("<i8").tobytes())
-                log_sum += entry.logs
-                limit = max(limit, float(np.abs(row).max()))
+                log_q_sum += entry.log_q
+                max_abs = max(max_abs, float(np.abs(row).max()))
                 count += 1
-            for stream in (row_file, bias_file, id_file):
+            for stream in (row_file, id_file):
                 _sync(stream)
-        self._write_header(_Header(self.columns, count, snapshot, limit, log_sum.tolist()))
+        self._write_header(_Header(self.columns, count, snapshot, max_abs, log_q_sum.tolist()))
         return count - header.count
 
     def clear(self) -> None:
-        """Remove the index; whoever has it open keeps the rows that were mapped."""
-        for name in (_HEADER, _ROWS, _BIASES, _CLIP_IDS):  # the header first: it vouches for them
+        """Delete the index files; a reader that has mapped them keeps its rows."""
+        for name in (_HEADER, _ROWS, _CLIP_IDS):  # the header first: it vouches for the others
             (self.path / name).unlink(missing_ok=True)
 
     def _checked(self, entry: IndexRow) -> NDArray[np.float32]:
@@ -201,12 +191,12 @@ class IndexFolder:
             raise SpaceMismatchError(
                 f"clip {entry.clip_id}: row {row.shape}, the index has {self.columns} columns"
             )
-        if entry.logs.shape != (self.log_columns,):
+        if entry.log_q.shape != (self.classes,):
             raise SpaceMismatchError(
-                f"clip {entry.clip_id}: logs {entry.logs.shape}, the spaces have "
-                f"{self.log_columns} classes"
+                f"clip {entry.clip_id}: log q {entry.log_q.shape}, the spaces have "
+                f"{self.classes} classes"
             )
-        if not all(np.isfinite(part).all() for part in (row, entry.logs, np.array(entry.bias))):
+        if not (np.isfinite(row).all() and np.isfinite(entry.log_q).all()):
             raise EngineError(f"clip {entry.clip_id}: its row is not finite", code="model_error")
         return row
 
@@ -215,33 +205,32 @@ class IndexFolder:
         try:
             header = _parse_header(path.read_bytes())
         except FileNotFoundError:
-            return _Header(self.columns, 0, 0, 0.0, [0.0] * self.log_columns)
+            return _Header(self.columns, 0, 0, 0.0, [0.0] * self.classes)
         except (ValueError, TypeError, KeyError) as error:
             raise IndexDamagedError(
-                f"{path} is no header ({error!r}); delete {self.path}"
+                f"{path} is malformed ({error!r}); delete {self.path}"
             ) from error
         if header.columns != self.columns:
             raise SpaceMismatchError(
                 f"{self.path} has {header.columns} columns, the matcher {self.columns}"
             )
-        if len(header.log_sum) != self.log_columns:
+        if len(header.log_q_sum) != self.classes:
             raise IndexDamagedError(
-                f"{path} is no header ({len(header.log_sum)} sums for {self.log_columns} classes); "
+                f"{path} is malformed ({len(header.log_q_sum)} sums for {self.classes} classes); "
                 f"delete {self.path}"
             )
         return header
 
     def _write_header(self, header: _Header) -> None:
         draft = self.path / f".{_HEADER}.{os.getpid()}"
-        fields = {name: getattr(header, name) for name in _Header.__dataclass_fields__}
         with draft.open("wb") as stream:
-            stream.write(json.dumps(fields).encode())
+            stream.write(json.dumps(asdict(header)).encode())
             _sync(stream)
         draft.replace(self.path / _HEADER)
         _sync_directory(self.path)
 
-    def _at(self, name: str, offset: int) -> BinaryIO:
-        """Open a file for writing at an offset, dropping whatever lies beyond."""
+    def _open_at(self, name: str, offset: int) -> BinaryIO:
+        """Open a file for writing at an offset and truncate it there."""
         path = self.path / name
         path.touch()
         stream = path.open("r+b")
@@ -265,30 +254,30 @@ class IndexFolder:
 
 
 def _parse_header(raw: bytes) -> _Header:
-    """Return a header, or raise `ValueError`, `TypeError` or `KeyError` for what is none."""
+    """Parse a header; raise `ValueError`, `TypeError` or `KeyError` if it is malformed."""
     fields = json.loads(raw)
     header = _Header(
         columns=int(fields["columns"]),
         count=int(fields["count"]),
         snapshot=int(fields["snapshot"]),
-        row_limit=float(fields["row_limit"]),
-        log_sum=[float(value) for value in fields["log_sum"]],
+        max_abs=float(fields["max_abs"]),
+        log_q_sum=[float(value) for value in fields["log_q_sum"]],
     )
     if header.count < 0 or header.snapshot < 0:
         raise ValueError(f"count {header.count}, snapshot {header.snapshot}")
-    if not np.isfinite([header.row_limit, *header.log_sum]).all():
+    if not np.isfinite([header.max_abs, *header.log_q_sum]).all():
         raise ValueError("its sums are not finite")
     return header
 
 
 def _sync(stream: BinaryIO) -> None:
-    """Wait until what was written lies on the disk."""
+    """Flush a file's contents to disk."""
     stream.flush()
     os.fsync(stream.fileno())
 
 
 def _sync_directory(path: Path) -> None:
-    """Wait until the names of a directory's files lie on the disk."""
+    """Flush a directory's entries to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

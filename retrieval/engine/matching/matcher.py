@@ -1,4 +1,4 @@
-"""What every matcher is: a recipe that turns profiles into one inner product, and the paper's."""
+"""The base class of matchers, which score by an inner product, and the matcher of the paper."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ from retrieval.engine.spaces.divergence import relative_entropy
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 
 Profiles = Mapping[str, Distribution]
-"""Distributions of one photo or one recording by the name of their space."""
+"""Distributions of one photo or one recording, by the space's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How good a match is, beyond its place.
+    """How good a match is, independently of its rank.
 
     Attributes
     ----------
     divergences_nats : mapping of str to float
-        D(photo || recording) by the name of the space.
+        ``D(photo || recording)`` by the space's name.
     explained : float
-        Which share of what the photo says the recording explains, at most 1.
+        Share of the photo's information that the recording explains, at most 1; in a space of
+        sounds times the photo's audible share.
     standard : float
-        By how many deviations the recording fits this photo better than the bank's photos.
+        Standard score in the space in which the photo is judged: ``p . log q`` minus the
+        recording's mean over the bank, in standard deviations.
     strength : Strength
-        The same in a word.
+        Follows from the other two.
     """
 
     divergences_nats: Mapping[str, float]
@@ -57,11 +59,14 @@ class Matcher(ABC):
     Attributes
     ----------
     name : str
-        What users choose.
+        The name that users choose.
     version : int
-        Raised with every change that may change a ranking, other than by models, table or bank.
+        To be raised with every change to the code that may change a ranking. Models, table and
+        bank have versions of their own.
+    spaces : tuple of ClassSpace
+        The spaces whose profiles it needs.
     bank : Bank
-        Against which scores are judged.
+        Reference photos for standard scores.
     """
 
     name: str
@@ -73,26 +78,26 @@ class Matcher(ABC):
 
     @property
     def image_models(self) -> dict[str, str]:
-        """The version of each space's image side, by the space's name."""
+        """Version of the image profiles in each space, by the space's name."""
         return {space.name: space.image_model for space in self.spaces}
 
     @property
     def audio_models(self) -> dict[str, str]:
-        """The version of each space's audio side, by the space's name."""
+        """Version of the recordings' profiles in each space, by the space's name."""
         return {space.name: space.audio_model for space in self.spaces}
 
     def scene(self, views: ArrayLike) -> dict[str, Distribution]:
-        """Return a photo's profiles, by the name of the space.
+        """Return a photo's profiles, by the space's name.
 
         Parameters
         ----------
         views : array_like [shape=(n, classes)]
-            What the image model says of each view of the photo, the centre first.
+            The image model's distribution for each view of the photo, the centre first.
         """
         return {space.name: space.scene_profile(views) for space in self.spaces}
 
     def told_in(self, scene: Profiles) -> ClassSpace:
-        """Return the space in which a photo's matches are judged and explained."""
+        """Return the space in which the matches of a photo are judged and explained first."""
         return self.spaces[-1]
 
     @property
@@ -103,11 +108,11 @@ class Matcher(ABC):
     @property
     @abstractmethod
     def rows_version(self) -> str:
-        """Stands for everything but the profiles that ``b`` depends on."""
+        """Version of everything that ``b`` depends on except the profiles."""
 
     @abstractmethod
     def query(self, scene: Profiles) -> NDArray[np.float64]:
-        """Return ``a``, float64 of shape (columns,), from a photo's profiles.
+        """Return ``a`` of a photo, float64 [shape=(columns,)].
 
         Raises
         ------
@@ -117,7 +122,7 @@ class Matcher(ABC):
 
     @abstractmethod
     def row(self, clip: Profiles) -> NDArray[np.float32]:
-        """Return ``b``, float32 of shape (columns,), from a recording's profiles.
+        """Return ``b`` of a recording, float32 [shape=(columns,)].
 
         Raises
         ------
@@ -130,7 +135,7 @@ class Matcher(ABC):
         return {space.name: space.log_row(profile_in(clip, space)) for space in self.spaces}
 
     def judge(self, scene: Profiles, clip: Profiles) -> Judgement:
-        """Return how good a match is, beyond its place."""
+        """Return how good the match of a photo and a recording is."""
         divergences = {
             space.name: relative_entropy(profile_in(scene, space), profile_in(clip, space))
             for space in self.spaces
@@ -142,22 +147,22 @@ class Matcher(ABC):
         standard = (float(p.values @ log_row) - mean) / deviation
         explained = explained_share(p, divergences[space.name])
         if isinstance(space, HeardSpace):
-            explained *= self.telling_share(scene)
+            explained *= self.audible_share(scene)
             strength = strength_by_sounds(explained=explained, standard=standard)
         else:
             strength = strength_by_things(standard=standard)
         return Judgement(divergences, explained, standard, strength)
 
-    def telling_share(self, scene: Profiles) -> float:
-        """Return the share of a photo's classes that say something about its sounds."""
+    def audible_share(self, scene: Profiles) -> float:
+        """Return the probability of a photo's audible classes, those with sounds in the table."""
         return 1.0
 
 
 class PaperMatcher(Matcher):
-    r"""The paper's: least relative entropy in one space, and nothing else.
+    r"""The paper's matcher: smallest relative entropy :math:`D(p \| q)` in one space.
 
-    For one photo, :math:`\sum p \log p` is constant, so the largest :math:`p \cdot \log q` has the
-    least relative entropy.
+    For one photo, :math:`\sum p \log p` is constant, so the recording with the largest
+    :math:`p \cdot \log q` has the smallest relative entropy.
     """
 
     version = 1
@@ -168,25 +173,25 @@ class PaperMatcher(Matcher):
 
     @property
     def columns(self) -> int:
-        """As many as the space has classes."""
+        """Number of classes of the space."""
         return len(self.spaces[0])
 
     @property
     def rows_version(self) -> str:
-        """The logarithm depends on nothing else."""
+        """A constant: ``b`` depends on the profile alone."""
         return "log"
 
     def query(self, scene: Profiles) -> NDArray[np.float64]:
-        """Return the photo's distribution."""
+        """Return ``a = p``, the photo's distribution."""
         return profile_in(scene, self.spaces[0]).values
 
     def row(self, clip: Profiles) -> NDArray[np.float32]:
-        """Return the logarithm of the recording's distribution."""
+        """Return ``b = log q``, in nats."""
         return self.log_rows(clip)[self.spaces[0].name].astype(np.float32)
 
 
 def profile_in(profiles: Profiles, space: ClassSpace) -> Distribution:
-    """Return the profile in a space.
+    """Return the profile in one space.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How good a match is, in a word."""
+"""Strength of a match: none, weak, fair or strong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retrieval.engine.spaces.distributions import Distribution
 
 
 class Strength(StrEnum):
-    """From nothing that fits to what fits well."""
+    """How well a recording fits a photo, weakest first."""
 
     NONE = "none"
     WEAK = "weak"
@@ -20,25 +20,26 @@ class Strength(StrEnum):
 
 
 EXPLAINED_FROM: Final = {Strength.WEAK: 0.2, Strength.FAIR: 0.4, Strength.STRONG: 0.55}
-"""Least explained share of each strength, in a space of sounds; docs/matching.md has the readings
-behind them."""
+"""Smallest explained share of each strength in a space of sounds; docs/matching.md shows the
+measurements behind them."""
 
 STANDARD_FROM: Final = {Strength.WEAK: 1.0, Strength.FAIR: 2.0, Strength.STRONG: 3.0}
-"""Least standard score of each strength where only things are compared, not sounds."""
+"""Smallest standard score of each strength in a space of things."""
 
 _ROUNDING: Final = 1e-9
 
-LEAST_STANDARD: Final = 0.5
-"""Below it a recording fits this photo hardly better than any other: it is no match."""
+MIN_STANDARD_SCORE: Final = 0.5
+"""In a space of sounds, a match below it is none: the recording fits this photo hardly better than
+the bank's."""
 
 
 def explained_share(scene: Distribution, divergence_nats: float) -> float:
-    r"""Return which share of what a photo says a recording explains.
+    r"""Return the share of a photo's information that a recording explains.
 
     .. math:: 1 - \frac{D(p \| q)}{D(p \| u)}
 
-    with the even distribution :math:`u`: 1 where the recording equals the photo, 0 where it says
-    no more than knowing nothing, negative where it is worse than that.
+    with the uniform distribution :math:`u`: 1 if the recording equals the photo, 0 if it explains
+    the photo no better than :math:`u` does, negative if worse.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def explained_share(scene: Distribution, divergence_nats: float) -> float:
     Returns
     -------
     float
-        At most 1. A photo that is even itself says nothing that could be explained: 0.
+        At most 1; 0 for a uniform photo, which has no information to explain.
     """
     p = scene.values[scene.values > 0]
     information = float(np.log(len(scene)) + (p * np.log(p)).sum())
@@ -63,19 +64,19 @@ def strength_by_sounds(*, explained: float, standard: float) -> Strength:
     Parameters
     ----------
     explained : float
-        `explained_share`, times the share of the photo's classes that say something.
+        `explained_share` times the photo's audible share.
     standard : float
-        Standard score of the match: by how many deviations the recording fits this photo better
-        than it fits the photos of a bank.
+        Standard score of the match: ``p . log q`` minus the recording's mean over the bank, in
+        standard deviations.
     """
-    return Strength.NONE if standard < LEAST_STANDARD else _strongest(explained, EXPLAINED_FROM)
+    return Strength.NONE if standard < MIN_STANDARD_SCORE else _strongest(explained, EXPLAINED_FROM)
 
 
 def strength_by_things(*, standard: float) -> Strength:
-    """Return the strength of a match in a space of things, by its standard score alone."""
+    """Return the strength of a match in a space of things, which depends on `standard` alone."""
     return _strongest(standard, STANDARD_FROM)
 
 
-def _strongest(value: float, least: dict[Strength, float]) -> Strength:
-    reached = [strength for strength, threshold in least.items() if value >= threshold]
+def _strongest(value: float, thresholds: dict[Strength, float]) -> Strength:
+    reached = [strength for strength, threshold in thresholds.items() if value >= threshold]
     return reached[-1] if reached else Strength.NONE

@@ -1,4 +1,4 @@
-"""Takes of one recording, so that a result is not five of a kind."""
+"""Takes: near-duplicate recordings, grouped so that a result shows only the best of each group."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from retrieval.engine.spaces.distributions import Distribution
 
 NEARLY_IDENTICAL: Final = 0.02
-"""Total variation distance up to which two profiles count as the same recording's: a re-encoded
-or slightly trimmed copy lies below, two recordings of the same place far above."""
+"""Largest total variation distance between takes of any source. Re-encoded or slightly trimmed
+copies lie below it, two recordings of the same place far above."""
 
 SAME_SOURCE: Final = 0.5
-"""The same where both name one source. A source may be the page of a whole collection: what sounds
-quite different is no take then."""
+"""Largest total variation distance between takes that name the same source. A source may be the
+page of a whole collection, so different recordings may share it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A recording as far as it matters here: where it came from and what is heard in it."""
+    """A recording with its source, empty if unknown, and its profile."""
 
     clip_id: int
     source: str
@@ -30,22 +30,22 @@ class Take:
 
 @dataclass(slots=True)
 class TakeGroup:
-    """The best placed take of a recording, and the others in the order of their places."""
+    """The highest-ranked take of a recording, and the others in ranked order."""
 
     best: Take
     others: list[Take] = field(default_factory=list)
 
 
 def group_takes(ranked: Iterable[Take]) -> list[TakeGroup]:
-    """Gather takes of the same recording behind the best placed of them.
+    """Group the takes of the same recording.
 
-    Each is compared with the best take of every group: it is a take of that recording if the two
-    differ by no more than `NEARLY_IDENTICAL`, or by `SAME_SOURCE` and name the same source.
+    A take joins the first group whose best take is at most `NEARLY_IDENTICAL` away, or at most
+    `SAME_SOURCE` if both name the same source. Otherwise it starts a group.
 
     Parameters
     ----------
     ranked : iterable of Take
-        Best first. An empty source is none.
+        Best first.
 
     Returns
     -------
@@ -63,6 +63,6 @@ def group_takes(ranked: Iterable[Take]) -> list[TakeGroup]:
 
 
 def _same_recording(one: Take, other: Take) -> bool:
-    named = bool(one.source) and one.source == other.source
+    same_source = one.source != "" and one.source == other.source
     distance = 0.5 * float(np.abs(one.profile.values - other.profile.values).sum())
-    return distance <= (SAME_SOURCE if named else NEARLY_IDENTICAL)
+    return distance <= (SAME_SOURCE if same_source else NEARLY_IDENTICAL)

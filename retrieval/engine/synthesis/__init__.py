@@ -1,17 +1,11 @@
-"""Ambient recordings made from nothing, for a machine without any.
+"""Synthesised ambient recordings, for an installation without a library.
 
-Eight ambiences of 24 s, in stereo, that repeat without a seam. `loop` is the
-circle they live on, `events` sets single sounds into it, `water`, `weather`,
-`animals` and `fire` compose, `mastering` gives all one loudness, `catalogue`
-lists them.
+Eight stereo ambiences of 24 s that loop without a seam. `loop` has periodic noise and filters,
+`events` places single sounds, `water`, `weather`, `animals` and `fire` compose the ambiences,
+`mastering` equalises their loudness, `catalogue` lists them.
 """
 
-from retrieval.engine.synthesis.catalogue import (
-    AMBIENCES,
-    Ambience,
-    UnknownAmbienceError,
-    synthesise,
-)
+from retrieval.engine.synthesis.catalogue import AMBIENCES, Ambience, synthesise
 from retrieval.engine.synthesis.loop import DURATION_S, FRAMES, SAMPLE_RATE_HZ
 
 __all__ = [
@@ -20,6 +14,5 @@ __all__ = [
     "FRAMES",
     "SAMPLE_RATE_HZ",
     "Ambience",
-    "UnknownAmbienceError",
     "synthesise",
 ]

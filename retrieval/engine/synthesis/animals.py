@@ -22,7 +22,7 @@ from retrieval.engine.synthesis.loop import (
 
 
 class Bird(NamedTuple):
-    """One singer: what it sings, how often in a loop, from where, how loud."""
+    """A bird: its song, number of songs per loop, pan and gain."""
 
     song: Callable[[np.random.Generator], Samples]
     times: int
@@ -31,7 +31,7 @@ class Bird(NamedTuple):
 
 
 class Cricket(NamedTuple):
-    """One cricket: the pitch of its wings, its chirps a second, where it sits, how loud."""
+    """A cricket: carrier frequency, chirps per second, pan and gain."""
 
     carrier_hz: float
     chirps_hz: float
@@ -40,7 +40,7 @@ class Cricket(NamedTuple):
 
 
 def birds(rng: np.random.Generator) -> Samples:
-    """Compose a wood in the morning: birds near and far answer one another, a cuckoo calls."""
+    """Compose a wood in the morning: near and far birds, a cuckoo, rustling leaves."""
     near = (
         Bird(_warble, 5, -0.5, 1.0),
         Bird(_two_whistles, 3, 0.6, 0.7),
@@ -61,7 +61,7 @@ def birds(rng: np.random.Generator) -> Samples:
 
 
 def _singing(rng: np.random.Generator, singers: tuple[Bird, ...]) -> Samples:
-    """Let birds take turns, evenly round the loop."""
+    """Spread the birds' songs evenly over the loop, in random order."""
     track = silence()
     turns = [bird for bird in singers for _ in range(bird.times)]
     for turn, index in enumerate(rng.permutation(len(turns))):
@@ -72,7 +72,7 @@ def _singing(rng: np.random.Generator, singers: tuple[Bird, ...]) -> Samples:
 
 
 def _note(start_hz: float, end_hz: float, length_s: float, *, bend: float = 0.0) -> Samples:
-    """Make a sweep from one pitch to another, bent up or down between, with an overtone."""
+    """Return a tone that sweeps from one frequency to another, with an overtone."""
     position = times_within(length_s) / length_s
     frequency_hz = start_hz + (end_hz - start_hz) * position
     frequency_hz = frequency_hz * (1 + bend * np.sin(np.pi * position))
@@ -81,7 +81,7 @@ def _note(start_hz: float, end_hz: float, length_s: float, *, bend: float = 0.0)
 
 
 def _after_one_another(notes: list[Samples], gaps_s: list[float]) -> Samples:
-    """Join notes, with a pause after each."""
+    """Concatenate notes, with a pause after each."""
     parts = []
     for note, gap_s in zip(notes, gaps_s, strict=True):
         parts += [note, np.zeros(round(gap_s * SAMPLE_RATE_HZ))]
@@ -89,7 +89,7 @@ def _after_one_another(notes: list[Samples], gaps_s: list[float]) -> Samples:
 
 
 def _warble(rng: np.random.Generator) -> Samples:
-    """Sing a thrush's phrase: round notes, each a sweep of its own between 1.9 and 4 kHz."""
+    """Return a thrush's phrase: 5 to 9 notes, each a sweep between 1.9 and 4 kHz."""
     notes, gaps_s = [], []
     for _ in range(rng.integers(5, 10)):
         start_hz = rng.uniform(2000, 3600)
@@ -101,14 +101,14 @@ def _warble(rng: np.random.Generator) -> Samples:
 
 
 def _two_whistles(rng: np.random.Generator) -> Samples:
-    """Call like a titmouse: two clear whistles, the second lower, said three times."""
+    """Return a titmouse's call: two whistles, the second lower, three times."""
     high_hz = rng.uniform(3900, 4100)
     pair = [_note(high_hz, 0.99 * high_hz, 0.16), _note(0.8 * high_hz, 0.79 * high_hz, 0.2)]
     return _after_one_another(pair * 3, [0.06, 0.12] * 3)
 
 
 def _trill(rng: np.random.Generator) -> Samples:
-    """Trill like a finch: one falling note many times over, ever a little lower."""
+    """Return a finch's trill: a falling note, repeated at a slowly falling pitch."""
     count = int(rng.integers(14, 24))
     tops_hz = rng.uniform(4800, 5600) * 0.99 ** np.arange(count)
     notes = [_note(top_hz, 0.65 * top_hz, 0.045) for top_hz in tops_hz]
@@ -116,7 +116,7 @@ def _trill(rng: np.random.Generator) -> Samples:
 
 
 def _chirps(rng: np.random.Generator) -> Samples:
-    """Chirp like a sparrow: short, steep, far apart."""
+    """Return a sparrow's chirps: short, steep sweeps."""
     notes, gaps_s = [], []
     for _ in range(rng.integers(2, 5)):
         start_hz, end_hz = rng.uniform(5000, 6000), rng.uniform(2600, 3200)
@@ -126,14 +126,14 @@ def _chirps(rng: np.random.Generator) -> Samples:
 
 
 def _cuckoo(rng: np.random.Generator) -> Samples:
-    """Call like a cuckoo: a falling third, three times."""
+    """Return a cuckoo's call: a falling third, three times."""
     high_hz = rng.uniform(650, 690)
     call = [_note(high_hz, 0.98 * high_hz, 0.18), _note(0.81 * high_hz, 0.8 * high_hz, 0.3)]
     return _after_one_another(call * 3, [0.2, 0.75] * 3)
 
 
 def night_insects(rng: np.random.Generator) -> Samples:
-    """Compose a summer night: crickets chirp in the grass before a chorus of tree crickets."""
+    """Compose a summer night: three crickets before a chorus of tree crickets."""
     track = silence()
     for cricket in (
         Cricket(4400, 2.2, -0.6, 1.0),
@@ -148,7 +148,7 @@ def night_insects(rng: np.random.Generator) -> Samples:
 
 
 def _chirp(rng: np.random.Generator, track: Samples, cricket: Cricket) -> None:
-    """Add a cricket to the track: each chirp is three or four strokes of its wings."""
+    """Add a cricket to the track: each chirp has three or four wing strokes."""
     count = round(cricket.chirps_hz * DURATION_S)
     for index in range(count):
         strokes = [
@@ -161,7 +161,7 @@ def _chirp(rng: np.random.Generator, track: Samples, cricket: Cricket) -> None:
 
 
 def _stroke(carrier_hz: float, length_s: float) -> Samples:
-    """Make one stroke of a cricket's wings."""
+    """Return one wing stroke."""
     times_s = times_within(length_s)
     tone = gliding_tone(np.full(times_s.size, carrier_hz))
     return tone * fade(times_s.size, attack_s=0.006, release_s=0.008)
@@ -170,9 +170,9 @@ def _stroke(carrier_hz: float, length_s: float) -> Samples:
 def _chorus(
     rng: np.random.Generator, carrier_hz: float, *, strokes_hz: int, width_hz: float
 ) -> Samples:
-    """Make a chorus of tree crickets: a carrier that never rests, beaten by their wings.
+    """Return a chorus of tree crickets: a continuous carrier, modulated by wing strokes.
 
-    Whole strokes a second close with the loop's whole seconds.
+    A whole number of strokes per second makes the modulation periodic in the loop.
     """
     beating = 0.5 - 0.5 * np.cos(2 * np.pi * strokes_hz * clock_s())
     centre_hz = carrier_hz * (1 + 0.004 * drift(rng, 0.3))

@@ -1,4 +1,4 @@
-"""Single sounds set into the loop: where, how loud, how far away."""
+"""Single sounds within the loop: envelopes, tones, placement and echoes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from retrieval.engine.synthesis.loop import (
 )
 
 EAR_DELAY_S = 0.0007
-"""How much later a sound from the far side reaches the other ear."""
+"""Delay of a sound from the far side at the other ear, in seconds."""
 
 
 def place(track: Samples, sound: Samples, at_s: float, *, pan: float, gain: float = 1.0) -> None:
-    """Add a sound to the track, running on at the start where the loop ends.
+    """Add a sound to the track, wrapping around at the end of the loop.
 
     Parameters
     ----------
     track : Samples
         float64 [shape=(2, FRAMES)], changed in place.
     sound : Samples
-        float64 [shape=(n,)], n below FRAMES; starts and ends at rest.
+        float64 [shape=(n,)], n below FRAMES; starts and ends at 0.
     at_s : float
-        When it starts, in seconds from the start of the loop.
+        Start of the sound, in seconds from the start of the loop.
     pan : float
-        -1 far left, 0 ahead, 1 far right: constant power and a delay between
-        the ears.
+        -1 left, 0 centre, 1 right: constant power, with a delay between the ears.
     gain : float
         Factor on the sound.
     """
@@ -44,18 +43,18 @@ def place(track: Samples, sound: Samples, at_s: float, *, pan: float, gain: floa
 
 
 def times_within(length_s: float) -> Samples:
-    """Return the times of a sound's samples, 0 to just below `length_s`, in seconds."""
+    """Return the times of a sound's samples, in seconds within [0, `length_s`)."""
     times: Samples = np.arange(round(length_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     return times
 
 
 def fade(length: int, *, attack_s: float, release_s: float) -> Samples:
-    """Return an envelope that rises and falls without a corner.
+    """Return an envelope with raised-cosine slopes.
 
     Returns
     -------
     Samples : float64 [shape=(length,)]
-        0 at both ends, 1 between, raised-cosine slopes.
+        0 at both ends, 1 between the slopes.
     """
     position_s = np.arange(length) / SAMPLE_RATE_HZ
     left_s = (length - 1) / SAMPLE_RATE_HZ - position_s
@@ -65,7 +64,7 @@ def fade(length: int, *, attack_s: float, release_s: float) -> Samples:
 
 
 def gliding_tone(frequency_hz: Samples) -> Samples:
-    """Return a sine whose frequency follows the given course.
+    """Return a sine of varying frequency.
 
     Parameters
     ----------
@@ -82,42 +81,38 @@ def gliding_tone(frequency_hz: Samples) -> Samples:
     return tone
 
 
-def swell(moment_s: float, *, rise_s: float, fall_s: float) -> Samples:
-    """Return the envelope of something that comes, peaks at a moment and goes.
+def swell(peak_s: float, *, rise_s: float, fall_s: float) -> Samples:
+    """Return a periodic envelope with one peak.
 
     Returns
     -------
     Samples : float64 [shape=(FRAMES,)]
-        1 at the moment, smooth, round the loop; `rise_s` and `fall_s` are the
-        widths of its two halves (standard deviations of a bell).
+        1 at `peak_s`; `rise_s` and `fall_s` are the standard deviations of its two Gaussian halves.
     """
-    after_s = np.mod(clock_s() - moment_s, DURATION_S)
+    after_s = np.mod(clock_s() - peak_s, DURATION_S)
     before_s = DURATION_S - after_s
     envelope: Samples = np.exp(-0.5 * np.minimum(after_s / fall_s, before_s / rise_s) ** 2)
     return envelope
 
 
-def impulses(rng: np.random.Generator, *, rate_hz: float, spread: float = 1.0) -> Samples:
-    """Scatter clicks over the loop, as drops and sparks fall.
+def impulses(rng: np.random.Generator, *, rate_hz: float) -> Samples:
+    """Draw clicks at random times, for drops and sparks.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     rate_hz : float
-        How many a second, in the mean.
-    spread : float
-        Standard deviation of the logarithm of their strength: 0 all alike,
-        above 1 a few strong ones among many faint ones.
+        Mean number per second.
 
     Returns
     -------
     Samples : float64 [shape=(2, FRAMES)]
-        Zero but for the clicks, each somewhere between left and right.
+        Zero except for the clicks, which have log-normal strength and random panning.
     """
     count = rng.poisson(rate_hz * FRAMES / SAMPLE_RATE_HZ)
     at = rng.integers(0, FRAMES, count)
-    strength = rng.lognormal(0.0, spread, count) * rng.choice([-1.0, 1.0], count)
+    strength = rng.lognormal(0.0, 1.0, count) * rng.choice([-1.0, 1.0], count)
     angle = rng.uniform(0, np.pi / 2, count)
     track = np.zeros((2, FRAMES))
     np.add.at(track[0], at, strength * np.cos(angle))
@@ -127,20 +122,18 @@ def impulses(rng: np.random.Generator, *, rate_hz: float, spread: float = 1.0) -
 
 
 def echoing(rng: np.random.Generator, track: Samples, *, decay_s: float, amount: float) -> Samples:
-    """Add the echo of an open place with trees, rocks or houses around.
-
-    The impulse response is decaying noise, different for each ear.
+    """Add the echo of an open place, by an impulse response of decaying noise for each ear.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     track : Samples
         float64 [shape=(2, FRAMES)].
     decay_s : float
         Time in which the echo falls by 60 dB.
     amount : float
-        RMS gain of the echo beside the direct sound.
+        RMS gain of the echo relative to the direct sound.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from retrieval.engine.synthesis.loop import (
 
 
 def campfire(rng: np.random.Generator) -> Samples:
-    """Compose a fire: flames breathe and flutter, wood crackles and now and then pops."""
+    """Compose a campfire: flickering flames, crackling wood and 34 pops."""
     breathing = np.exp(0.3 * drift(rng, 0.5) + 0.25 * drift(rng, 9.0))
     track = 0.6 * breathing * wide_noise(rng, band(40, 300, steepness=1, tilt_db=-2), shared=0.3)
     track += 0.12 * breathing * wide_noise(rng, band(500, 5000, steepness=1, tilt_db=-3))
@@ -28,7 +28,7 @@ def campfire(rng: np.random.Generator) -> Samples:
 
 
 def _crackle(rng: np.random.Generator) -> Samples:
-    """Make small cracks that come in bursts, each piece of wood with its own ring."""
+    """Return small cracks in bursts, at five ringing frequencies."""
     crackling = silence()
     for ring_hz in (1200, 2100, 3300, 5200, 7600):
         bursts = np.exp(1.2 * drift(rng, 1.5))
@@ -37,7 +37,7 @@ def _crackle(rng: np.random.Generator) -> Samples:
 
 
 def _crack(rng: np.random.Generator, ring_hz: float) -> Samples:
-    """Make a fibre that splits: a few milliseconds of noise with a ring."""
+    """Return one crack: a few milliseconds of noise with a ringing tone."""
     times_s = times_within(0.02)
     snap = rng.standard_normal(times_s.size) + np.sin(2 * np.pi * ring_hz * times_s)
     envelope = np.exp(-times_s * ring_hz / 4)
@@ -45,7 +45,7 @@ def _crack(rng: np.random.Generator, ring_hz: float) -> Samples:
 
 
 def _pop(rng: np.random.Generator) -> Samples:
-    """Make steam break out of a log: a snap with a thump under it."""
+    """Return one pop of a log: a snap with a low thump."""
     times_s = times_within(0.09)
     snap = rng.standard_normal(times_s.size) * np.exp(-times_s / rng.uniform(0.002, 0.006))
     thump = np.sin(2 * np.pi * rng.uniform(140, 320) * times_s) * np.exp(-times_s / 0.015)

@@ -1,11 +1,10 @@
-"""The circle every ambience lives on: 24 s whose last sample is followed by its first.
+"""Periodic signals of 24 s: noise, slow modulation, filters and convolution.
 
-Nothing here has an end. Noise is drawn as a spectrum of the whole loop, slow
-movements are sums of whole periods, filters and echoes are products of spectra
-(circular convolution), and a sound placed near the end runs on at the start.
-So a recording joins itself without a cross-fade, by construction.
+Noise is drawn as a spectrum of the whole loop, modulation consists of whole periods, and filters
+and echoes are products of spectra (circular convolution). A recording therefore loops without a
+cross-fade.
 
-Inside the package a track is ``float64 [shape=(2, FRAMES)]``, left above right.
+Within the package a track is ``float64 [shape=(2, FRAMES)]``, left and right.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ Response = Callable[[Samples], Samples]
 """Gain at each frequency: float64 [shape=(n,)] in Hz to float64 [shape=(n,)]."""
 
 Composer = Callable[[np.random.Generator], Samples]
-"""A source of chance to a track of any level."""
+"""Random generator to a track of any level."""
 
 
 @cache
 def _frequencies_hz() -> Samples:
-    """Return the frequencies of the loop's spectrum, read-only."""
+    """Return the frequencies of the loop's spectrum, in Hz, read-only."""
     frequencies: Samples = np.arange(FRAMES // 2 + 1) / DURATION_S
     frequencies.flags.writeable = False
     return frequencies
@@ -39,7 +38,7 @@ def _frequencies_hz() -> Samples:
 
 @cache
 def clock_s() -> Samples:
-    """Return the time of every sample of the loop, in seconds, read-only."""
+    """Return the time of every sample, in seconds, read-only."""
     times: Samples = np.arange(FRAMES) / SAMPLE_RATE_HZ
     times.flags.writeable = False
     return times
@@ -51,16 +50,16 @@ def silence() -> Samples:
 
 
 def band(low_hz: float, high_hz: float, *, steepness: int = 2, tilt_db: float = 0.0) -> Response:
-    """Describe a band by its two edges.
+    """Return the response of a band-pass filter.
 
     Parameters
     ----------
     low_hz, high_hz : float
-        Where the gain has fallen by 3 dB.
+        Frequencies at which the gain has fallen by 3 dB.
     steepness : int
-        Order of each edge, as a Butterworth filter's; 1 falls by 6 dB an octave.
+        Butterworth order of each edge; 1 falls by 6 dB per octave.
     tilt_db : float
-        Change within the band, in dB an octave.
+        Slope within the band, in dB per octave.
 
     Returns
     -------
@@ -79,12 +78,12 @@ def band(low_hz: float, high_hz: float, *, steepness: int = 2, tilt_db: float = 
 
 
 def noise(rng: np.random.Generator, response: Response) -> Samples:
-    """Draw Gaussian noise of the given colour.
+    """Draw periodic Gaussian noise with the given spectrum.
 
     Returns
     -------
     Samples : float64 [shape=(FRAMES,)]
-        Unit RMS, no mean, periodic with the loop.
+        Unit RMS, zero mean.
     """
     gains = response(_frequencies_hz())
     spectrum = gains * (rng.standard_normal(gains.size) + 1j * rng.standard_normal(gains.size))
@@ -97,16 +96,16 @@ def _at_unit_rms(drawn: Samples) -> Samples:
 
 
 def wide_noise(rng: np.random.Generator, response: Response, *, shared: float = 0.15) -> Samples:
-    """Draw noise that surrounds the listener.
+    """Draw stereo noise.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     response : Response
-        Colour of the noise.
+        Spectrum of the noise.
     shared : float
-        Correlation of the two channels, 0 to 1: 0 is as wide as can be, 1 mono.
+        Correlation of the two channels: 0 is widest, 1 is mono.
 
     Returns
     -------
@@ -120,28 +119,28 @@ def wide_noise(rng: np.random.Generator, response: Response, *, shared: float = 
 
 
 def drift(rng: np.random.Generator, fastest_hz: float) -> Samples:
-    """Draw a smooth random movement, such as gusts or flicker.
+    """Draw slow random modulation, such as gusts or flicker.
 
     Returns
     -------
     Samples : float64 [shape=(FRAMES,)]
-        No mean, standard deviation 1, nothing much faster than `fastest_hz`.
+        Zero mean, standard deviation 1, frequencies mostly below `fastest_hz`.
     """
     return noise(rng, band(1e-3, fastest_hz, steepness=3))
 
 
 def moving_band(rng: np.random.Generator, centre_hz: Samples, width_hz: float) -> Samples:
-    """Draw narrow noise whose centre wanders: a resonance that the wind plays.
+    """Draw narrow-band noise with a varying centre frequency.
 
-    Slow complex noise rides on a carrier; the carrier's phase is bent by less
-    than one cycle so that it closes after a whole number of them.
+    Slow complex noise modulates a carrier. The carrier's phase is scaled by less than one cycle,
+    so that the loop holds a whole number of cycles.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     centre_hz : Samples
-        Centre at each moment, periodic, float64 [shape=(FRAMES,)].
+        Centre frequency at each sample, periodic, float64 [shape=(FRAMES,)].
     width_hz : float
         Half width of the band, in Hz.
 
@@ -158,14 +157,14 @@ def moving_band(rng: np.random.Generator, centre_hz: Samples, width_hz: float) -
 
 
 def coloured(track: Samples, response: Response) -> Samples:
-    """Filter a track, or one channel of it, without moving it in time.
+    """Filter a track, or one channel of it, with zero phase.
 
     Parameters
     ----------
     track : Samples
         float64 [shape=(..., FRAMES)].
     response : Response
-        Gains; no phase.
+        Gains.
 
     Returns
     -------
@@ -176,15 +175,14 @@ def coloured(track: Samples, response: Response) -> Samples:
 
 
 def convolved(track: Samples, impulse_response: Samples) -> Samples:
-    """Convolve round the loop.
+    """Convolve circularly.
 
     Parameters
     ----------
     track : Samples
         float64 [shape=(..., FRAMES)].
     impulse_response : Samples
-        float64 [shape=(..., n)] with n at most FRAMES, its leading axes
-        matching the track's.
+        float64 [shape=(..., n)] with n at most FRAMES; its leading axes match the track's.
 
     Returns
     -------

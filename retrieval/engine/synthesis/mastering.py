@@ -1,7 +1,7 @@
-"""The last step of every ambience: one loudness, no offset, no overload.
+"""Mastering of every ambience: equal loudness, no offset, limited peaks.
 
-Loudness is that of ITU-R BS.1770 without its gate, measured on the spectrum
-of the whole loop, so that it too knows no end.
+Loudness is ITU-R BS.1770's without gating, measured on the spectrum of the whole loop, so that it
+does not depend on where the loop starts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from retrieval.engine.synthesis.loop import (
 
 LOUDNESS_LUFS = -22.0
 CEILING_DBFS = -3.0
-"""Highest sample; the wave between samples then stays below -1 dBFS."""
+"""Largest sample value; the true peak between samples then stays below -1 dBFS."""
 LIMITER_REACH_S = 0.005
 
-# BS.1770's two K-weighting filters, b and a, given by the standard for 48 kHz.
+# BS.1770's two K-weighting filters (b, a), which the standard gives for 48 kHz.
 _K_WEIGHTING_RATE_HZ = 48_000
 _K_SHELF = (
     (1.53512485958697, -2.69169618940638, 1.19839281085285),
@@ -36,7 +36,7 @@ _K_HIGHPASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 
 
 def mastered(track: Samples) -> NDArray[np.float32]:
-    """Finish a track.
+    """Filter, limit and scale a track.
 
     Parameters
     ----------
@@ -46,18 +46,17 @@ def mastered(track: Samples) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[numpy.float32] : float32 [shape=(FRAMES, 2)]
-        Nothing below 20 Hz, at `LOUDNESS_LUFS`, no sample above
-        `CEILING_DBFS`.
+        Band 20 Hz to 20 kHz, at `LOUDNESS_LUFS`, no sample above `CEILING_DBFS`.
     """
     clean = coloured(track, band(20.0, 20_000.0, steepness=4))
-    for _ in range(4):  # the limiter takes a little loudness; the next round gives it back
+    for _ in range(4):  # the limiter lowers the loudness a little; the next pass restores it
         clean *= 10 ** ((LOUDNESS_LUFS - loudness_lufs(clean)) / 20)
         clean = limited(clean)
     return np.ascontiguousarray(clean.T, dtype=np.float32)
 
 
 def loudness_lufs(track: Samples) -> float:
-    """Return the ungated loudness of BS.1770, the channels' powers added."""
+    """Return the ungated BS.1770 loudness over both channels."""
     power = np.abs(fft.rfft(track)) ** 2 * _k_weighting_power()
     mean_square = 2 * np.sum(power) / FRAMES**2
     return float(-0.691 + 10 * np.log10(mean_square))
@@ -75,16 +74,15 @@ def _k_weighting_power() -> Samples:
 
 
 def limited(track: Samples) -> Samples:
-    """Turn the level down around peaks, so that none passes the ceiling.
+    """Reduce the gain around peaks, so that no sample exceeds the ceiling.
 
-    The gain is the least that any sample within reach asks for, smoothed over
-    that reach: it is down before the peak comes and moves without a corner.
-    Both channels share it, so the picture stands still.
+    The gain is the minimum that any sample within `LIMITER_REACH_S` requires, smoothed over the
+    same reach: it falls before the peak. Both channels share it, so the stereo image is stable.
     """
     ceiling = 10 ** (CEILING_DBFS / 20)
     loudest = np.max(np.abs(track), axis=0)
-    asked = ceiling / np.maximum(loudest, ceiling)
+    required = ceiling / np.maximum(loudest, ceiling)
     reach = 2 * round(LIMITER_REACH_S * SAMPLE_RATE_HZ) + 1
-    held = ndimage.minimum_filter1d(asked, reach, mode="wrap")
+    held = ndimage.minimum_filter1d(required, reach, mode="wrap")
     gain: Samples = ndimage.uniform_filter1d(held, reach, mode="wrap")
     return track * gain

@@ -25,7 +25,7 @@ from retrieval.engine.synthesis.loop import (
 
 
 def sea(rng: np.random.Generator) -> Samples:
-    """Compose waves on a beach: each gathers, breaks, and runs up the sand hissing."""
+    """Compose four waves on a beach over distant surf."""
     far_surf = wide_noise(rng, band(60, 700, steepness=1, tilt_db=-2), shared=0.3)
     track = 0.2 * far_surf * np.exp(0.25 * drift(rng, 0.3))
     waves = ((1.5, 1.0, -0.5), (7.6, 0.6, 0.6), (12.4, 0.9, 0.1), (19.0, 0.75, -0.2))
@@ -36,7 +36,7 @@ def sea(rng: np.random.Generator) -> Samples:
 
 
 def _wave(rng: np.random.Generator, breaks_s: float) -> Samples:
-    """Make one wave that breaks at a moment."""
+    """Return one wave: it rises, breaks at `breaks_s`, and washes up the sand."""
     gathering = swell(breaks_s, rise_s=1.2, fall_s=0.7)
     breaking = swell(breaks_s + 0.4, rise_s=0.5, fall_s=0.8)
     washing = swell(breaks_s + 1.3, rise_s=0.8, fall_s=1.4)
@@ -48,7 +48,7 @@ def _wave(rng: np.random.Generator, breaks_s: float) -> Samples:
 
 
 def stream(rng: np.random.Generator) -> Samples:
-    """Compose a brook: thousands of bubbles ring in small falls over a rush of water."""
+    """Compose a brook: thousands of ringing bubbles over rushing water."""
     track = 0.22 * wide_noise(rng, band(250, 1800, steepness=1, tilt_db=-2))
     track += 0.06 * wide_noise(rng, band(2000, 9000, steepness=1, tilt_db=-3))
     track *= np.exp(0.2 * drift(rng, 2.0))
@@ -62,7 +62,7 @@ def stream(rng: np.random.Generator) -> Samples:
 
 
 def _bubble(rng: np.random.Generator, frequency_hz: float) -> Samples:
-    """Make one bubble: it rings as Minnaert found, higher as it nears the surface."""
+    """Return one bubble: a decaying tone (Minnaert resonance) whose frequency rises."""
     ring_s = rng.uniform(8, 22) / frequency_hz
     times_s = times_within(min(6 * ring_s, 0.3))
     rise = 1 + rng.uniform(0.0, 0.35) * times_s / times_s[-1]
@@ -71,7 +71,7 @@ def _bubble(rng: np.random.Generator, frequency_hz: float) -> Samples:
 
 
 def rain(rng: np.random.Generator) -> Samples:
-    """Compose steady rain in a garden: it patters on leaves and drips into puddles."""
+    """Compose steady rain in a garden: drops on leaves and in puddles."""
     track = 0.5 * rainfall(rng, heaviness=1.0)
     for at_s in rng.uniform(0, DURATION_S, rng.poisson(14 * DURATION_S)):
         drip = _bubble(rng, rng.uniform(900, 3200))
@@ -80,14 +80,14 @@ def rain(rng: np.random.Generator) -> Samples:
 
 
 def rainfall(rng: np.random.Generator, *, heaviness: float) -> Samples:
-    """Make the rain itself: far drops melt into noise, near ones are heard one by one.
+    """Return falling rain: noise for distant drops, single impulses for near ones.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     heaviness : float
-        1 for steady rain; more has more drops.
+        Number of near drops relative to steady rain.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def rainfall(rng: np.random.Generator, *, heaviness: float) -> Samples:
 
 
 def _patter(rng: np.random.Generator, centre_hz: float) -> Samples:
-    """Make a drop on a leaf: a few milliseconds of noise around a frequency."""
+    """Return a drop on a leaf: a few milliseconds of noise and tone, of unit energy."""
     times_s = times_within(0.02)
     knock = 0.5 * rng.standard_normal(times_s.size) + np.sin(2 * np.pi * centre_hz * times_s)
     envelope = np.exp(-times_s * centre_hz / 3)

@@ -1,17 +1,16 @@
-"""What one hears where one sees this: from ImageNet's classes to AudioSet's.
+"""The table of what is heard where each ImageNet class is seen, as shares of AudioSet's sounds.
 
-Sounds are not things. A lighthouse is silent, but at its foot one hears waves, wind and birds. The
-table says so class by class; `docs/heard-there.md` explains how it was written.
+A lighthouse itself is silent, but where one is photographed, waves, wind and birds are heard.
+`docs/heard-there.md` explains how the table was written.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, cached_property
 from importlib import resources
@@ -21,7 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import VocabularyError
-from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary, load_vocabulary
+from retrieval.engine.vocabulary.labels import (
+    ClassLabel,
+    Vocabulary,
+    load_vocabulary,
+    read_csv,
+)
 
 HEARD_COLUMNS: Final = ("wnid", "label", "heard", "weight", "why")
 SCENERY_COLUMNS: Final = ("wnid", "label", "group", "origin")
@@ -45,7 +49,7 @@ class Scenery(StrEnum):
 
 
 class Origin(StrEnum):
-    """What a scene mostly is."""
+    """Whether a scenery is mostly natural or human-made."""
 
     NATURAL = "natural"
     HUMAN_MADE = "human-made"
@@ -53,16 +57,16 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """One thing that is heard, its share of all that is heard there, and why.
+    """One sound that is heard where a class is seen.
 
     Attributes
     ----------
     label : ClassLabel
-        The sound, of the audio vocabulary.
+        Class of the audio vocabulary.
     weight : float
-        Within (0, 1]; those of a class sum to 1.
+        Share of all that is heard there, within (0, 1]; the weights of a class sum to 1.
     why : str
-        The reason, for people.
+        The reason, for readers of the table.
     """
 
     label: ClassLabel
@@ -72,26 +76,26 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class HeardEntry:
-    """What is heard where one class is seen.
+    """The sounds that are heard where one class is seen.
 
     Attributes
     ----------
     label : ClassLabel
-        The class, of the image vocabulary.
+        Class of the image vocabulary.
     sounds : tuple of Sound
-        Largest weight first. Empty for a class that says nothing about where one is.
+        Largest weight first. Empty for a mute class: one that tells nothing about the place.
     scenery : Scenery
-        Where it is seen; ``NO_SCENE`` for every class without sounds.
+        Where it is typically seen; ``NO_SCENE`` for every mute class.
     origin : Origin
-        What that scene mostly is.
+        Whether that scenery is mostly natural or human-made.
     remark : str
-        For a class without sounds: why it says nothing.
+        For a mute class: why it has no sounds.
 
     Raises
     ------
     VocabularyError
-        If a weight is not positive, the weights do not sum to 1, a sound comes
-        twice, or a class without sounds has a scene.
+        If a weight is not positive, the weights do not sum to 1, a sound occurs twice, or a mute
+        class has a scenery.
     """
 
     label: ClassLabel
@@ -104,7 +108,7 @@ class HeardEntry:
         where = f"{self.label.key} ({self.label.name})"
         if not self.sounds:
             if self.scenery is not Scenery.NO_SCENE:
-                raise VocabularyError(f"{where} says nothing, yet shows {self.scenery.value!r}")
+                raise VocabularyError(f"{where} has no sounds but scenery {self.scenery.value!r}")
             return
         weights = [sound.weight for sound in self.sounds]
         if not all(math.isfinite(weight) and weight > 0 for weight in weights):
@@ -112,17 +116,26 @@ class HeardEntry:
         if abs(math.fsum(weights) - 1) > SUM_TOLERANCE:
             raise VocabularyError(f"{where}: weights sum to {math.fsum(weights)}, not to 1")
         if len({sound.label.key for sound in self.sounds}) != len(self.sounds):
-            raise VocabularyError(f"{where}: a sound comes twice")
+            raise VocabularyError(f"{where}: a sound occurs twice")
 
 
 @dataclass(frozen=True)
 class HeardThere:
     """The whole table: one entry for each class of the image vocabulary, in its order.
 
+    Attributes
+    ----------
+    seen : Vocabulary
+        Image classes, e.g. ImageNet's.
+    heard : Vocabulary
+        Sounds, e.g. AudioSet's.
+    entries : tuple of HeardEntry
+        One for each class of `seen`.
+
     Raises
     ------
     VocabularyError
-        If an entry is missing, or stands out of order.
+        If an entry is missing or out of order, or a sound is not in `heard`.
     """
 
     seen: Vocabulary
@@ -140,55 +153,55 @@ class HeardThere:
             for sound in entry.sounds:
                 if sound.label not in known:
                     raise VocabularyError(
-                        f"{entry.label.key} ({entry.label.name}): {sound.label.name!r} is no sound "
-                        f"of {self.heard.name!r}"
+                        f"{entry.label.key} ({entry.label.name}): {sound.label.name!r} is not a "
+                        f"sound of {self.heard.name!r}"
                     )
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
-        """How much of each sound is heard where each class is seen.
+        """Share of each sound where each class is seen.
 
-        float64 [shape=(classes seen, classes heard)]; rows sum to 1, or are 0 where a class
-        says nothing. Read-only.
+        float64 [shape=(classes seen, classes heard)], read-only; the rows of audible classes sum
+        to 1, those of mute classes are 0.
         """
         matrix = np.zeros((len(self.seen), len(self.heard)))
         for entry in self.entries:
             for sound in entry.sounds:
                 matrix[entry.label.index, sound.label.index] = sound.weight
-        matrix /= np.where(self.telling, matrix.sum(axis=1), 1.0)[:, np.newaxis]
+        matrix /= np.where(self.audible, matrix.sum(axis=1), 1.0)[:, np.newaxis]
         matrix.setflags(write=False)
         return matrix
 
     @cached_property
     def anywhere(self) -> NDArray[np.float64]:
-        """How much of each sound one hears anywhere, float64 [shape=(classes heard,)], sum 1.
+        """Share of each sound in any place, float64 [shape=(classes heard,)], sum 1.
 
-        The mean over the sceneries, each the mean over its classes: ImageNet knows 118 dogs and
-        one seashore. Classes that show no scene and yet say something (a drum, a bucket) count
-        together as one scenery more.
+        The mean over the sceneries of the mean over their audible classes, so that ImageNet's 118
+        dogs do not outweigh its one seashore. Audible classes without a scenery (drum, bucket)
+        together count as one more scenery.
         """
         sceneries = np.array([entry.scenery.value for entry in self.entries])
         means = [
             self.weights[of_it].mean(axis=0)
             for scenery in Scenery
-            if (of_it := (sceneries == scenery.value) & self.telling).any()
+            if (of_it := (sceneries == scenery.value) & self.audible).any()
         ]
         mean: NDArray[np.float64] = np.mean(means, axis=0)
         return mean
 
     @cached_property
     def natural(self) -> NDArray[np.bool_]:
-        """Which classes are seen in natural sceneries, bool [shape=(classes seen,)]."""
+        """Mask of the classes with a natural scenery, bool [shape=(classes seen,)]."""
         return np.array([entry.origin is Origin.NATURAL for entry in self.entries])
 
     @cached_property
-    def telling(self) -> NDArray[np.bool_]:
-        """Which classes say something about the place, bool [shape=(classes seen,)]."""
+    def audible(self) -> NDArray[np.bool_]:
+        """Mask of the classes that have sounds, bool [shape=(classes seen,)]."""
         return np.array([bool(entry.sounds) for entry in self.entries])
 
     @cached_property
     def version(self) -> str:
-        """Name and content of the table: stored with every profile that it helped to make."""
+        """Name and content hash of the table, stored with every profile made by it."""
         digest = hashlib.sha256()
         for entry in self.entries:
             facts = (entry.label.key, entry.origin.value, entry.scenery.value)
@@ -199,7 +212,7 @@ class HeardThere:
         return f"heard-there@{digest.hexdigest()[:_DIGEST_DIGITS]}"
 
     def entry(self, wnid: str) -> HeardEntry:
-        """Return what is heard where a class is seen.
+        """Return the entry of a class.
 
         Raises
         ------
@@ -209,25 +222,27 @@ class HeardThere:
         return self.entries[self.seen.by_key(wnid).index]
 
     def with_sounds(self, replaced: Mapping[str, Sequence[Sound]]) -> HeardThere:
-        """Return the table with other sounds for some classes, by their wnid.
+        """Return a copy of the table with the sounds of some classes replaced.
+
+        Parameters
+        ----------
+        replaced : mapping of str to sequence of Sound
+            New sounds by the wnid of the class; none make it mute.
 
         Raises
         ------
         VocabularyError
-            If a class is unknown, or its new sounds break a rule of `HeardEntry`.
+            If a class is unknown (code ``unknown_class``), or its new sounds break a rule of
+            `HeardEntry` or `HeardThere`.
         """
         entries = list(self.entries)
         for wnid, sounds in replaced.items():
             old = self.entry(wnid)
             ordered = tuple(sorted(sounds, key=lambda sound: -sound.weight))
-            entries[old.label.index] = HeardEntry(
-                label=old.label,
-                sounds=ordered,
-                scenery=old.scenery if ordered else Scenery.NO_SCENE,
-                origin=old.origin,
-                remark=old.remark,
+            entries[old.label.index] = replace(
+                old, sounds=ordered, scenery=old.scenery if ordered else Scenery.NO_SCENE
             )
-        return HeardThere(self.seen, self.heard, tuple(entries))
+        return replace(self, entries=tuple(entries))
 
 
 @cache
@@ -237,7 +252,7 @@ def load_heard_there() -> HeardThere:
     Raises
     ------
     VocabularyError
-        If a file breaks the rules; the message names the line or the class.
+        If a file is invalid; the message names the line or the class.
     """
     folder = resources.files("retrieval.engine") / "vocabulary"
     return parse_heard_there(
@@ -260,18 +275,18 @@ def parse_heard_there(
     Parameters
     ----------
     heard_lines : iterable of str
-        With the header ``wnid,label,heard,weight,why``: one row a sound. A class that
-        says nothing has one row in which ``heard`` and ``weight`` are empty.
+        With the header ``wnid,label,heard,weight,why``: one row per sound. A mute class has one
+        row in which ``heard`` and ``weight`` are empty.
     scenery_lines : iterable of str
-        With the header ``wnid,label,group,origin``: one row a class.
+        With the header ``wnid,label,group,origin``: one row per class.
     seen, heard : Vocabulary
-        What the wnids and the names of sounds refer to.
+        Vocabularies of the wnids and of the names of sounds.
 
     Raises
     ------
     VocabularyError
-        If a row is malformed or names something unknown, or an entry or the
-        whole breaks its rules.
+        If a row is malformed, a class or a sound is unknown (code ``unknown_class``), or a rule
+        of `HeardEntry` or `HeardThere` is broken.
     """
     sounds_by_wnid: dict[str, list[Sound]] = {}
     remarks: dict[str, str] = {}
@@ -280,16 +295,16 @@ def parse_heard_there(
         if row["heard"] or row["weight"]:
             sounds.append(_sound(row, heard))
         elif row["wnid"] in remarks:
-            raise VocabularyError(f"{row['wnid']} ({row['label']}) says nothing twice")
+            raise VocabularyError(f"{row['wnid']} ({row['label']}) is mute twice")
         else:
             remarks[row["wnid"]] = row["why"]
     both = sorted(wnid for wnid in remarks if sounds_by_wnid[wnid])
     if both:
-        raise VocabularyError(f"{both[0]} says nothing and yet has sounds")
+        raise VocabularyError(f"{both[0]} is mute and has sounds")
     sceneries: dict[str, tuple[Scenery, Origin]] = {}
     for row in _rows(scenery_lines, SCENERY_COLUMNS, seen):
         if row["wnid"] in sceneries:
-            raise VocabularyError(f"{row['wnid']} ({row['label']}) has its scenery twice")
+            raise VocabularyError(f"{row['wnid']} ({row['label']}) has two sceneries")
         sceneries[row["wnid"]] = _scenery(row)
     missing = [
         label for label in seen if label.key not in sounds_by_wnid or label.key not in sceneries
@@ -311,39 +326,26 @@ def parse_heard_there(
 
 def _rows(
     lines: Iterable[str], columns: tuple[str, ...], seen: Vocabulary
-) -> Iterable[dict[str, str]]:
-    rows = csv.DictReader(lines, strict=True)
-    for row in _read(rows, columns):
-        if None in row or None in row.values():
-            raise VocabularyError(f"line {rows.line_num} has not {len(columns)} cells: {row}")
+) -> Iterator[dict[str, str]]:
+    for line, row in read_csv(lines, columns, source="the table"):
         if seen.by_key(row["wnid"]).name != row["label"]:
             raise VocabularyError(
-                f"line {rows.line_num}: {row['wnid']} is {seen.by_key(row['wnid']).name!r}, "
+                f"line {line}: {row['wnid']} is {seen.by_key(row['wnid']).name!r}, "
                 f"not {row['label']!r}"
             )
         yield row
 
 
-def _read(rows: csv.DictReader[str], columns: tuple[str, ...]) -> Iterable[dict[str, str]]:
-    try:
-        if tuple(rows.fieldnames or ()) != columns:
-            raise VocabularyError(f"the table needs the columns {columns}, has {rows.fieldnames}")
-        yield from rows
-    except csv.Error as error:
-        line = rows.reader.line_num
-        raise VocabularyError(f"line {line} is no CSV: {error}") from error
-
-
 def _sound(row: Mapping[str, str], heard: Vocabulary) -> Sound:
     where = f"{row['wnid']} ({row['label']})"
     if not heard.has_name(row["heard"]):
-        raise VocabularyError(f"{where}: no sound is called {row['heard']!r}", code="unknown_class")
+        raise VocabularyError(f"{where}: there is no sound {row['heard']!r}", code="unknown_class")
     if not row["why"].strip():
-        raise VocabularyError(f"{where}: no reason is given for {row['heard']!r}")
+        raise VocabularyError(f"{where}: no reason given for {row['heard']!r}")
     try:
         weight = float(row["weight"])
     except ValueError:
-        raise VocabularyError(f"{where}: weight {row['weight']!r} is no number") from None
+        raise VocabularyError(f"{where}: weight {row['weight']!r} is not a number") from None
     return Sound(heard.by_name(row["heard"]), weight, row["why"])
 
 

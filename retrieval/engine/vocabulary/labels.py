@@ -1,4 +1,4 @@
-"""Class vocabularies: what the positions of a model's output mean."""
+"""Class vocabularies: the names of the positions in a model's output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import resources
 
 from retrieval.engine.errors import VocabularyError
 
-COLUMNS = ("index", "key", "name")
+_COLUMNS = ("index", "key", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class ClassLabel:
     index : int
         Position in the models' output, from 0.
     key : str
-        Stable identifier of the class: ImageNet's WordNet id, e.g. ``n01440764``.
+        Stable identifier: ImageNet's WordNet id, e.g. ``n01440764``, or AudioSet's ``/m/09x0r``.
     name : str
-        What people call it, e.g. ``tench``. Not unique: ImageNet knows a crane
-        with feathers and one with a hook.
+        Display name, e.g. ``tench``. Not unique: two ImageNet classes are called ``crane``, the
+        bird and the machine.
     """
 
     index: int
@@ -43,8 +43,8 @@ class Vocabulary:
     name : str
         Stable identifier, e.g. ``imagenet``.
     labels : tuple of ClassLabel
-        At least one class; the index of each is its position, no key comes
-        twice, nothing is blank.
+        At least one class; each index equals the position, keys are unique, no key or name is
+        blank.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Vocabulary:
             if label.index != position:
                 raise VocabularyError(
                     f"vocabulary {self.name!r}: class {label.key!r} has index {label.index}"
-                    f" but stands at position {position}"
+                    f" but is at position {position}"
                 )
             if not label.key.strip() or not label.name.strip():
                 raise VocabularyError(
@@ -71,8 +71,8 @@ class Vocabulary:
                 )
             if label.key in seen:
                 raise VocabularyError(
-                    f"vocabulary {self.name!r}: key {label.key!r} stands at"
-                    f" {seen[label.key]} and at {position}"
+                    f"vocabulary {self.name!r}: key {label.key!r} is at positions"
+                    f" {seen[label.key]} and {position}"
                 )
             seen[label.key] = position
 
@@ -128,16 +128,16 @@ class Vocabulary:
         return self.labels[position]
 
     def has_name(self, name: str) -> bool:
-        """Tell whether a class has a name."""
+        """Return whether any class has this name."""
         return name in self._first_positions
 
     def positions(self, names: Iterable[str]) -> list[int]:
-        """Return the positions of the first class with each of some names, in the order of models.
+        """Return the position of the first class with each name, ascending.
 
         Raises
         ------
         VocabularyError
-            If the vocabulary has no such name (code ``unknown_class``).
+            If the vocabulary lacks one of the names (code ``unknown_class``).
         """
         return sorted(self.by_name(name).index for name in names)
 
@@ -152,7 +152,7 @@ class Vocabulary:
 
 @cache
 def load_vocabulary(name: str) -> Vocabulary:
-    """Return one of the project's own vocabularies, read once per process.
+    """Return one of the project's vocabularies, read once per process.
 
     Parameters
     ----------
@@ -162,8 +162,8 @@ def load_vocabulary(name: str) -> Vocabulary:
     Raises
     ------
     VocabularyError
-        If there is no such vocabulary (code ``unknown_vocabulary``) or its
-        file breaks the rules (code ``invalid_vocabulary``).
+        If there is no such vocabulary (code ``unknown_vocabulary``) or its file is invalid (code
+        ``invalid_vocabulary``).
     """
     folder = resources.files("retrieval.engine") / "vocabulary"
     known = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".csv")}
@@ -181,25 +181,39 @@ def parse_vocabulary(name: str, lines: Iterable[str]) -> Vocabulary:
     Raises
     ------
     VocabularyError
-        If a column is missing, an index is no number or the labels break the
-        rules of `Vocabulary`.
+        If the columns differ, an index is not a number, or the labels break the rules of
+        `Vocabulary`.
     """
-    rows = csv.DictReader(lines, strict=True)
     labels = []
-    for row in _read(name, rows):
-        if None in row or None in row.values() or not row["index"].isdecimal():
-            raise VocabularyError(f"vocabulary {name!r}: line {rows.line_num} is no class: {row}")
+    for line, row in read_csv(lines, _COLUMNS, source=f"vocabulary {name!r}"):
+        if not row["index"].isdecimal():
+            raise VocabularyError(f"vocabulary {name!r}: line {line} has no valid index: {row}")
         labels.append(ClassLabel(index=int(row["index"]), key=row["key"], name=row["name"]))
     return Vocabulary(name=name, labels=tuple(labels))
 
 
-def _read(name: str, rows: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+def read_csv(
+    lines: Iterable[str], columns: tuple[str, ...], *, source: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line number and the cells of every row.
+
+    Raises
+    ------
+    VocabularyError
+        If the header differs from `columns`, a row has another number of cells, or a line is not
+        valid CSV; the message names `source` and the line.
+    """
+    rows = csv.DictReader(lines, strict=True)
     try:
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise VocabularyError(
-                f"vocabulary {name!r} needs the columns {COLUMNS}, has {rows.fieldnames}"
-            )
-        yield from rows
+        if tuple(rows.fieldnames or ()) != columns:
+            raise VocabularyError(f"{source} needs the columns {columns}, has {rows.fieldnames}")
+        for row in rows:
+            if None in row or None in row.values():
+                raise VocabularyError(
+                    f"{source}: line {rows.line_num} does not have {len(columns)} cells: {row}"
+                )
+            yield rows.line_num, row
     except csv.Error as error:
-        line = rows.reader.line_num
-        raise VocabularyError(f"vocabulary {name!r}: line {line} is no CSV: {error}") from error
+        raise VocabularyError(
+            f"{source}: line {rows.reader.line_num} is not valid CSV: {error}"
+        ) from error

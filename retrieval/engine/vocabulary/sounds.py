@@ -1,4 +1,4 @@
-"""A recording in words: what is heard in it, and what a librarian should know."""
+"""A description of a recording in words: its sounds, and flags for librarians."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
 
 AUDIBLE_SCORE: Final = 0.15
-"""YAMNet is shy: a sound at this score is mostly there (the sample recordings were listened to
-by their titles and tags)."""
+"""A sound with this mean score is usually present: YAMNet's scores are low. Chosen by comparing
+the sample recordings' scores with their titles and tags."""
 
-MOST_SOUNDS: Final = 8
+MAX_SOUNDS: Final = 8
 
 _FLAGGED_SCORE: Final = 0.5
 
@@ -30,11 +30,11 @@ TOO_GENERAL: Final = frozenset(
         "Reverberation", "Echo", "Sidetone", "Distortion", "Effects unit",
     }
 )  # fmt: skip
-"""What says how, or where, something was recorded, or only repeats a sound in general terms."""
+"""Labels of how or where something was recorded, or that only generalise another sound."""
 
 
-# Where the first of AudioSet's names is a noun of one, a verb, or not what people say.
-_TOLD_AS: Final[Mapping[str, str]] = {
+# Names for which `short_name`'s rule gives a singular noun, a verb, or an unusual word.
+_SHORT_NAMES: Final[Mapping[str, str]] = {
     "Bird vocalization, bird call, bird song": "birdsong",
     "Livestock, farm animals, working animals": "farm animals",
     "Motor vehicle (road)": "traffic",
@@ -67,7 +67,7 @@ SPEECH: Final = frozenset(
 
 
 class Flag(StrEnum):
-    """What a librarian should know of a recording that is meant to be a place's sound."""
+    """Why a recording may not be an ambience."""
 
     SPEECH = "speech"
     MUSIC = "music"
@@ -84,15 +84,15 @@ _FLAGGED_BY: Final[Mapping[Flag, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class HeardSound:
-    """A sound and how surely it is heard, score within [0, 1]."""
+class DetectedSound:
+    """A sound and its mean score, within [0, 1]."""
 
     label: ClassLabel
     score: float
 
     @property
     def name(self) -> str:
-        """What people call it, without the vocabulary's synonyms."""
+        """The common name, without the vocabulary's synonyms."""
         return short_name(self.label)
 
 
@@ -102,32 +102,32 @@ class Description:
 
     Attributes
     ----------
-    sounds : tuple of HeardSound
-        What is heard in it, surest first; may be empty.
+    sounds : tuple of DetectedSound
+        Largest score first; at most `MAX_SOUNDS`, may be empty.
     flags : tuple of Flag
-        What is in the way of a place's sound.
+        In the order of `Flag`.
     """
 
-    sounds: tuple[HeardSound, ...]
+    sounds: tuple[DetectedSound, ...]
     flags: tuple[Flag, ...]
 
 
-def describe(moments: NDArray[np.floating], vocabulary: Vocabulary) -> Description:
-    """Say in words what is heard in a recording.
+def describe(windows: NDArray[np.floating], vocabulary: Vocabulary) -> Description:
+    """Describe a recording by its scores.
 
     Parameters
     ----------
-    moments : float [shape=(n, k)]
-        Scores of the sounds in each of its moments, within [0, 1].
+    windows : float [shape=(n, k)]
+        Scores of the sounds in each window, within [0, 1].
     vocabulary : Vocabulary
-        AudioSet's classes.
+        The k classes, e.g. AudioSet's.
     """
-    scores = np.asarray(moments, dtype=np.float64).mean(axis=0)
+    scores = np.asarray(windows, dtype=np.float64).mean(axis=0)
     order = [int(index) for index in np.argsort(-scores, kind="stable")]
     named = [index for index in order if vocabulary[index].name not in TOO_GENERAL]
     sounds = [
-        HeardSound(vocabulary[index], float(scores[index]))
-        for index in named[:MOST_SOUNDS]
+        DetectedSound(vocabulary[index], float(scores[index]))
+        for index in named[:MAX_SOUNDS]
         if scores[index] >= AUDIBLE_SCORE
     ]
     flagged = {
@@ -135,7 +135,7 @@ def describe(moments: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
         for flag, names in _FLAGGED_BY.items()
     }
     if sounds and sounds[0].score > flagged[Flag.NOISE]:
-        flagged[Flag.NOISE] = 0.0  # rain and surf are noise, too, but one knows what of
+        flagged[Flag.NOISE] = 0.0  # rain and surf are noise with a known cause
     flags = [flag for flag, score in flagged.items() if score >= _FLAGGED_SCORE]
     return Description(tuple(sounds), tuple(flags))
 
@@ -145,6 +145,6 @@ def _known(names: frozenset[str], vocabulary: Vocabulary) -> list[int]:
 
 
 def short_name(label: ClassLabel) -> str:
-    """Return what people call a sound: "Waves, surf" are waves, its other names left out."""
-    told = _TOLD_AS.get(label.name)
-    return told or label.name.partition(",")[0].partition(" (")[0].lower()
+    """Return a sound's common name, e.g. "waves" for "Waves, surf"."""
+    name = _SHORT_NAMES.get(label.name)
+    return name or label.name.partition(",")[0].partition(" (")[0].lower()

@@ -12,9 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from numpy.typing import NDArray
 
-from retrieval.catalogue.benchmark_truth import Truth, TruthError, load_truth
+from retrieval.catalogue.benchmark_truth import Truth, load_truth
 from retrieval.decoding.pool import DecodingPool
-from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.recipes import MATCHERS
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.management.bench_report import (
@@ -24,6 +23,7 @@ from retrieval.management.bench_report import (
     as_tables,
     build_report,
 )
+from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.selectors.library import searchable_recordings
 from retrieval.selectors.matchers import matcher_in_force
@@ -32,11 +32,11 @@ from retrieval.services.matching import SoundFinder
 
 
 class Command(BaseCommand):
-    """Say how good the matches are, against a truth table of our own."""
+    """Measure the quality of matches against the project's truth table."""
 
     help = (
-        "Rank the library for each sample photo that shows a scenery, and compare with the truth "
-        "table: the first recording, the first five, the first ten, with intervals."
+        "Rank the library for each sample photo of a scenery and measure the first recording, the "
+        "first five and the first ten against the truth table, with confidence intervals."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -45,24 +45,22 @@ class Command(BaseCommand):
             "--matcher",
             action="append",
             choices=MATCHERS,
-            help="which; may be given several times (default: all)",
+            help="the matcher to measure; may be given several times (default: all)",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, matcher: list[str] | None, json: bool, **options: Any) -> None:
-        """Rank, grade, report."""
+        """Rank, grade and print the report."""
         require_migrated_database()
-        try:
+        with failures_as_command_errors():
             report = self._measure(matcher or list(MATCHERS))
-        except (EngineError, TruthError) as error:
-            raise CommandError(str(error)) from error
         self.stdout.write(_dumped(report) if json else as_tables(report))
 
     def _measure(self, names: list[str]) -> BenchReport:
         truth = load_truth()
         recordings = [Recording(*facts) for facts in searchable_recordings()]
         if not recordings:
-            raise CommandError("the library holds no recordings [library_empty]")
+            raise CommandError("the library holds no recordings; run `make setup` [library_empty]")
         seen = self._seen(truth)
         rankings = dict(self._rankings(name, seen) for name in names)
         known = set.intersection(
@@ -70,7 +68,8 @@ class Command(BaseCommand):
         )
         if not known:
             raise CommandError(
-                "no recording has the profiles of all these matchers: run `manage.py profile_clips`"
+                "no recording has the profiles of all these matchers; run "
+                "`manage.py profile_clips` [profiles_missing]"
             )
         if len(known) < len(recordings):
             self.stderr.write(
@@ -105,7 +104,7 @@ class Command(BaseCommand):
         if missing:
             raise CommandError(
                 f"{len(missing)} photos of the truth table, {missing[0]} first, are not in "
-                f"{settings.SOUNDSCAPE_SAMPLE_PHOTOS}; SOUNDSCAPE_SAMPLE_PHOTOS names their folder"
+                f"{settings.SOUNDSCAPE_SAMPLE_PHOTOS}; set SOUNDSCAPE_SAMPLE_PHOTOS to their folder"
             )
         finder = SoundFinder(
             settings.SOUNDSCAPE_MATCHER,

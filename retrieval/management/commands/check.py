@@ -1,4 +1,4 @@
-"""`manage.py check`, with the models' weights among what `--tag models` looks at."""
+"""`manage.py check`; with `--tag models` it also checks the models' weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retrieval.checks import weights_check
 
 
 class Command(check.Command):
-    """Django's command; it alone knows which tags were asked for, so it tells our check."""
+    """Django's command; it enables the check of weights, because checks do not see the tags."""
 
     def handle(
         self, *app_labels: list[str], tags: list[str] | None = None, **options: object

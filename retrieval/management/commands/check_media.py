@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.management.counting import Counting, megabytes_a_second
 from retrieval.management.guards import require_migrated_database
+from retrieval.management.progress import ProgressDisplay, megabytes_a_second
 from retrieval.selectors.media_files import named_file_count
 from retrieval.services.media_check import MediaReport, check_media
 
@@ -18,11 +18,11 @@ _NAMES_SHOWN: Final = 20
 
 
 class Command(BaseCommand):
-    """Compare files and rows."""
+    """Compare the media files with the database."""
 
     help = (
-        "Check that every file which the database names is there and unaltered, and that no other "
-        "lies about. Exit status 1 if not. May run beside the site."
+        "Check that every file in the database exists with its original content, and that there "
+        "are no further files. The exit status is 1 if not. The site may be running."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,17 +30,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fix",
             action="store_true",
-            help="remove files that no row names and that are older than a day; nothing else",
+            help="delete files that are not in the database and are older than a day, nothing else",
         )
-        parser.add_argument("--json", action="store_true", help="print a report as one JSON object")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, fix: bool, json: bool, **options: Any) -> None:
-        """Check and report."""
+        """Check and print the report."""
         require_migrated_database()
-        with Counting("Checking", total=named_file_count(), quiet=json) as counting:
+        with ProgressDisplay("Checking", total=named_file_count(), quiet=json) as display:
             report = check_media(
                 fix=fix,
-                on_progress=lambda now: counting.show(
+                on_progress=lambda now: display.show(
                     done=now.files, rate=megabytes_a_second(now.bytes)
                 ),
             )
@@ -61,13 +61,13 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {kind}: {findings.count - _NAMES_SHOWN} more")
         if report.arriving:
             self.stdout.write(
-                f"{report.arriving} files younger than a day have no row yet: uploads and imports "
-                "under way, or what an interrupted one left."
+                f"{report.arriving} files younger than a day are not in the database: uploads and "
+                "imports in progress, or left over from interrupted ones."
             )
         if report.unproven:
             self.stdout.write(
-                f"{report.unproven} files of an early version have names that do not tell whether "
-                "they are altered."
+                f"{report.unproven} files are named by the hash of their original, not of their "
+                "content: an early version stored them so, or they were altered."
             )
 
 
@@ -78,12 +78,12 @@ def _verdict(report: MediaReport) -> str:
     )
     steps = []
     if report.missing.count or report.altered.count:
-        steps.append("bring missing and altered files back from a backup")
+        steps.append("restore missing and altered files from a backup")
     if report.unreadable.count:
-        steps.append("see in the log why unreadable ones are: rights, or the disk")
+        steps.append("the log says why files are unreadable: permissions or the disk")
     if report.orphaned.count:
-        steps.append("remove orphaned ones with --fix")
-    return f"Files and rows do not agree: {counts}; {', '.join(steps)} [media_disagrees]"
+        steps.append("delete orphaned files with --fix")
+    return f"Media files and database differ: {counts}; {', '.join(steps)} [media_disagrees]"
 
 
 def _as_json(report: MediaReport) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py clean_recordings`: no recording is served with its tags."""
+"""`manage.py clean_recordings`: makes missing tag-free copies of recordings."""
 
 from __future__ import annotations
 
@@ -7,39 +7,34 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding.outcome import DecoderAwayError
 from retrieval.decoding.pool import DecodingPool
+from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.services.clean_copies import make_clean_copies
-from retrieval.storage.content_store import StorageError
 from retrieval.storage.scratch import scratch_folder
 
 
 class Command(BaseCommand):
-    """Make the copies that recordings imported by an older version lack."""
+    """Make tag-free copies of recordings that an older version imported without one."""
 
-    help = "Make a copy without tags of every recording that is still served as it came."
+    help = (
+        "Make a copy without metadata tags of every recording that an older version imported and "
+        "that is still served with its tags."
+    )
 
     def handle(self, **options: Any) -> None:
-        """Make them and say how many."""
+        """Make the copies and print how many were made."""
         require_migrated_database()
-        done = 0
-
-        def count(so_far: int) -> None:
-            nonlocal done
-            done = so_far
-
-        try:
-            with (
-                scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
-                DecodingPool(processes=1) as pool,
-            ):
-                failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=count)
-        except (StorageError, DecoderAwayError) as error:
-            raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
-        except OSError as error:
-            raise CommandError(f"{error}; call it again to go on") from error
-        if done:
-            self.stdout.write(f"{done - len(failed)} recordings are served without their tags now.")
+        done: list[int] = []
+        with (
+            failures_as_command_errors(),
+            scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
+            DecodingPool(processes=1) as pool,
+        ):
+            failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=done.append)
+        self.stdout.write(f"Copies without tags made: {len(done) - len(failed)}.")
         if failed:
-            raise CommandError(f"No copy could be made of the clips {failed}; the log says why.")
+            raise CommandError(
+                f"No copy could be made of the recordings with the ids {failed}; the log gives the "
+                "reasons."
+            )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
 
 from accounts.models import User
+from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.selectors.deletion import account_named, owned_scene_count
 from retrieval.services.deletion import delete_account
 
-_STAYS = (
-    "What stays: the addresses of its photos, which say that they are gone, and the account's "
-    "number where it asked for an import, overrode sounds or is in the audit log, and for a day or "
-    "two at the count of what it sent. Photos from before it signed in belong to their browser."
+_WHAT_STAYS = (
+    "What stays: the addresses of its photos, which answer that the photo was deleted; the "
+    "account's number in imports that it requested, sounds that it overrode and the audit log; and "
+    "its upload counts for up to two days. Photos that were sent before signing in belong to the "
+    "browser that sent them."
 )
 
 
@@ -23,49 +24,43 @@ class Command(BaseCommand):
     """Delete an account with all its photos."""
 
     help = (
-        "Delete an account, every photo it sent and what was found for them. An interrupted "
-        "deletion is ended by the same command."
+        "Delete an account, every photo it sent and the results for them. Run the same command "
+        "again to complete an interrupted deletion."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
-        parser.add_argument("username", help="the name it signs in by")
+        parser.add_argument("username", metavar="USERNAME", help="the account's sign-in name")
         parser.add_argument(
             "--noinput",
             "--no-input",
             action="store_false",
             dest="interactive",
-            help="do not ask whether it is meant",
+            help="do not ask for confirmation",
         )
 
     def handle(self, *, username: str, interactive: bool, **options: Any) -> None:
-        """Ask, delete, and say what went and what stays."""
+        """Ask for confirmation, delete, and print what was deleted and what stays."""
         require_migrated_database()
         user = account_named(username)
         if user is None:
-            raise CommandError(f"there is no account {username!r} [account_unknown]")
-        if interactive and not _is_meant(user):
+            raise CommandError(f"There is no account {username!r} [account_unknown]")
+        if interactive and not _is_confirmed(user):
             raise CommandError("Nothing was deleted.")
-        try:
-            deleted = delete_account(user.pk)
-        except DatabaseError as error:
-            raise CommandError(
-                f"The deletion stopped: {error}. What is not deleted yet is whole; the same "
-                "command goes on."
-            ) from error
-        self.stdout.write(f"The account {username!r} was deleted, and {_photos(deleted)}.")
-        self.stdout.write(_STAYS)
+        with failures_as_command_errors():
+            deleted = delete_account(user_id=user.pk)
+        self.stdout.write(f"Deleted the account {username!r} and {_photos(deleted)}.")
+        self.stdout.write(_WHAT_STAYS)
 
 
-def _is_meant(user: User) -> bool:
+def _is_confirmed(user: User) -> bool:
     question = (
-        f"This deletes the account {user.username!r} and {_photos(owned_scene_count(user.pk))}, "
-        "with all that was found for them.\nNothing brings them back. "
-        "Type 'yes' to continue, or 'no' to cancel: "
+        f"This deletes the account {user.username!r} and {_photos(owned_scene_count(user.pk))} "
+        "with their results.\nIt cannot be undone. Type 'yes' to continue, or 'no' to cancel: "
     )
     try:
         return input(question) == "yes"
-    except EOFError:  # there is nobody to ask
+    except EOFError:  # standard input is not interactive
         return False
 
 

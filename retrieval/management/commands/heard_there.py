@@ -8,45 +8,52 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.engine.vocabulary.heard_there import HeardEntry, HeardThere, load_heard_there
+from retrieval.management.guards import require_migrated_database
 from retrieval.management.heard_there_page import as_markdown, one_line
 from retrieval.selectors.matchers import site_recipe, table_up_to
 
 
 class Command(BaseCommand):
-    """Show what one hears where one sees a class."""
+    """Show the sounds expected where a photo of a class is taken."""
 
     help = (
-        "Show what one hears where one sees each class of the image model, this site's overrides "
-        "included. With --markdown, the page docs/heard-there.md: the program's own table."
+        "Print the sounds expected where a photo of each image class is taken, with this site's "
+        "overrides. With --markdown, print docs/heard-there.md, without overrides."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument(
-            "classes", nargs="*", metavar="CLASS", help="a class's name or wnid (default: all)"
+            "classes", nargs="*", metavar="CLASS", help="a class name or WordNet id (default: all)"
         )
-        parser.add_argument("--markdown", action="store_true", help="print the page of docs/")
+        parser.add_argument("--markdown", action="store_true", help="print docs/heard-there.md")
 
     def handle(self, *, classes: list[str], markdown: bool, **options: Any) -> None:
-        """Print the table, or a part of it."""
+        """Print the table or the requested classes."""
         if markdown:
             self.stdout.write(as_markdown(load_heard_there()), ending="")
             return
+        require_migrated_database()
         table = table_up_to(site_recipe().override_id)
-        for entry in _asked(table, classes):
+        for entry in _requested(table, classes):
             self.stdout.write(f"{entry.label.key}  {one_line(entry)}")
             for sound in entry.sounds:
                 self.stdout.write(f"    {sound.weight:5.1%}  {sound.label.name}: {sound.why}")
 
 
-def _asked(table: HeardThere, classes: list[str]) -> list[HeardEntry]:
+def _requested(table: HeardThere, classes: list[str]) -> list[HeardEntry]:
     if not classes:
         return list(table.entries)
-    asked = [
-        entry
-        for entry in table.entries
-        if {entry.label.key, entry.label.name.lower()} & {name.lower() for name in classes}
-    ]
-    if not asked:
-        raise CommandError(f"no class is called {', '.join(classes)} [unknown_class]")
-    return asked
+    names = {name.lower() for name in classes}
+    found = [entry for entry in table.entries if _names(entry) & names]
+    unknown = names.difference(*map(_names, found))
+    if unknown:
+        raise CommandError(
+            f"Unknown class: {', '.join(sorted(unknown))}. Without arguments the command lists "
+            "every class [unknown_class]"
+        )
+    return found
+
+
+def _names(entry: HeardEntry) -> set[str]:
+    return {entry.label.key, entry.label.name.lower()}

@@ -10,25 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from retrieval.catalogue.manifest import (
-    ManifestError,
-    count_entries,
-    read_entries,
-    storable,
-)
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.catalogue.manifest import count_entries, read_entries, storable
 from retrieval.decoding.pool import DecodingPool
-from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.jobs.priority import stepping_back
-from retrieval.management.counting import Counting
+from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
+from retrieval.management.progress import ProgressDisplay
 from retrieval.selectors.networks import available_spaces
 from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing import ClipImporter, ImportReport
-from retrieval.storage.content_store import StorageError
 from retrieval.storage.scratch import scratch_folder
 
 
@@ -36,28 +29,24 @@ class Command(BaseCommand):
     """Import recordings into the library."""
 
     help = (
-        "Import the recordings of a manifest (CSV) or of a folder. Files already in the library "
-        "are recognised by content; an interrupted import goes on where it stopped."
+        "Import the recordings of a manifest (CSV) or of a folder. Files that are already in the "
+        "library are skipped (compared by content). Run the same command again to continue an "
+        "interrupted import."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
-        parser.add_argument("source", type=Path, help="a manifest.csv, or a folder of recordings")
-        parser.add_argument("--json", action="store_true", help="print a report as one JSON object")
+        parser.add_argument(
+            "source", type=Path, metavar="SOURCE", help="a CSV manifest or a folder of recordings"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, source: Path, json: bool, **options: Any) -> None:
-        """Run the import and report."""
+        """Run the import and print the report."""
         require_migrated_database()
         started = time.monotonic()
-        try:
-            with stepping_back():  # a site on the same machine goes first
-                report = self._import(source.resolve(), quiet=json)
-        except (ManifestError, EngineError) as error:
-            raise CommandError(str(error)) from error
-        except (OSError, StorageError, DecoderAwayError) as error:
-            raise CommandError(
-                f"The import stopped: {error}. What was imported stays; the same command goes on."
-            ) from error
+        with failures_as_command_errors(), stepping_back():
+            report = self._import(source.resolve(), quiet=json)
         seconds = time.monotonic() - started
         if json:
             self.stdout.write(_as_json(report, seconds))
@@ -67,11 +56,11 @@ class Command(BaseCommand):
     def _import(self, source: Path, *, quiet: bool) -> ImportReport:
         total = count_entries(source)
         with (
-            Counting("Importing", total=total, quiet=quiet) as counting,
+            ProgressDisplay("Importing", total=total, quiet=quiet) as display,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
             DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
         ):
-            pool.warm()  # children start while the model is loaded here
+            pool.warm()  # starts its processes while this one loads the models
             registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
             importer = ClipImporter(
                 source=storable(str(source)),
@@ -79,16 +68,15 @@ class Command(BaseCommand):
                 profilers=audio_profilers(available_spaces(), registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
-                on_progress=lambda report: counting.show(done=report.settled, rate=_rate(report)),
+                on_progress=lambda report: display.show(done=report.settled, rate=_rate(report)),
             )
             return importer.run(read_entries(source))
 
     def _print(self, report: ImportReport, seconds: float) -> None:
-        rate = report.audio_seconds / seconds
         self.stdout.write(
-            f"{report.imported} imported, {report.duplicates} already there, "
+            f"{report.imported} imported, {report.duplicates} already in the library, "
             f"{len(report.failed)} failed; {report.audio_seconds:.0f} s of sound in "
-            f"{seconds:.1f} s ({rate:.0f} times real time)."
+            f"{seconds:.1f} s ({report.audio_seconds / seconds:.0f} times real time)."
         )
         for path, problem in report.failed:
             self.stderr.write(f"  {path}: {problem.detail} [{problem.code}]")

@@ -12,15 +12,16 @@ from retrieval.services.site_overrides import BankTooSmallError, make_photo_bank
 
 
 class Command(BaseCommand):
-    """Judge scores against the site's own photos instead of the classes."""
+    """Standardise scores over the site's own photos instead of the image classes."""
 
     help = (
-        "Make a bank of the photos that this site has seen: from then on the scores of recordings "
-        "are judged against it. Of the photos only a mean and a covariance are kept."
+        "Compute the mean and covariance of the class distributions of this site's photos. New "
+        "matches then standardise a recording's score over these photos instead of over the image "
+        "classes. Nothing else of the photos is kept."
     )
 
     def handle(self, **options: Any) -> None:
-        """Make it, say how large it is."""
+        """Make the bank and print its size."""
         require_migrated_database()
         spaces = {space.name: space for space in bank_spaces()}
         try:

@@ -23,11 +23,11 @@ LICENCE: Final = LICENCES["CC0-1.0"]
 
 
 class Command(BaseCommand):
-    """Synthesise recordings for a machine that has none."""
+    """Synthesise a library for a machine that has no recordings."""
 
     help = (
-        "Synthesise eight ambient recordings and write them with their manifest. Running it "
-        "again writes the same files. Prints the manifest's path."
+        "Synthesise eight ambient recordings, write them with a manifest, and print the manifest's "
+        "path. Every run writes the same files."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,11 +37,11 @@ class Command(BaseCommand):
             nargs="?",
             type=Path,
             default=settings.SOUNDSCAPE_STARTER_LIBRARY,
-            help="where to write them (default: %(default)s)",
+            help="the folder to write to (default: %(default)s)",
         )
 
     def handle(self, *, directory: Path, **options: Any) -> None:
-        """Write the library, its manifest last, so that a manifest means a whole library."""
+        """Write the recordings, then the manifest: if it exists, the library is complete."""
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".making-", dir=directory) as unfinished:
@@ -53,24 +53,18 @@ class Command(BaseCommand):
 
 
 def _write_library(folder: Path) -> list[Path]:
-    """Return the files written, the manifest last."""
-    console = Console(stderr=True)
-    recordings = [
-        _write_recording(folder, ambience)
-        for ambience in track(AMBIENCES, description="Synthesising", console=console)
-    ]
+    """Write the library and return its files, the manifest last."""
+    recordings = []
+    for ambience in track(AMBIENCES, description="Synthesising", console=Console(stderr=True)):
+        file = folder / _file_name(ambience)
+        soundfile.write(file, synthesise(ambience.name), SAMPLE_RATE_HZ, subtype="PCM_16")
+        recordings.append(file)
     manifest = folder / MANIFEST_NAME
     with manifest.open("w", encoding="utf-8", newline="") as stream:
         rows = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         rows.writeheader()
         rows.writerows(_row(ambience) for ambience in AMBIENCES)
     return [*recordings, manifest]
-
-
-def _write_recording(folder: Path, ambience: Ambience) -> Path:
-    file = folder / _file_name(ambience)
-    soundfile.write(file, synthesise(ambience.name), SAMPLE_RATE_HZ, subtype="PCM_16")
-    return file
 
 
 def _row(ambience: Ambience) -> dict[str, str]:
@@ -81,7 +75,7 @@ def _row(ambience: Ambience) -> dict[str, str]:
         "author": "Scenery Soundscaping",
         "license": LICENCE.code,
         "license_url": LICENCE.url,
-        "source_url": "",  # made here, taken from nowhere
+        "source_url": "",  # synthesised, so there is no source
         "collection": "Starter library",
     }
 

@@ -1,4 +1,4 @@
-"""`manage.py match PHOTO... [--top K] [--json]`."""
+"""`manage.py match PHOTO... [--top K] [--matcher NAME] [--json]`."""
 
 from __future__ import annotations
 
@@ -11,49 +11,50 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.decoding.pool import DecodingPool
-from retrieval.engine.errors import DecodeError, EngineError
+from retrieval.engine.errors import DecodeError
 from retrieval.engine.matching.recipes import MATCHERS
 from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.match_report import PhotoReport, as_json, as_table
 from retrieval.services.matching import SoundFinder
 
 
 class Command(BaseCommand):
-    """Find the recordings that fit photos best."""
+    """Find the recordings that fit each photo best."""
 
     help = "Print the recordings that fit each photo best, and why."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument("photos", nargs="+", metavar="PHOTO", help="an image file")
-        parser.add_argument("--top", type=int, default=5, help="how many recordings (default 5)")
+        parser.add_argument(
+            "--top", type=int, default=5, help="recordings per photo (default: %(default)s)"
+        )
         parser.add_argument(
             "--matcher",
             choices=MATCHERS,
             default=settings.SOUNDSCAPE_MATCHER,
-            help="how to match (default %(default)s)",
+            help="matching method (default: %(default)s)",
         )
-        parser.add_argument("--json", action="store_true", help="print one JSON object a photo")
+        parser.add_argument("--json", action="store_true", help="print one JSON line per photo")
 
     def handle(
         self, *, photos: list[str], top: int, matcher: str, json: bool, **options: Any
     ) -> None:
-        """Match photo by photo; one bad photo costs only itself."""
+        """Match the photos one after the other; continue after a photo that cannot be decoded."""
         if top < 1:
             raise CommandError(f"--top must be at least 1, got {top}.")
         require_migrated_database()
-        try:
+        with failures_as_command_errors():
             failed = self._match_all(photos, top, matcher, as_json_lines=json)
-        except EngineError as error:
-            raise CommandError(f"{error.detail} [{error.code}]") from error
         if failed:
             raise CommandError(f"{failed} of {len(photos)} photos could not be matched.")
 
     def _match_all(self, photos: list[str], top: int, matcher: str, *, as_json_lines: bool) -> int:
         failed = 0
         with DecodingPool(processes=1) as pool:
-            pool.warm()  # the child starts while the model is loaded here
+            pool.warm()  # starts its process while this one loads the model
             finder = SoundFinder(
                 matcher,
                 registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),

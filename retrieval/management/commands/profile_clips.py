@@ -13,8 +13,8 @@ from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.jobs.priority import stepping_back
-from retrieval.management.counting import Counting
 from retrieval.management.guards import require_migrated_database
+from retrieval.management.progress import ProgressDisplay
 from retrieval.selectors.networks import available_spaces
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.audio_profiles import AudioProfiler, audio_profilers
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{profiler.space.name}: every recording has its profile.")
             return
         with (
-            Counting(f"Profiling for {profiler.space.name}", total=lacking) as counting,
+            ProgressDisplay(f"Profiling for {profiler.space.name}", total=lacking) as counting,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
             DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
         ):

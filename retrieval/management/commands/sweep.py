@@ -1,4 +1,4 @@
-"""`manage.py sweep`: nothing that was accepted is forgotten."""
+"""`manage.py sweep`: re-queues interrupted jobs, wakes workers, deletes expired photos."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from retrieval.submission import submit_missing_profiles, wake_overdue
 
 logger = logging.getLogger(__name__)
 
-_PROFILES_EVERY_S = 3600.0  # the library is read through for it
-_LOCK_KEY = 0x5005_4CA9  # any number, as long as nothing else takes it
+_PROFILES_EVERY_S = 3600.0  # the check reads the whole library
+_LOCK_KEY = 0x5005_4CA9  # arbitrary, but unique among advisory lock keys
 
 
 class Command(BaseCommand):
-    """Queue again what lost its worker; wake workers for what nobody took; delete what expired."""
+    """Re-queue interrupted jobs, wake workers for waiting ones, delete expired photos."""
 
     help = (
-        "Run for ever: queue again jobs that lost their worker, wake workers for forgotten ones, "
-        "delete photos whose time is over."
+        "Run until stopped: re-queue jobs whose worker died, wake workers for waiting jobs, "
+        "request missing profiles of recordings, and delete photos after their retention time. "
+        "Several sweepers may run; one works and the others stand by."
     )
 
     _profiles_checked_at: float | None = None
@@ -36,13 +37,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
-        parser.add_argument("--every", type=float, default=30.0, help="seconds between rounds")
-        parser.add_argument("--once", action="store_true", help="one round, then end")
+        parser.add_argument(
+            "--every",
+            type=float,
+            default=30.0,
+            metavar="SECONDS",
+            help="between rounds (default 30)",
+        )
+        parser.add_argument("--once", action="store_true", help="run one round, then exit")
 
     def handle(self, *, every: float, once: bool, **options: Any) -> None:
-        """Sweep until told to stop; of several sweepers one works, the others wait."""
+        """Sweep until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _leave)
+            signal.signal(number, _stop)
         while True:
             self._round()
             if once:
@@ -50,21 +57,21 @@ class Command(BaseCommand):
             time.sleep(every)
 
     def _round(self) -> None:
-        """Sweep once. The connection stays open: with it this process keeps the sweeper's lock."""
+        """Sweep once, and keep the connection open: it holds the sweeper's lock."""
         try:
-            if _is_the_sweeper():
-                self._owe_profiles()
+            if _acquire_lock():
+                self._request_missing_profiles()
                 woken = wake_overdue()
                 if woken:
                     logger.info("woke workers for %d jobs", woken)
                 expire_scenes(retention_days=settings.SOUNDSCAPE_SCENE_RETENTION_DAYS)
                 remove_discarded_files()
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("the database does not answer, trying again: %s", error)
+            logger.warning("the database does not answer, will try again: %s", error)
             connection.close()
 
-    def _owe_profiles(self) -> None:
-        """Have missing profiles made, now and then: a new program or a new network lacks some."""
+    def _request_missing_profiles(self) -> None:
+        """Request missing profiles once an hour and when a network arrives."""
         now, spaces = time.monotonic(), available_spaces()
         if (
             self._profiles_checked_at is None
@@ -72,17 +79,17 @@ class Command(BaseCommand):
             or spaces != self._spaces
         ):
             for _ in range(submit_missing_profiles()):
-                logger.info("recordings lack profiles of this program's models: making them")
+                logger.info("recordings lack profiles of the current models: requested them")
             self._profiles_checked_at, self._spaces = now, spaces
 
 
-def _leave(*_: object) -> None:
-    """End at once, even within a round: what a round left undone, the next sweeper does."""
+def _stop(*_: object) -> None:
+    """Exit at once, even during a round: the next sweeper does the rest."""
     sys.exit(0)
 
 
-def _is_the_sweeper() -> bool:
-    """Take the sweeper's lock, or keep it; it lasts as long as this process's connection."""
+def _acquire_lock() -> bool:
+    """Acquire the sweeper's session lock; return False if another process holds it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])  # ours already: true again
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])  # true as well if held
         return bool(cursor.fetchone()[0])

@@ -15,10 +15,10 @@ from django.db import OperationalError, close_old_connections, connection
 from django.test import Client, RequestFactory
 from PIL import Image
 
-from retrieval import submission
 from retrieval.decoding import web_pool
 from retrieval.decoding.pool import DecodingLimits, DecodingPool
 from retrieval.models import Scene
+from retrieval.services import uploads
 from retrieval.tests.bad_inputs import photos
 from retrieval.tests.bad_inputs.cases import ACCEPTED
 from retrieval.tests.engine.toy_photos import gradient
@@ -58,7 +58,7 @@ def children():
 def site(settings, monkeypatch, media_root, make_clip, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
+    monkeypatch.setattr(uploads, "matcher_in_force", lambda _name: small_matchers()["paper"])
     make_clip(np.full(7, 1 / 7))
     return Client()
 

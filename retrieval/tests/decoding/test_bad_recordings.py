@@ -11,7 +11,6 @@ import pytest
 from retrieval.catalogue.manifest import COLUMNS, read_entries
 from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Clip, ImportItem
-from retrieval.selectors.results import playable
 from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing import ClipImporter
 from retrieval.tests.bad_inputs import recordings
@@ -20,6 +19,7 @@ from retrieval.tests.bad_inputs.photos import SCRIPT, SQL
 from retrieval.tests.engine.toy_sounds import noise, written
 from retrieval.tests.factories import DUMMY, dummy_space_row
 from retrieval.tests.fakes import DummyEar
+from retrieval.views.playable_clips import playable
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""Two spaces for every test of the engine: nothing may be tied to a thousand classes."""
+"""Two spaces for the engine's tests, so that nothing depends on a thousand classes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def space(request: pytest.FixtureRequest) -> ClassSpace:
 
 @pytest.fixture
 def paper_like(space: ClassSpace) -> Matcher:
-    """The paper's matcher in each of the two spaces."""
+    """The paper's matcher in the given space."""
     return paper() if space.name == "objects" else DUMMY_MATCHER
 
 

@@ -1,4 +1,4 @@
-"""Profiles to match, and what a matcher's docstring says of them, computed apart from it."""
+"""Profiles for tests of matchers, and the formulae of their docstrings, computed independently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher
 
 
 def some_matcher(kind):
-    """Return a matcher by its name, or a small one that leans on things in a way."""
+    """Return a matcher by its name, or a small one with the named weights of things."""
     if kind in MATCHERS:
         return matcher_named(kind)
     always, mute = {"always": (0.7, 0.0), "mute": (0.0, 0.4), "both": (0.2, 0.5)}[kind]
@@ -25,7 +25,7 @@ def some_matcher(kind):
 
 
 def seen(*things, share=1.0):
-    """One view of DUMMY's classes: `share` on the first thing, the rest on the second."""
+    """Return one view of DUMMY's classes: `share` on the first thing, the rest on the last."""
     view = np.zeros(len(DUMMY))
     view[things[0]] = share
     view[things[-1]] += 1 - share
@@ -46,7 +46,7 @@ def random_clip(rng, matcher):
 
 
 def sounding(**scores):
-    """Return the profile of a recording by DUMMY_HEARD's names, without smoothing."""
+    """Return the profile of a recording from scores by name, without smoothing."""
     values = np.full(len(DUMMY_HEARD), 1e-6)
     for name, score in scores.items():
         values[DUMMY_HEARD.vocabulary.by_name(name).index] = score
@@ -58,11 +58,11 @@ def score(matcher, scene, clip):
 
 
 def random_recording(rng, matcher):
-    """Return profiles, and the mean scores that the one among sounds was made of."""
+    """Return profiles, and the mean scores behind the profile among sounds."""
     things, sounds = matcher.spaces
     scores = rng.beta(0.3, 2.0, size=(2, len(sounds)))
-    scores *= rng.random(len(sounds)) < 5 / len(sounds)  # some five sounds, not hundreds at once
-    scores[:, rng.integers(len(sounds))] = 0  # as any recording has hundreds that are not there
+    scores *= rng.random(len(sounds)) < 5 / len(sounds)  # about five sounds
+    scores[:, rng.integers(len(sounds))] = 0  # `HeardSpace.scores` needs one score of 0
     clip = {
         things.name: things.clip_profile(rng.dirichlet(np.full(len(things), 0.2))),
         sounds.name: sounds.clip_profile(scores),
@@ -71,7 +71,7 @@ def random_recording(rng, matcher):
 
 
 def anywhere_by_hand(table):
-    """How much of each sound is heard over all sceneries, by name: each counts alike."""
+    """Return the share of each sound by name, as a mean over sceneries of means over classes."""
     by_scenery = defaultdict(list)
     for entry in table.entries:
         if entry.sounds:
@@ -85,11 +85,11 @@ def anywhere_by_hand(table):
 
 
 def oddness_by_hand(table, scores):
-    """How much rarer each sound is than the commonest, over all sceneries; 15 at most."""
+    """Return the oddness of scores: rarity relative to the most common sound, at most 15."""
     anywhere = {name: share + 0.001 for name, share in anywhere_by_hand(table).items()}
-    commonest = max(anywhere.values())
+    most_common = max(anywhere.values())
     odd = sum(
-        score * np.log(commonest / share)
+        score * np.log(most_common / share)
         for score, (name, share) in zip(scores, anywhere.items(), strict=True)
         if name not in TOO_GENERAL
     )
@@ -97,7 +97,7 @@ def oddness_by_hand(table, scores):
 
 
 def expected_score(matcher, scene, clip, scores):
-    """Compute the formula of `SoundMatcher` from the profiles and the table's entries."""
+    """Return the score by the formula of `SoundMatcher`, from profiles and the table's entries."""
     things, sounds = matcher.spaces
     entries = sounds.table.entries
     p, t = scene[things.name].values, scene[sounds.name].values
@@ -105,7 +105,7 @@ def expected_score(matcher, scene, clip, scores):
     named = [label.name for label in sounds.vocabulary]
     m = sum(share for share, entry in zip(p, entries, strict=True) if entry.sounds)
     w = matcher.things_always + matcher.things_when_mute * (1 - m)
-    alone = [log_things[i] for i in range(len(things))]  # each class once: a photo of it scores so
+    one_hot = [log_things[i] for i in range(len(things))]  # scores of a one-hot photo of each class
     natural = sum(
         share for share, entry in zip(p, entries, strict=True) if entry.origin == Origin.NATURAL
     )
@@ -114,14 +114,14 @@ def expected_score(matcher, scene, clip, scores):
     u = natural * max(0.0, 1 - sum(t[people]) / PEOPLE_SHARE)
     return (
         m * (t @ np.log(q))
-        + w * (p @ log_things - np.mean(alone)) / np.std(alone)
+        + w * (p @ log_things - np.mean(one_hot)) / np.std(one_hot)
         - matcher.speech_penalty * sum(q[speech]) * u
         - matcher.oddness_penalty * oddness_by_hand(sounds.table, scores)
     )
 
 
 def expected_standard(matcher, scene, clip):
-    """Score the photo and every telling class alone among sounds: mean and deviation by hand."""
+    """Return the standard score among sounds, over the photos of one audible class each."""
     sounds = matcher.spaces[1]
     log_q = np.log(clip[sounds.name].values)
     bank = [

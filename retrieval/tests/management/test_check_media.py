@@ -110,7 +110,7 @@ def test_people_get_names_and_what_to_do(clip, scenes):
     Path(default_storage.path(str(clip.preview.name))).unlink()
     out = io.StringIO()
     with pytest.raises(
-        CommandError, match="1 missing, 0 altered, 0 unreadable, 0 orphaned; bring missing"
+        CommandError, match="1 missing, 0 altered, 0 unreadable, 0 orphaned; restore missing"
     ):
         call_command("check_media", stdout=out)
     assert f"missing: {clip.preview.name}" in out.getvalue()
@@ -133,7 +133,7 @@ def test_what_cannot_be_read_is_neither_altered_nor_gone(scenes, monkeypatch, ca
     assert report["files"] == 5
     assert f"{unreadable} cannot be read: [Errno {number}] {os.strerror(number)}" in caplog.text
     out = io.StringIO()
-    words = "0 missing, 0 altered, 1 unreadable, 0 orphaned; see in the log why unreadable ones are"
+    words = "0 missing, 0 altered, 1 unreadable, 0 orphaned; the log says why files are"
     with pytest.raises(CommandError, match=words) as raised:
         call_command("check_media", stdout=out)
     assert "backup" not in str(raised.value)
@@ -200,7 +200,7 @@ def test_uploads_and_deletions_meanwhile_are_no_faults(media_root):
         turn = next(turns, None)
         if turn is not None:
             accepted(100 + turn)
-            delete_scene(scenes[turn].pk, reason=DeletedScene.Reason.VISITOR)
+            delete_scene(scene_id=scenes[turn].pk, reason=DeletedScene.Reason.VISITOR)
 
     report = check_media(fix=True, on_progress=meanwhile)
     assert report.agrees

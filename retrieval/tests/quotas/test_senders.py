@@ -1,4 +1,4 @@
-"""Who a photo is counted on."""
+"""Keys of senders."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ PEER = "192.0.2.1"
     ("forwarded_for", "proxies", "address"),
     [
         ("", 0, PEER),
-        ("203.0.113.9", 0, PEER),  # nobody of ours wrote that
+        ("203.0.113.9", 0, PEER),  # not written by a proxy of ours
         ("203.0.113.9", 1, "203.0.113.9"),
-        ("1.1.1.1, 203.0.113.9", 1, "203.0.113.9"),  # the client made up the first
+        ("1.1.1.1, 203.0.113.9", 1, "203.0.113.9"),  # the client forged the first
         ("1.1.1.1, 203.0.113.9, 10.0.0.2", 2, "203.0.113.9"),
-        ("203.0.113.9", 2, PEER),  # it came round the outer proxy
+        ("203.0.113.9", 2, PEER),  # bypassed the outer proxy
         ("", 1, PEER),
         ("unknown", 1, PEER),
         ("2001:db8::7", 1, "2001:db8::7"),
         (", ,203.0.113.9", 1, "203.0.113.9"),
     ],
 )
-def test_no_more_of_x_forwarded_for_is_believed_than_our_proxies_wrote(
-    forwarded_for, proxies, address
-):
+def test_only_entries_of_our_proxies_are_trusted(forwarded_for, proxies, address):
     assert client_address(peer=PEER, forwarded_for=forwarded_for, proxies=proxies) == address
 
 
@@ -41,17 +39,17 @@ def test_no_more_of_x_forwarded_for_is_believed_than_our_proxies_wrote(
         ("", "no address", True),
     ],
 )
-def test_an_address_stands_for_its_network(one, other, same):
+def test_an_ipv6_address_is_counted_by_its_network(one, other, same):
     assert (address_key(one) == address_key(other)) is same
 
 
-def test_a_count_does_not_tell_the_address(settings):
+def test_a_key_does_not_reveal_the_address(settings):
     key = address_key(PEER)
     assert PEER not in key
     settings.SECRET_KEY = "another" * 9
     assert address_key(PEER) != key
 
 
-def test_browsers_cannot_be_guessed():
+def test_browser_names_are_unique():
     assert len({new_browser() for _ in range(100)}) == 100
     assert len(new_browser()) == 32

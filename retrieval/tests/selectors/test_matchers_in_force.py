@@ -96,9 +96,9 @@ def test_the_newest_override_of_a_class_counts():
 
 def test_an_override_without_sounds_says_that_the_class_tells_nothing():
     lakeside = load_heard_there().entry(LAKESIDE).label.index
-    assert ear().sounds.table.telling[lakeside]
+    assert ear().sounds.table.audible[lakeside]
     override({})
-    assert not ear().sounds.table.telling[lakeside]
+    assert not ear().sounds.table.audible[lakeside]
     assert heard_at(LAKESIDE) == {}
 
 

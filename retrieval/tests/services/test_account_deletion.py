@@ -1,4 +1,4 @@
-"""An account goes with its photos, from whichever side one tries it."""
+"""Deleting an account with its photos: service, command and admin."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def photos(ada):
 
 @pytest.fixture
 def bobs(media_root, db):
-    """The first of ada's photos, sent by somebody else too."""
+    """The first of ada's photos, uploaded by another user too."""
     return accepted(0, owner_id=User.objects.create_user("bob").pk)
 
 
 @pytest.fixture
 def elsewhere():
-    """Run a call in a thread, and so on a connection, of its own."""
+    """Run a call in a thread with its own database connection."""
 
     def closing(call):
         try:
@@ -69,12 +69,12 @@ def elsewhere():
         yield lambda call: pool.submit(closing, call)
 
 
-def files_are_those_that_rows_name():
+def files_match_rows():
     named = [file.name for file in named_files() if file.name.startswith("photos/")]
     return list(stored_names()) == named
 
 
-def until_somebody_waits_for_us():
+def until_our_lock_is_awaited():
     waiting = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
     deadline = time.monotonic() + 30
     with connection.cursor() as cursor:
@@ -86,11 +86,8 @@ def until_somebody_waits_for_us():
             time.sleep(0.01)
 
 
-# --- rows --------------------------------------------------------------------------------------
-
-
 @within_a_transaction
-def test_no_row_of_a_user_goes_before_their_photos(ada, photos):
+def test_a_user_with_photos_cannot_be_deleted(ada, photos):
     for delete in (ada.delete, User.objects.filter(pk=ada.pk).delete):
         with pytest.raises(ProtectedError):
             delete()
@@ -100,31 +97,28 @@ def test_no_row_of_a_user_goes_before_their_photos(ada, photos):
         )
 
 
-# --- the service -------------------------------------------------------------------------------
-
-
 @committing
-def test_all_that_an_account_sent_goes_with_it_and_nothing_else(ada, photos, bobs, finder):
+def test_an_account_is_deleted_with_its_photos_and_nothing_else(ada, photos, bobs, finder):
     nobodys = accepted(7)
     for scene in (photos[1], bobs):
-        find_sounds(scene.pk, finder=finder, worker="w")
-    assert delete_account(ada.pk) == 3
+        find_sounds(scene_id=scene.pk, finder=finder, worker="w")
+    assert delete_account(user_id=ada.pk) == 3
     assert not User.objects.filter(username="ada").exists()
     assert set(Scene.objects.all()) == {bobs, nobodys}
     assert [run.photo_sha256 for run in MatchRun.objects.all()] == [bobs.photo_sha256]
     assert [row.photo_sha256 for row in SceneProfile.objects.all()] == [bobs.photo_sha256]
     records = DeletedScene.objects.values_list("pk", "reason")
     assert set(records) == {(scene.pk, "account") for scene in photos}
-    assert files_are_those_that_rows_name()
+    assert files_match_rows()
     assert default_storage.exists(str(bobs.photo.name))
     assert not DiscardedFile.objects.exists()
-    assert delete_account(ada.pk) == 0
+    assert delete_account(user_id=ada.pk) == 0
 
 
 @committing
-def test_more_photos_than_are_read_at_once(ada, photos, bobs, monkeypatch):
-    monkeypatch.setattr(deletion, "_AT_ONCE", 2)
-    assert delete_account(ada.pk) == 3
+def test_more_photos_than_a_batch(ada, photos, bobs, monkeypatch):
+    monkeypatch.setattr(deletion, "_BATCH", 2)
+    assert delete_account(user_id=ada.pk) == 3
     assert User.objects.get() == bobs.owner
     report = check_media()
     assert (report.files, report.arriving, report.agrees) == (2, 0, True)
@@ -135,7 +129,7 @@ def test_more_photos_than_are_read_at_once(ada, photos, bobs, monkeypatch):
     ("step", "call", "left"),
     [("_delete_rows", 2, 2), ("_remove", 2, 1), ("_delete_user_without_scenes", 2, 0)],
 )
-def test_whatever_interrupts_it_the_same_call_ends_it(
+def test_an_interrupted_deletion_is_completed_by_the_same_call(
     ada, photos, client, monkeypatch, step, call, left
 ):
     client.force_login(ada)
@@ -150,11 +144,11 @@ def test_whatever_interrupts_it_the_same_call_ends_it(
     with monkeypatch.context() as patched:
         patched.setattr(deletion, step, killed)
         with pytest.raises(Killed):
-            delete_account(ada.pk)
+            delete_account(user_id=ada.pk)
     assert Scene.objects.filter(owner=ada).count() == left
     assert check_media().missing.count == 0
-    assert not client.get("/admin/").wsgi_request.user.is_authenticated  # nor sends any more photos
-    assert delete_account(ada.pk) == left
+    assert not client.get("/admin/").wsgi_request.user.is_authenticated  # signed out
+    assert delete_account(user_id=ada.pk) == left
     remove_discarded_files()  # as the sweeper does
     assert not User.objects.exists()
     assert DeletedScene.objects.count() == 3
@@ -162,8 +156,8 @@ def test_whatever_interrupts_it_the_same_call_ends_it(
 
 
 @committing
-def test_a_row_that_does_not_go_takes_no_file_and_no_account(ada, photos, monkeypatch):
-    """What is undone at the transaction's end has removed nothing."""
+def test_a_failed_row_deletion_removes_no_file_and_no_account(ada, photos, monkeypatch):
+    """A rolled-back deletion has removed nothing."""
 
     def not_deleted(self, *args, **options):
         raise OperationalError("the server closed the connection")
@@ -171,49 +165,49 @@ def test_a_row_that_does_not_go_takes_no_file_and_no_account(ada, photos, monkey
     with monkeypatch.context() as patched:
         patched.setattr(Scene, "delete", not_deleted)
         with pytest.raises(OperationalError):
-            delete_account(ada.pk)
+            delete_account(user_id=ada.pk)
     assert Scene.objects.filter(owner=ada).count() == 3
     assert not DeletedScene.objects.exists()
-    assert files_are_those_that_rows_name()
-    assert delete_account(ada.pk) == 3
+    assert files_match_rows()
+    assert delete_account(user_id=ada.pk) == 3
 
 
 @committing
-def test_a_worker_that_is_at_it_leaves_nothing_behind(ada, photos, finder, monkeypatch):
+def test_a_busy_worker_stores_nothing_for_a_deleted_account(ada, photos, finder, monkeypatch):
     search = finder.search_all
 
     def deleted_meanwhile(*args, **options):
         assert Scene.objects.filter(state=JobState.PROCESSING).exists()
-        delete_account(ada.pk)
+        delete_account(user_id=ada.pk)
         return search(*args, **options)
 
     monkeypatch.setattr(finder, "search_all", deleted_meanwhile)
     with pytest.raises(StaleClaimError):
-        find_sounds(photos[0].pk, finder=finder, worker="w")
+        find_sounds(scene_id=photos[0].pk, finder=finder, worker="w")
     assert not User.objects.exists()
     assert MatchRun.objects.count() == SceneProfile.objects.count() == 0
     assert list(stored_names()) == []
 
 
 @committing
-def test_a_photo_that_arrives_before_the_account_is_gone_goes_with_it(ada, photos, elsewhere):
+def test_a_photo_that_arrives_during_the_deletion_is_deleted_too(ada, photos, elsewhere):
     with transaction.atomic():
         accepted(5, owner_id=ada.pk)
         with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what the end of a transaction does
-        deleting = elsewhere(lambda: delete_account(ada.pk))
-        until_somebody_waits_for_us()
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as at the end of a transaction
+        deleting = elsewhere(lambda: delete_account(user_id=ada.pk))
+        until_our_lock_is_awaited()
     assert deleting.result(timeout=30) == 4
     assert not User.objects.exists()
     assert list(stored_names()) == []
 
 
 @committing
-def test_a_photo_that_arrives_after_the_account_is_gone_is_not_accepted(ada, elsewhere):
+def test_a_photo_that_arrives_after_the_deletion_is_refused(ada, elsewhere):
     def accepted_too_late():
         with transaction.atomic():
             accepted(5, owner_id=ada.pk)
-            assert elsewhere(lambda: delete_account(ada.pk)).result(timeout=30) == 0
+            assert elsewhere(lambda: delete_account(user_id=ada.pk)).result(timeout=30) == 0
 
     with pytest.raises(IntegrityError, match="owner_id"):
         accepted_too_late()
@@ -221,23 +215,17 @@ def test_a_photo_that_arrives_after_the_account_is_gone_is_not_accepted(ada, els
     assert not Scene.objects.exists()
 
 
-# --- its address -------------------------------------------------------------------------------
-
-
 @within_a_transaction
-def test_the_address_of_each_photo_says_why_it_is_gone(ada, photos, client):
-    delete_account(ada.pk)
+def test_the_address_of_each_photo_gives_the_reason(ada, photos, client):
+    delete_account(user_id=ada.pk)
     told = client.get(f"/scenes/{photos[0].pk}/")
     assert told.status_code == 410
     assert "It went with the account that had sent it." in told.content.decode()
     assert "wanted it gone" not in told.content.decode()
 
 
-# --- the command -------------------------------------------------------------------------------
-
-
 def commanded(monkeypatch, *arguments, answer=None):
-    """Call the command; return what was asked and what was said."""
+    """Call the command; return its questions and its output."""
     asked: list[str] = []
 
     def ask(question):
@@ -253,11 +241,11 @@ def commanded(monkeypatch, *arguments, answer=None):
 
 
 @within_a_transaction
-def test_it_asks_and_says_what_went_and_what_stays(ada, photos, monkeypatch):
+def test_the_command_asks_and_reports_what_was_deleted_and_what_stays(ada, photos, monkeypatch):
     asked, said = commanded(monkeypatch, "ada", answer="yes")
     assert len(asked) == 1
     assert "the account 'ada' and 3 photos" in asked[0]
-    assert "The account 'ada' was deleted, and 3 photos." in said
+    assert "Deleted the account 'ada' and 3 photos." in said
     assert "What stays" in said
     assert not User.objects.exists()
     assert not Scene.objects.exists()
@@ -265,11 +253,11 @@ def test_it_asks_and_says_what_went_and_what_stays(ada, photos, monkeypatch):
 
 @within_a_transaction
 @pytest.mark.parametrize("option", ["--no-input", "--noinput"])
-def test_it_can_be_told_not_to_ask(ada, monkeypatch, option):
+def test_no_input_skips_the_question(ada, monkeypatch, option):
     accepted(1, owner_id=ada.pk)
     asked, said = commanded(monkeypatch, "ada", option)
     assert asked == []
-    assert "was deleted, and 1 photo." in said
+    assert "Deleted the account 'ada' and 1 photo." in said
 
 
 @within_a_transaction
@@ -280,33 +268,30 @@ def test_any_other_answer_changes_nothing(ada, photos, monkeypatch, answer):
     ada.refresh_from_db()
     assert ada.is_active
     assert Scene.objects.filter(owner=ada).count() == 3
-    assert files_are_those_that_rows_name()
+    assert files_match_rows()
 
 
 @within_a_transaction
 @pytest.mark.parametrize("name", ["bob", "ADA", ""])
-def test_an_unknown_name_is_named(ada, photos, monkeypatch, name):
+def test_an_unknown_name_is_an_error(ada, photos, monkeypatch, name):
     with pytest.raises(CommandError, match=f"no account '{name}'"):
         commanded(monkeypatch, name, "--no-input")
     assert Scene.objects.count() == 3
 
 
 @within_a_transaction
-def test_a_database_that_goes_away_is_no_traceback(ada, photos, monkeypatch):
-    def away(*_):
+def test_a_database_failure_is_no_traceback(ada, photos, monkeypatch):
+    def fail(*_):
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(deletion, "_delete_user_without_scenes", away)
-    with pytest.raises(CommandError, match=r"stopped: the server closed.*the same command goes on"):
+    monkeypatch.setattr(deletion, "_delete_user_without_scenes", fail)
+    with pytest.raises(CommandError, match=r"Stopped: the server closed.*the same command again"):
         commanded(monkeypatch, "ada", "--no-input")
-
-
-# --- the admin ---------------------------------------------------------------------------------
 
 
 @within_a_transaction
 @pytest.mark.parametrize("data", [None, {"post": "yes"}])
-def test_the_admin_refuses_and_says_how_it_is_done(admin_client, ada, photos, data):
+def test_the_admin_refuses_and_names_the_command(admin_client, ada, photos, data):
     page = f"/admin/accounts/user/{ada.pk}/delete/"
     answer = admin_client.post(page, data) if data else admin_client.get(page)
     assert answer.status_code == 200
@@ -320,7 +305,7 @@ def test_the_admin_refuses_and_says_how_it_is_done(admin_client, ada, photos, da
 
 @within_a_transaction
 @pytest.mark.parametrize("sure", [{}, {"post": "yes"}])
-def test_so_does_its_list(admin_client, ada, photos, sure):
+def test_the_admins_list_refuses_and_names_the_command(admin_client, ada, photos, sure):
     chosen = {"action": "delete_selected", "_selected_action": [ada.pk]}
     answer = admin_client.post("/admin/accounts/user/", chosen | sure)
     assert answer.status_code == 200
@@ -339,6 +324,6 @@ def test_an_account_without_photos_is_deleted_in_the_admin(admin_client, ada):
 
 
 @within_a_transaction
-def test_without_the_right_to_delete_accounts_there_is_no_such_page(client, ada, photos):
+def test_the_admins_page_needs_the_permission_to_delete(client, ada, photos):
     client.force_login(User.objects.create_user("clerk", is_staff=True))
     assert client.get(f"/admin/accounts/user/{ada.pk}/delete/").status_code == 403

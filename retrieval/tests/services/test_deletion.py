@@ -1,4 +1,4 @@
-"""Photos that go: what goes with them, and what stays for others."""
+"""Deleting scenes: what is deleted with them, and what stays for others."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ def clips(make_clip):
 
 @pytest.fixture
 def committing(django_capture_on_commit_callbacks):
-    """Do at once what waits for a commit that pytest's transaction never comes to."""
+    """Run the callbacks of a commit, which pytest's transaction never reaches."""
 
     def delete(scene):
         with django_capture_on_commit_callbacks(execute=True):
-            return delete_scene(scene.pk, reason=VISITOR)
+            return delete_scene(scene_id=scene.pk, reason=VISITOR)
 
     return delete
 
 
-def test_with_its_last_scene_goes_all_that_is_known_of_a_photo(clips, finder, committing):
+def test_the_last_scene_takes_the_photos_runs_and_files_with_it(clips, finder, committing):
     scene, other = accepted(1), accepted(2)
     for one in (scene, other):
-        find_sounds(one.pk, finder=finder, worker="w")
+        find_sounds(scene_id=one.pk, finder=finder, worker="w")
     assert files(scene) == [True, True]
     assert committing(scene)
     assert files(scene) == [False, False]
@@ -79,9 +79,9 @@ def test_with_its_last_scene_goes_all_that_is_known_of_a_photo(clips, finder, co
     assert not DiscardedFile.objects.exists()
 
 
-def test_what_another_scene_of_the_photo_shows_stays(clips, finder, committing):
+def test_what_another_scene_of_the_photo_uses_stays(clips, finder, committing):
     mine, theirs = accepted(1), accepted(1)
-    find_sounds(theirs.pk, finder=finder, worker="w")
+    find_sounds(scene_id=theirs.pk, finder=finder, worker="w")
     committing(mine)
     theirs.refresh_from_db()
     assert (theirs.state, files(theirs)) == (JobState.DONE, [True, True])
@@ -96,22 +96,22 @@ def test_what_another_scene_of_the_photo_shows_stays(clips, finder, committing):
 def test_two_uploads_that_look_alike_share_files_but_not_results(clips, finder, committing):
     one, other = accepted(1, upload="as JPEG"), accepted(1, upload="as PNG")
     assert one.photo.name == other.photo.name
-    find_sounds(one.pk, finder=finder, worker="w")
+    find_sounds(scene_id=one.pk, finder=finder, worker="w")
     committing(one)
     assert files(other) == [True, True]
     assert MatchRun.objects.count() == 0
 
 
-def test_what_stays_says_nothing_of_anybody(media_root, committing):
+def test_the_deletion_record_has_no_personal_data(media_root, committing):
     scene = accepted(1)
     committing(scene)
     assert not committing(scene)
-    stone = DeletedScene.objects.get()
+    record = DeletedScene.objects.get()
     assert {field.name for field in DeletedScene._meta.fields} == {"id", "reason", "at"}
-    assert (stone.pk, stone.reason) == (scene.pk, "visitor")
+    assert (record.pk, record.reason) == (scene.pk, "visitor")
 
 
-def test_a_worker_that_is_at_it_leaves_nothing_behind(clips, finder, committing, monkeypatch):
+def test_a_busy_worker_stores_nothing_for_a_deleted_scene(clips, finder, committing, monkeypatch):
     scene = accepted(1)
     search = finder.search_all
 
@@ -121,9 +121,9 @@ def test_a_worker_that_is_at_it_leaves_nothing_behind(clips, finder, committing,
 
     monkeypatch.setattr(finder, "search_all", deleted_meanwhile)
     with pytest.raises(StaleClaimError):
-        find_sounds(scene.pk, finder=finder, worker="w")
+        find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     assert MatchRun.objects.count() == SceneProfile.objects.count() == 0
-    find_sounds(scene.pk, finder=finder, worker="w")  # and a wake-up that comes late finds nothing
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")  # a late wake-up does nothing
 
 
 def test_a_file_that_cannot_be_removed_is_removed_later(media_root, committing, monkeypatch):
@@ -144,14 +144,14 @@ def test_a_file_that_cannot_be_removed_is_removed_later(media_root, committing, 
 
 def test_a_discarded_file_that_is_used_again_stays(media_root, monkeypatch):
     scene = accepted(1)
-    delete_scene(scene.pk, reason=VISITOR)  # killed before its transaction's end was told
+    delete_scene(scene_id=scene.pk, reason=VISITOR)  # its commit callbacks never run
     again = accepted(1)
     assert remove_discarded_files() == 2
     assert files(again) == [True, True]
     assert not DiscardedFile.objects.exists()
 
 
-def test_only_anonymous_scenes_expire_the_oldest_first_some_at_a_time(
+def test_only_anonymous_scenes_expire_oldest_first_in_batches(
     media_root, django_capture_on_commit_callbacks, django_user_model
 ):
     owner = django_user_model.objects.create_user("ada")
@@ -171,7 +171,7 @@ def test_only_anonymous_scenes_expire_the_oldest_first_some_at_a_time(
     assert expire_scenes(retention_days=30) == 0
 
 
-def test_the_sweeper_lets_photos_expire(settings, media_root):
+def test_the_sweeper_deletes_expired_scenes(settings, media_root):
     settings.SOUNDSCAPE_SCENE_RETENTION_DAYS = 7
     scene = accepted(1)
     age(scene, days=6)
@@ -182,7 +182,7 @@ def test_the_sweeper_lets_photos_expire(settings, media_root):
     assert Scene.objects.count() == 0
 
 
-def test_a_deletion_has_one_of_two_reasons():
+def test_a_deletion_has_a_known_reason():
     with (
         pytest.raises(IntegrityError, match="retrieval_deletedscene_reason_known"),
         transaction.atomic(),
@@ -191,15 +191,15 @@ def test_a_deletion_has_one_of_two_reasons():
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_database_that_goes_after_the_commit_does_not_undo_what_was_said(media_root, monkeypatch):
+def test_a_database_failure_after_the_commit_does_not_undo_the_deletion(media_root, monkeypatch):
     scene = accepted()
 
-    def go_away(name):
+    def fail(name):
         raise OperationalError(f"canceling statement due to lock timeout: {name}")
 
-    with monkeypatch.context() as away:
-        away.setattr(deletion, "_remove_file", go_away)
-        assert delete_scene(scene.pk, reason=VISITOR)
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, "_remove_file", fail)
+        assert delete_scene(scene_id=scene.pk, reason=VISITOR)
     assert files(scene) == [True, True]
     assert remove_discarded_files() == 2
     assert files(scene) == [False, False]

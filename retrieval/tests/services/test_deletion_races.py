@@ -1,4 +1,4 @@
-"""A photo is deleted while somebody brings the same one: real transactions, real files."""
+"""Races between deleting a photo and uploading it again: real transactions and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VISITOR = DeletedScene.Reason.VISITOR
 
 @pytest.fixture
 def elsewhere():
-    """Run calls in a thread, and so on a connection, of their own."""
+    """Run a call in a thread with its own database connection."""
 
     def closing(call):
         try:
@@ -54,7 +54,7 @@ def waiting_for_a_lock():
         return cursor.fetchone()[0]
 
 
-def until_somebody_waits():
+def until_a_lock_is_awaited():
     deadline = time.monotonic() + 30
     while not waiting_for_a_lock():
         assert time.monotonic() < deadline, "nobody waits for a lock"
@@ -62,42 +62,42 @@ def until_somebody_waits():
 
 
 def delete(scene):
-    return delete_scene(scene.pk, reason=VISITOR)
+    return delete_scene(scene_id=scene.pk, reason=VISITOR)
 
 
-def test_who_brings_the_photo_first_keeps_its_files(finder, elsewhere):
+def test_an_upload_before_the_deletion_keeps_its_files(finder, elsewhere):
     first = accepted()
-    find_sounds(first.pk, finder=finder, worker="w")
+    find_sounds(scene_id=first.pk, finder=finder, worker="w")
     with transaction.atomic():
         second = accepted()
         assert second.state == JobState.DONE
         deleting = elsewhere(lambda: delete(first))
-        until_somebody_waits()
+        until_a_lock_is_awaited()
     assert deleting.result(timeout=30)
     assert whole(second)
     assert MatchRun.objects.get() == second.run
 
 
-def test_who_comes_while_rows_are_deleted_finds_nothing_stale(finder, elsewhere):
+def test_an_upload_while_rows_are_deleted_finds_no_stale_run(finder, elsewhere):
     first = accepted()
-    find_sounds(first.pk, finder=finder, worker="w")
+    find_sounds(scene_id=first.pk, finder=finder, worker="w")
     with transaction.atomic():
         delete(first)
         accepting = elsewhere(accepted)
-        until_somebody_waits()
+        until_a_lock_is_awaited()
     second = accepting.result(timeout=30)
     assert (second.state, second.run) == (JobState.QUEUED, None)
     assert whole(second)
 
 
-def test_who_comes_while_a_file_is_removed_writes_it_anew(finder, elsewhere, monkeypatch):
+def test_an_upload_while_a_file_is_removed_writes_it_again(finder, elsewhere, monkeypatch):
     first = accepted()
     remove = default_storage.delete
     accepting = []
 
     def removed_slowly(name):
         accepting.append(elsewhere(accepted))
-        until_somebody_waits()
+        until_a_lock_is_awaited()
         remove(name)
 
     with monkeypatch.context() as patched:
@@ -109,8 +109,8 @@ def test_who_comes_while_a_file_is_removed_writes_it_anew(finder, elsewhere, mon
     assert not DiscardedFile.objects.exists()
 
 
-def test_many_at_once_lose_nothing(finder, elsewhere):
-    """Bring and delete the same few photos from many sides: what is there at the end is whole."""
+def test_concurrent_uploads_and_deletions_lose_no_file(finder, elsewhere):
+    """Upload and delete the same few photos in several threads; the remaining scenes are whole."""
 
     def visitor(number):
         for turn in range(12):

@@ -17,12 +17,12 @@ from django.core.files.storage import default_storage
 from retrieval.catalogue.manifest import COLUMNS, read_entries
 from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
-from retrieval.selectors.results import playable
 from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing import ClipImporter
 from retrieval.storage import content_store
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 from retrieval.tests.fakes import DummyEar, DummySounds
+from retrieval.views.playable_clips import playable
 
 pytestmark = pytest.mark.django_db
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from dataclasses import replace
 
@@ -36,7 +38,7 @@ def sounds(seed):
 
 
 def give_heard_profile(clip, scores):
-    """Describe a clip in the space of sounds, in a snapshot of its own."""
+    """Add a clip's profile in the space of sounds, in a new snapshot."""
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         ClipProfile.objects.create(
@@ -54,7 +56,7 @@ def test_an_empty_library_has_no_clips(library):
     assert (library().size, library().snapshot) == (0, 0)
 
 
-def test_clips_are_searched_from_the_snapshot_in_which_they_came(make_clip, library):
+def test_clips_are_searched_from_the_snapshot_that_added_them(make_clip, library):
     first = make_clip(q(1))
     before = library()
     second = make_clip(q(2))
@@ -63,11 +65,11 @@ def test_clips_are_searched_from_the_snapshot_in_which_they_came(make_clip, libr
     assert (after.snapshot, after.index.clip_ids.tolist()) == (2, [first.pk, second.pk])
 
 
-def test_only_newcomers_are_appended(make_clip, library, django_assert_num_queries):
+def test_only_new_clips_are_appended(make_clip, library, django_assert_num_queries):
     for seed in range(3):
         make_clip(q(seed))
     library()
-    with django_assert_num_queries(2):  # the library's state, and who has left
+    with django_assert_num_queries(2):  # the library's state and the removed clips
         assert library().size == 3
 
 
@@ -77,7 +79,7 @@ def test_rows_are_the_logarithms_of_the_stored_profiles(make_clip, library):
     np.testing.assert_allclose(library().index.rows[0], np.log(stored / stored.sum()), rtol=1e-6)
 
 
-def test_a_removed_clip_is_not_searched_and_not_in_the_mean(make_clip, library):
+def test_a_removed_clip_is_neither_searched_nor_in_the_mean(make_clip, library):
     kept, gone = make_clip(q(1)), make_clip(q(2))
     library()
     with transaction.atomic():
@@ -89,7 +91,7 @@ def test_a_removed_clip_is_not_searched_and_not_in_the_mean(make_clip, library):
     np.testing.assert_allclose(opened.mean_log_rows[DUMMY.name], opened.index.rows[0], rtol=1e-6)
 
 
-def test_a_clip_without_a_profile_of_the_matchers_model_waits_for_it(make_clip, library):
+def test_a_clip_is_added_when_its_profile_of_the_matchers_model_exists(make_clip, library):
     make_clip(q(1))
     dummy_space_row()
     with transaction.atomic():
@@ -112,8 +114,8 @@ def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
     assert library(both).index.rows.shape == (1, 7 + 1 + 5 + 2)
 
 
-def test_a_clip_joins_a_matcher_over_two_spaces_with_its_last_profile(make_clip, library):
-    """It comes after those that came while its profile was made, and no sooner."""
+def test_a_clip_is_added_with_the_last_profile_that_the_matcher_needs(make_clip, library):
+    """It is appended after the clips that were added in the meantime."""
     both = dummy_ear_matcher()
     early = make_clip(q(1))
     late = make_clip(q(2))
@@ -124,7 +126,7 @@ def test_a_clip_joins_a_matcher_over_two_spaces_with_its_last_profile(make_clip,
     assert (opened.index.clip_ids.tolist(), opened.snapshot) == ([late.pk, early.pk], 4)
 
 
-def test_matchers_of_the_same_rows_share_an_index(make_clip, library, index_directory):
+def test_matchers_with_the_same_rows_share_an_index(make_clip, library, index_directory):
     give_heard_profile(make_clip(q(1)), sounds(1))
     for matcher in (dummy_ear_matcher(name="one"), dummy_ear_matcher(name="two", things_always=9)):
         assert library(matcher).size == 1
@@ -134,7 +136,7 @@ def test_matchers_of_the_same_rows_share_an_index(make_clip, library, index_dire
 
 
 def test_another_bank_has_another_index(make_clip, library, index_directory):
-    """Its means and deviations are in the rows."""
+    """Rows contain the bank's means and deviations."""
     give_heard_profile(make_clip(q(1)), sounds(1))
     before = library(dummy_ear_matcher())
     photos = np.random.default_rng(0).dirichlet(np.ones(7), size=9)
@@ -153,8 +155,8 @@ def test_another_bank_has_another_index(make_clip, library, index_directory):
     assert not np.allclose(after.index.rows[0, :8], before.index.rows[0, :8])
 
 
-def test_a_bank_of_sounds_alone_needs_no_other_index(make_clip, library, index_directory):
-    """Rows hold how the bank scores things, and nothing else of it."""
+def test_a_bank_that_differs_only_in_sounds_shares_the_index(make_clip, library, index_directory):
+    """Rows contain the bank's statistics of things, and of nothing else."""
     give_heard_profile(make_clip(q(1)), sounds(1))
     before = library(dummy_ear_matcher())
     classes = classes_bank((DUMMY, DUMMY_HEARD))
@@ -168,7 +170,7 @@ def test_a_bank_of_sounds_alone_needs_no_other_index(make_clip, library, index_d
     np.testing.assert_array_equal(after.index.rows, before.index.rows)
 
 
-def test_the_mean_of_each_space_leaves_out_who_has_left(make_clip, library):
+def test_the_mean_in_each_space_excludes_removed_clips(make_clip, library):
     clips = [make_clip(q(seed)) for seed in range(4)]
     for clip in clips:
         give_heard_profile(clip, sounds(clip.pk))
@@ -191,7 +193,7 @@ def test_another_model_version_has_another_index(make_clip, library):
     assert library(PaperMatcher(newer, classes_bank((newer,)), name="dummy")).size == 0
 
 
-def test_another_database_never_reads_this_ones_index(make_clip, library):
+def test_another_database_does_not_read_this_databases_index(make_clip, library):
     make_clip(q(1))
     library()
     Library.objects.update(uuid="00000000-0000-4000-8000-000000000001", snapshot=0)
@@ -199,7 +201,7 @@ def test_another_database_never_reads_this_ones_index(make_clip, library):
     assert library().size == 0
 
 
-def test_ranks_as_relative_entropy_does(make_clip, library):
+def test_the_order_is_that_of_relative_entropy(make_clip, library):
     clips = {make_clip(q(seed)).pk: seed for seed in range(30)}
     p = q(99)
     ranked = library().ranker.rank(p, top=30)
@@ -211,8 +213,8 @@ def test_ranks_as_relative_entropy_does(make_clip, library):
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_snapshots_come_in_the_order_of_their_numbers(index_directory):
-    """A transaction that got its number first holds back those after it."""
+def test_snapshots_are_committed_in_the_order_of_their_numbers(index_directory):
+    """A transaction that has a number blocks the next one until it commits."""
     entered, finished = threading.Event(), threading.Event()
     numbers = []
 
@@ -243,30 +245,50 @@ def test_a_snapshot_needs_a_transaction():
 
 
 @pytest.mark.parametrize("damage", ["header.json", "rows.f32", "clip-ids.i64"])
-def test_a_damaged_index_is_made_again(make_clip, library, index_directory, caplog, damage):
+def test_a_damaged_index_is_built_again(make_clip, library, index_directory, caplog, damage):
     clips = [make_clip(q(seed)) for seed in range(3)]
     before = library()
     (path,) = index_directory.glob(f"*/{damage}")
-    path.unlink()  # `before` maps the file: to shorten it would kill this process
+    path.unlink()  # truncating the file would crash this process, because `before` maps it
     path.touch()
     again = library()
-    assert "Making the index again from the database" in caplog.text
+    assert "Building the index again from the database" in caplog.text
     assert damage in caplog.text
     assert again.index.clip_ids.tolist() == [clip.pk for clip in clips]
     np.testing.assert_array_equal(again.index.rows, before.index.rows)
 
 
-def test_an_index_of_a_database_that_was_set_back_is_made_again(make_clip, library, caplog):
+def test_an_index_of_the_first_format_is_built_again(make_clip, library, index_directory):
+    """It had a file of biases, other names in its header, and no format in its folder's name."""
+    clips = [make_clip(q(seed)) for seed in range(3)]
+    content = f"{library_state().uuid}|dummy={DUMMY.audio_model}|log"
+    old = index_directory / f"log-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    old.mkdir(parents=True)
+    header = {"columns": 7, "count": 1, "snapshot": 3, "row_limit": 0.0, "log_sum": [0.0] * 7}
+    (old / "header.json").write_text(json.dumps(header))
+    for name, size in (("rows.f32", 28), ("biases.f64", 8), ("clip-ids.i64", 8)):
+        (old / name).write_bytes(bytes(size))
+
+    opened = library()
+
+    assert (opened.snapshot, opened.index.clip_ids.tolist()) == (3, [clip.pk for clip in clips])
+    assert opened.index.rows.shape == (3, 7)
+    assert (opened.index.rows < 0).all()
+
+
+def test_an_index_ahead_of_a_restored_database_is_built_again(make_clip, library, caplog):
     kept, lost = make_clip(q(1)), make_clip(q(2))
     library()
     Clip.objects.filter(pk=lost.pk).delete()
-    Library.objects.update(snapshot=1)  # as a backup from before the second import has it
+    Library.objects.update(snapshot=1)  # as in a backup from before the second import
     restored = library()
     assert "holds snapshot 2, the database is at 1" in caplog.text
     assert (restored.snapshot, restored.index.clip_ids.tolist()) == (1, [kept.pk])
 
 
-def test_an_index_that_grew_while_we_looked_is_not_damaged(make_clip, library, monkeypatch, caplog):
+def test_an_index_that_grew_after_the_state_was_read_is_not_damaged(
+    make_clip, library, monkeypatch, caplog
+):
     make_clip(q(1))
     stale = library_state()
     make_clip(q(2))
@@ -280,7 +302,7 @@ def test_an_index_that_grew_while_we_looked_is_not_damaged(make_clip, library, m
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_of_two_that_find_newcomers_one_appends_them(make_clip, library, monkeypatch):
+def test_of_two_processes_that_find_new_clips_one_appends_them(make_clip, library, monkeypatch):
     clips = [make_clip(q(seed)) for seed in range(3)]
     appending, both = [], threading.Event()
     opened = []
@@ -289,7 +311,7 @@ def test_of_two_that_find_newcomers_one_appends_them(make_clip, library, monkeyp
         appending.append(arguments)
         if len(appending) == 2:
             both.set()
-        both.wait(0.5)  # time for the other to get here too, if nothing held it back
+        both.wait(0.5)  # time for the other thread to arrive, if no lock stops it
         return profiled_clips(**arguments)
 
     def open_it():
@@ -308,8 +330,8 @@ def test_of_two_that_find_newcomers_one_appends_them(make_clip, library, monkeyp
     assert [one.index.clip_ids.tolist() for one in opened] == [[clip.pk for clip in clips]] * 2
 
 
-def test_a_clip_that_left_before_it_was_described_anew_is_no_obstacle(make_clip, library):
-    """The mean is over what is searched, of which such a clip never was a part."""
+def test_a_clip_removed_before_its_last_profile_was_made_is_not_in_the_mean(make_clip, library):
+    """It was never searched."""
     left, kept = make_clip(q(1)), make_clip(q(2))
     with transaction.atomic():
         Clip.objects.filter(pk=left.pk).update(removed_in=advance_snapshot())

@@ -1,4 +1,4 @@
-"""A photo from the form to its sounds: real decoding, a cheap eye, a small library."""
+"""A photo from upload to result: real decoding, a stand-in image model, a small library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from retrieval.decoding import web_pool
 from retrieval.engine.matching.bank import Bank
 from retrieval.engine.photos.images import photo_views
 from retrieval.models import ClipProfile, JobState, Match, MatchRun, Scene, SceneProfile
-from retrieval.selectors import results
+from retrieval.services import uploads
 from retrieval.services.library import advance_snapshot
 from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import (
@@ -36,7 +36,7 @@ from retrieval.tests.factories import (
     small_matchers,
 )
 from retrieval.tests.fakes import dummy_finder
-from retrieval.views import pages
+from retrieval.views import pages, result_page
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def close_pool():
 
 @pytest.fixture
 def wake_ups(monkeypatch):
-    """What was sent to the broker."""
+    """The messages sent to the broker."""
     sent: list[str] = []
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", sent.append)
     return sent
@@ -59,7 +59,7 @@ def wake_ups(monkeypatch):
 def site(settings, monkeypatch, media_root, index_directory, wake_ups, tmp_path):
     settings.SOUNDSCAPE_MATCHER = "paper"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+    for module, name in ((uploads, "matcher_in_force"), (result_page, "matcher_named")):
         monkeypatch.setattr(module, name, small_matchers().__getitem__)
     monkeypatch.setattr(pages, "worker_alive", lambda: True)
     return Client()
@@ -98,9 +98,9 @@ def refusal(answer):
     return answer.context["upload_error"]
 
 
-def work_off(wake_ups, finder):
+def run_tasks(wake_ups, finder):
     while wake_ups:
-        find_sounds(wake_ups.pop(), finder=finder, worker="w")
+        find_sounds(scene_id=wake_ups.pop(), finder=finder, worker="w")
 
 
 def test_from_upload_to_result(site, clips, wake_ups, finder, django_capture_on_commit_callbacks):
@@ -113,7 +113,7 @@ def test_from_upload_to_result(site, clips, wake_ups, finder, django_capture_on_
     waiting = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
     assert "hx-get" in waiting
 
-    work_off(wake_ups, finder)
+    run_tasks(wake_ups, finder)
     scene.refresh_from_db()
     assert (scene.state, scene.attempts) == (JobState.DONE, 1)
     best = Match.objects.get(run=scene.run, rank=1)
@@ -127,13 +127,13 @@ def test_from_upload_to_result(site, clips, wake_ups, finder, django_capture_on_
     assert clips[2].title in site.get(f"/scenes/{scene.pk}/").content.decode()
 
 
-def test_the_wake_up_comes_after_the_commit(site, clips, wake_ups):
+def test_the_worker_is_woken_after_the_commit(site, clips, wake_ups):
     upload(site, photo())
     assert Scene.objects.count() == 1
     assert wake_ups == []  # pytest's transaction is still open
 
 
-def test_the_answer_to_htmx_is_the_page_itself(site, clips):
+def test_an_upload_by_htmx_returns_the_page_content(site, clips):
     answer = upload(site, photo(), **{"HX-Request": "true"})
     scene = Scene.objects.get()
     assert answer.status_code == 200
@@ -141,10 +141,10 @@ def test_the_answer_to_htmx_is_the_page_itself(site, clips):
     assert "<html" not in answer.content.decode()
 
 
-def test_the_same_photo_again_answers_at_once(site, clips, wake_ups, finder):
+def test_a_repeated_photo_is_done_at_once(site, clips, wake_ups, finder):
     upload(site, photo())
     first = Scene.objects.get()
-    find_sounds(first.pk, finder=finder, worker="w")
+    find_sounds(scene_id=first.pk, finder=finder, worker="w")
     upload(site, photo())
     second = Scene.objects.exclude(pk=first.pk).get()
     first.refresh_from_db()
@@ -152,37 +152,37 @@ def test_the_same_photo_again_answers_at_once(site, clips, wake_ups, finder):
     assert second.photo.name == first.photo.name
 
 
-def test_a_new_recording_makes_the_same_photo_a_new_question(site, clips, finder, make_clip):
+def test_a_new_recording_queues_a_repeated_photo(site, clips, finder, make_clip):
     upload(site, photo())
-    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
+    find_sounds(scene_id=Scene.objects.get().pk, finder=finder, worker="w")
     make_clip(np.full(7, 1 / 7))
     upload(site, photo())
     assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
-    find_sounds(Scene.objects.get(state=JobState.QUEUED).pk, finder=finder, worker="w")
+    find_sounds(scene_id=Scene.objects.get(state=JobState.QUEUED).pk, finder=finder, worker="w")
     assert MatchRun.objects.count() == 2
     assert SceneProfile.objects.count() == 1
 
 
-def test_doing_the_work_again_changes_nothing(site, clips, finder):
+def test_a_repeated_task_changes_nothing(site, clips, finder):
     upload(site, photo())
     scene = Scene.objects.get()
     for _ in range(3):
-        find_sounds(scene.pk, finder=finder, worker="w")
+        find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     scene.refresh_from_db()
     assert (scene.attempts, MatchRun.objects.count(), Match.objects.count()) == (1, 1, 7)
 
 
-def test_an_empty_library_is_a_failure_with_words(site, finder):
+def test_an_empty_library_fails_with_an_explanation(site, finder):
     upload(site, photo())
     scene = Scene.objects.get()
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
     page = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
     assert "There are no recordings yet" in page
 
 
-def test_what_is_kept_has_no_metadata(site, clips):
+def test_stored_files_have_no_metadata(site, clips):
     exif = Image.Exif()
     exif[0x010E] = "secret garden"
     exif.get_ifd(0x8825)[1] = "N"
@@ -206,7 +206,7 @@ def test_what_is_kept_has_no_metadata(site, clips):
     ],
 )
 @pytest.mark.parametrize("htmx", [False, True])
-def test_a_bad_file_is_answered_at_once_and_nothing_is_kept(
+def test_a_bad_file_is_refused_at_once_and_nothing_is_stored(
     site, clips, media_root, content, code, status, htmx
 ):
     stream = io.BytesIO(content)
@@ -242,19 +242,19 @@ def test_a_full_queue_says_when_to_come_back(site, settings, clips):
     assert Scene.objects.count() == 1
 
 
-def test_a_broker_that_is_away_does_not_lose_the_photo(
+def test_an_unavailable_broker_does_not_lose_the_photo(
     site, clips, monkeypatch, django_capture_on_commit_callbacks
 ):
-    def away(_):
+    def unavailable(_):
         raise kombu.exceptions.OperationalError("connection refused")
 
-    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", away)
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", unavailable)
     with django_capture_on_commit_callbacks(execute=True):
         assert upload(site, photo()).status_code == 303
     assert Scene.objects.get().state == JobState.QUEUED
 
 
-def test_a_request_that_says_it_is_huge_is_not_read(site, clips, settings, monkeypatch):
+def test_a_request_with_a_huge_content_length_is_not_read(site, clips, settings, monkeypatch):
     settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 1_000
     monkeypatch.setattr(
         "django.http.request.HttpRequest._load_post_and_files", lambda _: pytest.fail("read")
@@ -287,14 +287,14 @@ def silent_broker():
 
 
 @pytest.mark.parametrize("broker", ["dead", "silent"])
-def test_a_visitor_waits_for_one_try_of_the_broker_only(
+def test_a_visitor_waits_for_a_single_broker_connection(
     site, clips, monkeypatch, silent_broker, broker
 ):
     monkeypatch.undo()
     app = tasks.find_sounds_for_scene.app
     silent_port, connections = silent_broker
     port = 1 if broker == "dead" else silent_port
-    # In this order: what is put back of the second is read from the first, unless it is set.
+    # In this order: Celery derives the second from the first unless it is set.
     monkeypatch.setattr(app.conf, "broker_write_url", None)
     monkeypatch.setattr(app.conf, "broker_url", f"redis://127.0.0.1:{port}/0")
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
@@ -303,7 +303,7 @@ def test_a_visitor_waits_for_one_try_of_the_broker_only(
     assert len(connections) <= 1
 
 
-def test_the_page_shows_how_far_the_work_is(site, clips, finder, monkeypatch):
+def test_the_page_shows_the_stages(site, clips, finder, monkeypatch):
     upload(site, photo())
     scene = Scene.objects.get()
     steps = []
@@ -318,16 +318,16 @@ def test_the_page_shows_how_far_the_work_is(site, clips, finder, monkeypatch):
         monkeypatch.setattr(
             finder, name, lambda *a, method=method, **k: (page(), method(*a, **k))[1]
         )
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     assert steps == ["Queued", "Looking", "Matching"]
 
 
-def test_a_scene_whose_file_is_cut_off_has_failed(site, clips, finder):
+def test_a_scene_with_a_truncated_file_fails(site, clips, finder):
     upload(site, photo())
     scene = Scene.objects.get()
     with default_storage.open(str(scene.model_input.name), "wb") as stream:
         stream.write(b"short")
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
 
@@ -337,28 +337,28 @@ def test_an_accepted_photo_is_in_the_log(site, clips, caplog):
     assert f"scene {Scene.objects.get().pk} accepted" in caplog.text
 
 
-def test_the_sweeper_wakes_what_was_forgotten(site, clips, wake_ups):
+def test_the_sweeper_wakes_overdue_jobs(site, clips, wake_ups):
     upload(site, photo())
-    assert submission.wake_overdue() == 0  # it has only just come
+    assert submission.wake_overdue() == 0  # not overdue yet
     Scene.objects.update(created_at="2026-01-01T00:00Z")
     assert submission.wake_overdue() == 1
     assert wake_ups == [str(Scene.objects.get().pk)]
-    assert submission.wake_overdue() == 0  # no worker yet: a second message would help nobody
+    assert submission.wake_overdue() == 0  # the first message still waits
     Scene.objects.update(woken_at="2026-01-01T00:00Z")
     assert submission.wake_overdue() == 1
 
 
-def test_without_a_broker_a_round_ends_at_once(site, clips, monkeypatch):
+def test_without_a_broker_the_sweeper_tries_once(site, clips, monkeypatch):
     for strip in range(3):
         upload(site, photo(bright_strip=strip))
     Scene.objects.update(created_at="2026-01-01T00:00Z")
     tries = []
 
-    def away(pk):
+    def unavailable(pk):
         tries.append(pk)
         raise kombu.exceptions.OperationalError("connection refused")
 
-    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", away)
+    monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", unavailable)
     assert submission.wake_overdue() == 0
     assert len(tries) == 1
     assert not Scene.objects.filter(woken_at__isnull=False).exists()
@@ -368,7 +368,7 @@ def test_more_alternatives(site, clips, finder):
     upload(site, photo())
     scene = Scene.objects.get()
     assert site.get(f"/scenes/{scene.pk}/more/").status_code == 404
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     titles = [match.clip.title for match in Match.objects.order_by("rank")]
     more = site.get(f"/scenes/{scene.pk}/more/", headers={"HX-Request": "true"}).content.decode()
     assert [title in more for title in titles] == [False] * 5 + [True] * 2
@@ -377,7 +377,7 @@ def test_more_alternatives(site, clips, finder):
     assert all(title in page for title in titles)
 
 
-def test_the_photo_is_served_as_what_it_is(site, clips):
+def test_the_photo_is_served_as_jpeg(site, clips):
     upload(site, photo())
     answer = site.get(f"/scenes/{Scene.objects.get().pk}/photo")
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
@@ -414,8 +414,8 @@ def test_without_a_worker_the_page_says_so(site, clips, monkeypatch):
     assert "no worker" in waiting.lower() or "nobody" in waiting.lower()
 
 
-def hear(clip, scores):
-    """Describe a clip in the space of sounds too."""
+def add_sound_profile(clip, scores):
+    """Profile a clip in the space of sounds too."""
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         ClipProfile.objects.create(
@@ -427,20 +427,20 @@ def hear(clip, scores):
 @pytest.fixture
 def heard_clips(clips):
     for i, clip in enumerate(clips):
-        hear(clip, np.eye(5)[i % 5])
+        add_sound_profile(clip, np.eye(5)[i % 5])
     return clips
 
 
 ALL = ("paper", "heard", "fused")
 
 
-def test_what_each_matcher_found_is_stored_and_the_sites_own_counts(
+def test_the_run_of_each_matcher_is_stored_and_the_configured_one_is_the_scenes(
     site, heard_clips, make_finder, settings
 ):
     settings.SOUNDSCAPE_MATCHER = "fused"
     upload(site, photo(bright_strip=2))
     scene = Scene.objects.get()
-    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    find_sounds(scene_id=scene.pk, finder=make_finder("fused"), worker="w")
     scene.refresh_from_db()
     runs = {run.matcher: run for run in MatchRun.objects.all()}
     assert set(runs) == set(ALL)
@@ -470,36 +470,36 @@ def test_what_each_matcher_found_is_stored_and_the_sites_own_counts(
     }  # fmt: skip
 
 
-def test_of_a_matcher_that_knows_too_little_nothing_is_stored(site, clips, make_finder, settings):
+def test_a_matcher_without_all_profiles_stores_nothing(site, clips, make_finder, settings):
     settings.SOUNDSCAPE_MATCHER = "fused"
     for clip in clips[:3]:
-        hear(clip, np.eye(5)[0])
+        add_sound_profile(clip, np.eye(5)[0])
     upload(site, photo(bright_strip=2))
     scene = Scene.objects.get()
-    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    find_sounds(scene_id=scene.pk, finder=make_finder("fused"), worker="w")
     scene.refresh_from_db()
     run = MatchRun.objects.get()
     assert (scene.state, scene.run, run.matcher) == (JobState.DONE, run, "paper")
     assert SceneProfile.objects.get().model_version == DUMMY.image_model
 
 
-def test_takes_are_stored_with_the_place_of_their_best(site, finder, make_clip):
+def test_takes_are_stored_with_their_best_match(site, finder, make_clip):
     source = "https://example.org/sea"
     first, other = (
         make_clip(np.full(7, share / 6) + np.eye(7)[2] * (1 - share * 7 / 6), source_url=source)
         for share in (0.1, 0.5)
     )
     upload(site, photo(bright_strip=2))
-    find_sounds(Scene.objects.get().pk, finder=finder, worker="w")
+    find_sounds(scene_id=Scene.objects.get().pk, finder=finder, worker="w")
     match = Match.objects.get()
     assert (match.rank, match.clip, match.takes) == (1, first, [other.pk])
 
 
-def test_the_same_photo_again_needs_no_worker_if_the_sites_matcher_has_seen_it(
+def test_a_repeated_photo_is_done_if_the_configured_matcher_has_a_run(
     site, heard_clips, make_finder, settings
 ):
     upload(site, photo())
-    find_sounds(Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
+    find_sounds(scene_id=Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
     for name in ALL:
         settings.SOUNDSCAPE_MATCHER = name
         upload(site, photo())
@@ -509,12 +509,12 @@ def test_the_same_photo_again_needs_no_worker_if_the_sites_matcher_has_seen_it(
     assert MatchRun.objects.count() == len(ALL)
 
 
-def test_what_is_answered_at_once_is_finished_by_the_databases_clock(
+def test_a_scene_done_at_once_is_finished_by_the_databases_clock(
     site, heard_clips, make_finder, settings
 ):
     settings.SOUNDSCAPE_MATCHER = "paper"
     upload(site, photo())
-    find_sounds(Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
+    find_sounds(scene_id=Scene.objects.get().pk, finder=make_finder("paper"), worker="w")
     with time_machine.travel(timezone.now() + timedelta(hours=2)):  # web's clock is wrong
         upload(site, photo())
     newest = Scene.objects.latest("created_at")
@@ -522,21 +522,21 @@ def test_what_is_answered_at_once_is_finished_by_the_databases_clock(
     assert newest.finished_at - newest.created_at < timedelta(minutes=1)
 
 
-def test_another_bank_makes_the_same_photo_a_new_question(
+def test_another_bank_queues_a_repeated_photo(
     site, heard_clips, make_finder, settings, monkeypatch
 ):
     settings.SOUNDSCAPE_MATCHER = "fused"
     upload(site, photo())
-    find_sounds(Scene.objects.get().pk, finder=make_finder("fused"), worker="w")
+    find_sounds(scene_id=Scene.objects.get().pk, finder=make_finder("fused"), worker="w")
     changed = small_matchers()
     bank = changed["fused"].bank
     changed["fused"].bank = Bank("photos-1", versions=bank.versions, load=bank.load)
-    monkeypatch.setattr(submission, "matcher_in_force", changed.__getitem__)
+    monkeypatch.setattr(uploads, "matcher_in_force", changed.__getitem__)
     upload(site, photo())
     assert Scene.objects.filter(state=JobState.QUEUED).count() == 1
 
 
-def test_what_is_kept_for_the_model_are_whole_views(site, clips, finder):
+def test_all_views_are_stored_for_the_model(site, clips, finder):
     wide = Image.open(photo(bright_strip=2)).resize((300, 200))
     stream = io.BytesIO()
     wide.save(stream, "PNG")
@@ -550,9 +550,7 @@ def test_what_is_kept_for_the_model_are_whole_views(site, clips, finder):
     assert len(views) == 4
 
 
-def test_every_view_of_a_photo_counts_for_all_but_the_paper(
-    site, heard_clips, make_finder, settings
-):
+def test_all_matchers_but_paper_use_every_view(site, heard_clips, make_finder, settings):
     settings.SOUNDSCAPE_MATCHER = "fused"
     upload(site, photo(bright_strip=1))
     scene = Scene.objects.get()
@@ -560,7 +558,7 @@ def test_every_view_of_a_photo_counts_for_all_but_the_paper(
     views[0, 32:64] = views[1, 192:] = 200  # strip 1: wind; strip 6: birds
     with default_storage.open(str(scene.model_input.name), "wb") as stream:
         stream.write(views.tobytes())
-    find_sounds(scene.pk, finder=make_finder("fused"), worker="w")
+    find_sounds(scene_id=scene.pk, finder=make_finder("fused"), worker="w")
     heard = SceneProfile.objects.get(space_id=DUMMY_HEARD.name).distribution
     np.testing.assert_allclose(heard, [0, 0.5, 0, 0.5, 0], atol=1e-7)
     things = SceneProfile.objects.filter(space_id=DUMMY.name)
@@ -571,26 +569,26 @@ def test_every_view_of_a_photo_counts_for_all_but_the_paper(
     np.testing.assert_allclose(whole, (np.eye(7)[1] + np.eye(7)[6]) / 2, atol=1e-7)
 
 
-def test_a_photo_that_waited_through_an_upgrade_is_worked_off(site, clips, finder):
-    """Earlier releases kept the centre alone."""
+def test_a_photo_queued_before_an_upgrade_is_matched(site, clips, finder):
+    """Earlier releases stored the centre view only."""
     upload(site, photo(bright_strip=3))
     scene = Scene.objects.get()
     with default_storage.open(str(scene.model_input.name), "wb") as stream:
         stream.write(photo_views(Image.open(photo(bright_strip=4)), 224)[0].tobytes())
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     scene.refresh_from_db()
     assert scene.state == JobState.DONE
     assert Match.objects.get(run=scene.run, rank=1).clip == clips[4]
 
 
 @pytest.mark.parametrize("count", [0, 224 * 224 * 3 - 1, 224 * 224 * 3 + 1])
-def test_what_are_no_whole_views_is_not_looked_at(site, clips, finder, count):
+def test_incomplete_views_are_not_classified(site, clips, finder, count):
     upload(site, photo())
     scene = Scene.objects.get()
     with default_storage.open(str(scene.model_input.name), "wb") as stream:
         stream.write(bytes(count))
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
-    assert f"holds {count} bytes" in scene.failure_detail
+    assert f"has {count} bytes" in scene.failure_detail
     assert not SceneProfile.objects.exists()

@@ -14,10 +14,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from PIL import Image
 
-from retrieval import submission
 from retrieval.decoding import web_pool
 from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
-from retrieval.services import timed_jobs
+from retrieval.services import timed_jobs, uploads
 from retrieval.services.import_jobs import request_import, run_slice
 from retrieval.services.timed_jobs import Slicing
 from retrieval.tests.factories import DUMMY, dummy_space_row, small_matchers
@@ -44,7 +43,7 @@ def disk(tmp_path, settings):
 def site(settings, monkeypatch, make_clip, tmp_path, disk):
     settings.SOUNDSCAPE_MATCHER = "dummy"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
-    monkeypatch.setattr(submission, "matcher_in_force", lambda _name: small_matchers()["paper"])
+    monkeypatch.setattr(uploads, "matcher_in_force", lambda _name: small_matchers()["paper"])
     make_clip(np.full(7, 1 / 7))
     return Client()
 
@@ -216,5 +215,5 @@ def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, 
     dummy_space_row()
     folder = recordings(tmp_path / "recordings")
     disk.fill()
-    with pytest.raises(CommandError, match=r"No space left on device.*the same command goes on"):
+    with pytest.raises(CommandError, match=r"No space left on device.*the same command again"):
         call_command("import_clips", str(folder), "--json")

@@ -1,4 +1,4 @@
-"""A visitor takes a photo back: who may, and what its address says then."""
+"""Deleting a photo on its page: who may, and the pages of a deleted one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
-from retrieval import submission, tasks
+from retrieval import tasks
 from retrieval.decoding import web_pool
 from retrieval.models import DeletedScene, JobState, Scene
-from retrieval.selectors import results
+from retrieval.services import uploads
 from retrieval.services.deletion import delete_scene, expire_scenes
 from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import small_matchers
 from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import png
-from retrieval.views import pages
+from retrieval.views import pages, result_page
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def close_pool():
 @pytest.fixture(autouse=True)
 def site(settings, monkeypatch, media_root):
     settings.SOUNDSCAPE_MATCHER = "dummy"
-    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+    for module, name in ((uploads, "matcher_in_force"), (result_page, "matcher_named")):
         monkeypatch.setattr(module, name, lambda _name: small_matchers()["paper"])
     monkeypatch.setattr(pages, "worker_alive", lambda: True)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
@@ -61,16 +61,18 @@ def delete(browser, scene, **options):
     return browser.post(f"/scenes/{scene.pk}/delete/", **options)
 
 
-def test_who_sent_it_deletes_it_and_is_told(client, django_capture_on_commit_callbacks):
+def test_the_uploader_deletes_the_photo_and_its_address_says_so(
+    client, django_capture_on_commit_callbacks
+):
     scene = failed(upload(client))
     assert ACTION in page(client, scene).content.decode()
     with django_capture_on_commit_callbacks(execute=True):
         answer = delete(client, scene)
     assert (answer.status_code, answer["Location"]) == (303, f"/scenes/{scene.pk}/")
-    told = page(client, scene)
-    assert told.status_code == 410
-    assert "This photo has been deleted" in told.content.decode()
-    assert "Whoever sent it wanted it gone" in told.content.decode()
+    answer = page(client, scene)
+    assert answer.status_code == 410
+    assert "This photo has been deleted" in answer.content.decode()
+    assert "Whoever sent it wanted it gone" in answer.content.decode()
     assert not default_storage.exists(str(scene.photo.name))
     assert delete(client, scene).status_code == 410
 
@@ -102,13 +104,13 @@ def test_an_account_deletes_its_photos_from_any_browser(client, django_user_mode
     assert delete(elsewhere, scene).status_code == 303
 
 
-def test_what_was_sent_before_signing_in_stays_ones_own(client, django_user_model):
+def test_a_photo_uploaded_before_signing_in_can_be_deleted(client, django_user_model):
     scene = upload(client)
     client.force_login(django_user_model.objects.create_user("ada"))
     assert delete(client, scene).status_code == 303
 
 
-def test_photos_from_two_tabs_are_both_ones_own(client, monkeypatch):
+def test_photos_uploaded_in_two_tabs_can_be_deleted(client, monkeypatch):
     upload(client)
     pool = web_pool.photo_pool()
     decode = pool.decode_photo
@@ -126,45 +128,47 @@ def test_photos_from_two_tabs_are_both_ones_own(client, monkeypatch):
     assert [delete(client, scene).status_code for scene in scenes] == [303, 303]
 
 
-def test_a_foreign_page_cannot_make_a_browser_delete(client):
+def test_deleting_needs_a_csrf_token(client):
     scene = upload(client)
     lured = Client(enforce_csrf_checks=True)
     lured.cookies = client.cookies
     assert delete(lured, scene).status_code == 403
     assert lured.get(f"/scenes/{scene.pk}/delete/").status_code == 405
     assert Scene.objects.filter(pk=scene.pk).exists()
-    assert delete(client, scene).status_code == 303  # the token alone was missing
+    assert delete(client, scene).status_code == 303  # only the token was missing
 
 
 @pytest.mark.parametrize("part", ["", "progress/", "more/", "photo"])
-def test_every_address_of_it_says_that_it_is_gone(client, part):
+def test_every_address_of_a_deleted_scene_answers_410(client, part):
     scene, other = upload(client), upload(client)
     delete(client, scene)
-    answer = client.get(f"/scenes/{scene.pk}/{part}")
-    assert answer.status_code == 410
-    assert answer["HX-Refresh"] == "true"
-    assert "no-store" in answer["Cache-Control"]
+    polled = client.get(f"/scenes/{scene.pk}/{part}", headers={"HX-Request": "true"})
+    assert polled["HX-Refresh"] == "true"
+    for answer in (polled, client.get(f"/scenes/{scene.pk}/{part}")):
+        assert answer.status_code == 410
+        assert "no-store" in answer["Cache-Control"]
+    assert "This photo has been deleted" in answer.content.decode()
     assert client.get(f"/scenes/{other.pk}/").status_code == 200
 
 
 @pytest.mark.parametrize("part", ["", "progress/"])
-def test_one_deleted_while_its_page_is_made_is_gone_too(
+def test_a_scene_deleted_during_the_request_answers_410(
     client, part, tmp_path, index_directory, make_clip, monkeypatch
 ):
     make_clip(np.full(7, 1 / 7))
     scene = upload(client)
-    find_sounds(scene.pk, finder=dummy_finder(tmp_path, index_directory), worker="w")
+    find_sounds(scene_id=scene.pk, finder=dummy_finder(tmp_path, index_directory), worker="w")
     assert client.get(f"/scenes/{scene.pk}/{part}").status_code == 200
 
     def deleted_meanwhile(found, **options):
-        delete_scene(found.pk, reason=DeletedScene.Reason.EXPIRED)
-        return results.result_of(found, **options)
+        delete_scene(scene_id=found.pk, reason=DeletedScene.Reason.EXPIRED)
+        return result_page.result_of(found, **options)
 
     monkeypatch.setattr(pages, "result_of", deleted_meanwhile)
     assert client.get(f"/scenes/{scene.pk}/{part}").status_code == 410
 
 
-def test_a_fault_of_ours_is_no_deletion(client, monkeypatch):
+def test_other_errors_are_not_taken_for_a_deletion(client, monkeypatch):
     scene = failed(upload(client))
 
     def faulty(*_):
@@ -175,12 +179,12 @@ def test_a_fault_of_ours_is_no_deletion(client, monkeypatch):
         page(client, scene)
 
 
-def test_an_expired_photos_address_says_why(client, settings):
+def test_the_address_of_an_expired_photo_gives_the_reason(client, settings):
     settings.SOUNDSCAPE_SCENE_RETENTION_DAYS = 30
     scene = upload(client)
     Scene.objects.update(created_at=timezone.now() - timedelta(days=31))
     expire_scenes(retention_days=30)
-    told = page(client, scene)
-    assert told.status_code == 410
-    assert "are kept for 30 days" in told.content.decode()
+    answer = page(client, scene)
+    assert answer.status_code == 410
+    assert "are kept for 30 days" in answer.content.decode()
     assert DeletedScene.objects.get().reason == "expired"

@@ -1,4 +1,4 @@
-"""Recordings and samples as browsers get them."""
+"""Serving recordings and sample photos."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from PIL import Image
 from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.decoding import web_pool
 from retrieval.engine.errors import ImageDecodeError
-from retrieval.selectors.results import audio_version, playable
 from retrieval.services import samples
 from retrieval.services.library import advance_snapshot
 from retrieval.views import media
+from retrieval.views.playable_clips import audio_version, playable
 
 CONTENT = bytes(range(256)) * 10
 
@@ -36,7 +36,7 @@ def clip(make_clip, media_root):
     return make_clip(np.full(7, 1 / 7), original=name, title="Sea")
 
 
-def test_a_recording_is_kept_by_its_listener_and_nobody_else(client, clip):
+def test_a_recording_may_be_cached_only_by_the_browser(client, clip):
     answer = client.get(playable(clip).audio_url)
     assert (answer.status_code, b"".join(answer.streaming_content)) == (200, CONTENT)
     assert answer["Cache-Control"] == "private, max-age=31536000, immutable"
@@ -46,7 +46,7 @@ def test_a_recording_is_kept_by_its_listener_and_nobody_else(client, clip):
     assert download["Content-Disposition"] == 'attachment; filename="Sea.ogg"'
 
 
-def test_another_file_has_another_address_and_the_old_one_ends(client, clip):
+def test_another_file_has_another_address_and_the_old_one_is_404(client, clip):
     before = playable(clip).audio_url
     clip.preview = default_storage.save("previews/1.mp3", ContentFile(b"shorter"))
     clip.save()
@@ -64,7 +64,7 @@ def test_a_withdrawn_recording_is_not_sent(client, clip):
     assert client.get(f"{url}?download=1").status_code == 404
 
 
-def test_a_player_gets_piece_by_piece_and_a_download_its_rest(client, clip, monkeypatch):
+def test_an_open_range_is_limited_for_players_but_not_for_downloads(client, clip, monkeypatch):
     monkeypatch.setattr(media, "_AUDIO_PIECE_BYTES", 100)
     url = playable(clip).audio_url
     for place, length in [(url, "100"), (f"{url}?download=1", str(len(CONTENT) - 1000))]:
@@ -77,7 +77,7 @@ def test_a_recording_without_its_file_is_404(client, clip):
     assert client.get(playable(clip).audio_url).status_code == 404
 
 
-def test_versions_are_short_and_fit_an_address(clip):
+def test_versions_are_short_and_alphanumeric(clip):
     assert len(audio_version(clip)) == 12
     assert audio_version(clip).isalnum()
 
@@ -92,7 +92,7 @@ def folder(settings, tmp_path, media_root):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """What was decoded."""
+    """The paths that were decoded."""
     paths = []
     pool = web_pool.photo_pool()
 
@@ -119,7 +119,7 @@ def get_photo(client, folder, **headers):
     return client.get(photo_url(folder), headers=headers)
 
 
-def test_a_sample_is_decoded_once_and_asked_about_by_its_tag(client, folder, decoded):
+def test_a_sample_is_decoded_once_and_revalidated_by_its_etag(client, folder, decoded):
     (folder / "my photo.JPG").write_bytes(photo())
     first = get_photo(client, folder)
     assert (first.status_code, first["Content-Type"]) == (200, "image/jpeg")
@@ -127,12 +127,12 @@ def test_a_sample_is_decoded_once_and_asked_about_by_its_tag(client, folder, dec
     assert first["Content-Security-Policy"].startswith("sandbox")
     assert Image.open(io.BytesIO(b"".join(first.streaming_content))).size == (40, 30)
     assert get_photo(client, folder, **{"If-None-Match": first["ETag"]}).status_code == 304
-    samples._kept.cache_clear()  # a new process finds what the last one kept
+    samples._kept.cache_clear()  # like a new process
     assert get_photo(client, folder).status_code == 200
     assert len(decoded) == 1
 
 
-def test_a_sample_that_changes_or_whose_copy_is_lost_is_decoded_again(client, folder, decoded):
+def test_a_sample_is_decoded_again_if_it_changed_or_its_copy_is_lost(client, folder, decoded):
     (folder / "pier.png").write_bytes(photo("white"))
     first = get_photo(client, folder)
     (folder / "pier.png").write_bytes(photo("black") + b"tail")
@@ -146,7 +146,7 @@ def test_a_sample_that_changes_or_whose_copy_is_lost_is_decoded_again(client, fo
 
 
 @pytest.mark.django_db
-def test_a_broken_sample_is_404_said_once_and_leaves_the_front_page(folder, decoded, caplog):
+def test_a_broken_sample_is_404_and_logged_once(folder, decoded, caplog):
     (folder / "broken.jpg").write_bytes(b"words")
     client = Client()
     assert [get_photo(client, folder).status_code for _ in range(3)] == [404] * 3
@@ -157,13 +157,13 @@ def test_a_broken_sample_is_404_said_once_and_leaves_the_front_page(folder, deco
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["my photo.jpg", "a.b.jpg", "Küste.JPG"])
-def test_the_front_page_stands_whatever_a_sample_is_called(client, folder, make_clip, name):
+def test_the_front_page_copes_with_any_sample_name(client, folder, make_clip, name):
     make_clip(np.full(7, 1 / 7))
     (folder / name).write_bytes(photo())
     assert photo_url(folder) in client.get("/").content.decode()
 
 
-def test_a_busy_decoder_is_no_fault_of_the_sample(client, folder, monkeypatch):
+def test_a_busy_decoder_makes_a_sample_unavailable_for_now(client, folder, monkeypatch):
     (folder / "pier.png").write_bytes(photo())
 
     def busy(_):

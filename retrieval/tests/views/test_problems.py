@@ -10,22 +10,22 @@ from types import ModuleType
 
 import pytest
 
-from retrieval import submission
 from retrieval.decoding import child, pool
 from retrieval.engine import errors
 from retrieval.engine.matching import index, recipes
 from retrieval.engine.networks import registry, weights
 from retrieval.engine.photos import headers, images
 from retrieval.jobs import transitions
-from retrieval.quotas import daily
-from retrieval.services import matching, scenes
+from retrieval.quotas import daily, rates
+from retrieval.services import matching, scenes, uploads
 from retrieval.storage import content_store
-from retrieval.views import request_form, upload_limit, uploads
+from retrieval.views import form_guard, upload_limit
+from retrieval.views import uploads as upload_views
 from retrieval.views.problems import _KNOWN, problem
 
 MODULES = (
     pool, child, errors, headers, images, index, transitions, recipes, matching, content_store,
-    registry, request_form, scenes, submission, daily, upload_limit, uploads, weights,
+    registry, form_guard, scenes, uploads, daily, rates, upload_limit, upload_views, weights,
 )  # fmt: skip
 KNOW_A_FIGURE = {
     "too_many_files", "file_too_large", "queue_full", "quota_photos", "quota_bytes", "rate_limited",
@@ -67,7 +67,7 @@ def test_the_scan_sees_every_way_to_name_a_code():
     assert {"decoder_busy", "decode_timeout"} <= set(codes_in(pool))
     assert {"file_unreadable", "image_decode_failed"} <= set(codes_in(images))
     assert "engine_error" in set(codes_in(errors))
-    assert "file_too_large" in set(codes_in(uploads))
+    assert "file_too_large" in set(codes_in(upload_views))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.management.counting import Counting, megabytes_a_second
 from retrieval.management.guards import require_migrated_database
+from retrieval.management.progress import ProgressDisplay, megabytes_a_second
 from retrieval.selectors.media_files import named_file_count
 from soundscape_site.backups.errors import BackupError
 from soundscape_site.backups.manifest import Manifest
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         using = owners_database()
         require_migrated_database()
         try:
-            with Counting("Saving", total=named_file_count()) as counting:
+            with ProgressDisplay("Saving", total=named_file_count()) as counting:
                 manifest = save_backup(
                     folder.absolute(),
                     using=using,

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from retrieval.management.counting import Counting, megabytes_a_second
+from retrieval.management.progress import ProgressDisplay, megabytes_a_second
 from soundscape_site.backups.errors import BackupError
 from soundscape_site.backups.manifest import Manifest
 from soundscape_site.backups.owner import owners_database
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         using = owners_database()
         folder = folder.absolute()
         try:
-            with Counting("Restoring", total=Manifest.read(folder).media_files) as counting:
+            with ProgressDisplay("Restoring", total=Manifest.read(folder).media_files) as counting:
                 manifest = restore_backup(
                     folder,
                     using=using,

@@ -67,7 +67,7 @@ class Visitors:
             for turn in count():
                 scene = accepted(next(self._numbers))
                 if turn % 3 == 1:
-                    delete_scene(scene.pk, reason=VISITOR)
+                    delete_scene(scene_id=scene.pk, reason=VISITOR)
                 else:
                     self.kept.add(scene.pk)
                 if turn == 5:
@@ -134,7 +134,7 @@ def test_all_rows_are_of_one_instant(site, tmp_path):
 
 def test_a_restored_place_works_and_is_another_library(finder, place, tmp_path):
     scene = accepted(1)
-    find_sounds(scene.pk, finder=finder, worker="w")
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     call_command("backup", str(tmp_path / "backup"))
     assert place.manage("restore", tmp_path / "backup").returncode == 0
     (library,) = place.rows("SELECT uuid::text, snapshot FROM retrieval_library")
@@ -159,8 +159,8 @@ def test_what_was_deleted_while_files_were_copied_stays_deleted(site, place, tmp
 
     def meanwhile(copied):
         if copied.done == order.index(str(first.photo.name)) + 1:
-            delete_scene(first.pk, reason=VISITOR)
-            delete_scene(last.pk, reason=VISITOR)
+            delete_scene(scene_id=first.pk, reason=VISITOR)
+            delete_scene(scene_id=last.pk, reason=VISITOR)
 
     manifest = save_backup(tmp_path / "backup", using="default", on_progress=meanwhile)
     assert manifest.damaged == []

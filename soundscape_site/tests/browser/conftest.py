@@ -1,4 +1,4 @@
-"""A running site with the real models, a browser, and visitors who note what goes wrong."""
+"""Fixtures: a running site with the real models, a browser, visitors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REQUIRED_BY: Final = ("CI", "SOUNDSCAPE_REQUIRE_BROWSER")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is here; under `pytest -n 2 --dist loadgroup` it all shares one site."""
+    """Mark these tests; under `pytest -n 2 --dist loadgroup` all of them share one site."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave these tests out where they cannot run; skipped here, all share one line of report."""
+    """Skip these tests where they cannot run; skipped here, they share one line of the report."""
     missing = _missing()
     if missing is None:
         return
@@ -49,16 +49,16 @@ def _missing() -> str | None:
     if shutil.which(chromium_path()) is None:
         return (
             f"no Chromium at {chromium_path()}; apt-get install chromium, "
-            "or say where it is by SOUNDSCAPE_CHROMIUM"
+            "or set SOUNDSCAPE_CHROMIUM to its path"
         )
     return None
 
 
-# These live as long as the package, not the session: while Playwright runs, its thread has an
-# event loop, and Django would refuse database work in the tests that follow.
+# Package scope, not session: while Playwright runs, its thread has an event loop, in which Django
+# would refuse database access in later tests.
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
-    """The whole site; `empty_front` is its front page before the first recording came."""
+    """A running site; `empty_front` is its front page with an empty library."""
     running = Site()
     try:
         running.start()
@@ -71,7 +71,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def browser(site: Site) -> Iterator[Browser]:
-    """One browser, with the rules for autoplay that visitors have."""
+    """A browser with the default rules for autoplay."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
@@ -85,14 +85,14 @@ def browser(site: Site) -> Iterator[Browser]:
 def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     """Open a page as a new visitor: `visit("/", width=390, quiet=False)`.
 
-    A quiet visit leaves no message in the browser's console, no error and no failed request.
+    A quiet visit must cause no console message, no error and no failed request.
     """
     visitors: list[Visitor] = []
 
     def open_page(path: str = "/", *, quiet: bool = True, **options: Any) -> Page:
         visitor = Visitor(browser, base_url=site.url, quiet=quiet, **options)
         visitors.append(visitor)
-        visitor.page.goto(path, wait_until="domcontentloaded")  # by then every script has run
+        visitor.page.goto(path, wait_until="domcontentloaded")  # every script has run then
         return visitor.page
 
     yield open_page
@@ -102,13 +102,13 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def front(visit: Callable[..., Page]) -> Page:
-    """The front page in a window of a desktop computer."""
+    """The front page in a desktop window."""
     return visit("/")
 
 
 @pytest.fixture(scope="package")
 def result_path(browser: Browser, site: Site) -> str:
-    """The address of a finished result, for tests that only look at one."""
+    """The address of a finished result."""
     visitor = Visitor(browser, base_url=site.url)
     visitor.page.goto("/")
     upload(visitor.page, PHOTOS / "kodim21.png")

@@ -1,5 +1,5 @@
-// Put into every page before its own scripts: listens where the loudspeakers would be, and knows
-// every audio element that a script made.
+// Injected into every page before its own scripts: measures the output level and records every
+// audio element that a script creates.
 (() => {
   const meters = [];
   const elements = [];
@@ -26,7 +26,7 @@
   const playing = () => elements.filter((element) => !element.paused);
 
   window.ear = {
-    // Root mean square of what goes to the loudspeakers, 0 to 1.
+    // Root mean square of the output, 0 to 1.
     level() {
       const samples = new Float32Array(4096);
       let loudest = 0;
@@ -38,7 +38,7 @@
     },
     sources: () => playing().map((element) => new URL(element.src).pathname),
     time: () => playing()[0]?.currentTime ?? null,
-    // What was asked to play last, whether it plays or not.
+    // The element that was last asked to play.
     last: () => asked,
   };
 })();

@@ -1,7 +1,7 @@
-"""Every page and state as a picture: `python -m soundscape_site.tests.browser.screenshots DIR`.
+"""Screenshots of every page and state: `python -m soundscape_site.tests.browser.screenshots DIR`.
 
-For eyes, not for assertions: run by hand after a change of templates or styles. With
-`--whole-library` the result is one of all recordings beside the checkout, not of a few.
+Run it by hand after a change of templates or styles. With `--whole-library` the result is one of
+all recordings beside the checkout, not of a few.
 """
 
 from __future__ import annotations
@@ -47,43 +47,43 @@ print(json.dumps({name: render_to_string(name + ".html", context) for name in na
 
 
 class Photographer:
-    """Walks through a site and keeps what it sees."""
+    """Takes screenshots of a site."""
 
     def __init__(self, browser: Browser, site: Site, folder: Path) -> None:
         self._browser, self._site, self._folder = browser, site, folder
 
     @contextlib.contextmanager
     def visit(self, path: str = "/", **options: Any) -> Iterator[Page]:
-        """Open a page as somebody new."""
+        """Open a page as a new visitor."""
         visitor = Visitor(self._browser, base_url=self._site.url, quiet=False, **options)
         visitor.page.goto(path)
         yield visitor.page
         visitor.leave()
 
     def take(self, page: Page, name: str, *, whole: bool = True) -> None:
-        """Keep a picture of the page as it is, once it has come to rest.
+        """Save a screenshot of the page, after its animations.
 
-        For the whole page the window grows: Playwright's own full-page pictures lose what a touch
-        screen changes, and the light behind the page ends where the window did.
+        For the whole page the window is enlarged: Playwright's own full-page screenshots lose the
+        styles for touch screens, and their backdrop ends at the edge of the window.
         """
         width, height = _window(page)
         if whole:
             page.set_viewport_size({"width": width, "height": _length(page)})
-        page.wait_for_timeout(700)  # what fades and grows has arrived
+        page.wait_for_timeout(700)  # animations have ended
         page.screenshot(path=self._folder / f"{name}-{width}.png")
         page.set_viewport_size({"width": width, "height": height})
 
     def take_address(self, path: str, name: str, **options: Any) -> None:
-        """Keep pictures of an address in both widths."""
+        """Save screenshots of an address in both widths."""
         for width in WIDTHS:
             with self.visit(path, width=width, **options) as page:
                 self.take(page, name)
 
     def take_upload(self) -> None:
-        """The zone while the photo is on its way, and with words of refusal."""
+        """The drop zone during an upload, and after an interrupted one."""
         for width in WIDTHS:
             with self.visit(width=width) as page:
-                held = _hold_back(page, "**/scenes/")
+                held = _hold_requests(page, "**/scenes/")
                 upload(page, PHOTOS / "kodim22.png")
                 page.locator("[data-upload-preview]").wait_for()
                 self.take(page, "uploading")
@@ -92,7 +92,7 @@ class Photographer:
                 self.take(page, "upload-cut-off")
 
     def take_troubles(self) -> None:
-        """Broken files, a worker that stands still, a queue that is full."""
+        """Broken files, a stopped worker, a full queue."""
         for width in WIDTHS:
             with self.visit(width=width) as page:
                 upload(page, {"name": "a.png", "mimeType": "image/png", "buffer": b"only words"})
@@ -121,13 +121,13 @@ class Photographer:
         self._site.wait_for_worker()
 
     def take_failure(self, path: str) -> None:
-        """A scene of which nothing came; nothing that a visitor does leads there."""
+        """A failed scene, made by hand."""
         scene_id = path.strip("/").rpartition("/")[2]
         self._site.manage("shell", "--command", _FAIL.format(scene_id=scene_id))
         self.take_address(path, "failed")
 
     def take_messages(self) -> None:
-        """Error pages that need a fault to be seen: rendered by the site, shown at an address."""
+        """Error pages, rendered by the site and shown at an address."""
         said = self._site.manage("shell", "--verbosity", "0", "--command", _RENDER)
         for status, source in json.loads(said).items():
             for width in WIDTHS:
@@ -136,7 +136,7 @@ class Photographer:
                     self.take(page, status)
 
     def take_result(self) -> str:
-        """The result as it arrives and plays, its alternatives, one of them in the player."""
+        """A result that plays, its alternatives, and one of them in the player."""
         path = ""
         for width in WIDTHS:
             with self.visit(width=width) as page:
@@ -162,13 +162,13 @@ def _window(page: Page) -> tuple[int, int]:
 
 
 def _length(page: Page) -> int:
-    """Return how long the page is; without its own scripts this one still runs."""
+    """Return the height of the page; works without JavaScript on the page."""
     length: int = page.evaluate("document.documentElement.scrollHeight")
     return length
 
 
-def _hold_back(page: Page, address: str) -> list[Route]:
-    """Keep requests on their way; they come into the list."""
+def _hold_requests(page: Page, address: str) -> list[Route]:
+    """Hold requests back and return the list that collects them."""
     held: list[Route] = []
 
     def keep(route: Route) -> None:
@@ -179,7 +179,7 @@ def _hold_back(page: Page, address: str) -> list[Route]:
 
 
 def _show(page: Page, source: str) -> None:
-    """Show a page that the site rendered as if it stood at an address of the site."""
+    """Show a rendered page at an address of the site."""
 
     def answer(route: Route) -> None:
         route.fulfill(body=source, content_type="text/html")
@@ -189,7 +189,7 @@ def _show(page: Page, source: str) -> None:
 
 
 def main() -> None:
-    """Start a site, take every picture, end the site."""
+    """Start a site, take all screenshots, end the site."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--whole-library", action="store_true")

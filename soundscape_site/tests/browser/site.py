@@ -1,4 +1,4 @@
-"""A whole site of its own: `manage.py serve` in a var directory that goes with it."""
+"""A separate running site: `manage.py serve` in a temporary var directory."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ PHOTOS: Final = SHARED_DIR / "photos" / "kodak"
 CHECKOUT_MODELS: Final = BASE_DIR / "var" / "models"
 
 QUEUE_LIMIT: Final = 1
-"""One photo may wait: enough for visitors who come one after the other."""
+"""One photo may be queued: enough for uploads one after the other."""
 
 _OF_EACH_CLASS: Final = 2
-_LONGEST_BYTES: Final = 400_000  # of a recording; long ones cost time and show nothing more
-_ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
+_LONGEST_BYTES: Final = 400_000  # of a recording; longer ones only take time
+_NOT_INHERITED: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
 _STARTED: Final = re.compile(r": inference started, process (\d+)$", re.MULTILINE)
 
 
 class Site:
-    """The site as an operator has it: started by a command, ended by Ctrl-C."""
+    """A site as an operator runs it: started by a command, ended by Ctrl-C."""
 
     def __init__(self, *, host: str = "127.0.0.1") -> None:
-        # Not pytest's own directory: PostgreSQL's user has to be able to pass through.
+        # Not pytest's directory, which PostgreSQL's user cannot enter.
         self.directory = Path(tempfile.mkdtemp(prefix="soundscape-site-"))
         self.directory.chmod(0o755)
         self.var = self.directory / "var"
@@ -47,12 +47,12 @@ class Site:
         (self.var / "models").symlink_to(CHECKOUT_MODELS)
         self.host, self.port = host, _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.empty_front = ""  # the front page as it was before the first recording came
+        self.empty_front = ""  # the front page with an empty library
         self._output = self.directory / "serve.log"
         self._serve: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Create the database and serve; return when the site says that it is ready."""
+        """Create the database and serve; return when the site is ready."""
         self.manage("migrate", "--verbosity", "0")
         with self._output.open("wb") as output:
             self._serve = subprocess.Popen(
@@ -70,12 +70,12 @@ class Site:
         assert self._serve.poll() is None, self.output
 
     def stop(self) -> None:
-        """End the site and delete what it wrote; nothing of it may be left."""
+        """End the site and delete its files; no process may be left."""
         self.end()
         shutil.rmtree(self.directory)
 
     def end(self) -> None:
-        """End the site by Ctrl-C, if it runs; nothing of it may be left."""
+        """End the site by Ctrl-C, if it runs; no process may be left."""
         if self._serve is not None and self._serve.poll() is None:
             self._serve.send_signal(signal.SIGINT)
             try:
@@ -86,13 +86,13 @@ class Site:
         assert not (left := self.processes()), left
 
     def kill(self) -> None:
-        """Kill the command without warning, as a crash or a careless operator does."""
+        """Kill the command by SIGKILL."""
         assert self._serve is not None
         self._serve.kill()
         self._serve.wait()
 
     def manage(self, *arguments: str) -> str:
-        """Run one of the site's commands; return what it says."""
+        """Run a management command; return its output."""
         done = subprocess.run(
             [*_MANAGE, *arguments],
             env=self._environment(),
@@ -106,14 +106,14 @@ class Site:
         return done.stdout
 
     def import_recordings(self) -> None:
-        """Import a few recordings of every kind: more than a result shows."""
+        """Import a few recordings of every class: more than a result shows."""
         manifest = self.directory / "manifest.csv"
         write_manifest(manifest)
         self.manage("import_clips", str(manifest))
 
     @property
     def output(self) -> str:
-        """What the command has said so far."""
+        """The output of the command so far."""
         return self._output.read_text()
 
     def log(self, name: str) -> str:
@@ -128,7 +128,7 @@ class Site:
 
     @contextlib.contextmanager
     def worker_stopped(self) -> Iterator[None]:
-        """Freeze the inference worker: it lives, holds its connections, and does nothing."""
+        """Stop the inference worker by SIGSTOP; it keeps its connections."""
         worker = processes.session(int(_STARTED.findall(self.output)[-1]))
         _send(signal.SIGSTOP, worker)
         try:
@@ -137,11 +137,11 @@ class Site:
             _send(signal.SIGCONT, worker)
 
     def wait_for_worker(self) -> None:
-        """Wait until pages know again that somebody is at work."""
+        """Wait until the front page reports a live worker."""
         waiting.until(lambda: "Nobody is at work" not in self.get("/"))
 
     def processes(self) -> dict[int, str]:
-        """List what runs for this site, by what its environment or its command says."""
+        """List this site's processes, found by their command or environment."""
         return {
             int(entry.name): command
             for entry in Path("/proc").glob("[0-9]*")
@@ -153,17 +153,17 @@ class Site:
         try:
             command = (process / "cmdline").read_bytes()
             ours = mine in command or mine in (process / "environ").read_bytes()
-        except OSError:  # ended meanwhile, or somebody else's
+        except OSError:  # ended meanwhile, or another user's
             return ""
         return command.replace(b"\0", b" ").decode(errors="replace") if ours else ""
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+        kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         return kept | {
             "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
             "SOUNDSCAPE_VAR_DIR": str(self.var),
             "SOUNDSCAPE_QUEUE_LIMIT": str(QUEUE_LIMIT),
-            "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # one visitor here uploads what many would
+            "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # all tests upload from one address
             "SOUNDSCAPE_SAMPLE_PHOTOS": str(PHOTOS),
         }
 

@@ -1,4 +1,4 @@
-"""Any window, any way of working: phone, keyboard, no script."""
+"""All window sizes, touch, keyboard and no JavaScript."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLEST = 320
 
 
 def too_wide(page):
-    """Name what sticks out of the window to the right."""
+    """Return the elements that extend beyond the right edge of the window."""
     return page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;
@@ -45,7 +45,7 @@ def test_nothing_scrolls_sideways(visit, result_path, width):
 
 
 @pytest.mark.parametrize("width", [PHONE, SMALLEST])
-def test_fingers_meet_targets_of_44_pixels(visit, result_path, width):
+def test_touch_targets_have_44_pixels(visit, result_path, width):
     page = visit("/", width=width)
     for path in ("/", result_path):
         page.goto(path)
@@ -73,7 +73,7 @@ def test_a_phone_uploads_and_plays(visit):
     assert tops == sorted(tops)
 
 
-def test_keys_alone_lead_from_the_front_page_to_a_sound(front):
+def test_the_site_works_by_keyboard(front):
     def focused(selector):
         return front.evaluate("selector => document.activeElement.matches(selector)", selector)
 
@@ -82,16 +82,16 @@ def test_keys_alone_lead_from_the_front_page_to_a_sound(front):
             front.keyboard.press("Tab")
             if focused(selector):
                 return
-        pytest.fail(f"no way to {selector} by the Tab key")
+        pytest.fail(f"the Tab key does not reach {selector}")
 
     front.keyboard.press("Tab")
     assert focused(".skip-link")
-    with front.expect_file_chooser() as chooser:  # listened for well before it opens
+    with front.expect_file_chooser() as chooser:  # must listen before it opens
         tab_to("#photo")
         front.keyboard.press("Enter")
     chooser.value.set_files(PHOTOS / "kodim13.png")
     wait_for_result(front)
-    assert focused("[data-scene-title]")  # the new page's name is read out, and Tab goes on there
+    assert focused("[data-scene-title]")  # screen readers read it, and Tab continues there
     wait_for_sound(front)
 
     front.keyboard.press("Space")
@@ -104,12 +104,12 @@ def test_keys_alone_lead_from_the_front_page_to_a_sound(front):
     expect(front.locator(".alternative").first).to_have_attribute("data-state", "playing")
 
 
-def test_without_javascript_the_form_the_waiting_and_the_player_work(visit):
+def test_form_progress_and_player_work_without_javascript(visit):
     page = visit("/", java_script_enabled=False)
     upload(page, PHOTOS / "kodim07.png")
     page.get_by_role("button", name="Find its sound").click()
     expect(page).to_have_url(re.compile("/scenes/"))
-    wait_for_result(page)  # the page asks for itself again while it waits
+    wait_for_result(page)  # the page reloads itself
     player = page.locator("[data-main] audio")
     expect(player).to_be_visible()
     with page.expect_response(lambda answer: "/audio" in answer.url) as answer:
@@ -122,7 +122,7 @@ def test_without_javascript_the_form_the_waiting_and_the_player_work(visit):
     expect(page.locator(".alternative audio")).to_have_count(19)
 
 
-def test_without_javascript_the_form_fits_the_smallest_window(visit):
+def test_the_form_fits_the_smallest_window_without_javascript(visit):
     page = visit("/", width=SMALLEST, java_script_enabled=False)
     zone, field = (page.locator(part).bounding_box() for part in (".drop-zone", "#photo"))
     assert zone["x"] <= field["x"]
@@ -130,7 +130,7 @@ def test_without_javascript_the_form_fits_the_smallest_window(visit):
     assert too_wide(page) == []
 
 
-def test_without_javascript_a_refusal_has_words_too(visit, tmp_path):
+def test_a_refusal_is_explained_without_javascript(visit, tmp_path):
     file = tmp_path / "words.jpg"
     file.write_text("These are only words.")
     page = visit("/", java_script_enabled=False, quiet=False)
@@ -140,7 +140,7 @@ def test_without_javascript_a_refusal_has_words_too(visit, tmp_path):
     expect(page.get_by_role("button", name="Find its sound")).to_be_visible()
 
 
-def test_who_wants_less_motion_gets_none(visit, result_path):
+def test_reduced_motion_stops_all_animations(visit, result_path):
     page = visit(result_path, reduced_motion="reduce")
     page.locator("[data-main] [data-play]").click()
     wait_for_sound(page)

@@ -1,4 +1,4 @@
-"""What the running server sends, as far as a browser and its owner depend on it."""
+"""HTTP responses of the running server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def audio_url(visit, result_path):
     return visit(result_path).locator("[data-main]").get_attribute("data-src")
 
 
-def test_a_part_of_a_recording_can_be_had(front, audio_url):
+def test_ranges_of_a_recording_are_served(front, audio_url):
     whole = front.request.get(audio_url)
     assert (whole.status, whole.headers["accept-ranges"]) == (200, "bytes")
     body = whole.body()
@@ -47,21 +47,21 @@ def test_a_part_of_a_recording_can_be_had(front, audio_url):
     "path",
     ["/", "{result}", "{result}progress/", "{result}more/", "/nothing-here/", "/admin/login/"],
 )
-def test_every_page_forbids_what_it_does_not_need(front, result_path, path):
+def test_every_page_has_a_strict_content_security_policy(front, result_path, path):
     answer = front.request.get(path.format(result=result_path))
     assert policy_of(answer) >= STRICT
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_visitors_sent_is_served_in_a_sandbox(front, result_path, audio_url):
+def test_uploaded_content_is_served_in_a_sandbox(front, result_path, audio_url):
     for path in (f"{result_path}photo", audio_url):
         answer = front.request.get(path)
         assert policy_of(answer) == {"sandbox", "default-src 'none'"}
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_request_can_be_followed_from_the_browser_to_the_workers_log(front, site):
+def test_the_request_id_appears_in_the_workers_log(front, site):
     with front.expect_response("**/scenes/") as answer:
         upload(front, PHOTOS / "kodim08.png")
     wait_for_result(front)
@@ -71,12 +71,12 @@ def test_a_request_can_be_followed_from_the_browser_to_the_workers_log(front, si
     waiting.until(lambda: line.search(site.log("inference")), lambda: site.log("inference"))
 
 
-def test_styles_and_scripts_have_names_that_may_be_kept_for_ever(front):
+def test_styles_and_scripts_have_immutable_names(front):
     addresses = front.evaluate(
         "performance.getEntriesByType('resource').map((entry) => entry.name)"
         ".filter((name) => /\\.(css|js)$/.test(name))"
     )
-    assert len(addresses) > 20  # the modules that modules import are among them
+    assert len(addresses) > 20  # includes imported modules
     for address in addresses:
         assert re.search(r"\.[0-9a-f]{12}\.(css|js)$", address), address
     assert "immutable" in front.request.get(addresses[0]).headers["cache-control"]

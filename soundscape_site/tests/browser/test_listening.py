@@ -1,4 +1,4 @@
-"""A photo goes in, a sound comes out: with the real models, in a real browser."""
+"""Uploading and listening, with the real models in a real browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_uploaded_photo_becomes_a_result_without_a_reload(front):
     assert front.locator("[data-scene-photo]").evaluate("photo => photo.naturalWidth") == 768
 
 
-def test_a_sample_that_is_clicked_plays_by_itself_and_is_really_heard(front):
+def test_a_clicked_sample_plays_by_itself_and_sounds(front):
     front.get_by_role("button", name="Mountain stream").click()
     wait_for_result(front)
     best = source_of(front.locator("[data-main]"))
@@ -46,7 +46,7 @@ def test_a_sample_that_is_clicked_plays_by_itself_and_is_really_heard(front):
     wait_for_silence(front)
 
 
-def test_the_photo_that_was_seen_before_is_answered_at_once(visit):
+def test_a_repeated_photo_shows_its_result_at_once(visit):
     first = visit("/")
     upload(first, PHOTOS / "kodim03.png")
     wait_for_result(first)
@@ -104,7 +104,7 @@ def test_keys_on_the_waveform_seek(visit, result_path):
     expect(slider).to_have_attribute("aria-valuenow", str(int(place())))
 
 
-def test_alternatives_play_in_place_and_only_one_is_heard(visit, result_path):
+def test_alternatives_play_in_place_one_at_a_time(visit, result_path):
     page = visit(result_path)
     player = page.locator("[data-main]")
     rows = page.locator(".alternative")
@@ -118,7 +118,7 @@ def test_alternatives_play_in_place_and_only_one_is_heard(visit, result_path):
         expect(rows.nth(number)).to_have_attribute("data-state", "playing")
 
 
-def test_an_alternative_takes_the_place_of_the_best(visit, result_path):
+def test_an_alternative_replaces_the_best_in_the_player(visit, result_path):
     page = visit(result_path)
     player = page.locator("[data-main]")
     row = page.locator(".alternative").first
@@ -137,7 +137,7 @@ def test_an_alternative_takes_the_place_of_the_best(visit, result_path):
     expect(page.get_by_role("note")).to_be_hidden()
 
 
-def test_more_recordings_come_up_to_twenty(visit, result_path):
+def test_more_recordings_are_shown_up_to_twenty(visit, result_path):
     page = visit(result_path)
     page.get_by_role("link", name="Show 15 more").click()
     rows = page.locator(".alternative")
@@ -150,7 +150,7 @@ def test_more_recordings_come_up_to_twenty(visit, result_path):
     wait_for_sound(page, source_of(last))
 
 
-def test_the_page_says_why_and_its_figures_add_up(visit, result_path):
+def test_the_figures_of_the_explanation_add_up(visit, result_path):
     page = visit(result_path)
     why = page.get_by_role("region", name="Why this sound")
     labels = why.locator("tbody th").all_inner_texts()
@@ -168,7 +168,7 @@ def figure_nats(text):
     return float(text.replace("\N{MINUS SIGN}", "-").replace("nats", "").strip())
 
 
-def test_a_shared_link_shows_the_same_result_to_somebody_else(visit, result_path):
+def test_a_shared_link_shows_the_same_result_to_another_visitor(visit, result_path):
     page = visit(result_path, permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_role("button", name="Link copied")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, the page says it in words and goes on."""
+"""Errors: the page explains each one and keeps working."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from playwright.sync_api import expect
 from soundscape_site.tests.browser.site import PHOTOS
 from soundscape_site.tests.browser.visitor import upload, wait_for_result
 
-NOBODY = "Nobody is at work just now"
+NO_WORKER = "Nobody is at work just now"
 QUEUED = "Your photo has arrived"
 
 
 @pytest.fixture
 def broken(tmp_path):
-    """Make a file that only pretends to be a photo."""
+    """Make a broken photo file."""
 
     def make(content):
         file = tmp_path / "broken.png"
@@ -35,7 +35,7 @@ def broken(tmp_path):
     ],
     ids=["text", "empty", "truncated"],
 )
-def test_a_broken_file_gets_words_and_the_form_still_works(visit, broken, content, status, words):
+def test_a_broken_file_is_explained_and_the_form_still_works(visit, broken, content, status, words):
     page = visit("/", quiet=False)
     if not isinstance(content, bytes):
         content = content.read_bytes()[:200_000]
@@ -49,7 +49,7 @@ def test_a_broken_file_gets_words_and_the_form_still_works(visit, broken, conten
     wait_for_result(page)
 
 
-def test_a_photo_that_is_too_large_is_refused_before_it_is_sent(front, broken):
+def test_a_photo_that_is_too_large_is_refused_before_the_upload(front, broken):
     sent = []
     front.on("request", lambda request: sent.append(request.method))
     upload(front, broken(bytes(20_000_001)))
@@ -59,7 +59,7 @@ def test_a_photo_that_is_too_large_is_refused_before_it_is_sent(front, broken):
     wait_for_result(front)
 
 
-def test_an_upload_that_is_cut_off_says_so(visit):
+def test_an_interrupted_upload_is_reported(visit):
     page = visit("/", quiet=False)
     page.route("**/scenes/", lambda route: route.abort("connectionreset"))
     upload(page, PHOTOS / "kodim13.png")
@@ -69,7 +69,7 @@ def test_an_upload_that_is_cut_off_says_so(visit):
     wait_for_result(page)
 
 
-def test_a_recording_that_cannot_be_had_says_so_and_offers_the_next(visit, result_path):
+def test_an_unavailable_recording_is_reported_and_the_next_is_offered(visit, result_path):
     page = visit(result_path, quiet=False)
     player = page.locator("[data-main]")
     failing = player.get_attribute("data-src")
@@ -82,20 +82,20 @@ def test_a_recording_that_cannot_be_had_says_so_and_offers_the_next(visit, resul
     assert player.get_attribute("data-src") != failing
 
 
-def test_a_photo_waits_for_a_stopped_worker_and_its_result_comes_by_itself(visit, site):
+def test_a_photo_waits_for_a_stopped_worker_and_its_result_appears(visit, site):
     page = visit("/")
     with site.worker_stopped():
         upload(page, PHOTOS / "kodim04.png")
         progress = page.get_by_role("region", name="Progress")
         expect(progress).to_contain_text(QUEUED)
-        expect(progress).to_contain_text(NOBODY)  # once its last sign of life has faded
+        expect(progress).to_contain_text(NO_WORKER)  # once its last heartbeat has expired
         expect(progress).to_contain_text("Your photo is safe and waits")
         expect(visit("/").get_by_text("Send your photo all the same")).to_be_visible()
     wait_for_result(page)
     site.wait_for_worker()
 
 
-def test_a_full_queue_refuses_in_words_and_lets_the_next_one_in_afterwards(visit, site):
+def test_a_full_queue_refuses_photos_until_there_is_room(visit, site):
     waiting, refused = visit("/"), visit("/", quiet=False)
     with site.worker_stopped():
         upload(waiting, PHOTOS / "kodim05.png")
@@ -110,20 +110,20 @@ def test_a_full_queue_refuses_in_words_and_lets_the_next_one_in_afterwards(visit
     wait_for_result(refused)
 
 
-def test_an_address_that_does_not_exist_has_a_page(visit):
+def test_an_unknown_address_has_a_page(visit):
     page = visit("/nothing-here/", quiet=False)
     expect(page.get_by_role("heading")).to_have_text("There is nothing at this address")
     page.get_by_role("link", name="Find the sound of a photo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("What does this place sound like?")
 
 
-def test_a_scene_that_does_not_exist_has_the_same_page(visit):
+def test_an_unknown_scene_has_the_same_page(visit):
     page = visit("/scenes/00000000-0000-4000-8000-000000000000/", quiet=False)
     expect(page.get_by_role("heading")).to_have_text("There is nothing at this address")
     expect(page.get_by_text(re.compile("give this number: [0-9a-f]{32}"))).to_be_visible()
 
 
-def test_an_empty_library_says_what_to_do_and_asks_for_no_photo(site):
+def test_an_empty_library_says_what_to_do_and_has_no_form(site):
     assert "The library is empty" in site.empty_front
     assert "manage.py import_clips FOLDER" in site.empty_front
     assert 'name="photo"' not in site.empty_front

@@ -1,4 +1,4 @@
-"""Somebody with a browser, and what they do again and again."""
+"""A visitor with a browser profile, and common actions."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PHONE: Final = 390
 
 
 def chromium_path() -> str:
-    """Return where the browser is expected."""
+    """Return the path of the browser."""
     return os.environ.get("SOUNDSCAPE_CHROMIUM", "/usr/bin/chromium")
 
 
 class Visitor:
-    """A browser profile of its own with one page, and all that the page complained about."""
+    """A separate browser profile with one page, and the complaints of that page."""
 
     def __init__(
         self,
@@ -56,35 +56,35 @@ class Visitor:
         self._quiet = quiet
         self.complaints: list[str] = []
         self.page = self._context.new_page()
-        self.page.on("console", self._hear_console)
+        self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        self.page.on("response", self._look_at)
+        self.page.on("response", self._on_response)
 
     def leave(self) -> None:
-        """Close the browser; a visit that should have been quiet was."""
+        """Close the browser; fail if a quiet visit caused complaints."""
         self._context.close()
         assert not (self._quiet and self.complaints), self.complaints
 
-    def _hear_console(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         self.complaints.append(f"{message.type}: {message.text} ({message.location})")
 
-    def _look_at(self, response: Response) -> None:
+    def _on_response(self, response: Response) -> None:
         if response.status >= 400:
             self.complaints.append(f"{response.status} {response.url}")
 
 
 def upload(page: Page, photo: Path | FilePayload) -> None:
-    """Choose a photo; with scripts it goes off at once."""
+    """Choose a photo; with scripts this uploads it."""
     page.locator("#photo").set_input_files(photo)
 
 
 def wait_for_result(page: Page) -> None:
-    """Wait until the best recording stands in the large player."""
+    """Wait until the large player appears."""
     expect(page.locator("[data-main]")).to_be_visible()
 
 
 def wait_for_sound(page: Page, source: str | None = None) -> None:
-    """Wait until something is heard, and, where `source` is given, that and nothing else."""
+    """Wait until exactly one recording sounds; `source` if that is given."""
     page.wait_for_function(
         "([least, source]) => ear.level() > least && ear.sources().length === 1"
         " && (!source || ear.sources()[0] === source)",
@@ -93,7 +93,7 @@ def wait_for_sound(page: Page, source: str | None = None) -> None:
 
 
 def wait_for_silence(page: Page) -> None:
-    """Wait until nothing plays and nothing is heard."""
+    """Wait until nothing plays or sounds."""
     page.wait_for_function(
         "least => ear.sources().length === 0 && ear.level() < least",
         arg=SILENCE,

@@ -1,4 +1,4 @@
-"""A bank's mean and deviation of a score are those of the scores of its photos."""
+"""A bank's moments of a score equal those of the scores of its photos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.bank import (
-    LEAST_DEVIATION,
+    MIN_DEVIATION,
     Bank,
     ClassMoments,
     Moments,
@@ -29,7 +29,7 @@ def log_row_of(space, rng):
     return np.log(rng.dirichlet(np.full(len(space), 0.5)) + 1e-6)
 
 
-def test_moments_are_mean_and_covariance_over_the_bank_itself(rng):
+def test_moments_are_the_mean_and_the_population_covariance(rng):
     photos = rng.dirichlet(np.ones(6), size=40)
     moments = Moments.of(photos)
     np.testing.assert_allclose(moments.mean, photos.mean(axis=0), atol=1e-15)
@@ -37,15 +37,15 @@ def test_moments_are_mean_and_covariance_over_the_bank_itself(rng):
 
 
 @pytest.mark.parametrize("count", [2, 500, 501, 502, 1001, 1237])
-def test_photos_may_come_one_by_one_however_many(count, rng):
+def test_distributions_may_be_streamed(count, rng):
     photos = rng.dirichlet(np.full(4, 0.3), size=count)
     moments = Moments.of(photo for photo in photos)
     np.testing.assert_allclose(moments.mean, photos.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(moments.covariance, np.cov(photos.T, bias=True), atol=1e-14)
 
 
-def test_nothing_is_lost_where_all_photos_lie_close_together(rng):
-    """Deviations of 1e-9 about shares of a quarter: squares about zero would lose them all."""
+def test_no_precision_is_lost_where_all_distributions_are_close(rng):
+    """Deviations of 1e-9 about 0.25: sums of squares about zero would lose them."""
     offsets = rng.integers(-8, 9, size=(40, 4)) * 2.0**-33
     moments = Moments.of(0.25 + offsets)
     expected = np.cov(offsets.T, bias=True)
@@ -54,7 +54,7 @@ def test_nothing_is_lost_where_all_photos_lie_close_together(rng):
 
 @settings(deadline=None)
 @given(st.integers(2, 60), st.integers(2, 30), st.integers(0, 2**32 - 1))
-def test_no_photo_need_be_kept_to_judge_a_score(photo_count, classes, seed):
+def test_the_moments_of_scores_follow_from_mean_and_covariance(photo_count, classes, seed):
     rng = np.random.default_rng(seed)
     photos = rng.dirichlet(np.full(classes, 0.3), size=photo_count)
     log_row = np.log(rng.dirichlet(np.ones(classes)) + 1e-9)
@@ -63,7 +63,7 @@ def test_no_photo_need_be_kept_to_judge_a_score(photo_count, classes, seed):
 
     scores = [photo @ log_row for photo in photos]
     assert mean == pytest.approx(np.mean(scores), rel=1e-9)
-    assert deviation == pytest.approx(max(np.std(scores), LEAST_DEVIATION), rel=1e-4)
+    assert deviation == pytest.approx(max(np.std(scores), MIN_DEVIATION), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -73,12 +73,12 @@ def test_a_bank_needs_two_photos(count):
     assert caught.value.code == "bank_too_small"
 
 
-def test_a_bank_of_one_photo_twice_tells_nothing_apart():
-    """Its score has no deviation: the least one stands in, never a nought to divide by."""
+def test_the_deviation_of_equal_photos_is_the_minimum():
+    """It is never 0, because scores are divided by it."""
     log_row = np.log([0.5, 0.25, 0.125, 0.125])
     mean, deviation = Moments.of(np.full((2, 4), 0.25)).of_scores(log_row)
     assert mean == pytest.approx(log_row.mean())
-    assert deviation == LEAST_DEVIATION == 0.01
+    assert deviation == MIN_DEVIATION == 0.01
 
 
 @pytest.mark.parametrize(
@@ -87,36 +87,36 @@ def test_a_bank_of_one_photo_twice_tells_nothing_apart():
     ids=["objects", "heard", "dummy", "dummy-heard"],
 )
 @pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-6])
-def test_an_even_recording_is_at_the_mean_of_every_bank(space, noise, rng):
-    """Rounding alone tells its photos apart: it must not be blown up to a standard score."""
+def test_a_uniform_recording_has_a_standard_score_of_0(space, noise, rng):
+    """Its scores differ by rounding only, which must not be magnified."""
     log_row = -np.log(len(space)) * (1 + noise * rng.standard_normal(len(space)))
     mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
-    assert deviation == LEAST_DEVIATION
+    assert deviation == MIN_DEVIATION
     for photo in rng.dirichlet(np.full(len(space), 0.1), size=20):
         assert (photo @ log_row - mean) / deviation == pytest.approx(0, abs=0.02)
 
 
 def with_deviation(deviation):
-    """A recording's things, their log q as far from each other as that."""
+    """Return a profile whose log q has the given standard deviation."""
     spread = np.array([1, -1, 1, -1, 1, -1, 0])
     log_q = spread * deviation / spread.std()
     return Distribution(np.exp(log_q) / np.exp(log_q).sum())
 
 
-@pytest.mark.parametrize(("deviation", "says_something"), [(0.0, 0), (0.0099, 0), (0.0101, 1)])
-def test_what_tells_no_photos_apart_says_nothing_by_its_things(deviation, says_something):
-    """In the index rows are float32: rounding must not become a score."""
+@pytest.mark.parametrize(("deviation", "counts"), [(0.0, 0), (0.0099, 0), (0.0101, 1)])
+def test_things_with_equal_probabilities_are_ignored_in_rows(deviation, counts):
+    """Rows are float32: rounding errors must not become scores."""
     matcher = dummy_ear_matcher()
     clip = {
         "dummy": with_deviation(deviation),
         "dummy-heard": DUMMY_HEARD.clip_profile(np.zeros(5)),
     }
     row = matcher.row(clip)
-    assert np.any(row[: 7 + 1]) == says_something
-    assert np.all(row[8 : 8 + 5])  # the sounds' columns stay
+    assert np.any(row[: 7 + 1]) == counts
+    assert np.all(row[8 : 8 + 5])  # the columns of sounds
 
 
-def test_an_even_recordings_things_add_nothing_to_its_score_in_the_index(rng):
+def test_uniform_things_add_nothing_to_a_score(rng):
     matcher = matcher_named("fused")
     things, sounds = matcher.spaces
     scene = matcher.scene(rng.dirichlet(np.full(1000, 0.02), size=4))
@@ -124,33 +124,33 @@ def test_an_even_recordings_things_add_nothing_to_its_score_in_the_index(rng):
         things.name: Distribution(np.full(1000, 1e-3)),
         sounds.name: sounds.clip_profile(np.zeros(521)),
     }
-    telling = matcher.telling_share(scene)
+    audible = matcher.audible_share(scene)
     row = matcher.row(clip)
     found = row.astype(np.float64) @ matcher.query(scene)
     assert not row[:1001].any()
-    quiet = -telling * np.log(521)
+    quiet = -audible * np.log(521)
     speech = 3.0 * 4 / 521  # at most
     assert quiet - speech - 1e-6 <= found <= quiet + 1e-6
 
 
 @settings(deadline=None)
 @given(st.integers(2, 40), st.floats(0.001, 3), st.integers(0, 2**32 - 1))
-def test_every_class_once_has_the_moments_of_a_bank_of_such_photos(classes, spread, seed):
+def test_class_moments_equal_those_of_one_hot_photos(classes, spread, seed):
     log_row = np.random.default_rng(seed).normal(-5, spread, size=classes)
     of_photos = Moments.of(np.eye(classes)).of_scores(log_row)
     assert ClassMoments().of_scores(log_row) == pytest.approx(of_photos, rel=1e-6)
 
 
 @pytest.mark.parametrize("space", [objects(), DUMMY], ids=["objects", "dummy"])
-def test_among_things_the_bank_is_every_class_once_and_alone(space, rng):
+def test_among_things_the_bank_is_a_one_hot_photo_of_each_class(space, rng):
     log_row = log_row_of(space, rng)
     mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
-    assert mean == pytest.approx(log_row.mean())  # a photo of one class scores log q of it
+    assert mean == pytest.approx(log_row.mean())  # a one-hot photo scores log q of its class
     assert deviation == pytest.approx(log_row.std())
 
 
 @pytest.mark.parametrize("space", [heard(), DUMMY_HEARD], ids=["heard", "dummy-heard"])
-def test_among_sounds_the_bank_is_what_is_heard_at_every_class_that_tells(space, rng):
+def test_among_sounds_the_bank_is_the_table_row_of_each_audible_class(space, rng):
     log_row = log_row_of(space, rng)
 
     mean, deviation = classes_bank((space,)).moments[space.name].of_scores(log_row)
@@ -164,7 +164,7 @@ def test_among_sounds_the_bank_is_what_is_heard_at_every_class_that_tells(space,
     assert deviation == pytest.approx(np.std(scores))
 
 
-def test_a_bank_holds_moments_of_each_of_its_spaces(rng):
+def test_a_bank_has_moments_in_each_of_its_spaces(rng):
     bank = classes_bank((DUMMY, DUMMY_HEARD))
     assert list(bank.moments) == ["dummy", "dummy-heard"]
     assert bank.versions == {"dummy": "classes", "dummy-heard": "classes"}
@@ -174,21 +174,21 @@ def test_a_bank_holds_moments_of_each_of_its_spaces(rng):
         assert bank.moments[space.name].of_scores(log_row) == expected
 
 
-def test_a_bank_is_read_when_first_needed_and_once():
-    read = []
+def test_a_bank_is_loaded_once_when_first_needed():
+    loaded = []
 
     def load():
-        read.append("read")
+        loaded.append("loaded")
         return {"dummy": Moments.of(np.eye(7))}
 
     bank = Bank("photos-2", versions={"dummy": "photos-2@1"}, load=load)
     assert (bank.version, bank.versions["dummy"]) == ("photos-2", "photos-2@1")
-    assert read == []
+    assert loaded == []
     assert bank.moments is bank.moments
-    assert read == ["read"]
+    assert loaded == ["loaded"]
 
 
-def test_a_banks_name_stands_for_what_it_was_made_of():
+def test_a_banks_version_changes_with_its_spaces_and_models():
     version = classes_bank((DUMMY, DUMMY_HEARD)).version
     assert version.startswith("classes@")
     assert classes_bank((DUMMY, DUMMY_HEARD)).version == version

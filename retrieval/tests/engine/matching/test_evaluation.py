@@ -1,4 +1,4 @@
-"""Measures against values by hand and an implementation of their textbook definitions."""
+"""Measures, compared with values by hand and with their textbook definitions."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_measures_by_hand(grades, expected):
 
 
 def test_gain_by_hand():
-    """(3 / log2 3 + 1 / log2 4) over the best order's (3 / log2 2 + 1 / log2 3)."""
+    """(3 / log2 3 + 1 / log2 4) divided by the ideal order's (3 / log2 2 + 1 / log2 3)."""
     expected = (3 / math.log2(3) + 1 / 2) / (3 + 1 / math.log2(3))
     assert measure([B, G, D])["nDCG@10"] == pytest.approx(expected, rel=1e-12)
 
 
 @settings(deadline=None)
 @given(rankings)
-def test_gain_is_that_of_an_independent_implementation(grades):
+def test_gain_agrees_with_an_independent_implementation(grades):
     def gain(ranking):
         return sum(
             {B: 0, D: 1, G: 3}[grade] / math.log(place + 1, 2)
@@ -67,14 +67,14 @@ def test_gain_is_that_of_an_independent_implementation(grades):
         assert found["nDCG@10"] == pytest.approx(gain(grades) / ideal, rel=1e-9)
 
 
-def test_no_other_order_gains_as_much_as_the_best():
+def test_the_ideal_order_has_the_largest_gain():
     gains = {order: measure(order)["nDCG@10"] for order in set(permutations([G, D, D, B, B]))}
     assert max(gains, key=gains.__getitem__) == (G, D, D, B, B)
     assert gains.pop((G, D, D, B, B)) == pytest.approx(1)
     assert max(gains.values()) < 1
 
 
-def test_beyond_the_tenth_place_nothing_gains():
+def test_ranks_beyond_ten_add_no_gain():
     at_ten, at_eleven = [B] * 9 + [G] + [B] * 5, [B] * 10 + [G] + [B] * 4
     assert measure(at_ten)["nDCG@10"] == pytest.approx(1 / math.log2(11))
     assert measure(at_eleven)["nDCG@10"] == 0
@@ -89,14 +89,14 @@ def test_beyond_the_tenth_place_nothing_gains():
         ([B, B, B], {"good-or-decent@1", "P@5"}),
     ],
 )
-def test_what_cannot_be_reached_is_left_out(grades, measures):
+def test_undefined_measures_are_left_out(grades, measures):
     assert set(measure(grades)) == measures <= set(MEASURES)
 
 
 @settings(deadline=None)
 @given(rankings, st.data())
-def test_a_better_recording_further_up_is_never_worse(grades, data):
-    """Exchange two neighbours that stand in the wrong order: no measure falls."""
+def test_moving_a_better_recording_up_never_lowers_a_measure(grades, data):
+    """Swap two neighbours that are in the wrong order."""
     wrong = [i for i in range(len(grades) - 1) if grades[i] < grades[i + 1]]
     if not wrong:
         return
@@ -109,27 +109,27 @@ def test_a_better_recording_further_up_is_never_worse(grades, data):
 
 @settings(deadline=None)
 @given(rankings)
-def test_measures_lie_between_nothing_and_one(grades):
+def test_measures_are_between_zero_and_one(grades):
     assert all(0 <= value <= 1 + 1e-12 for value in measure(grades).values())
 
 
 # --- over photos ---------------------------------------------------------------------------
 
 
-def test_where_all_photos_are_alike_there_is_no_doubt():
+def test_equal_values_have_an_interval_of_width_zero():
     assert bootstrap([0.25] * 9) == Interval(0.25, 0.25, 0.25, 9)
     assert bootstrap([0.75]) == Interval(0.75, 0.75, 0.75, 1)
 
 
-def test_of_ones_and_noughts_the_interval_is_the_binomials():
-    """Resampling 24 photos of which 15 are right is drawing from a binomial."""
+def test_of_zeros_and_ones_the_interval_is_binomial():
+    """Resampling 24 photos of which 15 are right draws from a binomial distribution."""
     interval = bootstrap([1.0] * 15 + [0.0] * 9)
     assert (interval.mean, interval.photos) == (15 / 24, 24)
     for bound, level in ((interval.low, 0.025), (interval.high, 0.975)):
         assert abs(bound * 24 - binom.ppf(level, 24, 15 / 24)) <= 1
 
 
-def test_of_many_values_the_interval_is_the_normal_one():
+def test_of_many_values_the_interval_is_normal():
     values = np.random.default_rng(5).normal(3.0, 2.0, 900)
     interval = bootstrap(values.tolist())
     half = norm.ppf(0.975) * values.std() / math.sqrt(900)
@@ -138,7 +138,7 @@ def test_of_many_values_the_interval_is_the_normal_one():
     assert interval.high == pytest.approx(values.mean() + half, abs=0.1 * half)
 
 
-def test_the_same_values_give_the_same_interval_and_another_seed_another():
+def test_an_interval_depends_on_values_and_seed_only():
     values = np.random.default_rng(1).random(24).tolist()
     assert bootstrap(values) == bootstrap(values) == bootstrap(values, seed=0)
     assert bootstrap(values, seed=1) != bootstrap(values)
@@ -152,15 +152,15 @@ def test_an_interval_lies_within_its_values(values):
     assert interval.photos == len(values)
 
 
-def test_differences_are_taken_photo_by_photo():
-    """Two rankings as different as photos are: each pair differs by the same quarter."""
+def test_differences_are_computed_per_photo():
+    """Values vary between photos, but each pair differs by 0.25."""
     one = {"a": 1.0, "b": 0.5, "c": 0.25}
     other = {"c": 0.0, "a": 0.75, "b": 0.25}
     assert paired_difference(one, other) == Interval(0.25, 0.25, 0.25, 3)
     assert paired_difference(other, one) == Interval(-0.25, -0.25, -0.25, 3)
 
 
-def test_only_photos_that_both_have_count():
+def test_photos_that_only_one_ranking_has_are_ignored():
     interval = paired_difference({"a": 1.0, "b": 0.9}, {"a": 0.5, "c": 0.0})
     assert interval == Interval(0.5, 0.5, 0.5, 1)
 
@@ -182,7 +182,7 @@ some_sources = st.lists(st.sampled_from("abcdefghij"), max_size=60)
 
 @settings(deadline=None)
 @given(some_sources, st.integers(1, 5), st.integers(0, 9))
-def test_no_two_parts_ever_share_a_source(sources, parts, seed):
+def test_no_two_parts_share_a_source(sources, parts, seed):
     part = split_by_source(sources, parts=parts, seed=seed)
     assert len(part) == len(sources)
     assert set(part) <= set(range(parts))
@@ -197,12 +197,12 @@ def test_parts_differ_by_no_more_than_the_largest_source(sources, parts, seed):
     assert max(sizes) - min(sizes) <= max(Counter(sources).values())
 
 
-def test_recordings_each_of_their_own_source_are_divided_evenly():
+def test_recordings_with_different_sources_are_split_evenly():
     part = split_by_source([f"s{number}" for number in range(100)], parts=4)
     assert Counter(part.tolist()) == {0: 25, 1: 25, 2: 25, 3: 25}
 
 
-def test_a_split_can_be_made_again_and_another_seed_makes_another():
+def test_a_split_depends_on_sources_and_seed_only():
     sources = [f"s{number // 2}" for number in range(80)]
     one = split_by_source(sources, parts=2)
     assert np.array_equal(one, split_by_source(sources, parts=2))

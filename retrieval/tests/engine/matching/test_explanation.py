@@ -17,7 +17,7 @@ def case(space, rng):
     return scene, clips, rows
 
 
-def test_terms_sum_to_the_stated_total(space, case):
+def test_terms_and_rest_sum_to_the_total(space, case):
     scene, _, rows = case
     explanation = explain(
         space, scene=scene, clip_log_row=rows[3], library_mean_log_row=rows.mean(axis=0), count=4
@@ -27,7 +27,7 @@ def test_terms_sum_to_the_stated_total(space, case):
     assert len(explanation.terms) == 4
 
 
-def test_total_is_how_much_smaller_the_divergence_is_than_the_mean(space, case):
+def test_the_total_is_the_mean_divergence_minus_this_one(space, case):
     scene, clips, rows = case
     divergences = [relative_entropy(scene, clip) for clip in clips]
     explanation = explain(
@@ -36,7 +36,7 @@ def test_total_is_how_much_smaller_the_divergence_is_than_the_mean(space, case):
     assert explanation.total_nats == pytest.approx(np.mean(divergences) - divergences[3])
 
 
-def test_largest_first_with_both_shares(space, case):
+def test_terms_are_sorted_and_have_both_shares(space, case):
     scene, clips, rows = case
     terms = explain(
         space, scene=scene, clip_log_row=rows[0], library_mean_log_row=rows.mean(axis=0)
@@ -48,7 +48,7 @@ def test_largest_first_with_both_shares(space, case):
         assert term.clip_share == pytest.approx(clips[0].values[term.label.index])
 
 
-def test_terms_of_the_divergence_are_kept_apart_and_sum_to_it(space, case):
+def test_terms_of_the_divergence_sum_to_it(space, case):
     scene, clips, rows = case
     explanation = explain(
         space, scene=scene, clip_log_row=rows[3], library_mean_log_row=rows.mean(axis=0),
@@ -66,7 +66,7 @@ def test_terms_of_the_divergence_are_kept_apart_and_sum_to_it(space, case):
     assert few.divergence_nats == explanation.divergence_nats
 
 
-def test_a_class_that_the_photo_does_not_show_adds_nothing(space, case):
+def test_a_class_with_probability_zero_adds_nothing(space, case):
     _, _, rows = case
     certain = space.scene_profile(np.eye(len(space))[2])
     explanation = explain(
@@ -76,14 +76,14 @@ def test_a_class_that_the_photo_does_not_show_adds_nothing(space, case):
     assert {term.divergence_nats for term in explanation.terms} == {0.0, -rows[1][2]}
 
 
-def test_in_a_library_of_one_nothing_is_better_than_average(space, case):
+def test_in_a_library_of_one_the_total_is_zero(space, case):
     scene, _, rows = case
     explanation = explain(space, scene=scene, clip_log_row=rows[0], library_mean_log_row=rows[0])
     assert explanation.total_nats == 0
 
 
-def test_among_sounds_a_match_is_told_by_what_is_heard():
-    """At sea the recording has the waves, the library mostly wind."""
+def test_among_sounds_the_terms_are_sounds():
+    """The photo shows the sea; the recording has waves, the rest of the library mostly wind."""
     scene = DUMMY_HEARD.scene_profile(np.eye(7)[0])  # waves 0.7, wind 0.3
     clip = np.array([0.6, 0.1, 0.1, 0.1, 0.1])
     others = np.array([0.1, 0.5, 0.1, 0.2, 0.1])
@@ -97,7 +97,9 @@ def test_among_sounds_a_match_is_told_by_what_is_heard():
     assert explanation.space == "dummy-heard"
     waves, neither = explanation.terms
     assert waves.label.name == "Waves, surf"
-    assert neither.label.name == "Speech"  # before the wind, of which it has too little
+    assert (
+        neither.label.name == "Speech"
+    )  # 0; wind is negative, because the recording has too little of it
     assert (waves.scene_share, waves.clip_share) == pytest.approx((0.7, 0.6))
     assert waves.advantage_nats == pytest.approx(0.7 * np.log(0.6 / 0.1) / 2)
     assert neither.advantage_nats == 0
@@ -107,7 +109,7 @@ def test_among_sounds_a_match_is_told_by_what_is_heard():
     )
 
 
-def test_every_sound_is_named_when_asked_for():
+def test_a_count_above_the_number_of_classes_returns_all():
     scene = DUMMY_HEARD.scene_profile(np.full(7, 1 / 7))
     log_row = DUMMY_HEARD.log_row(DUMMY_HEARD.clip_profile(np.array([0.9, 0.1, 0.0, 0.4, 0.0])))
     flat = np.full(5, -np.log(5))

@@ -1,4 +1,4 @@
-"""How good a match is, beyond its place: judged by sounds, or by things where those say little."""
+"""Judgement of matches: by sounds, or by things if the photo's audible share is small."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.special import rel_entr
 
 from retrieval.engine.matching.bank import Bank, Moments
 from retrieval.engine.matching.matcher import PaperMatcher
-from retrieval.engine.matching.sound_matcher import LEAST_TELLING
+from retrieval.engine.matching.sound_matcher import MIN_AUDIBLE_SHARE
 from retrieval.engine.matching.strength import Strength
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.tests.engine.toy_matching import (
@@ -31,7 +31,7 @@ def bank_by_hand(**moments):
     return Bank("by-hand", versions=dict.fromkeys(moments, "by-hand"), load=lambda: moments)
 
 
-# --- the paper's ---------------------------------------------------------------------------
+# --- the paper's matcher ---------------------------------------------------------------------
 
 
 def test_a_recording_that_equals_the_photo_has_no_negative_divergence(space, paper_like, rng):
@@ -50,8 +50,8 @@ def test_a_recording_that_equals_the_photo_has_no_negative_divergence(space, pap
         (2.001, Strength.STRONG),
     ],
 )
-def test_the_papers_strength_is_the_standard_score_against_the_bank(shift, strength):
-    """A photo of one thing scores log q of it: the bank is set so that this is 1 + shift."""
+def test_the_strength_of_the_papers_matcher_is_its_standard_score(shift, strength):
+    """The bank is chosen so that the photo's standard score is 1 + shift."""
     clip = {"dummy": DUMMY.clip_profile(np.full(7, 1 / 7) + np.array([3, -3, 0, 0, 0, 0, 0]) / 50)}
     log_q = np.log(clip["dummy"].values)
     deviation = 0.01
@@ -70,7 +70,7 @@ def test_the_papers_strength_is_the_standard_score_against_the_bank(shift, stren
 
 
 @pytest.mark.parametrize("kind", ["both", "fused"])
-def test_a_judgement_is_made_of_the_profiles_alone(kind, rng):
+def test_a_judgement_follows_from_the_profiles(kind, rng):
     matcher = some_matcher(kind)
     for _ in range(5):
         scene, clip = random_scene(rng, matcher), random_clip(rng, matcher)
@@ -85,14 +85,14 @@ def test_a_judgement_is_made_of_the_profiles_alone(kind, rng):
         assert judgement.divergences_nats == pytest.approx(divergences, abs=1e-12)
         t = scene[sounds].values
         even = rel_entr(t, np.full(t.size, 1 / t.size)).sum()
-        telling = sum(scene[things].values[i] for i in range(len(matcher.spaces[0]))
+        audible = sum(scene[things].values[i] for i in range(len(matcher.spaces[0]))
                       if matcher.spaces[1].table.entries[i].sounds)  # fmt: skip
-        explained = (1 - divergences[sounds] / even) * telling
+        explained = (1 - divergences[sounds] / even) * audible
         assert judgement.explained == pytest.approx(explained, abs=1e-9)
         assert judgement.standard == pytest.approx(expected_standard(matcher, scene, clip))
 
 
-def test_a_match_by_things_explains_a_share_of_the_things(space, paper_like, rng):
+def test_a_match_by_things_is_judged_among_things(space, paper_like, rng):
     scene, clip = random_scene(rng, paper_like), random_clip(rng, paper_like)
     p, q = scene[space.name].values, clip[space.name].values
     log_q = np.log(q)
@@ -119,8 +119,8 @@ def test_a_match_by_things_explains_a_share_of_the_things(space, paper_like, rng
         (0.999, Strength.STRONG),
     ],
 )
-def test_strength_grows_with_what_the_recording_explains(explained, strength):
-    """Of a place of wind alone, a recording with a share w of wind explains 1 + log(w) / log(5)."""
+def test_strength_grows_with_the_explained_share(explained, strength):
+    """Of a photo of wind alone, a recording with share w of wind explains 1 + log(w) / log(5)."""
     wind = 5 ** (explained - 1)
     q = np.full(5, (1 - wind) / 4)
     q[1] = wind
@@ -134,8 +134,8 @@ def test_strength_grows_with_what_the_recording_explains(explained, strength):
 
 
 @pytest.mark.parametrize(("above", "strength"), [(0.49, Strength.NONE), (0.51, Strength.STRONG)])
-def test_what_fits_everything_is_no_match_however_much_it_explains(above, strength):
-    """The bank is set so that the photo lies `above` deviations over its mean."""
+def test_a_recording_that_fits_all_photos_is_no_match(above, strength):
+    """The bank is chosen so that the photo's standard score is `above`; almost all is explained."""
     log_q = np.log([0.05, 0.8, 0.05, 0.05, 0.05])
     deviation = 0.01
     mean = np.eye(5)[1] * (log_q[1] - above * deviation) / log_q[1]
@@ -153,8 +153,8 @@ def test_what_fits_everything_is_no_match_however_much_it_explains(above, streng
     assert judgement.strength is strength
 
 
-def test_a_half_mute_photo_explains_at_most_half():
-    """The same recording, strong for wind alone, is only fair when half of the photo is mute."""
+def test_of_a_half_mute_photo_at_most_half_is_explained():
+    """A recording that is strong for wind alone is fair if half of the photo is mute."""
     matcher = dummy_ear_matcher()
     clip = {
         "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
@@ -167,40 +167,40 @@ def test_a_half_mute_photo_explains_at_most_half():
     assert (whole.strength, half.strength) == (Strength.STRONG, Strength.FAIR)
 
 
-# --- a photo that says next to nothing of sounds -------------------------------------------
+# --- a photo with a small audible share ----------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("telling", "told_in"),
+    ("audible", "space"),
     [(0.0, "dummy"), (0.19, "dummy"), (0.21, "dummy-heard"), (1.0, "dummy-heard")],
 )
-def test_what_says_next_to_nothing_of_sounds_is_told_in_things(telling, told_in):
-    assert 0.19 < LEAST_TELLING < 0.21
+def test_a_photo_with_a_small_audible_share_is_judged_among_things(audible, space):
+    assert 0.19 < MIN_AUDIBLE_SHARE < 0.21
     matcher = dummy_ear_matcher()
-    assert matcher.told_in(matcher.scene(seen(1, 5, share=telling))).name == told_in
+    assert matcher.told_in(matcher.scene(seen(1, 5, share=audible))).name == space
 
 
-def test_from_the_least_share_on_it_is_told_in_sounds():
+def test_from_the_minimum_share_on_a_photo_is_judged_among_sounds():
     matcher = dummy_ear_matcher()
-    scene = matcher.scene(seen(1, 5, share=LEAST_TELLING))
-    assert matcher.telling_share(scene) == LEAST_TELLING
+    scene = matcher.scene(seen(1, 5, share=MIN_AUDIBLE_SHARE))
+    assert matcher.audible_share(scene) == MIN_AUDIBLE_SHARE
     assert matcher.told_in(scene).name == "dummy-heard"
 
 
-def test_it_is_the_whole_photo_that_says_something():
-    """The centre shows a thing that says nothing; two of three edges the sea."""
+def test_the_audible_share_is_that_of_all_views():
+    """The centre shows a mute class; the other two views show the sea."""
     matcher = dummy_ear_matcher(things=DUMMY_WHOLE)
     mute, sea = seen(5), seen(0)
     assert matcher.told_in(matcher.scene(np.concatenate([mute, sea, sea]))).name == "dummy-heard"
     assert matcher.told_in(matcher.scene(np.concatenate([sea, *[mute] * 5]))).name == "dummy"
 
 
-@pytest.mark.parametrize("telling", [0.0, 0.1, 0.19])
-def test_a_photo_told_in_things_is_judged_by_them(telling, rng):
-    """As the paper's matcher judges it, over the whole photo; both divergences are there."""
+@pytest.mark.parametrize("audible", [0.0, 0.1, 0.19])
+def test_among_things_a_photo_is_judged_as_by_the_papers_matcher(audible, rng):
+    """Over all views; the judgement has both divergences."""
     matcher = dummy_ear_matcher(things=DUMMY_WHOLE)
     scene = matcher.scene(
-        np.concatenate([seen(1, 5, share=telling), seen(5, 0, share=1 - telling)])
+        np.concatenate([seen(1, 5, share=audible), seen(5, 0, share=1 - audible)])
     )
     clip, _ = random_recording(rng, matcher)
     p, q = scene["dummy"].values, clip["dummy"].values
@@ -209,7 +209,9 @@ def test_a_photo_told_in_things_is_judged_by_them(telling, rng):
 
     divergence = rel_entr(p, q).sum()
     even = rel_entr(p, np.full(7, 1 / 7)).sum()
-    assert judgement.explained == pytest.approx(1 - divergence / even)  # of all, not of `telling`
+    assert judgement.explained == pytest.approx(
+        1 - divergence / even
+    )  # not multiplied by the audible share
     log_q = np.log(q)
     assert judgement.standard == pytest.approx((p @ log_q - log_q.mean()) / log_q.std())
     assert judgement.divergences_nats["dummy"] == pytest.approx(divergence)
@@ -233,8 +235,8 @@ def test_a_photo_told_in_things_is_judged_by_them(telling, rng):
         (3.01, Strength.STRONG),
     ],
 )
-def test_the_strength_of_a_match_told_in_things_is_their_standard_score(standard, strength):
-    """The recording explains all of the photo's sounds and hardly any of its one thing."""
+def test_among_things_the_strength_is_the_standard_score(standard, strength):
+    """The recording explains all of the photo's sounds and none of its one thing."""
     log_q = np.log(np.full(7, 1 / 7))
     deviation = 0.02
     mean = np.eye(7)[5] * (log_q[5] - standard * deviation) / log_q[5]

@@ -9,22 +9,21 @@ from retrieval.engine.errors import SpaceMismatchError
 from retrieval.engine.matching.ranking import _CHUNK_ROWS, ExactRanker
 
 
-def ranker_over(rows, *, biases=None, clip_ids=None, excluded=()):
+def ranker_over(rows, *, clip_ids=None, excluded=()):
     rows = np.asarray(rows, dtype=np.float32)
     return ExactRanker(
         rows=rows,
-        biases=np.zeros(len(rows)) if biases is None else np.asarray(biases, dtype=np.float64),
         clip_ids=np.arange(1, len(rows) + 1) if clip_ids is None else np.asarray(clip_ids),
-        row_limit=float(np.abs(rows).max()),
+        max_abs=float(np.abs(rows).max()),
         excluded=np.asarray(excluded, dtype=np.int64),
     )
 
 
 def float64_order(ranker, query, top):
-    """The definition of exact, computed the slow way."""
+    """The definition of exact: every row scored in float64."""
     scores = [
-        (-(row.astype(np.float64) @ query + bias), clip_id)
-        for row, bias, clip_id in zip(ranker.rows, ranker.biases, ranker.clip_ids, strict=True)
+        (-(row.astype(np.float64) @ query), clip_id)
+        for row, clip_id in zip(ranker.rows, ranker.clip_ids, strict=True)
     ]
     kept = [pair for i, pair in enumerate(scores) if i not in set(ranker.excluded.tolist())]
     return [clip_id for _, clip_id in sorted(kept)[:top]]
@@ -32,7 +31,7 @@ def float64_order(ranker, query, top):
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([7, 1000]), st.integers(1, 30))
-def test_is_exact_even_where_scores_nearly_tie(seed, columns, top):
+def test_order_is_exact_for_near_ties(seed, columns, top):
     rng = np.random.default_rng(seed)
     base = np.log(rng.dirichlet(np.ones(columns)) + 1e-9)
     # Rows that differ by a few float32 steps: a plain float32 product would confuse them.
@@ -40,7 +39,6 @@ def test_is_exact_even_where_scores_nearly_tie(seed, columns, top):
     query = rng.dirichlet(np.full(columns, 0.3))
     ranker = ranker_over(
         rows,
-        biases=rng.integers(0, 2, 200) * 1e-7,
         clip_ids=rng.permutation(200) + 1,
         excluded=rng.choice(200, size=20, replace=False),
     )
@@ -48,8 +46,8 @@ def test_is_exact_even_where_scores_nearly_tie(seed, columns, top):
     assert found == float64_order(ranker, query, top)
 
 
-def test_float32_alone_would_be_wrong_here():
-    """Keeps the test above honest: its near ties do defeat a plain float32 product."""
+def test_float32_alone_orders_such_near_ties_wrongly():
+    """Check of the test above: a plain float32 product does not pass it."""
     rng = np.random.default_rng(1)
     base = np.log(rng.dirichlet(np.ones(1000)) + 1e-9)
     rows = (base + rng.integers(-4, 5, size=(200, 1000)) * 1e-6).astype(np.float32)
@@ -58,14 +56,14 @@ def test_float32_alone_would_be_wrong_here():
     assert list(plain) != float64_order(ranker_over(rows), query, 30)
 
 
-def test_ties_go_to_the_smaller_clip_id():
+def test_ties_are_ordered_by_clip_id():
     ranker = ranker_over([[-1, -2], [-1, -2], [-1, -2]], clip_ids=[30, 10, 20])
     assert [place.clip_id for place in ranker.rank(np.array([0.5, 0.5]), top=2)] == [10, 20]
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 7, 11, 16, 23, 40])
-def test_equal_rows_tie_wherever_they_lie(count):
-    """A matrix product would give equal rows unequal last bits, by their place among the others."""
+def test_equal_rows_have_equal_scores_at_any_position(count):
+    """In a matrix product the last bits of a row's score depend on its position."""
     rng = np.random.default_rng(count)
     for _ in range(10):
         row = np.log(rng.dirichlet(np.full(1000, 0.3)) + 1e-9)
@@ -76,7 +74,7 @@ def test_equal_rows_tie_wherever_they_lie(count):
         assert len({place.score for place in ranked}) == 1
 
 
-def test_equal_rows_tie_across_chunks():
+def test_equal_rows_have_equal_scores_across_chunks():
     rng = np.random.default_rng(5)
     count = 2 * _CHUNK_ROWS + 1
     clip_ids = rng.permutation(count) + 1
@@ -85,29 +83,22 @@ def test_equal_rows_tie_across_chunks():
     assert [place.clip_id for place in ranked] == list(range(1, count + 1))
 
 
-def test_ranks_count_from_one_and_scores_fall():
+def test_clips_are_returned_by_falling_score():
     ranker = ranker_over([[-3.0], [-1.0], [-2.0]])
     places = ranker.rank(np.array([1.0]), top=5)
-    assert [(place.rank, place.clip_id, place.score) for place in places] == [
-        (1, 2, -1.0), (2, 3, -2.0), (3, 1, -3.0),
-    ]  # fmt: skip
+    assert [(place.clip_id, place.score) for place in places] == [(2, -1.0), (3, -2.0), (1, -3.0)]
 
 
-def test_bias_moves_a_clip():
-    ranker = ranker_over([[-1.0], [-1.0]], biases=[0.0, 0.5])
-    assert ranker.rank(np.array([1.0]), top=1)[0].clip_id == 2
-
-
-def test_excluded_clips_never_come_back():
+def test_excluded_clips_are_not_returned():
     ranker = ranker_over([[-1.0], [-2.0], [-3.0]], excluded=[0])
     assert [place.clip_id for place in ranker.rank(np.array([1.0]), top=3)] == [2, 3]
 
 
-def test_refuses_a_query_of_another_space():
+def test_a_query_of_the_wrong_length_is_refused():
     with pytest.raises(SpaceMismatchError, match=r"query \(3,\) against rows \(1, 2\)"):
         ranker_over([[-1.0, -1.0]]).rank(np.ones(3), top=1)
 
 
-def test_refuses_to_return_nothing():
+def test_a_top_of_zero_is_refused():
     with pytest.raises(ValueError, match="top must be at least 1, got 0"):
         ranker_over([[-1.0]]).rank(np.ones(1), top=0)

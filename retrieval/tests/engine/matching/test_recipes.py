@@ -13,7 +13,7 @@ from retrieval.engine.matching.bank import Bank, Moments
 from retrieval.engine.matching.recipes import MATCHERS, matcher_named, paper
 from retrieval.engine.matching.sound_matcher import (
     AUDIOSET_KINDS,
-    MOST_ODDNESS,
+    MAX_ODDNESS,
     PEOPLE,
     PEOPLE_SHARE,
     SoundMatcher,
@@ -244,7 +244,7 @@ def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
     )
     scores = [score(without_penalty, mute, clip) for clip in clips]
 
-    assert matcher.telling_share(mute) == 0
+    assert matcher.audible_share(mute) == 0
     logs = [np.log(clip["dummy"].values) for clip in clips]
     expected = [0.3 * (log[5] - log.mean()) / log.std() for log in logs]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
@@ -264,8 +264,8 @@ def test_a_photo_that_says_all_by_sounds_does_not_lean_on_its_things(rng):
 def test_the_telling_share_is_what_the_telling_classes_have(mute_share):
     matcher = dummy_ear_matcher()
     scene = matcher.scene(seen(5, 2, share=mute_share))
-    assert matcher.telling_share(scene) == pytest.approx(1 - mute_share)
-    assert DUMMY_MATCHER.telling_share(scene) == 1
+    assert matcher.audible_share(scene) == pytest.approx(1 - mute_share)
+    assert DUMMY_MATCHER.audible_share(scene) == 1
 
 
 # --- speech --------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_the_telling_share_is_that_of_the_whole_photo():
     """The centre tells; three edges show a thing that says nothing."""
     ear = dummy_ear_matcher(things=DUMMY_WHOLE)
     scene = ear.scene(np.concatenate([seen(1), seen(5), seen(5), seen(5)]))
-    assert ear.telling_share(scene) == pytest.approx(0.25)
+    assert ear.audible_share(scene) == pytest.approx(0.25)
 
 
 def test_the_natural_share_is_that_of_the_whole_photo():
@@ -385,7 +385,7 @@ WAVES_ALONE = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
 def test_what_is_odd_in_every_way_is_no_odder_for_one_more(scores, oddness):
     matcher = dummy_ear_matcher(anywhere=WAVES_ALONE)
     profile = DUMMY_HEARD.clip_profile(np.array(scores))
-    assert MOST_ODDNESS == 15
+    assert MAX_ODDNESS == 15
     assert matcher.oddness(profile) == pytest.approx(oddness, abs=1e-9)
     clip = {"dummy": DUMMY.clip_profile(np.arange(1, 8) / 28), "dummy-heard": profile}
     assert matcher.row(clip)[-1] == pytest.approx(-oddness, rel=1e-6)

@@ -9,7 +9,7 @@ from scipy.stats import entropy
 
 from retrieval.engine.matching.strength import (
     EXPLAINED_FROM,
-    LEAST_STANDARD,
+    MIN_STANDARD_SCORE,
     STANDARD_FROM,
     Strength,
     explained_share,
@@ -22,7 +22,7 @@ WORST_FIRST = [Strength.NONE, Strength.WEAK, Strength.FAIR, Strength.STRONG]
 
 
 @pytest.mark.parametrize("classes", [2, 7, 521, 1000])
-def test_the_explained_share_is_that_of_the_photos_information(classes, rng):
+def test_the_explained_share_is_a_share_of_the_photos_information(classes, rng):
     p = rng.dirichlet(np.full(classes, 0.3))
     q = rng.dirichlet(np.full(classes, 2.0))
     divergence = rel_entr(p, q).sum()
@@ -31,11 +31,11 @@ def test_the_explained_share_is_that_of_the_photos_information(classes, rng):
     assert explained_share(Distribution(p), divergence) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_recording_that_equals_the_photo_explains_all_of_it():
+def test_a_recording_equal_to_the_photo_explains_all():
     assert explained_share(Distribution([0.7, 0.2, 0.1]), 0.0) == 1
 
 
-def test_knowing_nothing_explains_nothing_and_less_than_nothing_is_negative():
+def test_a_uniform_recording_explains_nothing_and_a_worse_one_less():
     p = [0.7, 0.2, 0.1, 0.0]
     even = rel_entr(p, np.full(4, 0.25)).sum()
     worse = rel_entr(p, [0.01, 0.09, 0.1, 0.8]).sum()
@@ -43,14 +43,14 @@ def test_knowing_nothing_explains_nothing_and_less_than_nothing_is_negative():
     assert explained_share(Distribution(p), worse) < 0
 
 
-def test_of_one_certain_class_the_information_is_the_logarithm_of_their_number():
+def test_the_information_of_a_one_hot_photo_is_the_log_of_the_number_of_classes():
     certain = Distribution([0.0, 1.0, 0.0, 0.0])
     assert explained_share(certain, np.log(4) / 4) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("divergence", [0.0, 0.5])
-def test_a_photo_that_says_nothing_leaves_nothing_to_explain(divergence):
-    """However many classes: rounding is no information."""
+def test_of_a_uniform_photo_nothing_is_explained(divergence):
+    """For any number of classes: rounding errors are not information."""
     found = {
         classes: explained_share(Distribution(np.full(classes, 1 / classes)), divergence)
         for classes in range(2, 1100)
@@ -58,8 +58,8 @@ def test_a_photo_that_says_nothing_leaves_nothing_to_explain(divergence):
     assert set(found.values()) == {0.0}
 
 
-def test_a_photo_that_says_a_little_is_explained_in_that():
-    """A thousandth from even is two millionths of a nat: more than rounding."""
+def test_a_nearly_uniform_photo_can_be_explained():
+    """0.001 from uniform is 2e-6 nats, more than rounding errors."""
     little = Distribution([0.501, 0.499])
     assert explained_share(little, 0.0) == 1
     assert explained_share(little, np.log(2) - entropy(little.values)) == pytest.approx(0, abs=1e-6)
@@ -84,8 +84,8 @@ def test_by_sounds_the_explained_share_decides(explained, strength):
 
 
 @pytest.mark.parametrize("standard", [-5.0, 0.0, 0.499])
-def test_by_sounds_what_fits_everything_is_no_match(standard):
-    assert standard < LEAST_STANDARD
+def test_by_sounds_a_small_standard_score_is_no_match(standard):
+    assert standard < MIN_STANDARD_SCORE
     assert strength_by_sounds(explained=1.0, standard=standard) is Strength.NONE
 
 
@@ -108,7 +108,7 @@ def test_by_things_the_standard_score_decides(standard, strength):
 
 @settings(deadline=None)
 @given(*[st.floats(-3, 5)] * 4)
-def test_a_better_match_is_never_called_weaker(explained, more, standard, higher):
+def test_strength_is_monotonic(explained, more, standard, higher):
     def place(strength):
         return WORST_FIRST.index(strength)
 

@@ -17,7 +17,7 @@ EVEN = np.full(4, 0.25)
 
 
 def distinct(number, classes=30):
-    """A profile of its own for each number: any two are 0.4 apart, as takes may be."""
+    """Return a different profile for each number; any two are 0.4 apart, as takes may be."""
     values = np.full(classes, 0.6 / classes)
     values[number] += 0.4
     return Distribution(values)
@@ -28,7 +28,7 @@ def take(clip_id, source="", profile=None):
 
 
 def shifted(distance):
-    """A profile at a total variation distance from the even one."""
+    """Return a profile at a total variation distance from the uniform one."""
     return Distribution(EVEN + distance * np.array([1, -1, 0, 0]))
 
 
@@ -36,19 +36,19 @@ def grouped(*takes):
     return [(group.best.clip_id, [t.clip_id for t in group.others]) for group in group_takes(takes)]
 
 
-def test_takes_of_one_source_stand_behind_the_best_placed():
+def test_takes_of_one_source_are_grouped_behind_the_best_ranked():
     found = grouped(
         take(3, "sea"), take(1, "rain"), take(7, "sea"), take(5, "rain"), take(2, "sea")
     )
     assert found == [(3, [7, 2]), (1, [5])]
 
 
-def test_recordings_that_name_no_source_are_not_one_recording():
+def test_recordings_without_a_source_are_not_grouped():
     assert grouped(take(1), take(2), take(3)) == [(1, []), (2, []), (3, [])]
 
 
 @pytest.mark.parametrize("source", ["", "elsewhere"])
-def test_a_copy_is_known_by_its_profile_whatever_its_source(source):
+def test_a_copy_is_recognised_by_its_profile_with_any_source(source):
     assert NEARLY_IDENTICAL == 0.02
     original = take(1, "here", Distribution(EVEN))
     assert grouped(original, take(2, source, shifted(0.019))) == [(1, [2])]
@@ -56,11 +56,11 @@ def test_a_copy_is_known_by_its_profile_whatever_its_source(source):
 
 
 def moved(distance):
-    """A profile whose total variation distance from (1, 0) is given."""
+    """Return a profile at a total variation distance from (1, 0)."""
     return Distribution([1 - distance, distance])
 
 
-def test_one_source_is_one_recording_only_as_far_as_it_sounds_alike():
+def test_recordings_of_one_source_are_takes_only_if_similar():
     """The source may be the page of a whole collection."""
     assert SAME_SOURCE == 0.5
     first = take(1, "page", moved(0.0))
@@ -70,7 +70,7 @@ def test_one_source_is_one_recording_only_as_far_as_it_sounds_alike():
 
 
 def test_takes_are_compared_with_the_best_of_their_group():
-    """The third is near the second, but the second stands behind the first."""
+    """The third is close to the second, but the second belongs to the first."""
     first, second, third = (
         take(number, "page", moved(distance)) for number, distance in [(1, 0.0), (2, 0.4), (3, 0.8)]
     )
@@ -85,14 +85,14 @@ def test_a_collection_may_hold_several_groups_of_takes():
 
 
 def test_the_distance_is_half_the_sum_of_all_differences():
-    """Shares move between four classes: 0.015 + 0.015 of mass in all."""
+    """0.015 + 0.015 of mass moves between four classes."""
     moved = Distribution(EVEN + 0.015 * np.array([1, -1, 1, -1]))
     assert grouped(take(1, profile=Distribution(EVEN)), take(2, profile=moved)) == [
         (1, []), (2, []),
     ]  # fmt: skip
 
 
-def test_the_same_recording_twice_is_grouped_however_far_apart_it_is_placed():
+def test_takes_are_grouped_at_any_distance_in_rank():
     first, last = take(1, "a"), take(29, "a")
     between = [take(number, f"s{number}") for number in range(2, 29)]
     found = grouped(first, *between, last)
@@ -100,13 +100,13 @@ def test_the_same_recording_twice_is_grouped_however_far_apart_it_is_placed():
     assert len(found) == 28
 
 
-def test_nothing_ranked_nothing_grouped():
+def test_an_empty_ranking_has_no_groups():
     assert group_takes([]) == []
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=30))
-def test_no_take_is_lost_and_the_order_stays(sources):
+def test_grouping_keeps_all_takes_and_their_order(sources):
     takes = [take(number, source) for number, source in enumerate(sources)]
 
     groups = group_takes(iter(takes))

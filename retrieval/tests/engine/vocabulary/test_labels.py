@@ -1,4 +1,4 @@
-"""The vocabularies' facts and their rules."""
+"""The rules of vocabularies, and the contents of the project's own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_vocabulary_is_looked_up_by_position_and_by_key():
 
 
 @pytest.mark.parametrize("index", [-1, 2])
-def test_a_position_outside_is_an_error_and_never_wraps_around(index):
+def test_a_position_out_of_range_is_an_error(index):
     with pytest.raises(VocabularyError, match=f"classes 0 to 1, not {index}") as caught:
         Vocabulary("two", (TENCH, KITE))[index]
     assert caught.value.code == "unknown_class"
@@ -45,8 +45,8 @@ def test_a_class_is_found_by_its_name():
     assert Vocabulary("two", (TENCH, KITE)).by_name("kite") == KITE
 
 
-def test_of_two_classes_with_a_name_the_first_is_found():
-    """ImageNet's crane with feathers stands before the one with a hook."""
+def test_of_two_classes_with_the_same_name_the_first_is_found():
+    """ImageNet's crane the bird comes before the machine."""
     imagenet = load_vocabulary("imagenet")
     cranes = [label for label in imagenet if label.name == "crane"]
     assert [label.key for label in cranes] == ["n02012849", "n03126707"]
@@ -61,7 +61,7 @@ def test_an_unknown_name_is_an_error(name):
     assert not Vocabulary("two", (TENCH, KITE)).has_name(name)
 
 
-def test_positions_of_names_stand_in_the_order_of_the_models():
+def test_positions_of_names_are_sorted():
     two = Vocabulary("two", (TENCH, KITE))
     assert two.positions(["kite", "tench"]) == [0, 1]
     assert two.positions([]) == []
@@ -74,9 +74,9 @@ def test_positions_of_names_stand_in_the_order_of_the_models():
     ("labels", "message"),
     [
         ((), "no classes"),
-        ((KITE,), "'n01608432' has index 1 but stands at position 0"),
-        ((TENCH, ClassLabel(2, "n2", "two")), "has index 2 but stands at position 1"),
-        ((TENCH, ClassLabel(1, TENCH.key, "again")), "'n01440764' stands at 0 and at 1"),
+        ((KITE,), "'n01608432' has index 1 but is at position 0"),
+        ((TENCH, ClassLabel(2, "n2", "two")), "has index 2 but is at position 1"),
+        ((TENCH, ClassLabel(1, TENCH.key, "again")), "'n01440764' is at positions 0 and 1"),
         ((ClassLabel(0, " ", "nameless"),), "blank key or name"),
         ((ClassLabel(0, "n0", ""),), "blank key or name"),
     ],
@@ -98,7 +98,7 @@ def test_labels_that_break_the_rules_are_refused(labels, message):
         [],
     ],
 )
-def test_a_file_of_another_form_is_refused(lines):
+def test_a_file_in_another_format_is_refused(lines):
     with pytest.raises(VocabularyError) as caught:
         parse_vocabulary("broken", lines)
     assert caught.value.code == "invalid_vocabulary"
@@ -111,30 +111,30 @@ def test_a_file_of_another_form_is_refused(lines):
         ["index,key,name\n", "0,n1,x\n", '1,n2,"never closed\n'],
         ["index,key,name\n", f"0,n1,{'x' * 200_000}\n"],
     ],
-    ids=["behind a quote", "an open quote", "too long"],
+    ids=["text after a quote", "an open quote", "too long"],
 )
-def test_what_is_no_csv_is_refused_with_its_line(lines):
+def test_invalid_csv_is_refused_with_its_line(lines):
     with pytest.raises(
-        VocabularyError, match=rf"vocabulary 'broken': line {len(lines)} is no CSV: "
+        VocabularyError, match=rf"vocabulary 'broken': line {len(lines)} is not valid CSV: "
     ) as caught:
         parse_vocabulary("broken", lines)
     assert caught.value.code == "invalid_vocabulary"
 
 
 @pytest.mark.parametrize("header", ['index,key,"na"me\n', '"index,key,name\n'])
-def test_a_header_that_is_no_csv_is_refused(header):
+def test_an_invalid_csv_header_is_refused(header):
     with pytest.raises(VocabularyError) as caught:
         parse_vocabulary("broken", [header, "0,n1,x\n"])
     assert caught.value.code == "invalid_vocabulary"
 
 
-def test_names_may_hold_commas():
+def test_names_may_contain_commas():
     vocabulary = parse_vocabulary("quoted", ["index,key,name\n", '0,/m/0ytgt,"Child, speaking"\n'])
 
     assert vocabulary[0].name == "Child, speaking"
 
 
-def test_imagenet_stands_in_the_order_its_models_were_taught():
+def test_imagenet_is_in_the_models_order():
     vocabulary = load_vocabulary("imagenet")
 
     keys = [label.key for label in vocabulary]
@@ -143,7 +143,7 @@ def test_imagenet_stands_in_the_order_its_models_were_taught():
     assert vocabulary[len(vocabulary) - 1].name == "toilet tissue"
 
 
-def test_audioset_stands_in_the_order_its_model_was_taught():
+def test_audioset_is_in_the_models_order():
     vocabulary = load_vocabulary("audioset")
 
     assert len(vocabulary) == 521
@@ -154,7 +154,7 @@ def test_audioset_stands_in_the_order_its_model_was_taught():
 
 
 def test_no_two_of_audiosets_sounds_share_a_name():
-    """The table of what one hears refers to them by name."""
+    """The table of sounds refers to them by name."""
     vocabulary = load_vocabulary("audioset")
     assert [vocabulary.by_name(label.name) for label in vocabulary] == list(vocabulary)
 
@@ -164,7 +164,7 @@ def test_a_vocabulary_is_read_once():
 
 
 @pytest.mark.parametrize("name", ["klingon", "../labels", ""])
-def test_an_unknown_vocabulary_names_those_there_are(name):
+def test_an_unknown_vocabulary_is_an_error_that_lists_the_known_ones(name):
     with pytest.raises(VocabularyError, match=r"imagenet\.csv") as caught:
         load_vocabulary(name)
     assert caught.value.code == "unknown_vocabulary"
@@ -182,7 +182,7 @@ def test_imagenet_agrees_with_the_shared_facts(shared_dir):
         assert row["names"] == label.name or row["names"].startswith(f"{label.name}, ")
 
 
-def test_imagenet_names_classes_as_the_golden_files_do(shared_dir):
+def test_imagenets_names_agree_with_the_golden_files(shared_dir):
     golden = json.loads((shared_dir / "golden/top5.json").read_text())
     vocabulary = load_vocabulary("imagenet")
 

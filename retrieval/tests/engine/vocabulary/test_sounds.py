@@ -6,9 +6,9 @@ import pytest
 from retrieval.engine.vocabulary.labels import ClassLabel, load_vocabulary
 from retrieval.engine.vocabulary.sounds import (
     _FLAGGED_BY,
-    _TOLD_AS,
+    _SHORT_NAMES,
     AUDIBLE_SCORE,
-    MOST_SOUNDS,
+    MAX_SOUNDS,
     TOO_GENERAL,
     Description,
     Flag,
@@ -20,51 +20,51 @@ from retrieval.tests.factories import SOUNDS
 AUDIOSET = load_vocabulary("audioset")
 
 
-def moments(*rows):
-    """Scores by name, one dict a moment."""
+def windows(*rows):
+    """Return scores given by name, one dict per window."""
     scores = np.zeros((len(rows), len(AUDIOSET)), dtype=np.float32)
-    for row, named in zip(scores, rows, strict=True):
-        for name, score in named.items():
+    for row, by_name in zip(scores, rows, strict=True):
+        for name, score in by_name.items():
             row[AUDIOSET.by_name(name).index] = score
     return scores
 
 
-def told(*rows):
-    return [sound.name for sound in describe(moments(*rows), AUDIOSET).sounds]
+def named(*rows):
+    return [sound.name for sound in describe(windows(*rows), AUDIOSET).sounds]
 
 
-def test_what_is_heard_is_named_surest_first():
-    description = describe(moments({"Wind": 0.4, "Waves, surf": 0.9, "Thunder": 0.2}), AUDIOSET)
+def test_sounds_are_listed_by_falling_score():
+    description = describe(windows({"Wind": 0.4, "Waves, surf": 0.9, "Thunder": 0.2}), AUDIOSET)
     assert [sound.label.name for sound in description.sounds] == ["Waves, surf", "Wind", "Thunder"]
     assert [sound.score for sound in description.sounds] == pytest.approx([0.9, 0.4, 0.2])
 
 
-def test_scores_are_the_mean_over_the_moments():
-    description = describe(moments({"Wind": 0.8}, {"Wind": 0.2, "Rain": 0.4}, {}, {}), AUDIOSET)
-    # rain is heard in one moment of four, and so below what is audible
+def test_scores_are_the_mean_over_the_windows():
+    description = describe(windows({"Wind": 0.8}, {"Wind": 0.2, "Rain": 0.4}, {}, {}), AUDIOSET)
+    # rain: 0.4 in one window of four is 0.1, below the threshold
     assert [sound.name for sound in description.sounds] == ["wind"]
     assert description.sounds[0].score == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(("score", "heard"), [(0.14, []), (0.16, ["wind"])])
-def test_what_is_hardly_heard_is_not_named(score, heard):
+def test_sounds_below_the_threshold_are_not_listed(score, heard):
     assert 0.14 < AUDIBLE_SCORE < 0.16
-    assert told({"Wind": score}) == heard
+    assert named({"Wind": score}) == heard
 
 
-def test_equal_scores_stand_in_the_vocabularys_order():
+def test_equal_scores_are_listed_in_the_vocabularys_order():
     names = ["Rain", "Wind", "Thunder"]
     in_order = sorted(names, key=lambda name: AUDIOSET.by_name(name).index)
-    assert told(dict.fromkeys(names, 0.5)) == [name.lower() for name in in_order]
+    assert named(dict.fromkeys(names, 0.5)) == [name.lower() for name in in_order]
 
 
-def test_no_more_are_named_than_a_caption_holds():
+def test_the_number_of_listed_sounds_is_limited():
     names = [
         "Wind", "Rain", "Thunder", "Dog", "Cat", "Train", "Helicopter", "Fire", "Car", "Truck",
     ]  # fmt: skip
     scores = {name: 0.9 - i / 20 for i, name in enumerate(names)}
-    found = describe(moments(scores), AUDIOSET).sounds
-    assert MOST_SOUNDS == 8
+    found = describe(windows(scores), AUDIOSET).sounds
+    assert MAX_SOUNDS == 8
     expected = names[:8]
     assert [sound.label.name for sound in found] == expected
 
@@ -76,13 +76,13 @@ def test_no_more_are_named_than_a_caption_holds():
         "Outside, rural or natural", "Inside, small room", "Echo",
     ],
 )  # fmt: skip
-def test_what_says_only_how_or_where_it_was_recorded_is_not_named(name):
-    assert told({name: 0.9, "Wind": 0.3}) == ["wind"]
+def test_general_labels_are_not_listed(name):
+    assert named({name: 0.9, "Wind": 0.3}) == ["wind"]
 
 
-def test_what_is_not_named_takes_no_place_from_what_is():
+def test_general_labels_do_not_count_towards_the_limit():
     general = ["Animal", "Bird", "Noise", "Echo", "Liquid", "Music", "Silence", "Static"]
-    assert told({**dict.fromkeys(general, 0.9), "Wind": 0.2}) == ["wind"]
+    assert named({**dict.fromkeys(general, 0.9), "Wind": 0.2}) == ["wind"]
 
 
 @pytest.mark.parametrize(
@@ -104,19 +104,19 @@ def test_what_is_not_named_takes_no_place_from_what_is():
         ("Silence", Flag.SILENCE),
     ],
 )
-def test_what_is_in_the_way_of_a_places_sound_is_flagged(name, flag):
-    assert describe(moments({name: 0.5}), AUDIOSET).flags == (flag,)
-    assert describe(moments({name: 0.49}), AUDIOSET).flags == ()
+def test_labels_from_a_score_of_one_half_on_are_flagged(name, flag):
+    assert describe(windows({name: 0.5}), AUDIOSET).flags == (flag,)
+    assert describe(windows({name: 0.49}), AUDIOSET).flags == ()
 
 
-def test_the_sounds_of_a_place_raise_no_flag():
-    place = moments({"Wind": 1.0, "Waves, surf": 1.0, "Bird": 1.0, "Crowd": 1.0, "Traffic noise, "
+def test_ambient_sounds_raise_no_flag():
+    place = windows({"Wind": 1.0, "Waves, surf": 1.0, "Bird": 1.0, "Crowd": 1.0, "Traffic noise, "
                      "roadway noise": 1.0})  # fmt: skip
     assert describe(place, AUDIOSET).flags == ()
 
 
-def test_several_flags_stand_in_one_order():
-    all_four = moments({"Silence": 0.9, "Hum": 0.8, "Singing": 0.7, "Conversation": 0.6})
+def test_flags_have_a_fixed_order():
+    all_four = windows({"Silence": 0.9, "Hum": 0.8, "Singing": 0.7, "Conversation": 0.6})
     assert describe(all_four, AUDIOSET).flags == (Flag.SPEECH, Flag.MUSIC, Flag.NOISE, Flag.SILENCE)
 
 
@@ -125,18 +125,18 @@ def test_several_flags_stand_in_one_order():
     ("rain", "flags"),
     [(0.81, ()), (0.8, (Flag.NOISE,)), (0.79, (Flag.NOISE,)), (0.0, (Flag.NOISE,))],
 )
-def test_noise_of_which_one_knows_the_cause_is_no_flag(noise, rain, flags):
-    assert describe(moments({noise: 0.8, "Rain": rain}), AUDIOSET).flags == flags
+def test_noise_with_a_known_cause_is_not_flagged(noise, rain, flags):
+    assert describe(windows({noise: 0.8, "Rain": rain}), AUDIOSET).flags == flags
 
 
-def test_a_sound_in_general_terms_is_no_cause_of_noise():
-    general = moments({"Noise": 0.6, "Outside, rural or natural": 0.9, "Environmental noise": 0.9})
+def test_a_general_label_is_not_a_cause_of_noise():
+    general = windows({"Noise": 0.6, "Outside, rural or natural": 0.9, "Environmental noise": 0.9})
     assert describe(general, AUDIOSET).flags == (Flag.NOISE,)
 
 
-def test_it_is_the_surest_named_sound_over_the_whole_recording_that_counts():
-    """Rain is surer in one moment, noise in the mean."""
-    assert describe(moments({"Noise": 0.6, "Rain": 0.9}, {"Noise": 0.6}), AUDIOSET).flags == (
+def test_the_cause_of_noise_is_decided_by_mean_scores():
+    """Rain has the larger score in one window, noise in the mean."""
+    assert describe(windows({"Noise": 0.6, "Rain": 0.9}, {"Noise": 0.6}), AUDIOSET).flags == (
         Flag.NOISE,
     )
 
@@ -145,33 +145,33 @@ def test_it_is_the_surest_named_sound_over_the_whole_recording_that_counts():
     ("name", "flag"),
     [("Speech", Flag.SPEECH), ("Music", Flag.MUSIC), ("Silence", Flag.SILENCE)],
 )
-def test_the_other_flags_stand_beside_any_sound(name, flag):
-    assert describe(moments({name: 0.6, "Rain": 0.9}), AUDIOSET).flags == (flag,)
+def test_the_other_flags_are_set_beside_any_sound(name, flag):
+    assert describe(windows({name: 0.6, "Rain": 0.9}), AUDIOSET).flags == (flag,)
 
 
-def test_speech_now_and_then_is_no_flag():
-    assert describe(moments({"Speech": 0.9}, {}, {}), AUDIOSET).flags == ()
+def test_occasional_speech_is_not_flagged():
+    assert describe(windows({"Speech": 0.9}, {}, {}), AUDIOSET).flags == ()
 
 
-def test_nothing_heard_is_described_by_nothing():
+def test_zero_scores_give_an_empty_description():
     assert describe(np.zeros((2, len(AUDIOSET))), AUDIOSET) == Description((), ())
 
 
-@pytest.mark.parametrize("names", [TOO_GENERAL, *_FLAGGED_BY.values(), frozenset(_TOLD_AS)])
-def test_every_name_is_one_of_audiosets(names):
-    """Of a name with a slip of the pen nothing would ever be heard."""
+@pytest.mark.parametrize("names", [TOO_GENERAL, *_FLAGGED_BY.values(), frozenset(_SHORT_NAMES)])
+def test_every_name_is_in_audioset(names):
+    """A misspelt name would never match."""
     assert len(AUDIOSET.positions(names)) == len(names)
 
 
-def test_another_vocabulary_is_described_alike():
-    """It knows no music and no silence: nothing is looked for that it does not have."""
+def test_a_vocabulary_that_lacks_flagged_labels_is_accepted():
+    """It has no music and no silence."""
     description = describe(np.array([[0.9, 0.2, 0.6, 0.9, 0.1]]), SOUNDS)
     assert [sound.name for sound in description.sounds] == ["waves", "speech", "wind"]
     assert description.flags == (Flag.SPEECH,)
 
 
 @pytest.mark.parametrize(
-    ("name", "told_as"),
+    ("name", "short"),
     [
         ("Waves, surf", "waves"),
         ("Wind", "wind"),
@@ -186,8 +186,8 @@ def test_another_vocabulary_is_described_alike():
         ("Moo", "mooing"),
     ],
 )
-def test_sounds_are_called_what_people_call_them(name, told_as):
-    assert short_name(AUDIOSET.by_name(name)) == told_as
+def test_short_names_are_common_names(name, short):
+    assert short_name(AUDIOSET.by_name(name)) == short
 
 
 def test_every_sound_has_a_short_name():
@@ -196,5 +196,5 @@ def test_every_sound_has_a_short_name():
     assert not any("," in name or "(" in name for name in names)
 
 
-def test_a_name_of_one_word_stays():
+def test_a_name_of_one_word_is_put_in_lower_case():
     assert short_name(ClassLabel(0, "x", "Hiss")) == "hiss"

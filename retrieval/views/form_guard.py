@@ -1,4 +1,4 @@
-"""Refuse a form that cannot be read, in words, before anything is done with it."""
+"""Refuse forms that cannot be parsed, with a code and an explanation."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ logger = logging.getLogger(__name__)
 _PLAIN_ENCODINGS: Final = frozenset({"", "identity"})
 
 
-class FormMiddleware:
-    """Read the form once, where what is wrong with it can still be told.
+class FormGuardMiddleware:
+    """Parse each form and refuse it if that fails.
 
-    It stands before the protection against forged requests, which reads the form too: what that
-    one cannot read would be answered by a page of Django's, without a code.
+    Must stand before the CSRF middleware, which parses the form too, and would answer a form that
+    it cannot parse with a page of Django's, without a code.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on what can be read."""
+        """Pass on forms that can be parsed, and all other requests."""
         refusal = _refusal(request) if request.method == "POST" else None
         if refusal is None:
             return self.get_response(request)
-        logger.info("a form was refused: %s", refusal.code)
+        logger.info("form refused: %s", refusal.code)
         response = refused(request, refusal)
-        response["Connection"] = "close"  # what is left of the body is not read
+        response["Connection"] = "close"  # the rest of the body stays unread
         return response
 
 
@@ -44,7 +44,7 @@ def _refusal(request: HttpRequest) -> Problem | None:
     if encoding not in _PLAIN_ENCODINGS:
         return problem("unsupported_encoding", f"The request is encoded as {encoding[:20]!r}.")
     try:
-        request.POST  # noqa: B018 # reading it is the point
+        request.POST  # noqa: B018 # parses the form
     except TooManyFilesSent:
         return problem("too_many_files", "Far more than one file arrived; send one.")
     except TooManyFieldsSent:

@@ -1,11 +1,10 @@
-"""Progress of work that is counted: a bar on a terminal, now and then a line elsewhere."""
+"""Progress of long commands: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -14,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 LINE_EVERY_S = 5.0
 
 
-class Counting:
-    """Shows how much of something is done, how fast, and how long the rest will take."""
+class ProgressDisplay:
+    """Shows on standard error how many items are done, the speed and the time left."""
 
     def __init__(self, what: str, *, total: int, quiet: bool = False) -> None:
         self._console = Console(file=sys.stderr, quiet=quiet)
@@ -33,33 +32,25 @@ class Counting:
         self._task = self._bar.add_task(what, total=total, rate="")
 
     def show(self, *, done: int, rate: Callable[[float], str]) -> None:
-        """Bring the display up to date; `rate` puts speed in words, given the seconds so far."""
+        """Update the display; `rate` formats the speed, given the elapsed seconds."""
         now = time.monotonic()
         elapsed_s = max(now - self._started, 1e-9)
-        total = max(self._total, done)  # it may have grown since it was counted
+        total = max(self._total, done)  # items may be added while the command runs
         speed = rate(elapsed_s)
         self._bar.update(self._task, completed=done, total=total, rate=speed)
         if not self._console.is_terminal and now - self._last_line >= LINE_EVERY_S:
             self._last_line = now
-            left_s = elapsed_s / max(done, 1) * (total - done)
-            self._console.print(
-                f"{self._what}: {done} of {total}, {speed}, about {left_s:.0f} s left",
-                soft_wrap=True,
-            )
+            left = f", about {elapsed_s / done * (total - done):.0f} s left" if done else ""
+            self._console.print(f"{self._what}: {done} of {total}, {speed}{left}", soft_wrap=True)
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._bar.stop()
 
 
 def megabytes_a_second(byte_size: int) -> Callable[[float], str]:
-    """Return how fast so many bytes went, for `Counting.show`."""
+    """Return a `rate` for `ProgressDisplay.show` that gives the speed in MB/s."""
     return lambda elapsed_s: f"{byte_size / 1e6 / elapsed_s:.0f} MB/s"

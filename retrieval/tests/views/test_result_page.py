@@ -1,4 +1,4 @@
-"""What a result page says of recordings that were withdrawn after they had been found."""
+"""The result page: withdrawn recordings, explanations, strengths, comparisons."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from retrieval import submission, tasks
+from retrieval import tasks
 from retrieval.decoding import web_pool
 from retrieval.models import Clip, ClipProfile, JobState, LibraryProfiling, Match, MatchRun, Scene
-from retrieval.selectors import results
-from retrieval.selectors.results import MATCHER_WORDS, playable, result_of
+from retrieval.services import uploads
 from retrieval.services.library import advance_snapshot
 from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import (
@@ -25,6 +24,9 @@ from retrieval.tests.factories import (
     small_matchers,
 )
 from retrieval.tests.fakes import dummy_finder
+from retrieval.views import result_page
+from retrieval.views.playable_clips import playable
+from retrieval.views.result_page import MATCHER_WORDS, result_of
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +37,8 @@ def close_pool():
 
 @pytest.fixture
 def site(monkeypatch, media_root, index_directory, make_clip):
-    """Seven recordings; the i-th sounds like thing i, and like the sounds that are heard there."""
-    for module, name in ((submission, "matcher_in_force"), (results, "matcher_named")):
+    """Seven recordings; the i-th sounds like class i and like the sounds of its scenery."""
+    for module, name in ((uploads, "matcher_in_force"), (result_page, "matcher_named")):
         monkeypatch.setattr(module, name, small_matchers().__getitem__)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
     for number in range(7):
@@ -48,7 +50,7 @@ def site(monkeypatch, media_root, index_directory, make_clip):
 
 @pytest.fixture
 def find(site, client, settings, tmp_path, index_directory):
-    """Upload a photo that is bright in one strip, and have its sounds found."""
+    """Upload a photo that is bright in one strip, and match it."""
 
     def find_for(strip, *, matcher="paper"):
         settings.SOUNDSCAPE_MATCHER = matcher
@@ -60,7 +62,7 @@ def find(site, client, settings, tmp_path, index_directory):
         client.post("/scenes/", {"photo": photo})
         finder = dummy_finder(tmp_path, index_directory, matcher)
         scene = Scene.objects.latest("created_at")
-        find_sounds(scene.pk, finder=finder, worker="w")
+        find_sounds(scene_id=scene.pk, finder=finder, worker="w")
         return Scene.objects.select_related("run").get(pk=scene.pk)
 
     return find_for
@@ -89,7 +91,7 @@ def page_of(client, scene):
     return client.get(f"/scenes/{scene.pk}/").content.decode()
 
 
-def test_the_next_takes_the_place_of_a_withdrawn_best(client, scene):
+def test_the_next_match_replaces_a_withdrawn_best(client, scene):
     before = result_of(scene)
     assert not any(view.clip.withdrawn for view in (before.best, *before.alternatives))
     withdraw(before.best.clip.id)
@@ -120,12 +122,12 @@ def test_a_result_without_any_recording_left_says_so(client, scene):
     assert not re.search(r"data-main|data-result|data-why", page)
 
 
-def test_pages_of_scenes_are_for_those_who_have_the_link(client, scene):
+def test_scene_pages_are_not_indexed_by_search_engines(client, scene):
     assert '<meta name="robots" content="noindex">' in page_of(client, scene)
     assert "noindex" not in client.get("/").content.decode()
 
 
-def test_every_recording_can_be_told_apart_without_scripts(client, scene):
+def test_recordings_have_distinct_labels_without_scripts(client, scene):
     page = page_of(client, scene)
     titles = re.findall(r'<noscript><audio[^>]* aria-label="([^"]+)"', page)
     assert len(set(titles)) == 5
@@ -143,7 +145,7 @@ def test_a_waiting_photo_has_three_stages(client, scene):
     assert [attributes.strip() for attributes, _ in stages] == ['aria-current="step"', "", ""]
 
 
-def test_says_in_words_what_one_would_hear_and_what_is_heard(client, find):
+def test_the_explanation_names_expected_and_detected_sounds(client, find):
     scene = find(4, matcher="fused")
     result = result_of(scene)
     assert result.why["of_sounds"]
@@ -155,19 +157,19 @@ def test_says_in_words_what_one_would_hear_and_what_is_heard(client, find):
     assert "share of what one would hear" in page
 
 
-def test_a_recording_in_which_nothing_is_sure_is_said_to_be_so(client, find):
+def test_a_recording_without_detected_sounds_says_so(client, find):
     Clip.objects.update(sounds=[])
     page = " ".join(page_of(client, find(4, matcher="fused")).split())
     assert "In this recording nothing is heard for certain." in page
 
 
-def test_things_are_told_as_things(client, scene):
+def test_a_match_by_objects_is_explained_by_objects(client, scene):
     result = result_of(scene)
     assert (result.would_hear, result.why["of_sounds"]) == ((), False)
     assert "You would hear" not in page_of(client, scene)
 
 
-def test_every_match_says_how_strong_it_is(client, find):
+def test_every_match_shows_its_strength(client, find):
     scene = find(2, matcher="fused")
     stored = list(Match.objects.filter(run=scene.run).order_by("rank"))
     result = result_of(scene)
@@ -177,7 +179,7 @@ def test_every_match_says_how_strong_it_is(client, find):
     assert page_of(client, scene).count(f"chip--{result.best.strength}") >= 1
 
 
-def test_below_the_floor_the_page_says_that_nothing_fits_and_shows_the_nearest(client, scene):
+def test_without_a_fitting_match_the_page_says_so_and_shows_the_nearest(client, scene):
     assert "Nothing in the library really fits" not in page_of(client, scene)
     Match.objects.filter(run=scene.run).update(strength="none")
     page = page_of(client, scene)
@@ -186,14 +188,14 @@ def test_below_the_floor_the_page_says_that_nothing_fits_and_shows_the_nearest(c
     assert result_of(scene).best.clip.audio_url in page
 
 
-def test_a_run_from_before_strengths_goes_by_its_advantage(scene):
+def test_a_run_without_strengths_is_judged_by_its_advantage(scene):
     Match.objects.filter(run=scene.run).update(strength="", explained=None, standard=None)
     result = result_of(scene)
-    assert result.fits == (result.best.total_nats >= results.FITS_ABOVE_NATS)
+    assert result.fits == (result.best.total_nats >= result_page.FITS_ABOVE_NATS)
     assert result.best.strength == ""
 
 
-def test_the_curious_can_compare_the_matchers(client, find):
+def test_matchers_can_be_compared(client, find):
     scene = find(2, matcher="fused")
     assert [way.name for way in result_of(scene).compared] == list(MATCHER_WORDS)
     page = page_of(client, scene)
@@ -208,25 +210,25 @@ def test_the_curious_can_compare_the_matchers(client, find):
     ).content.decode()
     paper = result_of(scene, matcher="paper")
     assert [view.clip.audio_url in more for view in paper.later] == [True] * len(paper.later)
-    assert paper.provenance.matcher == "paper v1"
-    assert result_of(scene).provenance.matcher == "fused v1"
+    assert paper.provenance.run.matcher == "paper"
+    assert result_of(scene).provenance.run.matcher == "fused"
 
 
-def test_an_unknown_matcher_in_the_address_shows_the_sites_own(client, find):
+def test_an_unknown_matcher_in_the_address_is_ignored(client, find):
     scene = find(2, matcher="fused")
     page = client.get(f"/scenes/{scene.pk}/?matcher=magic%00<script>").content.decode()
     assert "matcher fused v1" in page
     assert "<script>" not in page.partition("<body")[2].partition("Compare")[2].lower()
 
 
-def test_a_result_of_one_matcher_alone_offers_no_comparison(client, find):
+def test_a_result_of_a_single_matcher_offers_no_comparison(client, find):
     forget_sounds(Clip.objects.all())
     scene = find(2)
     assert result_of(scene).compared == ()
     assert "Compare the ways to match" not in page_of(client, scene)
 
 
-def test_takes_of_one_recording_are_counted_with_it(client, find):
+def test_other_takes_of_a_recording_are_counted(client, find):
     Clip.objects.filter(path__in=["folder/clip-3.ogg", "folder/clip-7.ogg"]).update(
         source_url="https://example.org/same"
     )
@@ -237,7 +239,7 @@ def test_takes_of_one_recording_are_counted_with_it(client, find):
     assert "1 more take" in page_of(client, scene)
 
 
-def test_provenance_names_both_ears_and_the_bank(client, find):
+def test_the_provenance_names_both_audio_models_and_the_bank(client, find):
     provenance = result_of(find(2, matcher="fused")).provenance
     assert provenance.audio_models == ("dummy-ear", "dummy-sounds")
     assert provenance.bank == "every class of the image model"
@@ -249,10 +251,10 @@ def test_provenance_names_both_ears_and_the_bank(client, find):
         ("classes@0123456789ab", "every class of the image model"),
         ("photos-3@0123456789ab", "the photos of this site"),
         ("photos-3@0123456789ab+classes", "the photos of this site"),
-        ("", ""),  # from before there were banks
+        ("", ""),  # runs without a bank
     ],
 )
-def test_the_bank_is_told_in_words(client, find, version, words):
+def test_the_bank_is_described_in_words(client, find, version, words):
     scene = find(2, matcher="fused")
     MatchRun.objects.filter(pk=scene.run_id).update(bank=version)
     scene.run.refresh_from_db()
@@ -262,9 +264,6 @@ def test_the_bank_is_told_in_words(client, find, version, words):
     assert not version or version not in page
 
 
-# --- other answers than the site's own --------------------------------------------------------
-
-
 def forget_sounds(clips):
     ClipProfile.objects.filter(clip__in=list(clips), space_id=DUMMY_HEARD.name).delete()
 
@@ -272,7 +271,7 @@ def forget_sounds(clips):
 LISTENING = "We are still listening to our recordings"
 
 
-def test_a_stand_in_says_that_it_is_one(client, find):
+def test_a_result_by_a_stand_in_matcher_says_so(client, find):
     forget_sounds(Clip.objects.order_by("pk")[:4])
     scene = find(2, matcher="fused")
     assert scene.run.matcher == "paper"
@@ -282,11 +281,11 @@ def test_a_stand_in_says_that_it_is_one(client, find):
     LibraryProfiling.objects.filter(pk=profiling.pk).update(
         state=JobState.DONE, finished_at=timezone.now()
     )
-    assert LISTENING not in page_of(client, scene)  # nor will it ever be another answer
+    assert LISTENING not in page_of(client, scene)  # a finished job will not change the result
 
 
-def test_a_way_of_a_later_table_is_not_compared(find):
-    """Overrides and banks move no snapshot."""
+def test_a_run_with_a_later_table_is_not_compared(find):
+    """Overrides and banks do not change the snapshot."""
     scene = find(2, matcher="fused")
     later = MatchRun.objects.get(photo_sha256=scene.photo_sha256, matcher="heard")
     assert {way.name for way in result_of(scene).compared} == set(MATCHER_WORDS)
@@ -294,8 +293,8 @@ def test_a_way_of_a_later_table_is_not_compared(find):
     assert {way.name for way in result_of(scene).compared} == {"fused", "paper"}
 
 
-def test_a_way_of_a_table_that_was_taken_back_is_not_compared(find):
-    """Between a search and the next with the same table there may have been another."""
+def test_a_run_with_a_reverted_table_is_not_compared(find):
+    """The table may have been changed and reverted between two searches."""
     scene = find(2, matcher="fused")
     heard = MatchRun.objects.get(photo_sha256=scene.photo_sha256, matcher="heard")
     versions = heard.model_versions | {DUMMY_HEARD.name: {"image": "between", "audio": "same"}}
@@ -304,7 +303,7 @@ def test_a_way_of_a_table_that_was_taken_back_is_not_compared(find):
 
 
 @pytest.mark.parametrize("matcher", list(MATCHER_WORDS))
-def test_the_sites_own_answer_is_no_stand_in_and_neither_is_one_asked_for(client, find, matcher):
+def test_a_configured_or_requested_matcher_is_no_stand_in(client, find, matcher):
     scene = find(2, matcher=matcher)
     assert not result_of(scene).stand_in
     assert LISTENING not in page_of(client, scene)
@@ -312,7 +311,7 @@ def test_the_sites_own_answer_is_no_stand_in_and_neither_is_one_asked_for(client
         assert not result_of(scene, matcher=other).stand_in
 
 
-def test_what_was_withdrawn_is_not_what_another_way_puts_first(find):
+def test_the_comparison_leaves_out_withdrawn_recordings(find):
     scene = find(2, matcher="fused")
     paper = result_of(scene, matcher="paper")
     (way,) = (way for way in result_of(scene).compared if way.name == "paper")
@@ -325,8 +324,8 @@ def test_what_was_withdrawn_is_not_what_another_way_puts_first(find):
     assert result_of(scene).compared == ()
 
 
-def test_a_photo_that_says_nothing_of_sounds_is_told_by_its_things(client, find):
-    """As by the paper's matcher, though the site's goes by sounds."""
+def test_a_photo_without_sounds_is_explained_by_objects(client, find):
+    """As by `paper`, although the configured matcher is `fused`."""
     scene = find(5, matcher="fused")
     result = result_of(scene)
     assert (result.would_hear, result.why["of_sounds"]) == ((), False)

@@ -1,0 +1,211 @@
+"""What the result page shows of a scene and of the recordings found for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from retrieval.engine.matching.recipes import matcher_named
+from retrieval.engine.matching.strength import Strength
+from retrieval.engine.spaces.space import ClassSpace, HeardSpace
+from retrieval.engine.vocabulary.labels import ClassLabel
+from retrieval.engine.vocabulary.sounds import short_name
+from retrieval.models import Match, MatchRun, Scene
+from retrieval.selectors.profiling import profiling_is_open
+from retrieval.selectors.results import (
+    best_served_matches,
+    matches_of,
+    runs_by_matcher,
+    scene_profile,
+)
+from retrieval.views.playable_clips import PlayableClip, SoundShare, playable
+
+FITS_ABOVE_NATS: Final = 1.0
+"""In runs without strengths, a best match that beats the average recording by less is said not to
+fit."""
+
+FIRST_ALTERNATIVES: Final = 4
+_TOP_CLASSES: Final = 5
+_TOP_SOUNDS: Final = 5
+_SMALLEST_SHARE_SHOWN: Final = 0.04
+
+MATCHER_WORDS: Final = {
+    "fused": "by sounds and things",
+    "heard": "by what one hears there",
+    "paper": "by things, as in the paper",
+}
+"""The matchers in the order in which the page lists them, and its words for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchView:
+    """A match as templates show it."""
+
+    rank: int
+    clip: PlayableClip
+    divergence_nats: float
+    total_nats: float
+    strength: str
+    other_takes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """A run, and the models and bank that it used, in words."""
+
+    run: MatchRun
+    image_model: str
+    audio_models: tuple[str, ...]
+    bank: str
+    search_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedMatcher:
+    """A matcher and its best match for the same photo in the same library."""
+
+    name: str
+    words: str
+    best_title: str
+    strength: str
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """Everything that the result page shows."""
+
+    fits: bool
+    stand_in: bool
+    best: MatchView
+    alternatives: tuple[MatchView, ...]
+    later: tuple[MatchView, ...]
+    why: dict[str, Any]
+    would_hear: tuple[SoundShare, ...]
+    top_classes: tuple[dict[str, Any], ...]
+    provenance: Provenance
+    compared: tuple[ComparedMatcher, ...]
+
+    @property
+    def all_withdrawn(self) -> bool:
+        """Whether every recording of the result has been withdrawn."""
+        return self.best.clip.withdrawn
+
+
+def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
+    """Return the result of a finished scene, by its own matcher or by another one.
+
+    A withdrawn recording keeps its rank but is not played: the best match is the first of the
+    others. Only if all are withdrawn, the best match is one of them.
+    """
+    if scene.run is None:
+        raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
+    runs = runs_by_matcher(scene)
+    run = (matcher in MATCHER_WORDS and runs.get(matcher)) or scene.run
+    spaces = matcher_named(run.matcher).spaces
+    matches = matches_of(run)
+    views = [_match_view(match) for match in matches]
+    place = next((at for at, view in enumerate(views) if not view.clip.withdrawn), 0)
+    best, others = views[place], [*views[:place], *views[place + 1 :]]
+    explanation = matches[place].explanations[0]
+    sounds = next((one for one in spaces if isinstance(one, HeardSpace)), None)
+    of_sounds = sounds is not None and sounds.name == explanation["space"]
+    return ResultView(
+        fits=_fits(best),
+        stand_in=matcher is None and _is_stand_in(run),
+        best=best,
+        alternatives=tuple(others[:FIRST_ALTERNATIVES]),
+        later=tuple(others[FIRST_ALTERNATIVES:]),
+        why=_why(explanation, best.divergence_nats, of_sounds=of_sounds),
+        would_hear=tuple(_would_hear(run, sounds)) if sounds and of_sounds else (),
+        top_classes=tuple(_top_classes(run, spaces[0])),
+        provenance=_provenance(run),
+        compared=_compared([runs[name] for name in MATCHER_WORDS if name in runs], shown=run),
+    )
+
+
+def _is_stand_in(run: MatchRun) -> bool:
+    """Say whether another matcher would answer once all recordings have profiles."""
+    return run.matcher != settings.SOUNDSCAPE_MATCHER and profiling_is_open()
+
+
+def _fits(best: MatchView) -> bool:
+    """Say whether the best match fits the photo, rather than only being the nearest."""
+    return best.strength != Strength.NONE if best.strength else best.total_nats >= FITS_ABOVE_NATS
+
+
+def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:
+    if len(runs) < 2:
+        return ()
+    best = best_served_matches(runs)
+    return tuple(
+        ComparedMatcher(
+            name=run.matcher,
+            words=MATCHER_WORDS[run.matcher],
+            best_title=best[run.pk].clip.title,
+            strength=best[run.pk].strength,
+            shown=run.pk == shown.pk,
+        )
+        for run in runs
+        if run.pk in best
+    )
+
+
+def _would_hear(run: MatchRun, space: HeardSpace) -> Iterable[SoundShare]:
+    """Yield the sounds of the photo's scenery: the largest, and others of at least 4 %."""
+    for place, (index, share) in enumerate(scene_profile(run, space).largest(_TOP_SOUNDS)):
+        if place == 0 or share >= _SMALLEST_SHARE_SHOWN:
+            yield SoundShare(short_name(space.vocabulary[index]), share)
+
+
+def _top_classes(run: MatchRun, space: ClassSpace) -> Iterable[dict[str, Any]]:
+    """Yield the photo's most probable classes."""
+    for index, share in scene_profile(run, space).largest(_TOP_CLASSES):
+        yield {"label": space.vocabulary[index].name, "share": share}
+
+
+def _match_view(match: Match) -> MatchView:
+    explanation = match.explanations[0]
+    divergences = {row.space_id: row.divergence_nats for row in match.divergences.all()}
+    return MatchView(
+        rank=match.rank,
+        clip=playable(match.clip),
+        divergence_nats=divergences[explanation["space"]],
+        total_nats=explanation["total_nats"],
+        strength=match.strength,
+        other_takes=len(match.takes),
+    )
+
+
+def _why(explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool) -> dict[str, Any]:
+    def name(label: dict[str, Any]) -> str:
+        return short_name(ClassLabel(**label)) if of_sounds else str(label["name"])
+
+    return {
+        "of_sounds": of_sounds,
+        "terms": [term | {"label": name(term["label"])} for term in explanation["terms"]],
+        "rest_nats": explanation["rest_nats"],
+        "total_nats": explanation["total_nats"],
+        "divergence_nats": divergence_nats,
+    }
+
+
+def _bank_in_words(version: str) -> str:
+    """Name the bank against which scores were judged."""
+    if version.startswith("photos-"):
+        return "the photos of this site"
+    return "every class of the image model" if version else ""
+
+
+def _provenance(run: MatchRun) -> Provenance:
+    models = list(run.model_versions.values())
+    return Provenance(
+        run=run,
+        image_model=models[0]["image"].partition("@")[0],
+        audio_models=tuple(sorted(model["audio"].partition("@")[0] for model in models)),
+        bank=_bank_in_words(run.bank),
+        search_ms=run.search_seconds * 1000,
+    )
