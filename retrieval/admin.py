@@ -72,7 +72,7 @@ class ClipAdmin(ReadOnlyAdmin):
         "title", "author", "license", "collection", "duration_s", "heard_in_it", "flags",
         "added_in", "removed_in",
     )  # fmt: skip
-    list_filter = (FlagFilter, "license", "collection", "state")
+    list_filter = (FlagFilter, "license", "collection")
     search_fields = ("title", "tags", "author", "path", "sound_tags")
     exclude = ("peaks",)
 
@@ -146,7 +146,7 @@ class HeardOverrideForm(ModelForm):
         """Validate the override against the rules of the table."""
         cleaned = super().clean() or {}
         if not self.errors:
-            check_override(HeardOverride(**cleaned))
+            check_override(override=HeardOverride(**cleaned))
         return cleaned
 
 

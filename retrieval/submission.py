@@ -41,7 +41,7 @@ def submit_photo(*, content: bytes, allowances: Sequence[Allowance], owner_id: i
 def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
     """Request the import of a manifest or folder on the server."""
     with transaction.atomic():
-        wanted = request_import(source, requested_by=requested_by)
+        wanted = request_import(source=source, requested_by=requested_by)
         transaction.on_commit(partial(_wake, run_import, wanted.pk))
     return wanted
 

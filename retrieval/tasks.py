@@ -47,7 +47,7 @@ def find_sounds_for_scene(scene_id: str, **_: object) -> None:
 def run_import(import_id: int, **_: object) -> None:
     """Work on an import for some minutes; the sweeper requests the next slice."""
     run_slice(
-        import_id,
+        import_id=import_id,
         registry=model_registry(),
         spaces=available_spaces(),
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,

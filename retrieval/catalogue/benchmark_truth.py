@@ -1,4 +1,4 @@
-"""The benchmark's own truth: which recordings fit which of the sample photos."""
+"""Ground truth of the benchmark: which recordings fit which sample photos."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _GRADES: Final = {"good": Grade.GOOD, "decent": Grade.DECENT}
 
 
 class TruthError(Exception):
-    """A truth table that is malformed, or does not fit the library."""
+    """The ground truth is malformed or does not fit the library."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Which recordings are good or decent for which photos; all others are bad.
+    """Grades of recordings for photos; a recording without a grade is bad.
 
     Attributes
     ----------
     photos : tuple of str
-        File names of the photos that show a scenery.
+        File names of the photos that show scenery.
     grades : mapping of str to mapping of str to Grade
-        By photo, then by the path of a recording, or of a folder of recordings of one kind.
+        By photo, then by the path of a recording or of a folder of recordings.
     """
 
     photos: tuple[str, ...]
     grades: Mapping[str, Mapping[str, Grade]]
 
     def grades_of(self, photo: str, paths: Sequence[str]) -> list[Grade]:
-        """Return the grade of each recording, by its path in the manifest, for a photo."""
+        """Return the grades of recordings, given by their paths in the manifest, for a photo."""
         known = self.grades.get(photo, {})
         return [known.get(path, known.get(path.rpartition("/")[0], Grade.BAD)) for path in paths]
 
@@ -45,7 +45,7 @@ def load_truth(folder: Path = TRUTH_FOLDER) -> Truth:
     Raises
     ------
     TruthError
-        If a row grades a photo that is none of a scenery, twice, or with an unknown grade.
+        If a row has an unknown grade, repeats a pair, or names a photo that shows no scenery.
     """
     with (folder / "photos.csv").open(encoding="utf-8", newline="") as stream:
         photos = tuple(row["photo"] for row in csv.DictReader(stream) if row["scenery"] == "yes")
@@ -54,6 +54,6 @@ def load_truth(folder: Path = TRUTH_FOLDER) -> Truth:
         for row in csv.DictReader(stream):
             photo, recordings, grade = row["photo"], row["recordings"], row["grade"]
             if photo not in grades or recordings in grades[photo] or grade not in _GRADES:
-                raise TruthError(f"grades.csv: {photo}, {recordings}, {grade} cannot stand so")
+                raise TruthError(f"grades.csv: invalid row {photo}, {recordings}, {grade}")
             grades[photo][recordings] = _GRADES[grade]
     return Truth(photos, grades)

@@ -1,4 +1,4 @@
-"""The licences that recordings come under, and what each asks for."""
+"""Licences of recordings and their requirements."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ UNKNOWN: Final = "unknown"
 class Licence:
     """One licence.
 
-    `free` says whether it lets anyone use and share the recording for any
-    purpose; `credit` whether the author must be named.
+    `free` means that anyone may use and share the recording for any purpose, `credit` that the
+    author must be named.
     """
 
     code: str
@@ -23,47 +23,31 @@ class Licence:
     credit: bool
 
 
-_CC = "https://creativecommons.org"
+_CC: Final = "https://creativecommons.org"
 
-LICENCES: Final[dict[str, Licence]] = {
-    licence.code: licence
-    for licence in (
-        Licence("CC0-1.0", "CC0 1.0", f"{_CC}/publicdomain/zero/1.0/", free=True, credit=False),
-        Licence(
-            "Public-Domain",
-            "public domain",
-            f"{_CC}/publicdomain/mark/1.0/",
-            free=True,
-            credit=False,
-        ),
-        Licence("CC-BY-3.0", "CC BY 3.0", f"{_CC}/licenses/by/3.0/", free=True, credit=True),
-        Licence("CC-BY-4.0", "CC BY 4.0", f"{_CC}/licenses/by/4.0/", free=True, credit=True),
-        Licence(
-            "CC-BY-SA-3.0", "CC BY-SA 3.0", f"{_CC}/licenses/by-sa/3.0/", free=True, credit=True
-        ),
-        Licence(
-            "CC-BY-SA-4.0", "CC BY-SA 4.0", f"{_CC}/licenses/by-sa/4.0/", free=True, credit=True
-        ),
-        Licence(
-            "CC-BY-NC-3.0", "CC BY-NC 3.0", f"{_CC}/licenses/by-nc/3.0/", free=False, credit=True
-        ),
-        Licence(
-            "CC-BY-NC-4.0", "CC BY-NC 4.0", f"{_CC}/licenses/by-nc/4.0/", free=False, credit=True
-        ),
-        Licence(
-            "CC-Sampling+",
-            "CC Sampling+",
-            f"{_CC}/licenses/sampling+/1.0/",
-            free=False,
-            credit=True,
-        ),
-        Licence(UNKNOWN, "licence unknown", "", free=False, credit=True),
-    )
-}
+
+def _cc(kind: str, version: str) -> Licence:
+    url = f"{_CC}/licenses/{kind.lower()}/{version}/"
+    code = f"CC-{kind}-{version}"
+    return Licence(code, f"CC {kind} {version}", url, free="NC" not in kind, credit=True)
+
+
+_ALL: Final = (
+    Licence("CC0-1.0", "CC0 1.0", f"{_CC}/publicdomain/zero/1.0/", free=True, credit=False),
+    Licence(
+        "Public-Domain", "public domain", f"{_CC}/publicdomain/mark/1.0/", free=True, credit=False
+    ),
+    *(_cc(kind, version) for kind in ("BY", "BY-SA", "BY-NC") for version in ("3.0", "4.0")),
+    Licence(
+        "CC-Sampling+", "CC Sampling+", f"{_CC}/licenses/sampling+/1.0/", free=False, credit=True
+    ),
+    Licence(UNKNOWN, "licence unknown", "", free=False, credit=True),
+)
+LICENCES: Final = {licence.code: licence for licence in _ALL}
 
 
 def credit_line(*, title: str, author: str, license_code: str, source_url: str = "") -> str:
-    """Return the line that names a recording wherever it is heard."""
+    """Return the attribution line of a recording."""
     by = f"“{title}” by {author}" if author else f"“{title}”, author unknown"
     source = f", {source_url}" if source_url else ""
     return f"{by} ({LICENCES[license_code].name}){source}"

@@ -1,4 +1,4 @@
-"""Manifests: which recordings to import, where they come from, under what licence."""
+"""Read manifests and folders of recordings to import."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,37 +15,21 @@ from retrieval.catalogue.licences import LICENCES, UNKNOWN
 COLUMNS: Final = (
     "path", "title", "tags", "author", "license", "license_url", "source_url", "collection",
 )  # fmt: skip
-AUDIO_SUFFIXES: Final = frozenset(
-    [
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".au",
-        ".flac",
-        ".m4a",
-        ".mp3",
-        ".mp4",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".wav",
-        ".webm",
-        ".wma",
-        ".w64",
-    ]
-)
-
-
+AUDIO_SUFFIXES: Final = frozenset({
+    ".aac", ".aif", ".aiff", ".au", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg", ".opus",
+    ".wav", ".webm", ".wma", ".w64",
+})  # fmt: skip
 _COLLECTION_CHARACTERS: Final = 100
+MAX_PATH_CHARACTERS: Final = 1000
 
 
 class ManifestError(Exception):
-    """A manifest that cannot be read at all."""
+    """The manifest cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One recording to import; `problem` says what is wrong with its row."""
+    """One recording to import; `problem` is the first error in its row."""
 
     path: str
     file: Path
@@ -56,32 +40,29 @@ class ManifestEntry:
     license_url: str = ""
     source_url: str = ""
     collection: str = ""
-    problem: RowProblem | None = field(default=None)
+    problem: RowProblem | None = None
 
     @property
     def digest(self) -> str:
-        """Tells whether a row says the same as another one about the same file."""
-        said = (self.title, self.license, *self.tags, self.author, self.license_url)
-        text = "\x1f".join((*said, self.source_url, self.collection))
+        """Hash of the metadata."""
+        values = (self.title, self.license, *self.tags, self.author, self.license_url)
+        text = "\x1f".join((*values, self.source_url, self.collection))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Why a row cannot be imported: a stable code and a sentence."""
+    """Why a row or file cannot be imported: a stable code and a sentence."""
 
     code: str
     detail: str
 
 
-MAX_PATH_CHARACTERS: Final = 1000
-
-
 def storable(path: str) -> str:
-    """Return a path as text that a database can keep, the same for the same path.
+    """Return a path as text that the database can store.
 
-    File names may hold any bytes: what is no UTF-8, and NUL, is written as an escape. Where the
-    rest is too long it is cut and ends in its digest.
+    NUL and bytes that are not UTF-8 are escaped. A text that is too long is cut and ends with its
+    hash.
     """
     text = os.fsencode(path).decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
     if len(text) <= MAX_PATH_CHARACTERS:
@@ -91,18 +72,18 @@ def storable(path: str) -> str:
 
 
 def read_entries(source: Path) -> Iterator[ManifestEntry]:
-    """Yield the entries of a manifest file, or of a folder's audio files, one at a time.
+    """Yield an entry for each row of a manifest, or each audio file of a folder.
 
     Raises
     ------
     ManifestError
-        If the source does not exist, is no CSV, or lacks a column.
+        If the source does not exist, is not CSV, or lacks a column.
     """
     return _walk(source) if source.is_dir() else _read_csv(source)
 
 
 def count_entries(source: Path) -> int:
-    """Return how many entries the source has, for the progress bar; keeps none of them."""
+    """Return the number of entries of a source."""
     return sum(1 for _ in read_entries(source))
 
 
@@ -150,7 +131,7 @@ def _entry(root: Path, row: Mapping[str | None, Any]) -> ManifestEntry:
 
 
 def _row_problem(values: Mapping[str, str], *, extra: object) -> RowProblem | None:
-    """Return the first thing that is wrong with a row."""
+    """Return the first error in a row."""
     path, licence = values["path"], values["license"]
     known = ", ".join(LICENCES)
     rules = (
@@ -160,18 +141,26 @@ def _row_problem(values: Mapping[str, str], *, extra: object) -> RowProblem | No
             f"Too many cells, {extra!r}: quote commas.",
         ),
         (path, "path_required", "The row names no file."),
-        (len(path) <= MAX_PATH_CHARACTERS, "path_too_long", f"It has {len(path)} characters."),
-        ("\x00" not in "".join(values.values()), "invalid_characters", "A cell holds NUL."),
-        (licence, "licence_required", "The row names no licence; write `unknown` if so."),
-        (licence in LICENCES, "licence_unknown", f"{licence!r} is not among {known}."),
+        (
+            len(path) <= MAX_PATH_CHARACTERS,
+            "path_too_long",
+            f"The path has {len(path)} characters.",
+        ),
+        ("\x00" not in "".join(values.values()), "invalid_characters", "A cell contains NUL."),
+        (
+            licence,
+            "licence_required",
+            "The row names no licence; write `unknown` if it is unknown.",
+        ),
+        (licence in LICENCES, "licence_unknown", f"{licence!r} is not one of {known}."),
     )
     return next((RowProblem(code, detail) for holds, code, detail in rules if not holds), None)
 
 
 def _walk(folder: Path) -> Iterator[ManifestEntry]:
-    """Yield audio files in a fixed order, holding no more than one folder's names.
+    """Yield audio files in a fixed order, with the names of one folder at a time in memory.
 
-    Links to folders are not followed: they may lead round in circles.
+    Links to folders are not followed, because they may form cycles.
     """
     unreadable: list[OSError] = []
     collection = folder.resolve().name[:_COLLECTION_CHARACTERS]

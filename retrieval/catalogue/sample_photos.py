@@ -1,4 +1,4 @@
-"""Sample photos to step into: the images of one folder."""
+"""Sample photos on the front page: the images of one folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"
 _SHOWN: Final = 5
 _DIGEST_DIGITS: Final = 8
 
-# The photos of the Kodak suite that show a place one can hear, and what they show.
+# Photos of the Kodak suite that suggest sounds.
 _TITLES: Final = {
     "kodim13": "Mountain stream",
     "kodim21": "Lighthouse",
@@ -34,7 +34,7 @@ class Sample:
 
 
 def sample_photos(folder: Path) -> list[Sample]:
-    """Return the samples shown of a folder: those with a title of ours, else the first ones."""
+    """Return the samples of a folder: the photos in `_TITLES`, or else the first ones."""
     files = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
     )
@@ -53,14 +53,14 @@ def sample_photos(folder: Path) -> list[Sample]:
 
 
 def sample_named(folder: Path, slug: str) -> Sample | None:
-    """Return one of the samples shown; nothing else in the folder can be had."""
+    """Return the sample with a slug, or None if `sample_photos` does not return it."""
     return next((sample for sample in sample_photos(folder) if sample.slug == slug), None)
 
 
 def _slug(path: Path, *, folder: Path, uses: Counter[str]) -> str:
-    """Return the stem where it can stand in an address and is the only one, else with a digest.
+    """Return the stem if it is unique and valid in a URL, otherwise add a hash of the path.
 
-    All that share a stem get one: no address ever comes to mean another photo than before.
+    All photos with the same stem get a hash, so that no URL ever changes its photo.
     """
     slug = slugify(path.stem)
     if slug == path.stem and uses[slug] == 1:

@@ -1,4 +1,4 @@
-"""Keep what a worker holds its own for as long as it works: short leases, renewed."""
+"""Job leases: their length, and a thread that renews them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from retrieval.jobs import transitions
 logger = logging.getLogger(__name__)
 
 LEASE: Final = timedelta(seconds=30)
-"""How soon the sweeper may take a job from a worker that went silent."""
+"""Length of a lease: the time after which the sweeper queues a silent worker's job again."""
 
 _RENEWALS_PER_LEASE: Final = 3
 
 
 class KeptLease:
-    """A lease that a thread renews; asks nothing of the database before the first third is over."""
+    """A lease that a thread renews; the first renewal is due after a third of its length."""
 
     def __init__(self, held: transitions.Claim, lease: timedelta) -> None:
         self._held = held
@@ -33,20 +33,20 @@ class KeptLease:
 
     @property
     def is_lost(self) -> bool:
-        """Whether somebody else may own the job by now, so that going on is wasted."""
+        """Whether the lease was lost, so that this attempt's result will be rejected."""
         return self._lost.is_set()
 
     def end(self) -> None:
-        """Renew no more."""
+        """Stop renewing."""
         self._ended.set()
 
     def renew_until_ended(self) -> None:
-        """Renew in time, again and again; runs in a thread, with a connection of its own."""
+        """Renew regularly; runs in a thread with its own database connection."""
         try:
             while not self._ended.wait(self._lease.total_seconds() / _RENEWALS_PER_LEASE):
                 self._renew()
         except transitions.StaleClaimError as stale:
-            logger.warning("lost while at work: %s", stale)
+            logger.warning("lease lost while working: %s", stale)
             self._lost.set()
         finally:
             connection.close()
@@ -61,9 +61,9 @@ class KeptLease:
 
 @contextmanager
 def kept(held: transitions.Claim, *, lease: timedelta = LEASE) -> Iterator[KeptLease]:
-    """Hold a job within the block however long it takes; only a silent worker loses it.
+    """Renew a job's lease until the block ends, however long it takes.
 
-    A worker that hangs is not silent: its task's time limit ends it.
+    The lease of a hanging worker is renewed too; its task's time limit ends it.
     """
     keeping = KeptLease(held, lease)
     thread = threading.Thread(target=keeping.renew_until_ended, name="lease", daemon=True)

@@ -1,4 +1,4 @@
-"""Reads of jobs, of whatever kind."""
+"""Queries for queued jobs whose wake-up message may be lost."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ WAKE_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
 def queued_jobs(model: type[Job]) -> int:
-    """Return how many jobs wait for a worker."""
+    """Return the number of queued jobs."""
     return model._default_manager.filter(state=JobState.QUEUED).count()
 
 
 def overdue_jobs(
     model: type[Job], *, again_after: timedelta = WAKE_AGAIN_AFTER, limit: int = 500
 ) -> list[Any]:
-    """Return the jobs that waited so long that their wake-up may be lost, oldest first.
+    """Return the ids of jobs queued for longer than `WAKE_UP_LOST_AFTER`, oldest first.
 
-    One that was woken within `again_after` is left out: while no worker runs, its messages would
-    only pile up.
+    Jobs woken within `again_after` are excluded, so that messages do not accumulate while no worker
+    runs.
     """
     overdue = model._default_manager.filter(
         Q(woken_at__isnull=True) | Q(woken_at__lt=Now() - again_after),

@@ -1,7 +1,7 @@
-"""How tasks run: the only decorators that make one.
+"""Decorators that define Celery tasks with the site's policies.
 
-A task is a wake-up with ids for arguments. It is acknowledged after it ended, comes back when its
-worker dies, and is done again without harm: the row it works on knows whether work is owed.
+A task carries only ids and wakes a worker. It is acknowledged after it ends, delivered again if its
+worker dies, and may run more than once: the job's row decides whether there is work to do.
 """
 
 from __future__ import annotations
@@ -9,65 +9,77 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from celery import Task, shared_task  # noqa: TID251 # the one place that may
+from celery import Task, shared_task  # noqa: TID251 # the only module that may
 
 logger = logging.getLogger(__name__)
 
-_OUT_OF_MEMORY: Final = 71
+_OUT_OF_MEMORY: Final = 71  # exit status
 
 INFERENCE_QUEUE: Final = "inference"
 INGEST_QUEUE: Final = "ingest"
+_WATCH_QUEUE: Final = "watch"
+
+
+class TimeLimits(NamedTuple):
+    """Seconds after which a task gets an exception, and after which its process is killed."""
+
+    soft_s: int
+    hard_s: int
+
+
+INFERENCE_TIME_LIMITS: Final = TimeLimits(soft_s=60, hard_s=90)
+INGEST_TIME_LIMITS: Final = TimeLimits(soft_s=400, hard_s=440)
+WATCH_TIME_LIMITS: Final = TimeLimits(soft_s=60, hard_s=90)
 
 
 class OwnedTask(Task[Any, Any]):
-    """A task whose job is queued again at once when the child that held it dies."""
+    """A task whose job is queued again at once when the child process that held it dies."""
 
-    # A name, because only workers load that module.
+    # The name of a class, because only workers load that module.
     Request = "soundscape_site.worker.lifecycle:OwnedRequest"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; a process that is out of memory ends, and its successor has all of it again.
+        """Run the task; end the process if it runs out of memory.
 
-        Celery would take the error for its own, and end the worker with all its children.
+        Otherwise Celery would treat the error as its own and stop the worker with all its children.
         """
         try:
             return super().__call__(*args, **kwargs)
         except MemoryError:
-            logger.critical("%s needs more memory than there is; this process ends", self.name)
+            logger.critical("%s ran out of memory; this process exits", self.name)
             os._exit(_OUT_OF_MEMORY)
 
 
-def inference_task(
-    name: str, *, throws: tuple[type[Exception], ...] = ()
-) -> Callable[[Callable[..., Any]], OwnedTask]:
-    """Run on the worker that holds the image model; a visitor is waiting.
+_Decorator: TypeAlias = Callable[[Callable[..., Any]], OwnedTask]
 
-    `throws` are the exceptions that are part of life, logged without a traceback.
+
+def inference_task(name: str, *, throws: tuple[type[Exception], ...] = ()) -> _Decorator:
+    """Define a task for the worker that holds the image model.
+
+    Exceptions in `throws` are expected and logged without a traceback.
     """
-    return _task(name, queue=INFERENCE_QUEUE, soft_s=60, hard_s=90, throws=throws)
+    return _task(name, queue=INFERENCE_QUEUE, limits=INFERENCE_TIME_LIMITS, throws=throws)
 
 
-def ingest_task(
-    name: str, *, throws: tuple[type[Exception], ...] = ()
-) -> Callable[[Callable[..., Any]], OwnedTask]:
-    """Run on the worker for recordings; nobody is waiting."""
-    return _task(name, queue=INGEST_QUEUE, soft_s=400, hard_s=440, throws=throws)
+def ingest_task(name: str, *, throws: tuple[type[Exception], ...] = ()) -> _Decorator:
+    """Define a task for the worker that processes recordings."""
+    return _task(name, queue=INGEST_QUEUE, limits=INGEST_TIME_LIMITS, throws=throws)
 
 
-def watch_task(name: str) -> Callable[[Callable[..., Any]], OwnedTask]:
-    """Run on the very worker that sent it, which wants to know whether it hears."""
-    return _task(name, queue="watch", soft_s=60, hard_s=90)
+def watch_task(name: str) -> _Decorator:
+    """Define a task that a worker sends to itself to check that it receives messages."""
+    return _task(name, queue=_WATCH_QUEUE, limits=WATCH_TIME_LIMITS)
 
 
 def _task(
-    name: str, *, queue: str, soft_s: int, hard_s: int, throws: tuple[type[Exception], ...] = ()
-) -> Callable[[Callable[..., Any]], OwnedTask]:
-    decorate: Callable[[Callable[..., Any]], OwnedTask] = shared_task(
+    name: str, *, queue: str, limits: TimeLimits, throws: tuple[type[Exception], ...] = ()
+) -> _Decorator:
+    decorate: _Decorator = shared_task(
         name=f"{queue}.{name}",
-        soft_time_limit=soft_s,
-        time_limit=hard_s,
+        soft_time_limit=limits.soft_s,
+        time_limit=limits.hard_s,
         acks_late=True,
         reject_on_worker_lost=True,
         ignore_result=True,

@@ -1,4 +1,4 @@
-"""Work that can wait steps back for work that somebody waits for."""
+"""Lower the CPU priority of work that nobody waits for."""
 
 from __future__ import annotations
 
@@ -15,29 +15,28 @@ logger = logging.getLogger(__name__)
 NICENESS: Final = 10
 
 SESSION_NICENESS: Final = Path("/proc/self/autogroup")
-"""Reads as "/autogroup-7 nice 0"; as nothing where processes are grouped otherwise."""
+"""Contains, for example, "/autogroup-7 nice 0"; empty if the kernel uses other groups."""
 
 _ATTEMPTS: Final = 10
-_PAUSE_S: Final = 0.2  # Linux takes one change in a tenth of a second, from all users together
+_PAUSE_S: Final = 0.2  # Linux accepts one change per 0.1 s from all users together
 
 
 def step_back() -> None:
-    """Let this process, and those that it starts, go behind all others for good.
+    """Lower the priority of this process, its future children, and its session.
 
-    Linux may share the processors out among sessions first (autogroup), and then a nice value says
-    something only within a session: a worker and an import would have equal halves. So the session
-    steps back too.
+    With autogroup, Linux first divides CPU time among sessions, and nice values apply only within
+    a session: without lowering the session too, an import would take as much as a web worker.
     """
     os.nice(NICENESS)
-    _let_session_be(NICENESS)
+    _set_session_niceness(NICENESS)
 
 
 @contextmanager
 def stepping_back() -> Iterator[None]:
-    """Go behind all others; the session that called, often a terminal's, comes forward again.
+    """Lower the priority; restore that of the session, often a terminal's, at the end.
 
-    The process does not: without privileges nobody can raise a nice value. A session in which two
-    do this at once, or that is killed meanwhile, may stay back.
+    The process keeps its nice value, because only privileged processes can lower it. A session
+    stays at low priority if its process is killed, or if two processes do this at the same time.
     """
     before = _session_niceness()
     step_back()
@@ -45,18 +44,18 @@ def stepping_back() -> Iterator[None]:
         yield
     finally:
         if before is not None:
-            _let_session_be(before)
+            _set_session_niceness(before)
 
 
 def _session_niceness() -> int | None:
     try:
-        found = SESSION_NICENESS.read_text()
-    except OSError:  # a kernel without it
+        content = SESSION_NICENESS.read_text()
+    except OSError:  # a kernel without autogroup
         return None
-    return int(found.rpartition(" ")[2]) if found else None
+    return int(content.rpartition(" ")[2]) if content else None
 
 
-def _let_session_be(niceness: int) -> None:
+def _set_session_niceness(niceness: int) -> None:
     if _session_niceness() is None:
         return
     for _ in range(_ATTEMPTS):
@@ -65,8 +64,8 @@ def _let_session_be(niceness: int) -> None:
         except BlockingIOError:
             time.sleep(_PAUSE_S)
         except OSError as error:
-            logger.warning("the session keeps its priority: %s", error)
+            logger.warning("the priority of the session is unchanged: %s", error)
             return
         else:
             return
-    logger.warning("the session keeps its priority: others kept changing theirs")
+    logger.warning("the priority of the session is unchanged: other processes kept changing theirs")

@@ -1,8 +1,8 @@
-"""How a job changes state: the only place where it does.
+"""State transitions of jobs; no other module changes a job's state.
 
-A worker claims a queued row, which raises its attempt counter before any work starts, and holds it
-by a lease on the database's clock. Whatever it writes at the end is fenced by owner and attempt: a
-worker that lost its lease to another one writes nothing.
+A worker claims a queued job, which increments its attempt counter, and holds it by a lease on the
+database's clock. Every later change is fenced by owner and attempt: a function that takes a `Claim`
+raises `StaleClaimError` if the lease was lost, and the caller must roll its transaction back.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     JobState.DONE: frozenset(),
     JobState.FAILED: frozenset(),
 }
-"""What may follow what; `_enter` moves no row along any other way."""
+"""Allowed transitions, enforced by `_enter`."""
 
 _NO_LEASE: Final = {"lease_owner": "", "lease_expires_at": None}
 
 
 class StaleClaimError(Exception):
-    """The lease was lost: another attempt owns the job now, and this one may write nothing."""
+    """The lease was lost: this attempt must not write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Claim:
 
 
 def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim | None:
-    """Take a queued job, or return None if it is not to be had."""
+    """Claim a job; return None if it is not queued or has no attempt left."""
     taken = _enter(
         model._default_manager.filter(pk=pk, attempts__lt=MAX_ATTEMPTS),
         JobState.PROCESSING,
@@ -61,87 +61,56 @@ def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim |
 
 
 def finish(held: Claim, **fields: Any) -> None:
-    """Mark a job done together with what it found.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost; the caller's transaction must not survive it.
-    """
+    """Mark a job as done and update its fields."""
     _leave(held, JobState.DONE, finished_at=Now(), **fields)
 
 
 def fail(held: Claim, *, code: str, detail: str) -> None:
-    """Mark a job failed, for good, with its reason.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Mark a job as failed."""
     _leave(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
 
 
 def note(held: Claim, **fields: Any) -> None:
-    """Write down how far a held job is.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Update fields of a held job."""
     if not _owned(held).update(**fields):
         raise StaleClaimError(_describe(held))
 
 
 def renew(held: Claim, *, lease: timedelta) -> None:
-    """Hold a job for another while.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Extend a job's lease to `lease` from now."""
     note(held, lease_expires_at=Now() + lease)
 
 
 def pause(held: Claim) -> None:
-    """Queue a job again after a part of it was done: the next attempts count anew.
-
-    Raises
-    ------
-    StaleClaimError
-        If the lease was lost.
-    """
+    """Queue a partly finished job again and reset its attempt counter."""
     _leave(held, JobState.QUEUED, attempts=0, woken_at=None)
 
 
 def note_woken(model: type[Job], pk: Any) -> None:
-    """Remember that a worker was woken for a job, so that it is not woken at every round."""
+    """Record that a wake-up was sent, so that the sweeper does not send one every round."""
     model._default_manager.filter(pk=pk).update(woken_at=Now())
 
 
 def release_expired(model: type[Job]) -> int:
-    """Queue again every job whose lease ran out; after the last attempt it has failed.
+    """Queue jobs with an expired lease again, or fail those without an attempt left.
 
-    Returns how many jobs changed.
+    Returns the number of changed jobs.
     """
     return _release(model._default_manager.filter(lease_expires_at__lt=Now()))
 
 
 def release_owned(model: type[Job], *, owner: str) -> int:
-    """Queue again what a dead owner held, without waiting for its lease; count as above."""
+    """Like `release_expired`, for all jobs of a dead owner."""
     return _release(model._default_manager.filter(lease_owner=owner))
 
 
 def _release(held: QuerySet[Job]) -> int:
-    """Take jobs away from whoever held them."""
     poisoned = _enter(
         held.filter(attempts__gte=MAX_ATTEMPTS),
         JobState.FAILED,
         finished_at=Now(),
         failure_code=POISON,
-        failure_detail=f"Given up after {MAX_ATTEMPTS} attempts that ended without a result.",
+        failure_detail=f"Failed after {MAX_ATTEMPTS} attempts without a result.",
         **_NO_LEASE,
     )
     requeued = _enter(
@@ -151,21 +120,21 @@ def _release(held: QuerySet[Job]) -> int:
 
 
 def _leave(held: Claim, state: JobState, **fields: Any) -> None:
-    """Move a held job on, fenced by owner and attempt."""
+    """End this attempt at a job, fenced by owner and attempt."""
     if not _enter(_owned(held), state, **_NO_LEASE, **fields):
         raise StaleClaimError(_describe(held))
 
 
 def _enter(rows: QuerySet[Job], state: JobState, **fields: Any) -> int:
-    """Move rows to a state, from those alone that the table lets it follow; count them."""
+    """Move rows to a state if `TRANSITIONS` allows it; return how many moved."""
     sources = [source for source, targets in TRANSITIONS.items() if state in targets]
     return rows.filter(state__in=sources).update(state=state, **fields)
 
 
 def _owned(held: Claim) -> QuerySet[Job]:
-    """Return the job's row as long as it is this attempt's.
+    """Return the job's row if this attempt holds it.
 
-    Attempts alone would not do: a paused job counts them anew.
+    The attempt alone does not identify the holder, because `pause` resets the counter.
     """
     return held.model._default_manager.filter(
         pk=held.pk, state=JobState.PROCESSING, lease_owner=held.owner, attempts=held.attempt

@@ -1,4 +1,4 @@
-"""Names by which workers hold jobs: machine, run of a worker, child process."""
+"""Names of lease owners: host, worker run, process id."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import secrets
 import socket
 from typing import Final
 
-# Made before a worker forks, so that it is the same in the worker and all its children.
+# Created before the worker forks, so its children share it.
 _RUN: Final = secrets.token_hex(4)
 
 
 def child_name(pid: int | None = None) -> str:
-    """Name a child of this worker, or the process itself."""
+    """Return the name of a child of this worker, or of this process."""
     return f"{socket.gethostname()}:{_RUN}:{os.getpid() if pid is None else pid}"

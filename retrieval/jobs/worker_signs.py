@@ -1,4 +1,4 @@
-"""Signs of life of the inference worker: it leaves one in Redis, which forgets it soon."""
+"""Heartbeat of the inference worker, stored in Redis with an expiry."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ logger = logging.getLogger(__name__)
 
 _KEY: Final = "soundscape:inference-worker:alive"
 _KEPT_FOR_S: Final = 10
-_TIMEOUT_S: Final = 0.3  # on top of what a visitor waits for the broker: two seconds in all
+_TIMEOUT_S: Final = 0.3  # an upload waits at most two seconds for this and the broker together
 
 
 def leave_sign() -> None:
-    """Say that a worker is at work; called every other second."""
+    """Record that a worker is running; called every two seconds."""
     _redis().set(_KEY, 1, ex=_KEPT_FOR_S)
 
 
 def forget_signs() -> None:
-    """Forget what an earlier worker left, so that only a new one counts."""
+    """Delete the heartbeat of an earlier worker."""
     _redis().delete(_KEY)
 
 
 def worker_alive() -> bool:
-    """Say whether a worker gave a sign lately; without Redis none can be woken."""
+    """Return whether a heartbeat exists; False if Redis does not answer."""
     try:
         return bool(_redis().exists(_KEY))
     except redis.RedisError as error:

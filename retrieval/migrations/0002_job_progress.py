@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='scene',
             name='looked_at',
-            field=models.DateTimeField(blank=True, editable=False, help_text='When the image model had seen it: what is left is to match.', null=True),
+            field=models.DateTimeField(blank=True, editable=False, help_text='When the image model finished; only matching remains.', null=True),
         ),
         migrations.AddField(
             model_name='scene',

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('classes', models.PositiveIntegerField()),
                 ('model_version', models.CharField(max_length=100)),
                 ('mean', retrieval.models.vectors.DistributionField()),
-                ('covariance', models.BinaryField(help_text='float64, row by row, little endian.')),
+                ('covariance', models.BinaryField(help_text='float64, row-major, little-endian.')),
             ],
             options={
                 'verbose_name_plural': 'bank moments',
@@ -44,8 +44,8 @@ class Migration(migrations.Migration):
             name='HeardOverride',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('wnid', models.CharField(help_text="ImageNet's key, such as n09246464.", max_length=16, verbose_name='class')),
-                ('sounds', models.JSONField(blank=True, default=dict, help_text="Weight of each of AudioSet's sounds by its name; together 1. Empty: nothing.")),
+                ('wnid', models.CharField(help_text='WordNet id in ImageNet, such as n09246464.', max_length=16, verbose_name='class')),
+                ('sounds', models.JSONField(blank=True, default=dict, help_text='Weight of each AudioSet sound by name; the sum is 1. Empty: no sound.')),
                 ('taken_back', models.BooleanField(default=False)),
                 ('why', models.CharField(max_length=300)),
                 ('author', models.BigIntegerField(blank=True, editable=False, null=True)),
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('photos', models.PositiveIntegerField()),
-                ('digest', models.CharField(help_text='Of its means and covariances.', max_length=12)),
+                ('digest', models.CharField(help_text='Hash of its means and covariances.', max_length=12)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
             options={
@@ -104,42 +104,42 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='clip',
             name='flags',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('speech', 'speech'), ('music', 'music'), ('noise', 'noise'), ('silence', 'silence')], max_length=16), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), size=None)), default=list, editable=False, help_text="What is in the way of a place's sound.", size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('speech', 'speech'), ('music', 'music'), ('noise', 'noise'), ('silence', 'silence')], max_length=16), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), size=None)), default=list, editable=False, help_text='Content that disturbs an ambient recording.', size=None),
         ),
         migrations.AddField(
             model_name='clip',
             name='sound_tags',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), size=None)), default=list, editable=False, help_text='The names of these sounds, to search by.', size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), size=None)), default=list, editable=False, help_text='Names of the detected sounds, for searching.', size=None),
         ),
         migrations.AddField(
             model_name='clip',
             name='sounds',
-            field=models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list, editable=False, help_text='What is heard in it, surest first: key and score of each sound, and its name.'),
+            field=models.JSONField(blank=True, db_default=models.Value([], models.JSONField()), default=list, editable=False, help_text='Detected sounds, highest score first: key, name and score of each.'),
         ),
         migrations.AddField(
             model_name='match',
             name='explained',
-            field=models.FloatField(help_text='Share of what the photo says that the recording explains.', null=True),
+            field=models.FloatField(help_text="Share of the photo's profile that the recording explains.", null=True),
         ),
         migrations.AddField(
             model_name='match',
             name='standard',
-            field=models.FloatField(help_text="Deviations above the recording's mean score over the bank's photos.", null=True),
+            field=models.FloatField(help_text="Standard deviations above the recording's mean score over the bank.", null=True),
         ),
         migrations.AddField(
             model_name='match',
             name='strength',
-            field=models.CharField(blank=True, choices=[('none', 'none'), ('weak', 'weak'), ('fair', 'fair'), ('strong', 'strong')], db_default='', default='', help_text='Empty in runs from before strengths.', max_length=8),
+            field=models.CharField(blank=True, choices=[('none', 'none'), ('weak', 'weak'), ('fair', 'fair'), ('strong', 'strong')], db_default='', default='', help_text='Empty in runs older than this column.', max_length=8),
         ),
         migrations.AddField(
             model_name='match',
             name='takes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)), default=list, help_text='Clips that are other takes of the same recording and rank right behind.', size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, db_default=models.Value([], django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)), default=list, help_text='Other takes of the same recording, which rank directly behind.', size=None),
         ),
         migrations.AddField(
             model_name='matchrun',
             name='bank',
-            field=models.CharField(blank=True, db_default='', default='', help_text='Photos against which scores were judged.', max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', help_text='Photo bank that standardised the scores.', max_length=64),
         ),
         migrations.AddConstraint(
             model_name='clip',

@@ -1,4 +1,4 @@
-"""What the database keeps: recordings, photos, their profiles, and the matches between them."""
+"""Database models: recordings, photos, their profiles, and the matches between them."""
 
 from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
 from retrieval.models.deletion import DeletedScene, DiscardedFile

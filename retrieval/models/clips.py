@@ -1,33 +1,27 @@
-"""Recordings: where they come from, how they sound, what they are profiles of."""
+"""Models of recordings, their profiles, and the outcome of importing each file."""
 
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, IntegerField, Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from retrieval.catalogue.licences import LICENCES
 from retrieval.engine.vocabulary.sounds import Flag
-from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import DistributionField, vector_fills_space
 
 PREVIEW_MEDIA_TYPE = "audio/mpeg"
 PREVIEW_SUFFIX = ".mp3"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
-def vector_fills_space() -> Q:
-    """Return the rule that a vector has as many values as its space has classes."""
-    return Q(classes=Func(F("distribution"), function="vector_dims", output_field=IntegerField()))
-
-
-class Clip(Job):
-    """One recording of the library, known by the content of its file."""
+class Clip(models.Model):
+    """One recording of the library, identified by the SHA-256 of its file."""
 
     sha256 = models.CharField(max_length=64, editable=False)
-    path = models.CharField(max_length=1000, help_text="As in the manifest it came from.")
+    path = models.CharField(max_length=1000, help_text="Path in its manifest.")
     title = models.CharField(max_length=300)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     author = models.CharField(max_length=300, blank=True, default="")
@@ -46,11 +40,11 @@ class Clip(Job):
     sample_rate_hz = models.PositiveIntegerField()
     channels = models.PositiveSmallIntegerField()
     loudness_lufs = models.FloatField(
-        null=True, blank=True, help_text="EBU R128, integrated; empty where it is not defined."
+        null=True, blank=True, help_text="Integrated loudness (EBU R128); empty if undefined."
     )
     true_peak_dbtp = models.FloatField()
     peaks = models.BinaryField(
-        help_text="One byte a bin of the outline; 255 is the recording's own largest magnitude."
+        help_text="Waveform outline, one byte per bin; 255 is the recording's largest magnitude."
     )
 
     sounds = models.JSONField(
@@ -58,7 +52,7 @@ class Clip(Job):
         db_default=Value([], models.JSONField()),
         blank=True,
         editable=False,
-        help_text="What is heard in it, surest first: key and score of each sound, and its name.",
+        help_text="Detected sounds, highest score first: key, name and score of each.",
     )
     sound_tags = ArrayField(
         models.CharField(max_length=100),
@@ -66,7 +60,7 @@ class Clip(Job):
         db_default=Value([], ArrayField(models.CharField(max_length=100))),
         blank=True,
         editable=False,
-        help_text="The names of these sounds, to search by.",
+        help_text="Names of the detected sounds, for searching.",
     )
     flags = ArrayField(
         models.CharField(max_length=16, choices=[(flag.value, flag.value) for flag in Flag]),
@@ -74,15 +68,22 @@ class Clip(Job):
         db_default=Value([], ArrayField(models.CharField(max_length=16))),
         blank=True,
         editable=False,
-        help_text="What is in the way of a place's sound.",
+        help_text="Content that disturbs an ambient recording.",
     )
 
-    added_in = models.BigIntegerField(null=True, blank=True, editable=False)
-    removed_in = models.BigIntegerField(null=True, blank=True, editable=False)
+    added_in = models.BigIntegerField(
+        editable=False, help_text="Snapshot of the library that first contained it."
+    )
+    removed_in = models.BigIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="First snapshot that no longer contained it.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    class Meta(Job.Meta):
+    class Meta:
         constraints = [
-            *Job.Meta.constraints,
             models.UniqueConstraint(fields=["sha256"], name="retrieval_clip_content_once"),
             models.CheckConstraint(
                 condition=Q(sha256__regex=SHA256_PATTERN), name="retrieval_clip_sha256_form"
@@ -97,11 +98,6 @@ class Clip(Job):
             models.CheckConstraint(
                 condition=Q(flags__contained_by=[flag.value for flag in Flag]),
                 name="retrieval_clip_flags_known",
-            ),
-            models.CheckConstraint(
-                condition=(Q(state=JobState.DONE) & Q(added_in__isnull=False))
-                | (~Q(state=JobState.DONE) & Q(added_in__isnull=True)),
-                name="retrieval_clip_done_is_in_library",
             ),
             models.CheckConstraint(
                 condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")),
@@ -122,18 +118,18 @@ class Clip(Job):
 
     @property
     def played_name(self) -> str:
-        """Name in the storage of what browsers play."""
+        """Storage name of the file that browsers play."""
         return str(self.preview.name or self.original.name)
 
     @property
     def played_media_type(self) -> str:
-        """Type of what browsers play."""
+        """Media type of the file that browsers play."""
         is_preview = str(self.preview.name or "").endswith(PREVIEW_SUFFIX)
         return PREVIEW_MEDIA_TYPE if is_preview else self.media_type
 
 
 class ClipProfile(models.Model):
-    """What a recording sounds like in one space: its windows' mean, with the space's floor."""
+    """Profile of a recording in one space: the mean of its windows, with the space's floor."""
 
     clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="profiles")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
@@ -141,7 +137,7 @@ class ClipProfile(models.Model):
     model_version = models.CharField(max_length=100)
     distribution = DistributionField()
     added_in = models.BigIntegerField(
-        editable=False, help_text="Snapshot of the library from which it can be searched."
+        editable=False, help_text="First snapshot of the library in which it can be searched."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -167,7 +163,7 @@ class ClipProfile(models.Model):
 
 
 class ClipWindow(models.Model):
-    """One window of a recording, as the model gave it: the parts of a profile's mean."""
+    """Model output for one window of a recording, before averaging into the profile."""
 
     profile = models.ForeignKey(ClipProfile, on_delete=models.CASCADE, related_name="windows")
     classes = models.PositiveIntegerField()
@@ -193,25 +189,25 @@ class ClipWindow(models.Model):
 
 
 class ImportItem(models.Model):
-    """What became of one file of one manifest: why it failed, or which clip it is.
+    """Outcome of importing one file of one source.
 
-    A file whose size and time of change are as they were is not read again, so that an
-    interrupted import goes on where it stopped.
+    A later import skips a file whose size and modification time are unchanged, so an interrupted
+    import resumes where it stopped.
     """
 
     class Outcome(models.TextChoices):
-        """What became of a file."""
+        """Possible outcomes of a file."""
 
         IMPORTED = "imported"
         DUPLICATE = "duplicate"
         FAILED = "failed"
 
-    source = models.CharField(max_length=1000, help_text="The manifest or folder, absolute.")
-    path = models.CharField(max_length=1000, help_text="As the manifest has it.")
+    source = models.CharField(max_length=1000, help_text="Absolute path of the manifest or folder.")
+    path = models.CharField(max_length=1000, help_text="Path in the manifest.")
     byte_size = models.BigIntegerField()
     modified_ns = models.BigIntegerField()
     row_digest = models.CharField(
-        max_length=64, blank=True, default="", help_text="Of what the manifest said about the file."
+        max_length=64, blank=True, default="", help_text="Hash of the manifest's metadata."
     )
     outcome = models.CharField(max_length=10, choices=Outcome)
     code = models.CharField(max_length=64, blank=True, default="")

@@ -1,4 +1,4 @@
-"""What stays of a photo that was deleted: that it was, and the files still to be removed."""
+"""Models of deleted scenes and of files that are still to be deleted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db.models.functions import Now
 
 
 class DeletedScene(models.Model):
-    """A scene's id after the scene is gone, so that its address can say so. Nothing of anybody."""
+    """Id of a deleted scene, so that its address answers 410; contains no personal data."""
 
     class Reason(models.TextChoices):
-        """Who wanted it, or why it went."""
+        """Why the scene was deleted."""
 
         VISITOR = "visitor"
         EXPIRED = "expired"
@@ -34,10 +34,10 @@ class DeletedScene(models.Model):
 
 
 class DiscardedFile(models.Model):
-    """A file that a deleted row named: to be removed unless another row names it.
+    """A file of a deleted row, to be deleted unless another row references it.
 
-    Written in the transaction that deletes the row, taken away after the file: a process that is
-    killed in between, or a storage that refuses, leaves the rest to the sweeper.
+    Added in the transaction that deletes the row and removed after the file, so that the sweeper
+    can finish an interrupted deletion.
     """
 
     name = models.CharField(primary_key=True, max_length=200)

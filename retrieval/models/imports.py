@@ -1,4 +1,4 @@
-"""Imports that the ingest worker is asked for."""
+"""Model of background imports."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from retrieval.models.jobs import Job
 
 
 class LibraryImport(Job):
-    """A manifest or folder on the server to be imported in the background.
+    """A job that imports a manifest or folder on the server.
 
-    Long ones are worked off in slices: after each the row is queued again, and what became of each
-    file stands in `ImportItem`.
+    A long import runs in time slices: after each one the job is queued again. `ImportItem` records
+    the outcome of each file.
     """
 
     source = models.CharField(
-        max_length=1000, help_text="Absolute path, on the server, of a manifest.csv or a folder."
+        max_length=1000, help_text="Absolute path of a manifest.csv or a folder on the server."
     )
     requested_by = models.BigIntegerField(null=True, blank=True, editable=False)
 

@@ -1,4 +1,4 @@
-"""The columns of a job: a row that a worker takes, works on and finishes."""
+"""Abstract model of a background job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_ATTEMPTS: Final = 3
 
 
 class JobState(models.TextChoices):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -24,10 +24,11 @@ _FINISHED = [JobState.DONE, JobState.FAILED]
 
 
 class Job(models.Model):
-    """A row that is its own outbox: `queued` means that a worker owes it work.
+    """A row that is also its own outbox message: a worker must process every queued row.
 
-    The lease says who works on it and until when, by the database's clock. The attempt counter is
-    raised before work starts, so that a job which kills its worker cannot come back for ever.
+    The lease records the worker and an expiry time on the database's clock. The attempt counter is
+    incremented before work starts, so a job that kills its worker is retried a bounded number of
+    times.
     """
 
     state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)

@@ -1,4 +1,4 @@
-"""The library as a whole, and the spaces its profiles live in."""
+"""Models of the library's version counter and of the spaces of its profiles."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LIBRARY_KEY: Final = 1
 
 
 class Library(models.Model):
-    """The one row that counts the library's states.
+    """The single row that holds the library's current snapshot number.
 
-    Whoever changes which clips are heard raises `snapshot` in the same transaction. The row's lock
-    puts all changes in one order, so that a reader at snapshot n sees everything up to n.
+    Every transaction that changes which clips can be found increments `snapshot`. The row lock
+    orders these transactions, so a reader at snapshot n sees every change up to n.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=LIBRARY_KEY, editable=False)
@@ -36,7 +36,7 @@ class Library(models.Model):
 
 
 class Space(models.Model):
-    """A common vocabulary and how many classes it has; profiles refer to both."""
+    """Name of a space and the size of its vocabulary; profiles reference both."""
 
     name = models.CharField(primary_key=True, max_length=32)
     classes = models.PositiveIntegerField()
@@ -44,7 +44,7 @@ class Space(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(classes__gt=0), name="retrieval_space_has_classes"),
-            # Target of the profiles' foreign keys on (space, classes).
+            # Target of the foreign keys of profiles on (space, classes).
             models.UniqueConstraint(fields=["name", "classes"], name="retrieval_space_size"),
         ]
 

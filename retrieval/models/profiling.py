@@ -1,4 +1,4 @@
-"""Describing recordings anew that are in the library already."""
+"""Models of jobs that add missing profiles, and of their failures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from retrieval.models.library import Space
 
 
 class LibraryProfiling(Job):
-    """All recordings without a profile in one space by one model are to get it.
+    """A job that profiles every recording without a profile in one space by one model version.
 
-    Owed whenever a space is new or its audio model has changed. Long ones are worked off in
-    slices, like imports.
+    Requested when a space is new or its audio model has changed; runs in time slices, like imports.
     """
 
     space = models.ForeignKey(Space, on_delete=models.PROTECT)
@@ -36,7 +35,7 @@ class LibraryProfiling(Job):
 
 
 class ProfileFailure(models.Model):
-    """A recording that could not be described by one model: it is not tried for ever."""
+    """A recording that one model version cannot profile; it is not retried automatically."""
 
     clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="profile_failures")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)

@@ -1,4 +1,4 @@
-"""Photos, what they show, and the recordings found for them."""
+"""Models of photos, their profiles, searches and matches."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from retrieval.engine.matching.strength import Strength
-from retrieval.models.clips import SHA256_PATTERN, Clip, vector_fills_space
+from retrieval.models.clips import SHA256_PATTERN, Clip
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import DistributionField, vector_fills_space
 
 INFINITY = float("inf")
 
 
 class SceneProfile(models.Model):
-    """What a photo shows in one space; scenes of the same photo share it."""
+    """Profile of a photo in one space, shared by all scenes of that photo."""
 
     photo_sha256 = models.CharField(max_length=64)
     space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
@@ -45,7 +45,7 @@ class SceneProfile(models.Model):
 
 
 class MatchRun(models.Model):
-    """One search: a photo's content, a matcher, its models, a state of the library."""
+    """One search: a photo's content, a matcher with its models, and a library snapshot."""
 
     photo_sha256 = models.CharField(max_length=64)
     matcher = models.CharField(max_length=32)
@@ -56,7 +56,7 @@ class MatchRun(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="Photos against which scores were judged.",
+        help_text="Photo bank that standardised the scores.",
     )
     snapshot = models.BigIntegerField()
     library_size = models.PositiveIntegerField()
@@ -83,24 +83,22 @@ class MatchRun(models.Model):
 
 
 class Scene(Job):
-    """An uploaded photo. Its id cannot be guessed: whoever has it may see it."""
+    """An uploaded photo; anyone who knows its unguessable id may see it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(  # a cascade would take the rows and leave the files
+    owner = models.ForeignKey(  # CASCADE would delete rows without their files
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT
     )
     photo_sha256 = models.CharField(max_length=64, editable=False, db_index=True)
     photo = models.FileField(max_length=200, help_text="Re-encoded, without metadata.")
-    model_input = models.FileField(
-        max_length=200, help_text="What the image model sees: raw RGB bytes, no decoder needed."
-    )
+    model_input = models.FileField(max_length=200, help_text="Image model input: raw RGB bytes.")
     width_px = models.PositiveIntegerField()
     height_px = models.PositiveIntegerField()
     looked_at = models.DateTimeField(
         null=True,
         blank=True,
         editable=False,
-        help_text="When the image model had seen it: what is left is to match.",
+        help_text="When the image model finished; only matching remains.",
     )
     run = models.ForeignKey(
         MatchRun, null=True, blank=True, on_delete=models.PROTECT, related_name="scenes"
@@ -121,7 +119,7 @@ class Scene(Job):
             ),
         ]
         indexes = [
-            # Whether a file is still in use, and which photos have had their time.
+            # For deleting files and expired photos.
             models.Index(fields=["photo"], name="retrieval_scene_photo"),
             models.Index(fields=["model_input"], name="retrieval_scene_model_input"),
             models.Index(
@@ -136,17 +134,17 @@ class Scene(Job):
 
 
 class Match(models.Model):
-    """One recording found for a photo, at its place."""
+    """One recording in the ranked result of a search."""
 
     run = models.ForeignKey(MatchRun, on_delete=models.CASCADE, related_name="matches")
     clip = models.ForeignKey(Clip, on_delete=models.PROTECT, related_name="matches")
     rank = models.PositiveIntegerField()
     score = models.FloatField()
     explained = models.FloatField(
-        null=True, help_text="Share of what the photo says that the recording explains."
+        null=True, help_text="Share of the photo's profile that the recording explains."
     )
     standard = models.FloatField(
-        null=True, help_text="Deviations above the recording's mean score over the bank's photos."
+        null=True, help_text="Standard deviations above the recording's mean score over the bank."
     )
     strength = models.CharField(
         max_length=8,
@@ -154,17 +152,18 @@ class Match(models.Model):
         default="",
         db_default="",
         choices=[(strength.value, strength.value) for strength in Strength],
-        help_text="Empty in runs from before strengths.",
+        help_text="Empty in runs older than this column.",
     )
     takes = ArrayField(
         models.BigIntegerField(),
         default=list,
         db_default=Value([], ArrayField(models.BigIntegerField())),
         blank=True,
-        help_text="Clips that are other takes of the same recording and rank right behind.",
+        help_text="Other takes of the same recording, which rank directly behind.",
     )
     explanations = models.JSONField(
-        default=list, help_text="For each space: the largest terms, their rest and their total."
+        default=list,
+        help_text="For each space: the largest terms, the sum of the rest, and the total.",
     )
 
     class Meta:
@@ -183,7 +182,7 @@ class Match(models.Model):
                 name="retrieval_match_strength_known",
             ),
             models.CheckConstraint(
-                # PostgreSQL sorts NaN above infinity: the upper bounds keep it out.
+                # PostgreSQL sorts NaN above infinity: the upper bounds exclude it.
                 condition=Q(strength="")
                 | Q(
                     explained__isnull=False,
@@ -202,7 +201,7 @@ class Match(models.Model):
 
 
 class MatchDivergence(models.Model):
-    """The relative entropy of a match in one of its matcher's spaces."""
+    """Relative entropy of a match in one of its matcher's spaces."""
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="divergences")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
@@ -214,7 +213,7 @@ class MatchDivergence(models.Model):
                 fields=["match", "space"], name="retrieval_matchdivergence_once"
             ),
             models.CheckConstraint(
-                # PostgreSQL sorts NaN above infinity: the upper bound keeps both out.
+                # PostgreSQL sorts NaN above infinity: the upper bound excludes both.
                 condition=Q(divergence_nats__gte=0, divergence_nats__lt=INFINITY),
                 name="retrieval_matchdivergence_not_negative",
             ),

@@ -1,4 +1,4 @@
-"""What is heard where, as librarians have it; and the banks that scores are judged against."""
+"""Models of a site's overrides of the class-to-sound table and of its photo banks."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Exact
 
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import DistributionField, vector_fills_space
 
 _FLOAT64_BYTES = 8
 
 
 class HeardOverride(models.Model):
-    """What one hears where one class is seen, other than the program's own table says.
+    """Sounds expected where one image class is seen, replacing the built-in table's entry.
 
-    Rows are only added: the newest of a class counts, so that it can be told later what was in
-    force when. One without sounds says that the class tells nothing; one that was taken back
-    leaves the class to the program's table.
+    Rows are never changed: the newest row of a class applies, and older rows document the past. A
+    row without sounds means that the class predicts none; a row with `taken_back` restores the
+    built-in entry.
     """
 
-    wnid = models.CharField("class", max_length=16, help_text="ImageNet's key, such as n09246464.")
+    wnid = models.CharField(
+        "class", max_length=16, help_text="WordNet id in ImageNet, such as n09246464."
+    )
     sounds = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Weight of each of AudioSet's sounds by its name; together 1. Empty: nothing.",
+        help_text="Weight of each AudioSet sound by name; the sum is 1. Empty: no sound.",
     )
     taken_back = models.BooleanField(default=False)
     why = models.CharField(max_length=300)
@@ -42,14 +44,14 @@ class HeardOverride(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.wnid}: {'as the program has it' if self.taken_back else self.sounds}"
+        return f"{self.wnid}: {'built-in' if self.taken_back else self.sounds}"
 
 
 class PhotoBank(models.Model):
-    """Photos of this site, of which only mean and covariance are kept; the newest counts."""
+    """Mean and covariance of this site's photos; the newest bank applies."""
 
     photos = models.PositiveIntegerField()
-    digest = models.CharField(max_length=12, help_text="Of its means and covariances.")
+    digest = models.CharField(max_length=12, help_text="Hash of its means and covariances.")
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -65,23 +67,21 @@ class PhotoBank(models.Model):
 
 
 class BankMoments(models.Model):
-    """Mean and covariance of a bank's photos in one space, as one image model saw them."""
+    """Mean and covariance of a bank's photo profiles in one space by one image model."""
 
     bank = models.ForeignKey(PhotoBank, on_delete=models.CASCADE, related_name="moments")
     space = models.ForeignKey(Space, on_delete=models.PROTECT, db_index=False)
     classes = models.PositiveIntegerField()
     model_version = models.CharField(max_length=100)
     mean = DistributionField()
-    covariance = models.BinaryField(help_text="float64, row by row, little endian.")
+    covariance = models.BinaryField(help_text="float64, row-major, little-endian.")
 
     class Meta:
         verbose_name_plural = "bank moments"
         constraints = [
             models.UniqueConstraint(fields=["bank", "space"], name="retrieval_bankmoments_once"),
             models.CheckConstraint(
-                condition=Q(
-                    classes=Func(F("mean"), function="vector_dims", output_field=IntegerField())
-                ),
+                condition=vector_fills_space("mean"),
                 name="retrieval_bankmoments_mean_fills_space",
             ),
             models.CheckConstraint(

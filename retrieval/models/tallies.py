@@ -1,4 +1,4 @@
-"""How much each visitor has sent today."""
+"""Model of daily upload counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VISITOR_PATTERN = r"^(user|browser|address):[0-9a-f]{1,40}$"
 
 
 class UploadTally(models.Model):
-    """One row a visitor and day (UTC). Who it is, only the site's secret key can tell."""
+    """Uploads of one visitor on one day (UTC); the visitor is a keyed hash."""
 
     visitor = models.CharField(max_length=50)
     day = models.DateField()

@@ -108,7 +108,7 @@ def _of_models(model_versions: Mapping[str, str]) -> Q:
 
 def served_clips() -> QuerySet[Clip]:
     """Return the recordings that are in the library now."""
-    return Clip.objects.filter(added_in__isnull=False, removed_in__isnull=True)
+    return Clip.objects.filter(removed_in__isnull=True)
 
 
 def searchable_recordings() -> list[tuple[int, str, str]]:

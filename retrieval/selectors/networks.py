@@ -15,7 +15,7 @@ from retrieval.engine.networks.weights import (
     YAMNET,
     WeightSpec,
 )
-from retrieval.engine.spaces.space import ClassSpace, heard, objects
+from retrieval.engine.spaces.space import ClassSpace, all_spaces, objects
 
 IMAGE_NETWORK_NAMES = {"mobilenet": MOBILENET_V2, "efficientnet-lite0": EFFICIENTNET_LITE0}
 """The networks by the values of `SOUNDSCAPE_IMAGE_MODEL`; ``auto`` is none of them."""
@@ -66,4 +66,4 @@ def available_spaces() -> tuple[ClassSpace, ...]:
 
     The space of sounds needs YAMNet, which may be missing; SoundNet is required.
     """
-    return (objects(), heard()) if has_sound_network() else (objects(),)
+    return all_spaces() if has_sound_network() else (objects(),)

@@ -1,4 +1,4 @@
-"""Give recordings that came before there were clean copies the copy that is served."""
+"""Make the served copies, without tags, of recordings that were imported without one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_served_as_they_came
-from retrieval.storage import content_store
+from retrieval.services.clips import keep_preview
 
 logger = logging.getLogger(__name__)
 
@@ -21,23 +21,23 @@ logger = logging.getLogger(__name__)
 def make_clean_copies(
     *, pool: DecodingPool, scratch: Path, on_progress: Callable[[int], None]
 ) -> list[int]:
-    """Make what is missing, one recording after the other; return the ids of those that failed.
+    """Make the missing copies one by one and return the ids of the clips that failed.
 
-    Called again, it goes on where it stopped.
+    An interrupted run can be resumed.
 
     Raises
     ------
     StorageError
-        If a copy cannot be made or kept for the disk's sake: then no other could.
+        If the disk fails or is full.
     DecoderAwayError
-        If nothing can be decoded for the moment.
+        If decoding is unavailable.
     """
     failed = []
     for done, clip in enumerate(clips_served_as_they_came(), 1):
         try:
             _make_clean_copy(clip, pool=pool, scratch=scratch)
         except DecodeError as error:
-            logger.error("clip %s keeps being served as it came: %s", clip.pk, error)
+            logger.error("clip %s has no clean copy, its original is served: %s", clip.pk, error)
             failed.append(clip.pk)
         on_progress(done)
     return failed
@@ -49,13 +49,11 @@ def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
         original, waveform_paths={}, preview_path=scratch / clip.sha256
     )
     facts = decoded_recording(decoding, name=f"clip {clip.pk}")
-    made = facts.preview_path
-    if made is None:  # never: one was asked for
+    copy = facts.preview_path
+    if copy is None:  # impossible: a copy was requested
         raise DecodeError(f"no copy of {original} was made", code="decoder_fault")
-    kept = content_store.keep(
-        made, folder="previews", sha256=content_store.sha256_of(made), suffix=made.suffix
-    )
-    made.unlink()
+    preview = keep_preview(file=copy)
+    copy.unlink()
     Clip.objects.filter(pk=clip.pk).update(
-        preview=kept, loudness_lufs=facts.loudness_lufs, true_peak_dbtp=facts.true_peak_dbtp
+        preview=preview, loudness_lufs=facts.loudness_lufs, true_peak_dbtp=facts.true_peak_dbtp
     )

@@ -9,15 +9,14 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from retrieval.catalogue.licences import LICENCES
-from retrieval.catalogue.manifest import ManifestEntry, RowProblem
+from retrieval.catalogue.manifest import COLUMNS, ManifestEntry, RowProblem
 from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.sounds import describe
-from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, JobState
+from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.library import advance_snapshot
 from retrieval.storage import content_store
@@ -27,7 +26,7 @@ RECORDINGS_FOLDER: Final = "recordings"
 
 @dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """Names in the storage; no preview where browsers play the original."""
+    """Storage names of a recording; the preview is empty if browsers play the original."""
 
     original: str
     preview: str
@@ -35,7 +34,7 @@ class KeptFiles:
 
 @dataclass(frozen=True, slots=True)
 class NewClip:
-    """A recording that is ready to be stored, with what was heard in it by space."""
+    """A recording whose files are stored, with its model output by name of the space."""
 
     entry: ManifestEntry
     sha256: str
@@ -43,94 +42,80 @@ class NewClip:
     facts: RecordingFacts
     files: KeptFiles
     item: ImportItem
-    hearings: Mapping[str, AudioScores]
+    scores: Mapping[str, AudioScores]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClips:
-    """How many were new, and how much sound they hold."""
+    """Number and total duration of the stored clips."""
 
     stored: int
     audio_seconds: float
 
 
-_METADATA = (
-    "path",
-    "title",
-    "tags",
-    "author",
-    "license",
-    "license_url",
-    "source_url",
-    "collection",
-)
-
-
-def metadata_problem(entry: ManifestEntry) -> RowProblem | None:
-    """Return what the library cannot keep of a row, before any work is spent on its file."""
+def metadata_problem(*, entry: ManifestEntry) -> RowProblem | None:
+    """Validate an entry's metadata before its file is read; return the first error."""
     clip = Clip(**_metadata(entry))
-    others = [field.name for field in Clip._meta.fields if field.name not in _METADATA]
     try:
-        clip.clean_fields(exclude=others)
+        clip.clean_fields(exclude={field.name for field in Clip._meta.fields} - set(COLUMNS))
     except ValidationError as error:
         name, messages = next(iter(error.message_dict.items()))
         return RowProblem("metadata_invalid", f"{name}: {' '.join(messages)}")
     return None
 
 
-def keep_files(file: Path, *, sha256: str, facts: RecordingFacts) -> KeptFiles:
-    """Copy a recording and its preview into the storage; the format names them, not the user."""
+def keep_files(*, file: Path, sha256: str, facts: RecordingFacts) -> KeptFiles:
+    """Store a recording and its preview; the suffix comes from the format, not from the user."""
     original = content_store.keep(
         file, folder=RECORDINGS_FOLDER, sha256=sha256, suffix=f".{facts.container}"
     )
-    preview = facts.preview_path
-    if preview is None:
-        return KeptFiles(original, "")
-    return KeptFiles(
-        original,
-        content_store.keep(
-            preview,
-            folder="previews",
-            sha256=content_store.sha256_of(preview),
-            suffix=preview.suffix,
-        ),
+    return KeptFiles(original, keep_preview(file=facts.preview_path) if facts.preview_path else "")
+
+
+def keep_preview(*, file: Path) -> str:
+    """Store the file that browsers play and return its storage name."""
+    return content_store.keep(
+        file, folder="previews", sha256=content_store.sha256_of(file), suffix=file.suffix
     )
 
 
-def update_metadata(clip_id: int, entry: ManifestEntry) -> None:
-    """Let a clip say what its manifest says now: a licence may have been corrected."""
+def update_metadata(*, clip_id: int, entry: ManifestEntry) -> None:
+    """Replace a clip's metadata by that of an entry without a `metadata_problem`."""
     Clip.objects.filter(pk=clip_id).update(**_metadata(entry))
 
 
+@transaction.atomic
 def store_clips(
-    news: Sequence[NewClip], *, source: str, spaces: Sequence[ClassSpace]
+    *, clips: Sequence[NewClip], source: str, spaces: Sequence[ClassSpace]
 ) -> StoredClips:
-    """Store recordings with profiles and windows: all of them at once, or none.
+    """Store recordings with profiles and windows, all or none.
 
-    One whose content another import stored meanwhile is recorded as a duplicate.
+    A recording whose content another import stored meanwhile is recorded as a duplicate. Rows are
+    inserted in bulk, without `full_clean()`: `metadata_problem` validated the metadata, everything
+    else is measured, and the table's constraints check both.
     """
-    with transaction.atomic():
-        snapshot = advance_snapshot()
-        known = existing_sha256([new.sha256 for new in news])
-        fresh = [new for new in news if new.sha256 not in known]
-        clips = [_clip(new, snapshot, spaces) for new in fresh]
-        Clip.objects.bulk_create(clips)
-        for space in spaces:
-            heard = [
-                (clip, new.hearings[space.name]) for new, clip in zip(fresh, clips, strict=True)
-            ]
-            store_profiles(heard, space=space, snapshot=snapshot)
-        ids = known | {clip.sha256: clip.pk for clip in clips}
-        for new in news:
-            new.item.clip_id = ids[new.sha256]
-            if new.sha256 in known:
-                new.item.outcome = ImportItem.Outcome.DUPLICATE
-        record_items([new.item for new in news], source=source)
-    return StoredClips(len(fresh), sum(new.facts.duration_s for new in fresh))
+    snapshot = advance_snapshot()
+    known = existing_sha256([clip.sha256 for clip in clips])
+    fresh = [clip for clip in clips if clip.sha256 not in known]
+    rows = [_row(clip, snapshot=snapshot, spaces=spaces) for clip in fresh]
+    Clip.objects.bulk_create(rows)
+    for space in spaces:
+        scored = [(row, clip.scores[space.name]) for clip, row in zip(fresh, rows, strict=True)]
+        store_profiles(scored=scored, space=space, snapshot=snapshot)
+    ids = known | {row.sha256: row.pk for row in rows}
+    for clip in clips:
+        clip.item.clip_id = ids[clip.sha256]
+        if clip.sha256 in known:
+            clip.item.outcome = ImportItem.Outcome.DUPLICATE
+    record_items(items=[clip.item for clip in clips], source=source)
+    return StoredClips(len(fresh), sum(clip.facts.duration_s for clip in fresh))
 
 
-def record_items(items: Sequence[ImportItem], *, source: str) -> None:
-    """Remember what became of files; a newer outcome replaces the older one."""
+def record_items(*, items: Sequence[ImportItem], source: str) -> None:
+    """Store outcomes of files of a source; they replace earlier outcomes of the same files.
+
+    Rows are inserted in bulk, without `full_clean()`: the table's constraints check them.
+    """
     for item in items:
         item.source = source
     ImportItem.objects.bulk_create(
@@ -149,61 +134,20 @@ def record_items(items: Sequence[ImportItem], *, source: str) -> None:
     )
 
 
-def _clip(new: NewClip, snapshot: int, spaces: Sequence[ClassSpace]) -> Clip:
-    facts = new.facts
-    now = timezone.now()
-    clip = Clip(
-        sha256=new.sha256,
-        **_metadata(new.entry),
-        original=new.files.original,
-        preview=new.files.preview,
-        media_type=facts.media_type,
-        byte_size=new.byte_size,
-        duration_s=facts.duration_s,
-        sample_rate_hz=facts.sample_rate_hz,
-        channels=facts.channels,
-        loudness_lufs=facts.loudness_lufs,
-        true_peak_dbtp=facts.true_peak_dbtp,
-        peaks=facts.peaks,
-        state=JobState.DONE,
-        attempts=1,
-        started_at=now,
-        finished_at=now,
-        added_in=snapshot,
-    )
-    for space in spaces:
-        if isinstance(space, HeardSpace):
-            _describe(clip, new.hearings[space.name], space)
-    return clip
-
-
-def _metadata(entry: ManifestEntry) -> dict[str, Any]:
-    return {
-        "path": entry.path,
-        "title": entry.title,
-        "tags": list(entry.tags),
-        "author": entry.author,
-        "license": entry.license,
-        "license_url": entry.license_url or LICENCES[entry.license].url,
-        "source_url": entry.source_url,
-        "collection": entry.collection,
-    }
-
-
 def store_profiles(
-    heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace, snapshot: int
+    *, scored: Sequence[tuple[Clip, AudioScores]], space: ClassSpace, snapshot: int
 ) -> None:
-    """Store what one model heard in some recordings, searchable from a snapshot on."""
+    """Store the profiles and windows of recordings in one space, searchable from a snapshot on."""
     profiles = ClipProfile.objects.bulk_create(
         ClipProfile(
             clip=clip,
             space_id=space.name,
             classes=len(space),
             model_version=space.audio_model,
-            distribution=space.clip_profile(hearing.windows).values,
+            distribution=space.clip_profile(scores.windows).values,
             added_in=snapshot,
         )
-        for clip, hearing in heard
+        for clip, scores in scored
     )
     ClipWindow.objects.bulk_create(
         [
@@ -214,26 +158,57 @@ def store_profiles(
                 start_s=start_s,
                 distribution=window,
             )
-            for profile, (_, hearing) in zip(profiles, heard, strict=True)
+            for profile, (_, scores) in zip(profiles, scored, strict=True)
             for position, (start_s, window) in enumerate(
-                zip(hearing.starts_s, hearing.windows, strict=True)
+                zip(scores.starts_s, scores.windows, strict=True)
             )
         ],
         batch_size=200,
     )
 
 
-def describe_clips(heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> None:
-    """Say in words what was heard in stored recordings, if the space's classes are sounds."""
+def describe_clips(*, scored: Sequence[tuple[Clip, AudioScores]], space: ClassSpace) -> None:
+    """Update the detected sounds of stored clips, if the classes of the space are sounds."""
     if not isinstance(space, HeardSpace):
         return
-    for clip, hearing in heard:
-        _describe(clip, hearing, space)
-    Clip.objects.bulk_update([clip for clip, _ in heard], ["sounds", "sound_tags", "flags"])
+    for clip, scores in scored:
+        _describe(clip, scores, space)
+    Clip.objects.bulk_update([clip for clip, _ in scored], ["sounds", "sound_tags", "flags"])
 
 
-def _describe(clip: Clip, hearing: AudioScores, space: HeardSpace) -> None:
-    description = describe(hearing.windows, space.vocabulary)
+def _row(clip: NewClip, *, snapshot: int, spaces: Sequence[ClassSpace]) -> Clip:
+    facts = clip.facts
+    row = Clip(
+        sha256=clip.sha256,
+        **_metadata(clip.entry),
+        original=clip.files.original,
+        preview=clip.files.preview,
+        media_type=facts.media_type,
+        byte_size=clip.byte_size,
+        duration_s=facts.duration_s,
+        sample_rate_hz=facts.sample_rate_hz,
+        channels=facts.channels,
+        loudness_lufs=facts.loudness_lufs,
+        true_peak_dbtp=facts.true_peak_dbtp,
+        peaks=facts.peaks,
+        added_in=snapshot,
+    )
+    for space in spaces:
+        if isinstance(space, HeardSpace):
+            _describe(row, clip.scores[space.name], space)
+    return row
+
+
+def _metadata(entry: ManifestEntry) -> dict[str, Any]:
+    return {
+        **{name: getattr(entry, name) for name in COLUMNS},
+        "tags": list(entry.tags),
+        "license_url": entry.license_url or LICENCES[entry.license].url,
+    }
+
+
+def _describe(clip: Clip, scores: AudioScores, space: HeardSpace) -> None:
+    description = describe(scores.windows, space.vocabulary)
     clip.sounds = [
         {"key": sound.label.key, "name": sound.name, "score": round(sound.score, 3)}
         for sound in description.sounds

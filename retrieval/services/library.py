@@ -1,4 +1,4 @@
-"""Changes of the library as a whole."""
+"""The library's snapshot number."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from retrieval.models import Library
 
 
 def advance_snapshot() -> int:
-    """Raise the library's snapshot and hold its lock until the transaction ends.
+    """Increment the library's snapshot and hold its row lock until the transaction ends.
 
-    Everything that changes which clips are heard goes through here first: changes then happen in
-    the order of their numbers, and no reader sees a later one before an earlier one.
+    Every transaction that changes which clips can be found calls this first. The lock orders these
+    transactions by snapshot, so a reader never sees a later change before an earlier one.
     """
     if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError(
-            "advance_snapshot() needs the transaction whose change it numbers."
-        )
+        raise transaction.TransactionManagementError("advance_snapshot() requires a transaction.")
     library = Library.objects.select_for_update().get()
     library.snapshot += 1
     library.save(update_fields=["snapshot"])

@@ -1,7 +1,7 @@
-"""Do files and rows agree? Looks while the site works, and believes nothing before a second look.
+"""Compare the media folder with the database while the site is running.
 
-Rows and files are walked side by side in one order. What was uploaded or deleted since the rows
-were read looks like a fault at first: each is looked at again by itself.
+Rows and files are read in the same order, side by side. A difference is checked again before it is
+reported, because an upload or deletion may have happened in between.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from django.core.files.storage import default_storage
@@ -23,20 +23,20 @@ from retrieval.storage.listing import changed_at, hash_and_size, stored_names
 logger = logging.getLogger(__name__)
 
 ORPHAN_AFTER: Final = timedelta(days=1)
-"""A file comes before its row; that of a recording, as long before as its group takes."""
+"""Younger files without a row may belong to an upload or import in progress."""
 
 _NAMES_KEPT: Final = 1000
 
 
 @dataclass(slots=True)
 class Findings:
-    """How many files show one fault, and the names of the first."""
+    """Number of files with one fault, and the first names."""
 
     count: int = 0
     names: list[str] = field(default_factory=list)
 
     def add(self, name: str) -> None:
-        """Count a file."""
+        """Add a file."""
         self.count += 1
         if len(self.names) < _NAMES_KEPT:
             self.names.append(name)
@@ -44,24 +44,24 @@ class Findings:
 
 @dataclass(slots=True)
 class MediaReport:
-    """What was found.
+    """Result of a check.
 
     Attributes
     ----------
     missing : Findings
-        A row names it, and it is not there.
+        Files that a row references but that do not exist.
     altered : Findings
-        Its content is not what its name says.
+        Files whose content does not match the hash in their name.
     unreadable : Findings
-        It is there and cannot be read, by this process or from this disk: the log says why.
+        Files that exist but cannot be read; the log contains the reason.
     orphaned : Findings
-        No row names it, for longer than any upload or import takes.
+        Files without a row that are older than `ORPHAN_AFTER`.
     removed : Findings
-        Was orphaned, until now.
+        Orphaned files that were deleted.
     arriving : int
-        Files without a row that are younger: uploads and imports under way, as a rule.
+        Younger files without a row, usually of uploads and imports in progress.
     unproven : int
-        Files of early versions, whose name is not their content's.
+        Files of early versions, whose name contains no hash of their content.
     """
 
     files: int = 0
@@ -76,7 +76,7 @@ class MediaReport:
 
     @property
     def agrees(self) -> bool:
-        """Say whether nothing is wrong."""
+        """Whether no fault was found."""
         faults = (self.missing, self.altered, self.unreadable, self.orphaned)
         return not any(found.count for found in faults)
 
@@ -84,7 +84,7 @@ class MediaReport:
 def check_media(
     *, fix: bool = False, on_progress: Callable[[MediaReport], None] = lambda _: None
 ) -> MediaReport:
-    """Compare every file with every row; with `fix` remove orphans, and nothing else."""
+    """Compare all files with all rows; `fix` deletes orphaned files and nothing else."""
     report = MediaReport()
     for name, row, is_stored in _side_by_side(named_files(), stored_names()):
         if row is None:
@@ -100,7 +100,7 @@ def check_media(
 def _side_by_side(
     rows: Iterator[NamedFile], files: Iterator[str]
 ) -> Iterator[tuple[str, NamedFile | None, bool]]:
-    """Yield every name once, with its row if there is one and whether there is a file."""
+    """Yield each name once with its row, if any, and whether the file exists."""
     row, file = next(rows, None), next(files, None)
     while row is not None or file is not None:
         if row is None or (file is not None and file < row.name):
@@ -144,14 +144,10 @@ def _without_row(name: str, report: MediaReport, *, fix: bool) -> None:
         written = changed_at(name)
         if written is None or is_named(name):
             return
-        if _is_young(written):
+        if written > timezone.now() - ORPHAN_AFTER:
             report.arriving += 1
         elif not fix:
             report.orphaned.add(name)
         else:
             default_storage.delete(name)
             report.removed.add(name)
-
-
-def _is_young(written: datetime) -> bool:
-    return written > timezone.now() - ORPHAN_AFTER

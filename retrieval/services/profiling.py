@@ -236,8 +236,8 @@ def _store(scored: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> 
     clip_ids = [clip.pk for clip, _ in scored]
     lacking = set(unprofiled_clips(space).filter(pk__in=clip_ids).values_list("pk", flat=True))
     new = [(clip, scores) for clip, scores in scored if clip.pk in lacking]
-    store_profiles(new, space=space, snapshot=snapshot)
-    describe_clips(new, space=space)
+    store_profiles(scored=new, space=space, snapshot=snapshot)
+    describe_clips(scored=new, space=space)
     return len(new)
 
 

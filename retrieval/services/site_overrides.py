@@ -1,4 +1,4 @@
-"""What a site changes in how photos and sounds meet: overrides of the table, banks of photos."""
+"""A site's own settings for matching: overrides of the class-to-sound table, photo banks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import VocabularyError
@@ -19,14 +20,13 @@ from retrieval.models import BankMoments, HeardOverride, PhotoBank, SceneProfile
 from retrieval.selectors.matchers import sounds_of, table_up_to
 
 MIN_BANK_PHOTOS: Final = 300
-"""Fewer photos than that judge worse than the 1000 classes themselves do (docs/matching.md)."""
-
+"""With fewer photos the built-in bank of classes gives better results (docs/matching.md)."""
 
 _DIGEST_DIGITS: Final = 12
 
 
 class BankTooSmallError(Exception):
-    """So few photos that the bank of classes judges better."""
+    """The site has fewer than `MIN_BANK_PHOTOS` photos."""
 
 
 def override_sounds(
@@ -37,29 +37,29 @@ def override_sounds(
     taken_back: bool = False,
     author: int | None = None,
 ) -> HeardOverride:
-    """Have other sounds heard where a class is seen, from the next photo on.
+    """Override the sounds expected for a class, from the next photo on.
 
     Raises
     ------
     ValidationError
-        If the class or a sound is unknown, a weight is none, or the weights do not sum to 1.
+        If the class or a sound is unknown, or the weights are invalid or do not sum to 1.
     """
     override = HeardOverride(
         wnid=wnid, sounds=dict(sounds), why=why, taken_back=taken_back, author=author
     )
     override.full_clean()
-    check_override(override)
+    check_override(override=override)
     override.save(force_insert=True)
     return override
 
 
-def check_override(override: HeardOverride) -> None:
-    """Raise unless the program's table could take an override.
+def check_override(*, override: HeardOverride) -> None:
+    """Check that an override fits the class-to-sound table.
 
     Raises
     ------
     ValidationError
-        With what is wrong, in the table's own words.
+        If it does not.
     """
     try:
         table_up_to(0).with_sounds({override.wnid: sounds_of(override)})
@@ -72,21 +72,21 @@ def check_override(override: HeardOverride) -> None:
 
 
 @transaction.atomic
-def make_photo_bank(spaces: Mapping[str, ClassSpace]) -> PhotoBank:
-    """Make a bank of all photos that were seen as photos are seen now; it counts from now on.
+def make_photo_bank(*, spaces: Mapping[str, ClassSpace]) -> PhotoBank:
+    """Make a bank of all photos with profiles by the current models; it replaces the current bank.
 
-    Nothing of a photo is kept but its part in a mean and a covariance.
+    It contains only the mean and covariance of the profiles.
 
     Raises
     ------
     BankTooSmallError
-        If they are fewer than `MIN_BANK_PHOTOS`; the bank in force stays.
+        If there are fewer than `MIN_BANK_PHOTOS`.
     """
-    photos = _photos_seen_in_all(spaces)
+    photos = _photos_in_all(spaces)
     if len(photos) < MIN_BANK_PHOTOS:
         raise BankTooSmallError(
             f"The site has {len(photos)} different photos; a bank needs {MIN_BANK_PHOTOS}. "
-            "Until then every class of the image model, once each, judges better."
+            "With fewer, the built-in bank of image classes gives better results."
         )
     rows = []
     digest = hashlib.sha256()
@@ -110,20 +110,17 @@ def make_photo_bank(spaces: Mapping[str, ClassSpace]) -> PhotoBank:
     return bank
 
 
-def _photos_seen_in_all(spaces: Mapping[str, ClassSpace]) -> set[str]:
-    seen = [
-        set(
-            SceneProfile.objects.filter(
-                space_id=space.name, model_version=space.image_model
-            ).values_list("photo_sha256", flat=True)
-        )
-        for space in spaces.values()
-    ]
-    return set.intersection(*seen)
+def _photos_in_all(spaces: Mapping[str, ClassSpace]) -> set[str]:
+    return set.intersection(
+        *(set(_profiles(space).values_list("photo_sha256", flat=True)) for space in spaces.values())
+    )
+
+
+def _profiles(space: ClassSpace) -> QuerySet[SceneProfile]:
+    return SceneProfile.objects.filter(space_id=space.name, model_version=space.image_model)
 
 
 def _distributions(space: ClassSpace, photos: set[str]) -> Iterator[NDArray[np.float64]]:
-    rows = SceneProfile.objects.filter(space_id=space.name, model_version=space.image_model)
-    for row in rows.order_by("photo_sha256").iterator(chunk_size=500):
+    for row in _profiles(space).order_by("photo_sha256").iterator(chunk_size=500):
         if row.photo_sha256 in photos:
             yield np.asarray(row.distribution, dtype=np.float64)

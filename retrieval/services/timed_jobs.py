@@ -1,4 +1,4 @@
-"""Long jobs on recordings are worked off in slices, each an attempt of its own."""
+"""Long jobs on recordings, which run in time slices; each slice is one attempt."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from retrieval.storage.scratch import scratch_folder
 logger = logging.getLogger(__name__)
 
 
-class HopelessJobError(Exception):
-    """The job cannot be done, however often it is tried."""
+class PermanentJobError(Exception):
+    """The job can never succeed, so it is not retried."""
 
     def __init__(self, detail: str, *, code: str) -> None:
         super().__init__(detail)
@@ -30,7 +30,7 @@ class HopelessJobError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What the work of one slice has at hand; when it is over, what was begun is still stored."""
+    """Resources of one time slice; the work returns soon after `is_over` returns true."""
 
     pool: DecodingPool
     scratch: Path
@@ -39,19 +39,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slicing:
-    """How a worker takes long jobs.
-
-    Parameters
-    ----------
-    scratch_directory : Path
-        Where each slice gets a folder of its own.
-    decoding_processes : int
-        How many children decode.
-    slice_s : float
-        Seconds after which a slice is over.
-    worker : str
-        Who holds the job meanwhile.
-    """
+    """How a worker runs long jobs: it owns their leases and gives each slice a scratch folder."""
 
     scratch_directory: Path
     decoding_processes: int
@@ -59,27 +47,27 @@ class Slicing:
     worker: str
 
     def run(self, model: type[Job], pk: int, work: Callable[[Slice], bool]) -> None:
-        """Claim a job, have it worked on, and say what became of it.
+        """Claim a job, run `work` for one slice, and record the result.
 
-        Whether all of it is done, `work` returns; what is left is queued again. So is a job that
-        met a full disk or no decoder: nothing is wrong with it, and it may wait for ever.
+        `work` returns whether the job is finished; otherwise the job is queued again. A full disk
+        or an unavailable decoder also queues it again, without counting the attempt.
         """
         held = transitions.claim(model, pk, owner=self.worker, lease=leases.LEASE)
         if held is None:
             logger.info("%s %s is not queued: nothing to do", model.__name__, pk)
             return
         try:
-            done = self._work(held, work)
+            finished = self._work(held, work)
         except (StorageError, DecoderAwayError, OSError) as error:
             if isinstance(error, OSError) and not is_full(error):
                 raise
-            logger.error("%s %s waits: %s", model.__name__, pk, error)
+            logger.error("%s %s is queued again: %s", model.__name__, pk, error)
             transitions.pause(held)
-        except (EngineError, HopelessJobError) as error:
+        except (EngineError, PermanentJobError) as error:
             transitions.fail(held, code=error.code, detail=error.detail)
         else:
-            leave = transitions.finish if done else transitions.pause
-            leave(held)
+            end = transitions.finish if finished else transitions.pause
+            end(held)
 
     def _work(self, held: transitions.Claim, work: Callable[[Slice], bool]) -> bool:
         deadline = time.monotonic() + self.slice_s
@@ -88,8 +76,10 @@ class Slicing:
             scratch_folder(self.scratch_directory) as scratch,
             DecodingPool(processes=self.decoding_processes) as pool,
         ):
-            pool.warm()  # children start while the model is loaded here
-            done = work(Slice(pool, scratch, lambda: lease.is_lost or time.monotonic() > deadline))
-            if not done:
-                pool.close()  # what was to come next is left to the next slice
-        return done
+            pool.warm()  # children start while this process loads the model
+            finished = work(
+                Slice(pool, scratch, lambda: lease.is_lost or time.monotonic() > deadline)
+            )
+            if not finished:
+                pool.close()  # cancels recordings that were submitted ahead
+        return finished

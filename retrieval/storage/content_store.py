@@ -1,4 +1,4 @@
-"""Where the bytes of recordings and photos lie: by content, in Django's default storage."""
+"""Store files under names made of their content hash, in Django's default storage."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from retrieval.storage.content_locks import share_lock
 logger = logging.getLogger(__name__)
 
 _FILE_MODE = 0o644
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class StorageError(Exception):
-    """A file could not be kept, through no fault of its own; later it may be."""
+    """A file could not be stored; a later attempt may succeed."""
 
     code = "storage_unavailable"
 
 
 class StorageFullError(StorageError):
-    """There is no room for the file."""
+    """The storage is full."""
 
     code = "storage_full"
 
 
 def storage_error(cause: OSError) -> StorageError:
-    """Return what an error of the operating system means to whoever wanted to keep a file."""
+    """Return the storage error for an error of the operating system."""
     kind = StorageFullError if is_full(cause) else StorageError
-    return kind(f"a file cannot be kept: {cause}")
+    return kind(f"a file cannot be stored: {cause}")
 
 
 def is_full(error: OSError) -> bool:
-    """Whether an error of the operating system says that a disk has no room."""
-    return error.errno in _NO_ROOM
+    """Return whether an error of the operating system means that a disk is full."""
+    return error.errno in _FULL
 
 
 def sha256_of_bytes(content: bytes) -> str:
@@ -59,59 +59,54 @@ def sha256_of(path: Path) -> str:
 
 
 def keep(path: Path, *, folder: str, sha256: str, suffix: str) -> str:
-    """Store a file under its content's name and return that name."""
+    """Store a file and return its storage name."""
     with path.open("rb") as stream:
         return _keep(stream, content_name(folder=folder, sha256=sha256, suffix=suffix))
 
 
 def keep_bytes(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
-    """Store bytes under a content's name and return that name."""
+    """Store bytes and return their storage name."""
     name = content_name(folder=folder, sha256=sha256, suffix=suffix)
     return _keep(io.BytesIO(content), name)
 
 
 def keep_copy(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
-    """Store what can be made again and no row names, under the name of what it was made from."""
+    """Store a derived file that no row references, named by the hash of its source."""
     return _stored(io.BytesIO(content), content_name(folder=folder, sha256=sha256, suffix=suffix))
 
 
 def keep_restored(stream: BinaryIO, *, name: str) -> None:
-    """Store what a backup holds under the name it had; what the stream raises, stores nothing."""
+    """Store a file of a backup under its old name; an exception of the stream stores nothing."""
     _stored(stream, name)
 
 
 def content_name(*, folder: str, sha256: str, suffix: str) -> str:
-    """Return the name under which a content is kept."""
+    """Return the storage name of a content."""
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
 
 
 @transaction.atomic
 def _keep(stream: BinaryIO, name: str) -> str:
-    """Store a stream for a row that is to name it.
+    """Store a stream that a row will reference; raise `StorageError` if that fails.
 
-    Within a transaction the name is safe from being removed until its row is committed. Elsewhere
-    (a recording's row comes minutes after its file) it is safe as long as it is young.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be stored now.
+    The file cannot be deleted before the surrounding transaction ends. Without one (a recording's
+    row is added minutes after its file) only its recent modification time protects the file.
     """
     share_lock(name)
     return _stored(stream, name)
 
 
 def _stored(stream: BinaryIO, name: str) -> str:
-    """Store a stream, whole or not at all; what has this name already is the same content."""
+    """Store a stream completely or not at all; a file with this name has the same content."""
     try:
         target = Path(default_storage.path(name))
-    except NotImplementedError:  # an object store, which shows nothing before it has it all
+    except NotImplementedError:  # an object store, which stores atomically
         return name if default_storage.exists(name) else default_storage.save(name, File(stream))
     if target.is_file():
         try:
             os.utime(target)
-        except OSError as error:  # another user's, or read-only: whole it is all the same
-            logger.info("%s keeps its age: %s", name, error.strerror)
+        except OSError as error:  # owned by another user, or read-only
+            logger.info("the modification time of %s is unchanged: %s", name, error.strerror)
         return name
     try:
         _write_whole(stream, target)
@@ -121,7 +116,7 @@ def _stored(stream: BinaryIO, name: str) -> str:
 
 
 def _write_whole(stream: BinaryIO, target: Path) -> None:
-    """Write beside the target, then take its place: nobody ever sees a part."""
+    """Write a temporary file and rename it, so that readers never see a partial file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".arriving-")
     try:

@@ -1,4 +1,4 @@
-"""Scratch folders that vanish with the run that made them, however it ended."""
+"""Temporary folders that are deleted even if their process was killed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Yield a new folder; remove it afterwards, and those that killed runs left behind.
+    """Yield a new folder and delete it afterwards; first delete folders of killed processes.
 
-    A folder is locked as long as its run lives: the kernel drops the lock with the process. Folders
-    come and go under a lock of their parent, so that nobody sees one before it is locked.
+    A process locks its folder, and the kernel releases the lock when the process ends. Folders are
+    created and deleted under a lock of their parent, so no process sees an unlocked new folder.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with _locked(parent):
-        _sweep(parent)
+        _delete_abandoned(parent)
         folder = Path(tempfile.mkdtemp(dir=parent))
         alive = _lock(folder, fcntl.LOCK_EX)
     try:
@@ -31,8 +31,8 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         os.close(alive)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove the folders whose run is gone."""
+def _delete_abandoned(parent: Path) -> None:
+    """Delete the folders of ended processes."""
     for folder in parent.iterdir():
         if not folder.is_dir():
             continue
@@ -55,7 +55,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _lock(folder: Path, operation: int) -> int:
-    """Lock a folder itself, no file in it; closing the descriptor lets go."""
+    """Lock a folder; closing the returned descriptor releases the lock."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, operation)

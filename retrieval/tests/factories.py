@@ -1,4 +1,4 @@
-"""Typed makers of rows for tests."""
+"""Small spaces and matchers, and factories of rows, for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.matching.bank import Bank, classes_bank
@@ -23,7 +22,7 @@ from retrieval.engine.vocabulary.heard_there import (
     Sound,
 )
 from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
-from retrieval.models import Clip, ClipProfile, JobState
+from retrieval.models import Clip, ClipProfile
 from retrieval.models import Space as SpaceRow
 from retrieval.services.library import advance_snapshot
 
@@ -48,7 +47,7 @@ SOUNDS = Vocabulary(
         for i, name in enumerate(("Waves, surf", "Wind", "Speech", "Bird", "Chatter"))
     ),
 )
-_HEARD: dict[int, dict[str, float]] = {  # class 5 says nothing
+_HEARD: dict[int, dict[str, float]] = {  # class 5 predicts no sound
     0: {"Waves, surf": 0.7, "Wind": 0.3},
     1: {"Wind": 1.0},
     2: {"Bird": 0.8, "Wind": 0.2},
@@ -100,7 +99,7 @@ def dummy_ear_matcher(
     anywhere: NDArray[np.float64] = DUMMY_TABLE.anywhere,
     **changed: float,
 ) -> SoundMatcher:
-    """Return a matcher by five sounds beside seven things."""
+    """Return a small matcher by sounds and objects."""
     weights = {
         "things_always": 0.3,
         "things_when_mute": 0.0,
@@ -115,7 +114,7 @@ def dummy_ear_matcher(
 
 
 def small_matchers() -> dict[str, Matcher]:
-    """Return small matchers under the names that a site knows."""
+    """Return small matchers under the names of the real ones."""
     things = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="paper")
     heard = dummy_ear_matcher(
         name="heard", things=DUMMY_WHOLE, things_always=0.0, things_when_mute=0.3
@@ -125,13 +124,12 @@ def small_matchers() -> dict[str, Matcher]:
 
 
 def dummy_space_row(space: ClassSpace = DUMMY) -> SpaceRow:
-    """Register a small space in the database."""
+    """Create the row of a small space."""
     return SpaceRow.objects.get_or_create(name=space.name, defaults={"classes": len(space)})[0]
 
 
 def unsaved_clip(number: int = 1, **fields: Any) -> Clip:
-    """Return a valid clip, not yet stored, outside the library."""
-    now = timezone.now()
+    """Return a valid clip that is not saved."""
     values: dict[str, Any] = {
         "sha256": hashlib.sha256(str(number).encode()).hexdigest(),
         "path": f"folder/clip-{number}.ogg",
@@ -147,16 +145,13 @@ def unsaved_clip(number: int = 1, **fields: Any) -> Clip:
         "loudness_lufs": -23.0,
         "true_peak_dbtp": -3.0,
         "peaks": bytes(800),
-        "state": JobState.DONE,
-        "started_at": now,
-        "finished_at": now,
         "added_in": 1,
     }
     return Clip(**values | fields)
 
 
 class ClipFactory:
-    """Makes clips one after the other, each in a snapshot of its own."""
+    """Creates clips, each in a new snapshot."""
 
     def __init__(self) -> None:
         self._number = 0

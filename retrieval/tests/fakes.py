@@ -1,4 +1,4 @@
-"""Stand-ins for the models: cheap, but they do look and listen."""
+"""Fast replacements for the models; their output depends on their input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retrieval.tests.factories import DUMMY, DUMMY_HEARD, small_matchers
 
 
 class DummyEar:
-    """Shares of energy in seven bands of the spectrum: class i is band i."""
+    """Audio model: class i is the share of energy in band i of seven."""
 
     model_version = DUMMY.audio_model
     vocabulary = DUMMY.vocabulary
@@ -37,7 +37,7 @@ class DummyEar:
 
 
 class DummySounds:
-    """How much of its energy a window has in each of five bands: sound i is band i."""
+    """Audio model: sound i is the share of energy in band i of five."""
 
     model_version = DUMMY_HEARD.audio_classifier
     vocabulary = DUMMY_HEARD.vocabulary
@@ -58,7 +58,7 @@ class DummySounds:
 
 
 class DummyEye:
-    """Shares of brightness in seven horizontal strips: class i is strip i."""
+    """Image model: class i is the share of brightness in horizontal strip i of seven."""
 
     model_version = DUMMY.image_model
     vocabulary = DUMMY.vocabulary
@@ -89,7 +89,7 @@ def dummy_finder(
     *,
     matchers: Mapping[str, Matcher] | None = None,
 ) -> SoundFinder:
-    """Return a finder with a cheap eye and `small_matchers`, or others of the same names."""
+    """Return a finder with fake models and `small_matchers` or other matchers."""
     known = matchers or small_matchers()
     return SoundFinder(
         name,

@@ -1,4 +1,4 @@
-"""A real file system of its own, small enough to be filled."""
+"""A small real file system that tests can fill."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SIZE_KB = 4096
 
 
 class SmallDisk:
-    """A mounted file system that tests fill, and switch to read-only and back."""
+    """A mounted file system that tests fill or switch to read-only."""
 
     def __init__(self, shell: subprocess.Popen[str], mounted_at: Path) -> None:
         self._shell = shell
         self._mounted_at = mounted_at
-        # Mounted where only the shell sees it; its view of the file system is open to us.
+        # Mounted in the shell's namespace only; /proc gives access to it.
         self.folder = Path(f"/proc/{shell.pid}/root{mounted_at}")
 
     def fill(self, *, leave_kb: int = 0) -> None:
-        room = os.statvfs(self.folder)
-        free = room.f_bavail * room.f_frsize - leave_kb * 1024
+        status = os.statvfs(self.folder)
+        free = status.f_bavail * status.f_frsize - leave_kb * 1024
         with (self.folder / "ballast").open("wb") as stream:
             stream.write(bytes(free))
 
@@ -46,13 +46,13 @@ class SmallDisk:
         answer = self._shell.stdout.readline()
         assert answer == "status 0\n", f"{command}: {answer}"
 
-    def begin(self) -> None:
+    def mount(self) -> None:
         self._run(f"mount -t tmpfs -o size={SIZE_KB}k,mode=755 soundscape-test {self._mounted_at}")
 
 
 @contextmanager
 def small_disk(mounted_at: Path) -> Iterator[SmallDisk]:
-    """Mount a file system of a megabyte in a namespace of its own; it goes with its process."""
+    """Mount a file system in a new namespace, which ends with its process."""
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare, of util-linux")
     mounted_at.mkdir()
@@ -65,9 +65,9 @@ def small_disk(mounted_at: Path) -> Iterator[SmallDisk]:
     ) as shell:
         disk = SmallDisk(shell, mounted_at)
         try:
-            disk.begin()
+            disk.mount()
         except (AssertionError, BrokenPipeError) as error:
-            pytest.skip(f"this system lets nobody mount a file system of their own: {error}")
+            pytest.skip(f"this system allows no mounts in a new namespace: {error}")
         yield disk
         assert shell.stdin is not None
         shell.stdin.close()

@@ -1,4 +1,4 @@
-"""A model small enough to be published, converted and damaged in a test."""
+"""A tiny model file for tests of downloads and conversion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PUBLISHED = b"weights as published"
 
 
 def toy_arrays(published: bytes) -> Arrays:
-    """Stand in for a model's converter."""
+    """Convert the toy model."""
     return {
         "kernel": np.frombuffer(published, dtype=np.uint8).astype(np.float32).reshape(4, -1),
         "bias": np.linspace(-1, 1, len(load_vocabulary("imagenet")), dtype=np.float32),
@@ -22,7 +22,7 @@ def toy_arrays(published: bytes) -> Arrays:
 
 
 def toy_spec(name: str = "toy") -> WeightSpec:
-    """Describe a model whose published file holds `PUBLISHED`."""
+    """Return the spec of a model whose published file is `PUBLISHED`."""
     return WeightSpec(
         name=name,
         source_name=f"{name}.bin",

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         require_migrated_database()
         spaces = {space.name: space for space in bank_spaces()}
         try:
-            bank = make_photo_bank(spaces)
+            bank = make_photo_bank(spaces=spaces)
         except BankTooSmallError as error:
             raise CommandError(f"{error} [bank_too_small]") from error
         self.stdout.write(f"Bank {bank.pk}, of {bank.photos} photos, is in force.")

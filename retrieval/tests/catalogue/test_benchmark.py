@@ -1,4 +1,4 @@
-"""The truth table, and what `bench_retrieval` makes of it."""
+"""The ground truth and the report of `bench_retrieval`."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def write_truth(tmp_path):
     return write
 
 
-# --- the truth table -------------------------------------------------------------------------
+# --- the ground truth ------------------------------------------------------------------------
 
 
-def test_photos_of_a_scenery_are_read_with_their_grades(write_truth):
+def test_photos_of_scenery_are_read_with_their_grades(write_truth):
     truth = load_truth(
         write_truth(
             'sea.png,yes,"waves, a pier"\ncap.png,no,a cap\nwood.png,yes,trees\n',
@@ -66,18 +66,18 @@ def test_photos_of_a_scenery_are_read_with_their_grades(write_truth):
         "lake.png,waves.ogg,good,it is not listed",
         "sea.png,waves.ogg,excellent,no such grade",
         "sea.png,waves.ogg,bad,bad is what is not listed",
-        "sea.png,waves.ogg,,nothing said",
+        "sea.png,waves.ogg,,no grade",
         "sea.png,rain.ogg,good,once\nsea.png,rain.ogg,decent,twice",
     ],
 )
-def test_a_row_that_cannot_stand_is_named(write_truth, row):
+def test_an_invalid_row_is_refused_by_name(write_truth, row):
     folder = write_truth("sea.png,yes,waves\ncap.png,no,a cap\n", f"{row}\n")
     photo, recordings, grade, _ = row.splitlines()[-1].split(",")
-    with pytest.raises(TruthError, match=f"grades.csv: {photo}, {recordings}, {grade} cannot"):
+    with pytest.raises(TruthError, match=f"grades.csv: invalid row {photo}, {recordings}, {grade}"):
         load_truth(folder)
 
 
-def test_a_recording_has_its_own_grade_else_its_folders_else_it_is_bad():
+def test_a_recording_has_its_grade_or_that_of_its_folder_or_is_bad():
     truth = Truth(
         ("sea.png",),
         {"sea.png": {"birds": Grade.DECENT, "birds/owl.ogg": Grade.BAD, "waves.ogg": Grade.GOOD}},
@@ -89,7 +89,7 @@ def test_a_recording_has_its_own_grade_else_its_folders_else_it_is_bad():
     assert truth.grades_of("wood.png", paths) == [Grade.BAD] * 5
 
 
-def test_the_projects_own_table_has_reasons_and_an_answer_for_every_photo():
+def test_the_ground_truth_has_reasons_and_grades_for_every_photo():
     truth = load_truth()
     assert len(truth.photos) == len(set(truth.photos)) >= 15
     for photo in truth.photos:
@@ -100,8 +100,7 @@ def test_the_projects_own_table_has_reasons_and_an_answer_for_every_photo():
         assert {row["scenery"] for row in csv.DictReader(stream)} == {"yes", "no"}
 
 
-def test_the_projects_own_table_names_only_what_is_there(shared_dir):
-    """A slip of the pen would count as bad, or never at all."""
+def test_the_ground_truth_names_existing_files_only(shared_dir):
     photos = {path.name for path in (shared_dir / "photos").rglob("*") if path.is_file()}
     with (shared_dir / "library/library.csv").open() as stream:
         paths = [row["path"] for row in csv.DictReader(stream)]
@@ -164,8 +163,8 @@ def test_rankings_are_graded_and_averaged_over_photos():
     ]  # fmt: skip
 
 
-def test_what_a_half_of_the_library_lacks_is_not_counted_against_it():
-    """The good recordings of the two photos come from different sources, and lie in two halves."""
+def test_a_half_is_measured_only_on_photos_with_a_good_recording_in_it():
+    """The good recordings of the two photos have different sources, and so are in two halves."""
     report = build_report(
         TRUTH,
         recordings=RECORDINGS,
@@ -175,7 +174,7 @@ def test_what_a_half_of_the_library_lacks_is_not_counted_against_it():
         assert half["good@1"] == 1
 
 
-def test_a_half_without_any_good_recording_has_no_measure_and_is_no_obstacle():
+def test_a_half_without_any_good_recording_has_no_measure():
     truth = Truth(("sea.png",), {"sea.png": {"0.ogg": Grade.GOOD}})
     rankings = {"paper": {"sea.png": ranked(0)}}
     report = build_report(truth, recordings=RECORDINGS, rankings=rankings)
@@ -183,14 +182,14 @@ def test_a_half_without_any_good_recording_has_no_measure_and_is_no_obstacle():
     json.loads(json.dumps(as_json(report), allow_nan=False))
 
 
-def test_another_library_than_the_tables_is_refused():
+def test_a_library_without_graded_recordings_is_refused():
     recordings = [Recording(10 + i, f"mine/{i}.ogg", "x") for i in range(8)]
     rankings = {"paper": {"sea.png": ranked(), "wood.png": ranked()}}
     with pytest.raises(TruthError, match="grades no recording of this library"):
         build_report(TRUTH, recordings=recordings, rankings=rankings)
 
 
-def test_the_tables_say_it_all(monkeypatch):
+def test_the_tables_contain_all_measures(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     rankings = {
         name: {"sea.png": ranked(first), "wood.png": ranked(2)}
@@ -215,7 +214,7 @@ def bench(**options):
 
 @pytest.fixture
 def small_site(settings, monkeypatch, write_truth, index_directory, make_clip, tmp_path):
-    """Seven recordings of seven things, and photos of the third and the fifth."""
+    """Seven recordings of seven things, photos of the third and the fifth."""
     folder = write_truth(
         "two.png,yes,thing 2\nfour.png,yes,thing 4\nnone.png,no,nothing\n",
         "two.png,2.ogg,good,it is\ntwo.png,near,decent,nearly\nfour.png,4.ogg,good,it is\n"
@@ -243,7 +242,7 @@ def small_site(settings, monkeypatch, write_truth, index_directory, make_clip, t
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         snapshot = advance_snapshot()
-        for i, clip in enumerate(clips):  # by its sounds 4 is heard best where 2 is seen
+        for i, clip in enumerate(clips):  # by its sounds, 4 fits a photo of 2 best
             ClipProfile.objects.create(
                 clip=clip, space_id=DUMMY_HEARD.name, classes=5, added_in=snapshot,
                 model_version=DUMMY_HEARD.audio_model,
@@ -266,7 +265,7 @@ def test_every_matcher_is_measured(small_site):
     assert set(report["by_photo"]) == {"two.png", "four.png"}
 
 
-def test_one_matcher_may_be_asked_for(small_site):
+def test_a_single_matcher_can_be_measured(small_site):
     report = json.loads(bench(json=True, matcher=["paper"]))
     assert (set(report["measures"]), report["differences"]) == ({"paper"}, {})
     assert "2 photos, 7 recordings" in bench(matcher=["paper"])
@@ -283,49 +282,48 @@ def test_a_withdrawn_recording_is_not_measured(small_site):
 LEFT_OUT = "2 recordings lack profiles and are left out."
 
 
-def test_recordings_that_not_all_matchers_know_are_left_out_and_told_of(small_site):
-    """What one matcher cannot find would count against it."""
+def test_recordings_without_all_profiles_are_left_out_and_reported(small_site):
     for clip in (small_site[0], small_site[2]):
         clip.profiles.filter(space_id=DUMMY_HEARD.name).delete()
-    said = io.StringIO()
-    report = json.loads(bench(json=True, stderr=said))
-    assert (report["recordings"], said.getvalue().strip()) == (5, LEFT_OUT)
+    errors = io.StringIO()
+    report = json.loads(bench(json=True, stderr=errors))
+    assert (report["recordings"], errors.getvalue().strip()) == (5, LEFT_OUT)
     first = report["by_photo"]["two.png"]["paper"]["first"]
     assert "2.ogg" not in {place["recording"] for place in first}
-    said = io.StringIO()
-    assert json.loads(bench(json=True, matcher=["paper"], stderr=said))["recordings"] == 7
-    assert said.getvalue() == ""
-    said = io.StringIO()
-    assert json.loads(bench(json=True, matcher=["heard"], stderr=said))["recordings"] == 5
-    assert said.getvalue().strip() == LEFT_OUT
+    errors = io.StringIO()
+    assert json.loads(bench(json=True, matcher=["paper"], stderr=errors))["recordings"] == 7
+    assert errors.getvalue() == ""
+    errors = io.StringIO()
+    assert json.loads(bench(json=True, matcher=["heard"], stderr=errors))["recordings"] == 5
+    assert errors.getvalue().strip() == LEFT_OUT
 
 
-def test_a_library_that_a_matcher_does_not_know_cannot_be_measured(small_site):
+def test_a_library_without_profiles_cannot_be_measured(small_site):
     ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).delete()
     with pytest.raises(CommandError, match=r"no recording has the profiles.*profile_clips"):
         bench()
 
 
-def test_photos_that_are_not_there_are_told_of(small_site, settings):
+def test_missing_photos_are_reported(small_site, settings):
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = settings.SOUNDSCAPE_SAMPLE_PHOTOS / "deeper"
     with pytest.raises(CommandError, match=r"1 photos of the truth table, four\.png first"):
         bench()
 
 
-def test_a_library_of_other_recordings_is_told_of(small_site):
+def test_a_library_of_other_recordings_is_reported(small_site):
     for clip in small_site:
         Clip.objects.filter(pk=clip.pk).update(path=f"mine/{clip.path}")
     with pytest.raises(CommandError, match="grades no recording of this library"):
         bench()
 
 
-def test_an_empty_library_is_told_of(small_site):
+def test_an_empty_library_is_reported(small_site):
     with transaction.atomic():
         Clip.objects.update(removed_in=advance_snapshot())
     with pytest.raises(CommandError, match="library"):
         bench()
 
 
-def test_a_matcher_that_is_none_is_refused(db):
+def test_an_unknown_matcher_is_refused(db):
     with pytest.raises(CommandError, match="invalid choice: 'psychic'"):
         call_command("bench_retrieval", "--matcher", "psychic")

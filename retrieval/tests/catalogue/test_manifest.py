@@ -16,7 +16,7 @@ def manifest(tmp_path, *rows):
     return path
 
 
-def test_reads_rows_with_paths_relative_to_the_file(tmp_path):
+def test_paths_are_relative_to_the_manifest(tmp_path):
     source = manifest(
         tmp_path, "sea/a.ogg,Waves,sea waves; wind,Ada,CC0-1.0,https://l.org,https://s.org,Mine"
     )
@@ -37,20 +37,20 @@ def test_reads_rows_with_paths_relative_to_the_file(tmp_path):
         ("a.ogg,Wa\x00ves,,,CC0-1.0,,,", "invalid_characters"),
     ],
 )
-def test_a_bad_row_is_marked_and_the_others_go_on(tmp_path, row, code):
+def test_an_invalid_row_does_not_affect_others(tmp_path, row, code):
     first, second = read_entries(manifest(tmp_path, row, "b.ogg,B,,,unknown,,,"))
     assert first.problem is not None
     assert first.problem.code == code
     assert second.problem is None
 
 
-def test_a_row_without_title_gets_one_from_its_file(tmp_path):
+def test_a_missing_title_is_made_from_the_file_name(tmp_path):
     [entry] = read_entries(manifest(tmp_path, "sea/high_tide-at dawn.ogg,,,,unknown,,,"))
     assert entry.title == "High tide at dawn"
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"path,title\na,b\n", "lacks the columns tags, author"),
         (b"", "lacks the columns path"),
@@ -58,19 +58,19 @@ def test_a_row_without_title_gets_one_from_its_file(tmp_path):
         (b"\xff\xfe\x00rubbish", "is not a CSV file in UTF-8"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_refused(tmp_path, content, complaint):
+def test_an_invalid_manifest_is_refused(tmp_path, content, message):
     source = tmp_path / "library.csv"
     source.write_bytes(content)
-    with pytest.raises(ManifestError, match=complaint):
+    with pytest.raises(ManifestError, match=message):
         list(read_entries(source))
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_manifest_is_reported(tmp_path):
     with pytest.raises(ManifestError, match=r"nowhere\.csv does not exist"):
         list(read_entries(tmp_path / "nowhere.csv"))
 
 
-def test_a_folder_has_titles_from_names_and_no_licence(tmp_path):
+def test_a_folder_has_titles_from_file_names_and_unknown_licences(tmp_path):
     for name in ("b/rain_on-roof.mp3", "a/Sea.WAV", "notes.txt", "b/.hidden"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -83,7 +83,7 @@ def test_a_folder_has_titles_from_names_and_no_licence(tmp_path):
 
 
 def test_a_folder_is_read_one_directory_at_a_time(tmp_path):
-    """Two million files must not become two million objects at once."""
+    """Memory must not grow with the number of files."""
     for i in range(3):
         (tmp_path / f"d{i}").mkdir()
         (tmp_path / f"d{i}" / "x.ogg").touch()
@@ -93,7 +93,7 @@ def test_a_folder_is_read_one_directory_at_a_time(tmp_path):
     assert [entry.path for entry in stream] == ["d1/x.ogg", "d2/late.ogg", "d2/x.ogg"]
 
 
-def test_a_manifest_from_a_spreadsheet_has_a_mark_and_other_line_ends(tmp_path):
+def test_a_manifest_may_have_a_byte_order_mark_and_crlf(tmp_path):
     source = tmp_path / "library.csv"
     text = f"{HEADER}a.ogg,Waves,,,CC0-1.0,,,\n".replace("\n", "\r\n")
     source.write_bytes(b"\xef\xbb\xbf" + text.encode())
@@ -101,7 +101,7 @@ def test_a_manifest_from_a_spreadsheet_has_a_mark_and_other_line_ends(tmp_path):
     assert (entry.path, entry.problem) == ("a.ogg", None)
 
 
-def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+def test_an_unreadable_folder_is_reported(tmp_path, monkeypatch):
     (tmp_path / "open").mkdir()
     (tmp_path / "open/a.ogg").touch()
     (tmp_path / "shut").mkdir()

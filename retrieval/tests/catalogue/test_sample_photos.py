@@ -1,4 +1,4 @@
-"""Whatever lies in the folder of samples, its photos have addresses and keep them."""
+"""Sample photos and their stable URLs."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["my photo.jpg", "a.b.jpg", "Küste.png", "海.webp", "(1).jpeg"])
-def test_every_file_name_has_an_address(folder, name):
+def test_every_file_name_has_a_url(folder, name):
     (sample,) = sample_photos(folder(name))
     assert reverse("retrieval:sample_photo", args=[sample.slug])
     assert sample_named(folder(), sample.slug) == sample
 
 
 @pytest.mark.parametrize("name", ["IMG.JPG", "a.HEIC", "b.heif", "c.Jpeg", "d.webp", "e.PNG"])
-def test_every_type_we_read_is_found_in_any_case(folder, name):
+def test_suffixes_are_matched_in_any_case(folder, name):
     assert [sample.path.name for sample in sample_photos(folder(name))] == [name]
 
 
-def test_other_files_and_folders_are_no_samples(folder):
+def test_other_files_and_folders_are_ignored(folder):
     place = folder("notes.txt", "photo.jpg.bak")
     (place / "folder.jpg").mkdir()
     assert sample_photos(place) == []
     assert sample_photos(place / "nowhere") == []
 
 
-def test_files_of_one_stem_are_different_samples(folder):
+def test_files_with_the_same_stem_are_different_samples(folder):
     samples = sample_photos(folder("pier.jpg", "pier.png", "far/pier.jpg", "beach.jpg"))
     assert len({sample.slug for sample in samples}) == 4
     assert len({sample.path for sample in samples}) == 4
     assert [sample.slug for sample in samples if sample.name == "Beach"] == ["beach"]
 
 
-def test_an_address_never_comes_to_mean_another_photo(folder):
+def test_a_url_never_changes_its_photo(folder):
     alone = sample_photos(folder("sea side.jpg", "pier.png"))
     more = sample_photos(folder("abc.jpg", "pier.jpg", "sea-side.jpg"))
     later = {sample.slug: sample.path for sample in more}
@@ -54,7 +54,7 @@ def test_an_address_never_comes_to_mean_another_photo(folder):
     assert [sample.slug for sample in sample_photos(folder())] == list(later)
 
 
-def test_photos_we_know_keep_their_plain_address_and_come_first(folder):
+def test_photos_with_a_known_title_come_first(folder):
     samples = sample_photos(folder("kodim21.png", "other.jpg", "kodim13.PNG", "x/kodim13.jpg"))
     assert [(sample.slug, sample.name) for sample in samples] == [
         ("kodim13", "Mountain stream"),

@@ -31,8 +31,8 @@ def held():
     return held
 
 
-def is_over(held):
-    """Whether the lease as it stands now ran out, by the database's clock."""
+def has_expired(held):
+    """Return whether the lease has expired on the database's clock."""
     return Scene.objects.filter(pk=held.pk, lease_expires_at__lt=Now()).exists()
 
 
@@ -40,16 +40,16 @@ def expiry(held):
     return Scene.objects.get(pk=held.pk).lease_expires_at
 
 
-def test_a_lease_is_renewed_while_the_work_lasts_and_no_longer(held):
+def test_a_lease_is_renewed_until_the_work_ends(held):
     with leases.kept(held, lease=SHORT) as lease:
         first = expiry(held)
         until(lambda: expiry(held) > first + 2 * SHORT)
         assert not lease.is_lost
-    until(lambda: is_over(held))
+    until(lambda: has_expired(held))
     assert transitions.release_expired(Scene) == 1
 
 
-def test_work_that_is_somebody_elses_by_now_is_known_to_be_lost(held):
+def test_a_lease_that_another_worker_took_is_lost(held):
     with leases.kept(held, lease=SHORT) as lease:
         transitions.release_owned(Scene, owner="w1")
         assert transitions.claim(Scene, held.pk, owner="w2", lease=timedelta(minutes=1)) is not None
@@ -57,7 +57,7 @@ def test_work_that_is_somebody_elses_by_now_is_known_to_be_lost(held):
     assert Scene.objects.get(pk=held.pk).lease_owner == "w2"
 
 
-def test_the_lease_ends_with_work_that_fails(held):
+def test_a_lease_is_not_renewed_after_an_error(held):
     with pytest.raises(OSError, match="disk"), leases.kept(held, lease=SHORT):
         raise OSError("disk")
-    until(lambda: is_over(held))
+    until(lambda: has_expired(held))

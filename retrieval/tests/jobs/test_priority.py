@@ -1,4 +1,4 @@
-"""Whether work that can wait really steps back, by what the kernel says of it."""
+"""Lowered priorities, as the kernel reports them."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from retrieval.jobs import priority
 
 LOWEST = 19
 
-ASKED = """
+SCRIPT = """
 import json, os
-from retrieval import priority
+from retrieval.jobs import priority
 
-def found():
+def niceness():
     return os.nice(0), priority._session_niceness()
 
-said = [found()]
+results = [niceness()]
 with priority.stepping_back():
-    said.append(found())
-said.append(found())
-print(json.dumps(said))
+    results.append(niceness())
+results.append(niceness())
+print(json.dumps(results))
 """
 
 
-def test_process_and_session_step_back_and_the_session_comes_forward_again():
-    """In a session of its own: what it does is not to slow the tests."""
+def test_process_and_session_are_lowered_and_the_session_is_restored():
+    """In a new session, so that the tests keep their priority."""
     answer = subprocess.run(
-        [sys.executable, "-c", ASKED], capture_output=True, text=True, start_new_session=True
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, start_new_session=True
     )
     before, meanwhile, after = json.loads(answer.stdout)
-    grouped = before[1] is not None  # else the kernel shares by nice values alone
+    grouped = before[1] is not None  # otherwise the kernel uses nice values only
     assert meanwhile[0] == min(LOWEST, before[0] + priority.NICENESS)
     assert meanwhile[1] == (priority.NICENESS if grouped else None)
     assert after[1] == before[1]
@@ -42,23 +42,23 @@ def test_process_and_session_step_back_and_the_session_comes_forward_again():
 
 
 class Autogroup:
-    """What the kernel shows of a session, for kernels that show it and those that do not."""
+    """A fake autogroup file."""
 
-    def __init__(self, says="/autogroup-7 nice 0\n", refusals=()):
-        self.says = says
+    def __init__(self, content="/autogroup-7 nice 0\n", refusals=()):
+        self.content = content
         self.refusals = list(refusals)
-        self.told = []
+        self.written = []
 
     def read_text(self):
-        if self.says is None:
+        if self.content is None:
             raise FileNotFoundError
-        return self.says
+        return self.content
 
     def write_text(self, text):
-        self.told.append(text)
+        self.written.append(text)
         if self.refusals:
             raise self.refusals.pop(0)
-        self.says = f"/autogroup-7 nice {text}\n"
+        self.content = f"/autogroup-7 nice {text}\n"
 
 
 @pytest.fixture
@@ -73,14 +73,14 @@ def step_back(monkeypatch):
     return through
 
 
-@pytest.mark.parametrize("says", [None, ""])
-def test_without_groups_by_session_nothing_is_written(step_back, says):
-    assert step_back(Autogroup(says)).told == []
+@pytest.mark.parametrize("content", [None, ""])
+def test_without_autogroup_nothing_is_written(step_back, content):
+    assert step_back(Autogroup(content)).written == []
 
 
-def test_a_kernel_that_just_took_a_change_is_asked_again(step_back, caplog):
+def test_a_busy_kernel_is_asked_again(step_back, caplog):
     busy = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-    assert step_back(Autogroup(refusals=[busy, busy])).says == "/autogroup-7 nice 10\n"
+    assert step_back(Autogroup(refusals=[busy, busy])).content == "/autogroup-7 nice 10\n"
     assert caplog.text == ""
 
 
@@ -88,14 +88,14 @@ def test_a_kernel_that_just_took_a_change_is_asked_again(step_back, caplog):
     "refusals",
     [[PermissionError(errno.EPERM, "not permitted")], [BlockingIOError(errno.EAGAIN, "busy")] * 99],
 )
-def test_a_session_that_may_not_step_back_is_said_and_the_work_goes_on(step_back, caplog, refusals):
+def test_a_session_that_cannot_be_lowered_is_logged_without_an_error(step_back, caplog, refusals):
     step_back(Autogroup(refusals=refusals))
-    assert "the session keeps its priority" in caplog.text
+    assert "the priority of the session is unchanged" in caplog.text
 
 
-def test_the_session_comes_forward_again_after_a_failure(monkeypatch):
+def test_the_session_is_restored_after_an_error(monkeypatch):
     session = Autogroup("/autogroup-7 nice 3\n")
     monkeypatch.setattr(priority, "SESSION_NICENESS", session)
     with pytest.raises(RuntimeError), priority.stepping_back():
         raise RuntimeError
-    assert session.told == ["10", "3"]
+    assert session.written == ["10", "3"]

@@ -38,7 +38,7 @@ def expire(scene):
     Scene.objects.filter(pk=scene.pk).update(lease_expires_at=timezone.now() - LEASE)
 
 
-def test_a_claim_counts_the_attempt_before_the_work(scene):
+def test_a_claim_counts_the_attempt_before_work_starts(scene):
     held = claimed(scene, "w1")
     scene.refresh_from_db()
     assert held.attempt == 1
@@ -47,12 +47,12 @@ def test_a_claim_counts_the_attempt_before_the_work(scene):
     assert scene.lease_expires_at > scene.started_at
 
 
-def test_only_one_gets_it(scene):
+def test_only_one_worker_can_claim_a_job(scene):
     assert transitions.claim(Scene, scene.pk, owner="w1", lease=LEASE) is not None
     assert transitions.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
 
 
-def test_finish_writes_the_result_and_drops_the_lease(scene, run):
+def test_finish_stores_the_result_and_ends_the_lease(scene, run):
     held = claimed(scene, "w1")
     transitions.finish(held, run=run)
     scene.refresh_from_db()
@@ -60,14 +60,14 @@ def test_finish_writes_the_result_and_drops_the_lease(scene, run):
     assert scene.finished_at is not None
 
 
-def test_fail_keeps_the_reason(scene):
+def test_fail_stores_the_reason(scene):
     held = claimed(scene, "w1")
     transitions.fail(held, code="library_empty", detail="nothing there")
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code) == (JobState.FAILED, "library_empty")
 
 
-def test_an_expired_lease_is_queued_again(scene):
+def test_a_job_with_an_expired_lease_is_queued_again(scene):
     transitions.claim(Scene, scene.pk, owner="w1", lease=LEASE)
     assert transitions.release_expired(Scene) == 0
     expire(scene)
@@ -76,7 +76,7 @@ def test_an_expired_lease_is_queued_again(scene):
     assert (scene.state, scene.attempts) == (JobState.QUEUED, 1)
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing(scene, run):
+def test_a_worker_that_lost_its_lease_cannot_write(scene, run):
     stale = claimed(scene, "w1")
     expire(scene)
     transitions.release_expired(Scene)
@@ -89,7 +89,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(scene, run):
     assert (scene.state, scene.attempts, scene.lease_owner) == (JobState.PROCESSING, 2, "w2")
 
 
-def test_after_three_attempts_it_is_poison(scene):
+def test_a_job_fails_after_three_attempts(scene):
     for attempt in (1, 2, 3):
         held = claimed(scene, "w")
         assert held.attempt == attempt
@@ -100,7 +100,7 @@ def test_after_three_attempts_it_is_poison(scene):
     assert transitions.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
 
 
-def test_what_is_finished_stays_as_it_is(scene, run):
+def test_a_finished_job_does_not_change(scene, run):
     held = claimed(scene, "w1")
     transitions.finish(held, run=run)
     assert transitions.claim(Scene, scene.pk, owner="w2", lease=LEASE) is None
@@ -108,13 +108,13 @@ def test_what_is_finished_stays_as_it_is(scene, run):
         transitions.finish(held, run=run)
 
 
-def test_the_table_says_what_the_functions_do():
+def test_only_a_processing_job_can_end():
     assert transitions.TRANSITIONS[JobState.QUEUED] == {JobState.PROCESSING}
     assert not transitions.TRANSITIONS[JobState.DONE] | transitions.TRANSITIONS[JobState.FAILED]
 
 
 @pytest.mark.parametrize("to", [JobState.QUEUED, JobState.DONE, JobState.FAILED])
-def test_no_function_moves_a_job_where_the_table_does_not_let_it(scene, run, monkeypatch, to):
+def test_a_transition_that_the_table_forbids_is_refused(scene, run, monkeypatch, to):
     held = claimed(scene)
     allowed = transitions.TRANSITIONS[JobState.PROCESSING] - {to}
     monkeypatch.setattr(
@@ -133,7 +133,7 @@ def test_no_function_moves_a_job_where_the_table_does_not_let_it(scene, run, mon
     assert scene.state == JobState.PROCESSING
 
 
-def test_a_claim_and_a_release_follow_the_table_too(scene, monkeypatch):
+def test_claim_and_release_follow_the_table(scene, monkeypatch):
     monkeypatch.setattr(transitions, "TRANSITIONS", dict.fromkeys(JobState, frozenset()))
     assert transitions.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
     monkeypatch.undo()
@@ -143,18 +143,18 @@ def test_a_claim_and_a_release_follow_the_table_too(scene, monkeypatch):
     assert transitions.release_expired(Scene) == 0
 
 
-def test_an_attempts_number_that_comes_again_does_not_open_the_fence(scene, run):
+def test_an_equal_attempt_number_of_another_owner_does_not_pass_the_fence(scene, run):
     stale = claimed(scene, "w1")
     expire(scene)
     transitions.release_expired(Scene)
-    transitions.pause(claimed(scene, "w2"))  # attempts count anew
+    transitions.pause(claimed(scene, "w2"))  # resets the attempt counter
     again = claimed(scene, "w3")
     assert again.attempt == stale.attempt
     with pytest.raises(transitions.StaleClaimError):
         transitions.finish(stale, run=run)
 
 
-def test_a_renewed_lease_lasts_longer(scene):
+def test_a_renewed_lease_is_not_expired(scene):
     held = claimed(scene)
     expire(scene)
     transitions.renew(held, lease=LEASE)
@@ -169,7 +169,7 @@ def test_a_lost_lease_cannot_be_renewed(scene):
         transitions.renew(held, lease=LEASE)
 
 
-def test_what_a_dead_worker_held_is_queued_at_once(scene):
+def test_jobs_of_a_dead_worker_are_queued_at_once(scene):
     claimed(scene, "host:run:7")
     assert transitions.release_owned(Scene, owner="host:run:7") == 1
     scene.refresh_from_db()
@@ -177,12 +177,12 @@ def test_what_a_dead_worker_held_is_queued_at_once(scene):
 
 
 @pytest.mark.parametrize("owner", ["host:run:77", "host:run:", "host:other:7", "host:run"])
-def test_what_others_hold_is_left_to_them(scene, owner):
+def test_jobs_of_other_owners_are_not_released(scene, owner):
     claimed(scene, "host:run:7")
     assert transitions.release_owned(Scene, owner=owner) == 0
 
 
-def test_what_kills_its_worker_three_times_is_poison(scene):
+def test_a_job_that_kills_its_worker_three_times_fails(scene):
     for _ in range(3):
         claimed(scene, "host:run:7")
         assert transitions.release_owned(Scene, owner="host:run:7") == 1

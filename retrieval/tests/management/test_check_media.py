@@ -1,4 +1,4 @@
-"""`manage.py check_media` on real rows and files."""
+"""`manage.py check_media` with real rows and files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def scenes(media_root, db):
 
 
 @pytest.mark.django_db
-def test_files_and_rows_that_agree(clip, scenes):
+def test_matching_files_and_rows_agree(clip, scenes):
     code, report = checked()
     assert (code, names(report)) == (0, {})
     assert report["agrees"] is True
@@ -88,10 +88,10 @@ def test_an_empty_site_agrees(media_root):
 
 
 @pytest.mark.django_db
-def test_what_is_missing_altered_or_orphaned_is_named(clip, scenes):
+def test_missing_altered_and_orphaned_files_are_listed(clip, scenes):
     Path(default_storage.path(str(clip.original.name))).unlink()
     overwrite(str(scenes[0].photo.name), b"picture 9")
-    orphans = [kept(b"nobody's", "recordings", ".wav"), "photos/.arriving-x1", "odd.txt"]
+    orphans = [kept(b"no row", "recordings", ".wav"), "photos/.arriving-x1", "odd.txt"]
     for name in orphans[1:]:
         default_storage.save(name, ContentFile(b"half"))
     for name in orphans:
@@ -106,7 +106,7 @@ def test_what_is_missing_altered_or_orphaned_is_named(clip, scenes):
 
 
 @pytest.mark.django_db
-def test_people_get_names_and_what_to_do(clip, scenes):
+def test_the_text_report_lists_names_and_advice(clip, scenes):
     Path(default_storage.path(str(clip.preview.name))).unlink()
     out = io.StringIO()
     with pytest.raises(
@@ -118,7 +118,7 @@ def test_people_get_names_and_what_to_do(clip, scenes):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
-def test_what_cannot_be_read_is_neither_altered_nor_gone(scenes, monkeypatch, caplog, number):
+def test_an_unreadable_file_is_neither_altered_nor_missing(scenes, monkeypatch, caplog, number):
     unreadable, opened = str(scenes[0].photo.name), default_storage.open
 
     def refused(name, mode="rb"):
@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_neither_altered_nor_gone(scenes, monkeypatch, ca
 
 
 @pytest.mark.django_db
-def test_fix_removes_old_orphans_and_nothing_else(clip, scenes):
+def test_fix_deletes_only_old_orphans(clip, scenes):
     missing, altered = str(scenes[0].photo.name), str(scenes[1].photo.name)
     default_storage.delete(missing)
     overwrite(altered, b"picture 9")
@@ -162,16 +162,16 @@ def test_fix_removes_old_orphans_and_nothing_else(clip, scenes):
 
 
 @pytest.mark.django_db
-def test_what_is_kept_again_is_young_again(media_root):
-    name = kept(b"imported in vain", "recordings", ".wav")
+def test_storing_a_file_again_updates_its_modification_time(media_root):
+    name = kept(b"stored twice", "recordings", ".wav")
     age(name, 9 * DAY_S)
-    assert kept(b"imported in vain", "recordings", ".wav") == name
+    assert kept(b"stored twice", "recordings", ".wav") == name
     assert checked(fix=True)[1]["arriving"] == 1
     assert default_storage.exists(name)
 
 
 @pytest.mark.django_db
-def test_names_of_early_versions_prove_nothing_and_are_no_fault(media_root):
+def test_names_of_early_versions_are_unproven(media_root):
     scene = accepted(1)
     decoded = decoded_photo(1)
     early = content_store.keep_bytes(
@@ -184,7 +184,7 @@ def test_names_of_early_versions_prove_nothing_and_are_no_fault(media_root):
 
 
 @pytest.mark.django_db
-def test_samples_belong_to_no_row_and_are_no_orphans(media_root):
+def test_sample_photos_are_not_orphans(media_root):
     content_store.keep_copy(b"a sample", folder="samples", sha256="ab" * 32, suffix=".jpg")
     age(f"samples/ab/{'ab' * 32}.jpg", 9 * DAY_S)
     assert names(checked(fix=True)[1]) == {}
@@ -192,7 +192,7 @@ def test_samples_belong_to_no_row_and_are_no_orphans(media_root):
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_uploads_and_deletions_meanwhile_are_no_faults(media_root):
+def test_concurrent_uploads_and_deletions_are_not_faults(media_root):
     scenes = [accepted(number) for number in range(40)]
     turns = iter(range(40))
 
@@ -210,10 +210,10 @@ def test_uploads_and_deletions_meanwhile_are_no_faults(media_root):
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_an_old_orphan_that_is_just_being_used_is_not_removed(media_root):
+def test_an_old_orphan_is_kept_if_an_upload_starts_to_use_it(media_root):
     first = accepted(1)
     files = [str(first.photo.name), str(first.model_input.name)]
-    first.delete()  # by hand, so that its files are orphans
+    first.delete()  # leaves its files as orphans
     for name in files:
         age(name, 9 * DAY_S)
 
@@ -227,13 +227,13 @@ def test_an_old_orphan_that_is_just_being_used_is_not_removed(media_root):
         with transaction.atomic():
             accepted(1)
             fixing = pool.submit(fix)
-            waits_for_a_lock()
+            wait_for_lock_contention()
         report = fixing.result(timeout=30)
     assert report.removed.count == 0
     assert all(default_storage.exists(name) for name in files)
 
 
-def waits_for_a_lock():
+def wait_for_lock_contention():
     deadline = time.monotonic() + 30
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with connection.cursor() as cursor:
@@ -241,5 +241,5 @@ def waits_for_a_lock():
             cursor.execute(waiting)
             if cursor.fetchone()[0]:
                 return
-            assert time.monotonic() < deadline, "nobody waits for a lock"
+            assert time.monotonic() < deadline, "no transaction waits for the lock"
             time.sleep(0.01)

@@ -59,7 +59,7 @@ class Commands:
                 item.clip = unsaved_clip(GOOD.index(path), path=path)
                 item.clip.save()
                 item.outcome, item.code = "imported", ""
-            record_items([item], source=source)
+            record_items(items=[item], source=source)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Recordings that an older version imported."""
+"""Clean copies of recordings that an older version imported."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ def old_clip(make_clip, media_root, tmp_path, settings):
     return old_clip
 
 
-def heard(client, clip):
+def served(client, clip):
     return b"".join(client.get(playable(clip).audio_url).streaming_content)
 
 
-def test_they_get_a_copy_without_tags(old_clip, client, capsys, settings):
+def test_a_copy_without_tags_is_made(old_clip, client, capsys, settings):
     clip = old_clip()
-    assert SCRIPT in heard(client, clip)
+    assert SCRIPT in served(client, clip)
     call_command("clean_recordings")
     assert capsys.readouterr().out == "Copies without tags made: 1.\n"
     clip.refresh_from_db()
-    content = heard(client, clip)
-    assert clip.preview.name.endswith(f"{sha256_of_bytes(content)}.mp3")  # so it can be proven
+    content = served(client, clip)
+    assert clip.preview.name.endswith(f"{sha256_of_bytes(content)}.mp3")  # named by its content
     assert SCRIPT not in content
     assert not any(settings.SOUNDSCAPE_SCRATCH_DIRECTORY.iterdir())
     call_command("clean_recordings")
     assert capsys.readouterr().out == "Copies without tags made: 0.\n"
 
 
-def test_one_that_cannot_be_read_does_not_hold_up_the_others(old_clip, client, caplog):
+def test_an_unreadable_recording_does_not_affect_others(old_clip, client, caplog):
     caplog.set_level(logging.ERROR)
     broken, gone, good = old_clip(b"no sound"), old_clip(), old_clip()
     default_storage.delete(str(gone.original.name))
     with pytest.raises(CommandError, match=rf"\[{broken.pk}, {gone.pk}\]"):
         call_command("clean_recordings")
     assert Clip.objects.exclude(preview="").get() == good
-    assert f"clip {broken.pk} keeps being served as it came" in caplog.text
+    assert f"clip {broken.pk} has no clean copy, its original is served" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,9 @@ def test_one_that_cannot_be_read_does_not_hold_up_the_others(old_clip, client, c
     ],
     ids=["disk", "decoder"],
 )
-def test_faults_of_ours_end_it_and_are_told_once(old_clip, monkeypatch, caplog, fault, said):
+def test_an_unavailable_disk_or_decoder_ends_the_command(
+    old_clip, monkeypatch, caplog, fault, said
+):
     caplog.set_level(logging.ERROR)
     clips = [old_clip(), old_clip()]
     tried = []
@@ -99,7 +101,7 @@ def test_faults_of_ours_end_it_and_are_told_once(old_clip, monkeypatch, caplog, 
     assert Clip.objects.exclude(preview="").count() == len(clips)
 
 
-def test_a_fault_of_the_decoder_costs_only_its_recording(old_clip, monkeypatch, caplog):
+def test_a_fault_of_the_decoder_affects_only_its_recording(old_clip, monkeypatch, caplog):
     bad, good = old_clip(), old_clip()
     submit = DecodingPool.submit_recording
 
@@ -114,10 +116,10 @@ def test_a_fault_of_the_decoder_costs_only_its_recording(old_clip, monkeypatch, 
     with pytest.raises(CommandError, match=rf"\[{bad.pk}\]"):
         call_command("clean_recordings")
     assert Clip.objects.exclude(preview="").get() == good
-    assert f"clip {bad.pk} keeps being served as it came: a fault" in caplog.text
+    assert f"clip {bad.pk} has no clean copy, its original is served: a fault" in caplog.text
 
 
-def test_no_room_for_a_folder_is_told(old_clip, monkeypatch):
+def test_a_full_scratch_disk_is_reported(old_clip, monkeypatch):
     def no_folder(_):
         raise OSError(errno.ENOSPC, "mkdir")
 
@@ -127,7 +129,7 @@ def test_no_room_for_a_folder_is_told(old_clip, monkeypatch):
         call_command("clean_recordings")
 
 
-def test_withdrawn_recordings_are_left_alone(old_clip):
+def test_withdrawn_recordings_get_no_copy(old_clip):
     clip = old_clip()
     Clip.objects.update(removed_in=advance_snapshot())
     call_command("clean_recordings")

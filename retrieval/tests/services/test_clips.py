@@ -1,4 +1,4 @@
-"""How recordings are stored: all of a group or none, each content once."""
+"""Storing groups of recordings: all or none, each content once."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FACTS = RecordingFacts(
 
 def new_clip(path, *, content, seed=1, scores=None):
     windows = np.random.default_rng(seed).dirichlet(np.ones(7), size=3).astype(np.float32)
-    hearings = {DUMMY.name: AudioScores(windows, [0.0, 1.0, 2.0])}
+    by_space = {DUMMY.name: AudioScores(windows, [0.0, 1.0, 2.0])}
     if scores is not None:
-        hearings[DUMMY_HEARD.name] = AudioScores(np.asarray(scores, np.float32), [0.0, 2.5])
+        by_space[DUMMY_HEARD.name] = AudioScores(np.asarray(scores, np.float32), [0.0, 2.5])
     return NewClip(
         entry=ManifestEntry(path=path, file=Path("/sounds", path), title=path, license="CC0-1.0"),
         sha256=content * 64,
@@ -35,12 +35,12 @@ def new_clip(path, *, content, seed=1, scores=None):
         facts=FACTS,
         files=KeptFiles(f"recordings/{content}.wav", ""),
         item=ImportItem(path=path, byte_size=1000, modified_ns=1, outcome="imported"),
-        hearings=hearings,
+        scores=by_space,
     )
 
 
-def store(*news, spaces=(DUMMY,)):
-    return store_clips(news, source=SOURCE, spaces=spaces)
+def store(*clips, spaces=(DUMMY,)):
+    return store_clips(clips=clips, source=SOURCE, spaces=spaces)
 
 
 def outcomes():
@@ -48,18 +48,18 @@ def outcomes():
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_a_group_that_fails_half_way_leaves_nothing(monkeypatch):
-    """The windows come last but for the items: by then clips and profiles are written."""
+def test_a_group_that_fails_is_rolled_back(monkeypatch):
+    """Clips and profiles are inserted before the windows."""
     dummy_space_row()
     original = ClipWindow.objects.bulk_create
 
-    def half_way(windows, **options):
+    def failing(windows, **options):
         original(windows[: len(windows) // 2], **options)
         assert (Clip.objects.count(), ClipProfile.objects.count()) == (2, 2)
         assert ClipWindow.objects.count() == 3
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr(ClipWindow.objects, "bulk_create", half_way)
+    monkeypatch.setattr(ClipWindow.objects, "bulk_create", failing)
     with pytest.raises(DatabaseError, match="the disk is full"):
         store(new_clip("a.wav", content="a"), new_clip("b.wav", content="b"))
     assert not Clip.objects.exists()
@@ -81,10 +81,10 @@ def test_a_group_is_stored_in_one_snapshot():
 
 @pytest.mark.django_db
 def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
-    """It was new when this import looked; it is there now that it is to be stored."""
+    """Another import stored it after this one looked for it."""
     dummy_space_row()
     ours = [new_clip("theirs.wav", content="a", seed=2), new_clip("ours.wav", content="b")]
-    store_clips([new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY])
+    store_clips(clips=[new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY])
     theirs = Clip.objects.get()
     stored = store(*ours)
     assert (stored.stored, stored.audio_seconds) == (1, 2.5)
@@ -108,7 +108,7 @@ def both_spaces(db):
     return (DUMMY, DUMMY_HEARD)
 
 
-def test_a_clip_is_described_in_every_space_at_once(both_spaces):
+def test_a_clip_gets_its_profiles_in_all_spaces_at_once(both_spaces):
     scores = [[0.8, 0.2, 0.0, 0.1, 0.0], [0.4, 0.6, 0.0, 0.1, 0.0]]
     store(new_clip("a.wav", content="a", scores=scores), spaces=both_spaces)
     clip = Clip.objects.get()
@@ -120,13 +120,13 @@ def test_a_clip_is_described_in_every_space_at_once(both_spaces):
     windows = heard.windows.order_by("position")
     assert [window.start_s for window in windows] == [0.0, 2.5]
     np.testing.assert_allclose([window.distribution for window in windows], scores, atol=1e-7)
-    # Three sounds' worth of evenly shared evidence beside the mean scores.
+    # Mean scores plus evidence of three sounds, shared evenly.
     evidence = np.array([0.6, 0.4, 0.0, 0.1, 0.0]) + 3 / 5
     np.testing.assert_allclose(heard.distribution, evidence / evidence.sum(), atol=1e-7)
 
 
-def test_a_clip_says_in_words_what_is_heard_in_it(both_spaces):
-    """Surest first, what is hardly heard left out; what is in the way of a place is flagged."""
+def test_detected_sounds_and_flags_are_stored(both_spaces):
+    """Highest score first, low scores omitted, disturbing sounds flagged."""
     scores = [[0.8, 0.2, 0.5, 0.1, 0.0], [0.4, 0.6, 0.5, 0.1, 0.0]]
     store(
         new_clip("a.wav", content="a", scores=scores),
@@ -143,6 +143,6 @@ def test_a_clip_says_in_words_what_is_heard_in_it(both_spaces):
     assert (silent.sounds, silent.flags) == ([], [])
 
 
-def test_where_only_things_are_told_apart_no_sound_is_named(both_spaces):
+def test_a_space_of_objects_detects_no_sounds(both_spaces):
     store(new_clip("a.wav", content="a"))
     assert (Clip.objects.get().sounds, Clip.objects.get().flags) == ([], [])

@@ -35,44 +35,44 @@ def work(tmp_path, media_root):
     for space in (DUMMY, DUMMY_HEARD):
         dummy_space_row(space)
 
-    def work(wanted, *, slice_s=60.0):
+    def work(job, *, slice_s=60.0):
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD],
+            import_id=job.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY, DUMMY_HEARD],
             batch_windows=2, slicing=Slicing(
                 scratch_directory=tmp_path / "scratch", decoding_processes=1, slice_s=slice_s,
                 worker="w",
             ),
         )  # fmt: skip
-        wanted.refresh_from_db()
-        return wanted.state
+        job.refresh_from_db()
+        return job.state
 
     return work
 
 
-def test_an_import_in_the_background(folder, work):
-    wanted = request_import(str(folder))
-    assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
+def test_a_background_import_stores_all_recordings_once(folder, work):
+    job = request_import(source=str(folder))
+    assert (work(job), Clip.objects.count()) == (JobState.DONE, 6)
     for clip in Clip.objects.all():
         assert {profile.space_id for profile in clip.profiles.all()} == {"dummy", "dummy-heard"}
-    work(wanted)  # a second wake-up finds nothing to do
-    assert (wanted.attempts, Clip.objects.count()) == (1, 6)
+    work(job)  # a second wake-up does nothing
+    assert (job.attempts, Clip.objects.count()) == (1, 6)
 
 
-def test_a_long_one_is_worked_off_in_slices(folder, work):
-    wanted = request_import(str(folder))
+def test_a_long_import_runs_in_slices(folder, work):
+    job = request_import(source=str(folder))
     slices = 1
-    while work(wanted, slice_s=0.0) != JobState.DONE:
-        assert (wanted.state, wanted.attempts) == (JobState.QUEUED, 0)
+    while work(job, slice_s=0.0) != JobState.DONE:
+        assert (job.state, job.attempts) == (JobState.QUEUED, 0)
         slices += 1
     assert Clip.objects.count() == 6
-    assert slices > 3  # more than an ordinary job's attempts
+    assert slices > 3  # more than MAX_ATTEMPTS
 
 
-def test_a_source_that_is_none_fails_with_its_reason(tmp_path, work):
-    wanted = request_import(str(tmp_path / "gone.csv"))
-    work(wanted)
-    assert (wanted.state, wanted.failure_code) == (JobState.FAILED, "manifest_invalid")
-    assert "does not exist" in wanted.failure_detail
+def test_a_missing_source_fails_with_a_reason(tmp_path, work):
+    job = request_import(source=str(tmp_path / "gone.csv"))
+    work(job)
+    assert (job.state, job.failure_code) == (JobState.FAILED, "manifest_invalid")
+    assert "does not exist" in job.failure_detail
 
 
 @pytest.mark.parametrize(
@@ -83,39 +83,41 @@ def test_a_source_that_is_none_fails_with_its_reason(tmp_path, work):
         DecodeError("no decoder could be started", code="decoder_unavailable"),
         DecodeError("decoding was stopped", code="decoding_stopped"),
     ],
-    ids=["full disk", "disk", "decoder", "decoder's end"],
+    ids=["full disk", "disk error", "no decoder", "decoder stopped"],
 )
-def test_faults_of_ours_are_no_files_and_the_import_waits(folder, work, monkeypatch, fault):
+def test_an_import_waits_while_disk_or_decoder_are_unavailable(folder, work, monkeypatch, fault):
     def faulty(self, path, **options):
         future: Future[None] = Future()
         future.set_exception(fault)
         return future
 
-    wanted = request_import(str(folder))
+    job = request_import(source=str(folder))
     with monkeypatch.context() as broken:
         broken.setattr(DecodingPool, "submit_recording", faulty)
-        for _ in range(4):  # more often than a job may be tried
-            assert work(wanted) == JobState.QUEUED
+        for _ in range(4):  # more than MAX_ATTEMPTS
+            assert work(job) == JobState.QUEUED
     assert not ImportItem.objects.exists()
-    assert (work(wanted), Clip.objects.count()) == (JobState.DONE, 6)
+    assert (work(job), Clip.objects.count()) == (JobState.DONE, 6)
 
 
-def test_a_path_is_absolute():
+def test_a_relative_source_is_refused():
     with pytest.raises(ValidationError, match="absolute"):
-        request_import("library.csv")
+        request_import(source="library.csv")
 
 
-def test_asking_wakes_the_ingest_worker(folder, monkeypatch, django_capture_on_commit_callbacks):
+def test_a_requested_import_wakes_the_ingest_worker(
+    folder, monkeypatch, django_capture_on_commit_callbacks
+):
     sent: list[int] = []
     monkeypatch.setattr(tasks.run_import, "delay", sent.append)
     with django_capture_on_commit_callbacks(execute=True):
-        wanted = submission.submit_import(str(folder), requested_by=7)
-    assert sent == [wanted.pk]
+        job = submission.submit_import(str(folder), requested_by=7)
+    assert sent == [job.pk]
     LibraryImport.objects.update(created_at="2026-01-01T00:00Z")
     submission.wake_overdue()
-    assert sent == [wanted.pk, wanted.pk]
+    assert sent == [job.pk, job.pk]
 
 
-def test_the_ingest_queue_is_its_own():
+def test_imports_and_photos_use_different_queues():
     assert tasks.run_import.name.startswith("ingest.")
     assert tasks.find_sounds_for_scene.name.startswith("inference.")

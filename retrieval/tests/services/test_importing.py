@@ -77,7 +77,7 @@ def failures(report):
     return [(path, problem.code) for path, problem in report.failed]
 
 
-def test_stores_all_that_is_known_of_a_recording(run, tmp_path):
+def test_all_facts_of_a_recording_are_stored(run, tmp_path):
     tone(tmp_path / "sea/a.wav", seconds=3)
     report = run(
         write_manifest(
@@ -112,7 +112,7 @@ def test_profile_is_the_mean_of_the_stored_windows_with_the_floor(run, tmp_path)
     mean = np.mean([window.distribution for window in windows], axis=0)
     expected = DUMMY.clip_profile(mean.astype(np.float64)).values
     np.testing.assert_allclose(profile.distribution, expected, atol=1e-7)
-    assert profile.distribution.argmax() == 0  # 300 Hz lies in the lowest of seven bands
+    assert profile.distribution.argmax() == 0  # 300 Hz is in the lowest of seven bands
     assert profile.distribution.min() > 0
 
 
@@ -125,7 +125,7 @@ def test_windows_of_several_recordings_share_batches(run, tmp_path):
     assert ear.batches == [4, 2]
 
 
-def test_one_bad_file_costs_only_itself(run, tmp_path):
+def test_bad_files_do_not_affect_others(run, tmp_path):
     tone(tmp_path / "good.wav")
     (tmp_path / "text.wav").write_text("no sound")
     (tmp_path / "empty.wav").touch()
@@ -144,14 +144,14 @@ def test_one_bad_file_costs_only_itself(run, tmp_path):
     assert Clip.objects.count() == ClipProfile.objects.count() == 1
 
 
-def test_nothing_of_a_bad_file_is_kept(run, tmp_path, media_root):
+def test_no_file_of_a_bad_recording_is_stored(run, tmp_path, media_root):
     (tmp_path / "text.wav").write_text("no sound")
     run(write_manifest(tmp_path, "text.wav"))
     assert not media_root.exists() or list(media_root.rglob("*.wav")) == []
     assert ClipWindow.objects.count() == 0
 
 
-def test_metadata_that_does_not_fit_is_refused_before_any_work(run, tmp_path):
+def test_invalid_metadata_is_refused(run, tmp_path):
     tone(tmp_path / "a.wav")
     report = run(write_manifest(tmp_path, "a.wav", source_url="javascript:alert(1)"))
     assert failures(report) == [("a.wav", "metadata_invalid")]
@@ -171,14 +171,14 @@ def test_the_same_content_is_one_clip(run, tmp_path):
     assert item.clip == Clip.objects.get(path="a.wav")
 
 
-def test_a_copy_of_a_bad_file_is_as_bad(run, tmp_path):
+def test_a_copy_of_a_bad_file_fails_too(run, tmp_path):
     (tmp_path / "a.wav").write_text("no sound")
     shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")
     report = run(write_manifest(tmp_path, "a.wav", "b.wav"))
     assert [code for _, code in failures(report)] == ["unsupported_media_type"] * 2
 
 
-def test_a_second_run_reads_nothing_again(run, tmp_path, monkeypatch):
+def test_a_second_run_reads_no_file(run, tmp_path, monkeypatch):
     tone(tmp_path / "a.wav")
     source = write_manifest(tmp_path, "a.wav")
     run(source)
@@ -187,7 +187,7 @@ def test_a_second_run_reads_nothing_again(run, tmp_path, monkeypatch):
     assert (report.imported, report.duplicates, Library.objects.get().snapshot) == (0, 1, 1)
 
 
-def test_a_file_that_changed_is_a_new_recording(run, tmp_path):
+def test_a_changed_file_is_a_new_recording(run, tmp_path):
     tone(tmp_path / "a.wav")
     source = write_manifest(tmp_path, "a.wav")
     run(source)
@@ -196,7 +196,7 @@ def test_a_file_that_changed_is_a_new_recording(run, tmp_path):
     assert Clip.objects.count() == 2
 
 
-def test_a_corrected_licence_arrives_without_reading_the_file(run, tmp_path, monkeypatch):
+def test_a_corrected_licence_is_stored_without_reading_the_file(run, tmp_path, monkeypatch):
     tone(tmp_path / "a.wav")
     run(write_manifest(tmp_path, "a.wav", license="CC0-1.0"))
     monkeypatch.setattr(content_store, "sha256_of", lambda path: pytest.fail(f"read {path}"))
@@ -221,25 +221,25 @@ def test_file_names_may_hold_any_bytes(run, tmp_path):
 @pytest.mark.parametrize(
     ("path", "code"), [("x" * 1001 + ".wav", "path_too_long"), ("a\x00b.wav", "invalid_characters")]
 )
-def test_a_path_that_no_database_keeps_costs_only_itself(run, tmp_path, path, code):
+def test_a_path_that_cannot_be_stored_does_not_affect_others(run, tmp_path, path, code):
     tone(tmp_path / "good.wav")
     report = run(write_manifest(tmp_path, path, "good.wav"))
     assert report.imported == 1
     assert [problem.code for _, problem in report.failed] == [code]
 
 
-def test_a_pipe_is_not_waited_for(run, tmp_path):
+def test_a_pipe_is_refused(run, tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     assert failures(run(write_manifest(tmp_path, "pipe.wav"))) == [("pipe.wav", "file_not_regular")]
 
 
-def test_a_time_beyond_all_clocks_is_no_obstacle(run, tmp_path):
+def test_an_absurd_modification_time_is_accepted(run, tmp_path):
     tone(tmp_path / "a.wav")
     os.utime(tmp_path / "a.wav", ns=(0, 2**33 * 10**9))
     assert run(write_manifest(tmp_path, "a.wav")).imported == 1
 
 
-def test_a_file_that_vanishes_while_it_is_listened_to(run, tmp_path):
+def test_a_file_that_disappears_during_profiling_fails(run, tmp_path):
     tone(tmp_path / "a.wav")
     tone(tmp_path / "b.wav", hz=900)
 
@@ -253,7 +253,7 @@ def test_a_file_that_vanishes_while_it_is_listened_to(run, tmp_path):
     assert [clip.path for clip in Clip.objects.all()] == ["b.wav"]
 
 
-def test_a_fault_of_the_decoder_costs_only_its_file(run, tmp_path, pool, monkeypatch):
+def test_a_fault_of_the_decoder_affects_only_its_file(run, tmp_path, pool, monkeypatch):
     tone(tmp_path / "a.wav")
     tone(tmp_path / "b.wav", hz=900)
     submit = pool.submit_recording
@@ -271,7 +271,7 @@ def test_a_fault_of_the_decoder_costs_only_its_file(run, tmp_path, pool, monkeyp
     assert (failures(report), report.imported) == ([("a.wav", "decoder_fault")], 1)
 
 
-def test_the_stored_name_comes_from_the_format(run, tmp_path):
+def test_the_stored_suffix_comes_from_the_format(run, tmp_path):
     tone(tmp_path / "a.wav")
     (tmp_path / "a.wav").rename(tmp_path / "page.html")
     run(write_manifest(tmp_path, "page.html"))
@@ -284,15 +284,15 @@ django.setup()
 from pathlib import Path
 from django.conf import settings
 settings.MEDIA_ROOT = Path(sys.argv[1])
-from retrieval import media
+from retrieval.storage import content_store
 def die(self, target):
     os.kill(os.getpid(), signal.SIGKILL)
 Path.replace = die
-media.keep(Path(sys.argv[2]), folder="recordings", sha256="ab" * 32, suffix=".wav")
+content_store.keep(Path(sys.argv[2]), folder="recordings", sha256="ab" * 32, suffix=".wav")
 """
 
 
-def test_a_copy_that_is_killed_half_way_is_never_taken_for_a_whole_one(tmp_path, media_root):
+def test_a_killed_copy_leaves_no_partial_file(tmp_path, media_root):
     tone(tmp_path / "a.wav")
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_IMPORT, str(media_root), str(tmp_path / "a.wav")],
@@ -307,7 +307,7 @@ def test_a_copy_that_is_killed_half_way_is_never_taken_for_a_whole_one(tmp_path,
         assert stream.read() == (tmp_path / "a.wav").read_bytes()
 
 
-def test_a_failed_file_is_tried_again(run, tmp_path):
+def test_a_failed_file_is_retried(run, tmp_path):
     source = write_manifest(tmp_path, "a.wav")
     assert failures(run(source)) == [("a.wav", "file_missing")]
     tone(tmp_path / "a.wav")
@@ -315,28 +315,28 @@ def test_a_failed_file_is_tried_again(run, tmp_path):
     assert ImportItem.objects.get().outcome == "imported"
 
 
-def test_an_interrupted_import_goes_on_where_it_stopped(run, tmp_path):
+def test_an_interrupted_import_is_resumed(run, tmp_path):
     names = [f"{i}.wav" for i in range(10)]
     for i, name in enumerate(names):
         tone(tmp_path / name, hz=200 + 50 * i)
     source = write_manifest(tmp_path, *names)
 
-    class PowerCutError(Exception):
+    class InterruptionError(Exception):
         pass
 
-    def cut(report):
+    def interrupt(report):
         if report.imported >= 4:
-            raise PowerCutError
+            raise InterruptionError
 
-    with pytest.raises(PowerCutError):
-        run(source, on_progress=cut)
+    with pytest.raises(InterruptionError):
+        run(source, on_progress=interrupt)
     assert Clip.objects.count() == 4
     report = run(source)
     assert (report.imported, report.duplicates) == (6, 4)
     assert ClipProfile.objects.count() == 10
 
 
-def test_a_recording_browsers_cannot_play_gets_a_preview(run, tmp_path):
+def test_a_recording_that_browsers_cannot_play_gets_a_preview(run, tmp_path):
     t = np.arange(16_000) / 8_000
     soundfile.write(tmp_path / "a.aiff", 0.3 * np.sin(2 * np.pi * 440 * t), 8_000)
     run(write_manifest(tmp_path, "a.aiff"))
@@ -348,14 +348,14 @@ def test_a_recording_browsers_cannot_play_gets_a_preview(run, tmp_path):
     assert spectrum.argmax() * rate / len(data) == pytest.approx(440, abs=2)
 
 
-def test_a_folder_is_imported_without_licence_and_never_free(run, tmp_path):
+def test_a_folder_is_imported_with_an_unknown_licence(run, tmp_path):
     tone(tmp_path / "rain/on_roof.wav")
     run(tmp_path / "rain")
     clip = Clip.objects.get()
     assert (clip.title, clip.license, clip.collection) == ("On roof", "unknown", "rain")
 
 
-def test_progress_is_reported_as_it_goes(run, tmp_path):
+def test_progress_is_reported_after_each_group(run, tmp_path):
     for i in range(9):
         tone(tmp_path / f"{i}.wav", hz=200 + 50 * i)
     seen = []
@@ -367,18 +367,18 @@ def test_progress_is_reported_as_it_goes(run, tmp_path):
     assert {4, 8, 9} <= set(seen)
 
 
-def test_both_models_listen_to_one_decode(run, tmp_path, pool, monkeypatch):
-    """Each file is decoded once, into one waveform a sample rate."""
+def test_a_recording_is_decoded_once_for_all_models(run, tmp_path, pool, monkeypatch):
+    """Each file is decoded once, into one waveform per sample rate."""
     for i in range(3):
         tone(tmp_path / f"{i}.wav", hz=300 * (i + 1), seconds=6)
     decoded = []
     submit = pool.submit_recording
 
-    def noted(path, **options):
+    def recorded(path, **options):
         decoded.append((path.name, sorted(options["waveform_paths"])))
         return submit(path, **options)
 
-    monkeypatch.setattr(pool, "submit_recording", noted)
+    monkeypatch.setattr(pool, "submit_recording", recorded)
     run(write_manifest(tmp_path, *(f"{i}.wav" for i in range(3))), further=[DUMMY_HEARD])
     assert sorted(decoded) == [(f"{i}.wav", [4_000, 8_000]) for i in range(3)]
     for i, clip in enumerate(Clip.objects.order_by("path")):
@@ -387,13 +387,13 @@ def test_both_models_listen_to_one_decode(run, tmp_path, pool, monkeypatch):
         assert things.added_in == sounds.added_in == clip.added_in
         assert [window.start_s for window in things.windows.order_by("position")] == [0, 2, 4]
         assert [window.start_s for window in sounds.windows.order_by("position")] == [0]
-        # A pure tone lies in one of five bands of 400 Hz, up to the half of 4 kHz.
+        # Five bands of 400 Hz each; a pure tone has all its energy in one.
         (window,) = sounds.windows.all()
         expected = np.eye(5)[300 * (i + 1) // 400]
         np.testing.assert_allclose(window.distribution, expected, atol=0.01)
 
 
-def test_sounds_and_flags_are_told_at_import(run, tmp_path):
+def test_an_import_stores_sounds_and_flags(run, tmp_path):
     tone(tmp_path / "speech.wav", hz=1000, seconds=6)
     run(write_manifest(tmp_path, "speech.wav"), further=[DUMMY_HEARD])
     clip = Clip.objects.get()
@@ -402,12 +402,12 @@ def test_sounds_and_flags_are_told_at_import(run, tmp_path):
     assert clip.flags == ["speech"]
 
 
-def test_what_is_served_of_a_recording_carries_no_tags(run, tmp_path, client):
+def test_the_served_copy_has_no_tags(run, tmp_path, client):
     tone(tmp_path / "sea.wav")
     wave = (tmp_path / "sea.wav").read_bytes()
-    place = b"taken at 52.5163N"
-    chunk = b"LIST" + (len(place) + 13).to_bytes(4, "little") + b"INFOICMT"
-    chunk += (len(place) + 1).to_bytes(4, "little") + place + b"\x00"
+    tag = b"taken at 52.5163N"
+    chunk = b"LIST" + (len(tag) + 13).to_bytes(4, "little") + b"INFOICMT"
+    chunk += (len(tag) + 1).to_bytes(4, "little") + tag + b"\x00"
     (tmp_path / "sea.wav").write_bytes(
         b"RIFF" + (len(wave) - 8 + len(chunk)).to_bytes(4, "little") + wave[8:] + chunk
     )
@@ -421,6 +421,6 @@ def test_what_is_served_of_a_recording_carries_no_tags(run, tmp_path, client):
         assert answer["Content-Security-Policy"].startswith("sandbox")
         content = b"".join(answer.streaming_content)
         assert content.startswith(b"RIFF")
-        assert place not in content
+        assert tag not in content
     with default_storage.open(str(clip.original.name)) as stream:
-        assert place in stream.read()  # the library's own copy stays what it was
+        assert tag in stream.read()  # the original is unchanged

@@ -30,7 +30,7 @@ def parent(tmp_path):
 
 @pytest.fixture
 def holder(parent):
-    """Another process with a scratch folder, and the folder."""
+    """A process that holds a scratch folder, and the folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         text=True,
@@ -41,20 +41,20 @@ def holder(parent):
         process.kill()
 
 
-def test_vanishes_with_all_that_is_in_it(parent):
+def test_a_folder_is_deleted_with_its_content(parent):
     with scratch_folder(parent) as folder:
         (folder / "deep").mkdir()
         (folder / "deep" / "file").touch()
     assert list(parent.iterdir()) == []
 
 
-def test_vanishes_after_an_error_too(parent):
+def test_a_folder_is_deleted_after_an_error(parent):
     with pytest.raises(ZeroDivisionError), scratch_folder(parent):
         raise ZeroDivisionError
     assert list(parent.iterdir()) == []
 
 
-def test_two_runs_leave_each_other_alone(parent, holder):
+def test_the_folder_of_a_running_process_is_not_deleted(parent, holder):
     _, theirs = holder
     with scratch_folder(parent) as ours:
         assert ours != theirs
@@ -62,7 +62,7 @@ def test_two_runs_leave_each_other_alone(parent, holder):
     assert (theirs / "half-made.wav").exists()
 
 
-def test_what_a_killed_run_left_is_swept(parent, holder):
+def test_the_folder_of_a_killed_process_is_deleted(parent, holder):
     process, left = holder
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -71,14 +71,14 @@ def test_what_a_killed_run_left_is_swept(parent, holder):
         assert not left.exists()
 
 
-def test_a_run_killed_before_it_locked_its_folder_is_swept_too(parent):
+def test_an_unlocked_folder_is_deleted(parent):
     (parent / "unlocked").mkdir(parents=True)
     (parent / "unlocked" / "file").touch()
     with scratch_folder(parent):
         assert not (parent / "unlocked").exists()
 
 
-def test_files_beside_the_folders_are_none_of_its_business(parent):
+def test_files_beside_the_folders_are_kept(parent):
     parent.mkdir()
     (parent / "note.txt").touch()
     with scratch_folder(parent):
@@ -86,24 +86,24 @@ def test_files_beside_the_folders_are_none_of_its_business(parent):
 
 
 def in_the_middle_of(monkeypatch, module, name):
-    """Stop the first call of a function half-way: return what says so, and what lets it go on."""
-    reached, go_on, original = threading.Event(), threading.Event(), getattr(module, name)
+    """Pause the first call of a function at its end; return events for reached and resume."""
+    reached, resume, original = threading.Event(), threading.Event(), getattr(module, name)
 
     def slow(*arguments, **options):
         result = original(*arguments, **options)
         if not reached.is_set():
             reached.set()
-            go_on.wait(10)
+            resume.wait(10)
         return result
 
     monkeypatch.setattr(module, name, slow)
-    return reached, go_on
+    return reached, resume
 
 
 @pytest.mark.parametrize(("module", "name"), [(tempfile, "mkdtemp"), (shutil, "rmtree")])
-def test_a_folder_that_comes_or_goes_is_not_swept_meanwhile(monkeypatch, parent, module, name):
-    """The moments in which a folder is there and not locked, or locked and half gone."""
-    reached, go_on = in_the_middle_of(monkeypatch, module, name)
+def test_creating_and_deleting_a_folder_exclude_other_processes(monkeypatch, parent, module, name):
+    """A folder is not locked just after its creation, and may be partly deleted."""
+    reached, resume = in_the_middle_of(monkeypatch, module, name)
     errors, seen = [], []
 
     def run(then):
@@ -121,7 +121,7 @@ def test_a_folder_that_comes_or_goes_is_not_swept_meanwhile(monkeypatch, parent,
     second.start()
     second.join(0.3)
     assert second.is_alive(), "the second run did not wait for the first"
-    go_on.set()
+    resume.set()
     first.join()
     second.join()
     assert (errors, seen) == ([], [True, True])

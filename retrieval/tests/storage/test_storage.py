@@ -1,4 +1,4 @@
-"""A media folder on a disk that is full, read-only or gone: a real one."""
+"""A media folder on a real disk that is full, read-only or missing."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def assert_every_row_has_its_files(disk):
             assert (disk.folder / "media" / name).stat().st_size > 0
 
 
-def test_a_full_disk_and_its_recovery_without_a_hand(site, disk):
+def test_a_full_disk_refuses_photos_until_there_is_space(site, disk):
     disk.fill()
     assert_refused(send(site), 507, "storage_full", "There is no room left for photos")
     assert stored_files(disk) == []
@@ -90,17 +90,19 @@ def test_a_full_disk_and_its_recovery_without_a_hand(site, disk):
     assert_every_row_has_its_files(disk)
 
 
-def test_room_for_a_part_only_leaves_no_half_file_and_no_row(site, disk):
-    """The photo still fits; what the model sees, 150 kB, does not."""
+def test_space_for_only_one_file_leaves_no_partial_file_and_no_row(site, disk):
+    """The photo fits, the model input of 150 kB does not."""
     disk.fill(leave_kb=60)
     assert_refused(send(site), 507, "storage_full", "Nothing was kept")
-    assert all(path.suffix == ".jpg" for path in stored_files(disk))  # whole, and used next time
+    assert all(
+        path.suffix == ".jpg" for path in stored_files(disk)
+    )  # complete, and reused by the next upload
     disk.make_room()
     assert send(site).status_code == 303
     assert_every_row_has_its_files(disk)
 
 
-def test_read_only_media_and_their_recovery(site, disk):
+def test_read_only_media_refuse_new_files_only(site, disk):
     assert send(site, 1).status_code == 303
     scene = Scene.objects.get()
     disk.make_read_only()
@@ -108,17 +110,17 @@ def test_read_only_media_and_their_recovery(site, disk):
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert answer.context["upload_error"].code == "storage_unavailable"
     assert Scene.objects.count() == 1
-    assert site.get(f"/scenes/{scene.pk}/photo").status_code == 200  # reading goes on
-    assert send(site, 1).status_code == 303  # so does what needs no new file
+    assert site.get(f"/scenes/{scene.pk}/photo").status_code == 200  # files can be read
+    assert send(site, 1).status_code == 303  # needs no new file
     disk.make_writable()
     assert send(site, 2).status_code == 303
     assert_every_row_has_its_files(disk)
 
 
-def test_a_storage_that_cannot_be_read_is_no_error_of_ours(site, settings, tmp_path):
+def test_an_unreadable_storage_answers_503(site, settings, tmp_path):
     assert send(site).status_code == 303
     url = f"/scenes/{Scene.objects.get().pk}/photo"
-    (tmp_path / "no-folder").write_text("a file stands where the folder was")
+    (tmp_path / "no-folder").write_text("a file instead of a folder")
     settings.MEDIA_ROOT = tmp_path / "no-folder"
     answer = site.get(url)
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
@@ -126,7 +128,7 @@ def test_a_storage_that_cannot_be_read_is_no_error_of_ours(site, settings, tmp_p
     assert send(site, 3).status_code == 503
 
 
-def test_a_sample_waits_for_the_disk(site, settings, disk):
+def test_a_sample_photo_needs_disk_space(site, settings, disk):
     settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
     (settings.SOUNDSCAPE_SAMPLE_PHOTOS / "pier.png").write_bytes(photo().read())
     disk.fill()
@@ -156,24 +158,24 @@ def slicing(scratch: Path) -> Slicing:
 
 
 @pytest.mark.parametrize("full", ["media", "scratch"])
-def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
+def test_an_import_waits_for_disk_space(disk, tmp_path, settings, full):
     dummy_space_row()
     scratch = tmp_path / "scratch"
     if full == "scratch":
         settings.MEDIA_ROOT, scratch = tmp_path / "media", disk.folder / "scratch"
         scratch.mkdir()
-    wanted = request_import(str(recordings(tmp_path / "recordings")))
+    job = request_import(source=str(recordings(tmp_path / "recordings")))
 
     def work():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            import_id=job.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
             slicing=slicing(scratch),
         )  # fmt: skip
-        wanted.refresh_from_db()
-        return wanted.state
+        job.refresh_from_db()
+        return job.state
 
     disk.fill(leave_kb=4)
-    for _ in range(4):  # more often than a job may be tried
+    for _ in range(4):  # more than MAX_ATTEMPTS
         assert work() == JobState.QUEUED
     assert not Clip.objects.exists()
     disk.make_room()
@@ -185,10 +187,10 @@ def test_an_import_waits_for_room_and_goes_on(disk, tmp_path, settings, full):
 @pytest.mark.parametrize(
     ("number", "state"), [(errno.ENOSPC, JobState.QUEUED), (errno.EIO, JobState.PROCESSING)]
 )
-def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, number, state):
-    """Other faults of a disk are told, and count as an attempt."""
+def test_a_full_scratch_disk_does_not_count_as_an_attempt(tmp_path, monkeypatch, number, state):
+    """Other disk errors are raised and count as an attempt."""
     dummy_space_row()
-    wanted = request_import(str(recordings(tmp_path / "recordings")))
+    job = request_import(source=str(recordings(tmp_path / "recordings")))
 
     def no_folder(_):
         raise OSError(number, "mkdir")
@@ -196,14 +198,14 @@ def test_no_room_for_a_folder_is_no_fault_of_an_import(tmp_path, monkeypatch, nu
     monkeypatch.setattr(timed_jobs, "scratch_folder", no_folder)
     with pytest.raises(OSError, match="mkdir") if number == errno.EIO else nullcontext():
         run_slice(
-            wanted.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
+            import_id=job.pk, registry=dummy_registry(tmp_path), spaces=[DUMMY], batch_windows=2,
             slicing=slicing(tmp_path),
         )  # fmt: skip
-    wanted.refresh_from_db()
-    assert wanted.state == state
+    job.refresh_from_db()
+    assert job.state == state
 
 
-def test_an_import_by_hand_says_that_the_disk_is_full(disk, tmp_path, settings, monkeypatch):
+def test_the_import_command_reports_a_full_disk(disk, tmp_path, settings, monkeypatch):
     monkeypatch.setattr(
         "retrieval.management.commands.import_clips.ModelRegistry",
         lambda _: dummy_registry(tmp_path),

@@ -1,0 +1,40 @@
+"""Stage 4 of an import: store the files and rows of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retrieval.catalogue.manifest import RowProblem
+from retrieval.engine.spaces.space import ClassSpace
+from retrieval.models import ImportItem
+from retrieval.services.clips import NewClip, keep_files, store_clips
+from retrieval.services.importing.outcomes import OutcomeLog
+from retrieval.services.importing.profiling import ProfiledRecording
+
+
+def store_group(
+    *, group: Sequence[ProfiledRecording], spaces: Sequence[ClassSpace], log: OutcomeLog
+) -> None:
+    """Store the files one by one, then all rows in one transaction."""
+    clips = [clip for recording in group if (clip := _new_clip(recording, log)) is not None]
+    log.stored(store_clips(clips=clips, source=log.source, spaces=spaces), of=len(clips))
+
+
+def _new_clip(recording: ProfiledRecording, log: OutcomeLog) -> NewClip | None:
+    """Store a recording's files; return None if the file can no longer be read."""
+    candidate, facts = recording.decoded.candidate, recording.decoded.facts
+    try:
+        files = keep_files(file=candidate.entry.file, sha256=candidate.sha256, facts=facts)
+    except (FileNotFoundError, PermissionError) as error:
+        problem = f"It became unreadable during the import: {error.strerror}."
+        log.fail(candidate, RowProblem("file_missing", problem))
+        return None
+    return NewClip(
+        entry=candidate.entry,
+        sha256=candidate.sha256,
+        byte_size=candidate.byte_size,
+        facts=facts,
+        files=files,
+        item=candidate.item(ImportItem.Outcome.IMPORTED),
+        scores=recording.scores,
+    )
