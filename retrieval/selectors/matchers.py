@@ -27,7 +27,7 @@ from retrieval.selectors.networks import has_sound_network, image_network
 
 @dataclass(frozen=True, slots=True)
 class SiteRecipe:
-    """What of a site decides how its matchers score; changes whenever they do.
+    """Everything that determines the scores of a site's matchers.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class SiteRecipe:
 
 
 def site_recipe() -> SiteRecipe:
-    """Return what is in force now."""
+    """Return the current recipe."""
     return SiteRecipe(
         override_id=HeardOverride.objects.aggregate(newest=Max("id"))["newest"] or 0,
         bank_id=PhotoBank.objects.aggregate(newest=Max("id"))["newest"] or 0,
@@ -67,7 +67,7 @@ def matchers_in_force(names: Iterable[str]) -> list[Matcher]:
     Raises
     ------
     EngineError
-        With code ``matcher_unknown`` if there is none of a name.
+        With code ``matcher_unknown`` if a name is unknown.
     """
     unusable = () if has_sound_network() else SOUND_MATCHERS
     recipe = site_recipe()
@@ -88,7 +88,7 @@ def _table_and_bank(recipe: SiteRecipe) -> tuple[HeardThere, Bank | None]:
 
 
 def table_up_to(override_id: int) -> HeardThere:
-    """Return what one hears where: the program's table with the overrides up to one of them."""
+    """Return the program's table with the overrides up to a given one."""
     newest: dict[str, HeardOverride] = {}
     for override in HeardOverride.objects.filter(id__lte=override_id).order_by("id"):
         newest[override.wnid] = override
@@ -99,12 +99,12 @@ def table_up_to(override_id: int) -> HeardThere:
 
 
 def sounds_of(override: HeardOverride) -> list[Sound]:
-    """Return the sounds that an override names.
+    """Return the sounds of an override.
 
     Raises
     ------
     VocabularyError
-        With code ``unknown_class`` if there is no sound of a name.
+        With code ``unknown_class`` if a name is unknown.
     """
     vocabulary = load_vocabulary("audioset")
     weights: Mapping[str, float] = override.sounds

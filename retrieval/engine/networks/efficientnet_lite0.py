@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: which of ImageNet's classes a photo shows.
+"""EfficientNet-Lite0: class distributions of photos over ImageNet's classes.
 
 The network of Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural
 Networks" (ICML 2019), in Google's variant for small devices: ReLU6 and no squeeze-and-excitation.
@@ -57,7 +57,7 @@ def build(arrays: Arrays) -> keras.Model:
     ----------
     arrays : dict of str to float32 array
         ``conv00`` to ``conv48`` and ``dense``, kernel and bias each, batch normalisation folded
-        in. The bias of the last tells the number of classes.
+        in. The bias of the last gives the number of classes.
 
     Returns
     -------
@@ -107,7 +107,7 @@ class EfficientNetClassifier:
     Parameters
     ----------
     models_directory : Path
-        Where the converted weights lie.
+        Folder of the converted weights.
 
     Raises
     ------

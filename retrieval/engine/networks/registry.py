@@ -99,7 +99,7 @@ class ModelRegistry:
     Parameters
     ----------
     models_directory : Path
-        Where the converted weights lie.
+        Folder of the converted weights.
     build_image_classifiers, build_audio_classifiers : mapping of str to callable
         How to build each network from the models directory, by its version.
     """

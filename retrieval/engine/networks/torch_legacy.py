@@ -24,7 +24,7 @@ PROTOCOL_VERSION: Final = 1001
 
 
 class StoredTensor(NamedTuple):
-    """Where a tensor's values lie: offset and strides count values, not bytes."""
+    """A tensor's values within a storage; offset and strides count values, not bytes."""
 
     storage: str
     offset: int
@@ -44,18 +44,18 @@ ALLOWED: Final[Mapping[tuple[str, str], Any]] = {
     ("torch", "FloatStorage"): np.dtype("<f4"),
     ("torch", "LongStorage"): np.dtype("<i8"),
 }
-"""What stands for each name that a pickle may use."""
+"""The names that a pickle may use, with their replacements."""
 
 
 class TensorUnpickler(pickle.Unpickler):
-    """Unpickle tensors as places in storages; refuse every name that is not allowed."""
+    """Unpickle tensors as references to storages; refuse every name that is not in `ALLOWED`."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         super().__init__(stream)
         self.dtypes: dict[str, np.dtype[Any]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for a name.
+        """Return the replacement for a name.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class TensorUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed") from None
 
     def persistent_load(self, pid: tuple[Any, ...]) -> str:
-        """Note the type of a storage and return its key."""
+        """Record the type of a storage and return its key."""
         _, dtype, key, *_ = pid
         self.dtypes[key] = dtype
         return str(key)
@@ -106,7 +106,7 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
 def _read(stream: io.BytesIO) -> dict[str, NDArray[Any]]:
     heading = [TensorUnpickler(stream).load() for _ in range(3)]
     if heading[:2] != [MAGIC_NUMBER, PROTOCOL_VERSION] or not heading[2]["little_endian"]:
-        raise ValueError("no such file, or written on a big-endian machine")
+        raise ValueError("not this format, or written on a big-endian machine")
     unpickler = TensorUnpickler(stream)
     places: Mapping[str, StoredTensor] = unpickler.load()
     storages = {
@@ -121,7 +121,7 @@ def _read_storage(stream: io.BytesIO, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _values(place: StoredTensor, storage: NDArray[Any]) -> NDArray[Any]:
-    """Copy a tensor out of its storage.
+    """Copy a tensor from its storage.
 
     Raises
     ------
