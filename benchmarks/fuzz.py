@@ -1,7 +1,7 @@
-"""`make fuzz`: send valid files, changed at random, through the decoding pool.
+"""`make fuzz`: decode randomly mutated files with the decoding pool.
 
-File n of seed s is always changed in the same way. What kills a child, takes it too long or shows a
-fault of ours is kept, named by seed and number, so that it can be tried again.
+Seed and number determine a file. Files that kill a child, time out or reveal a fault of ours are
+kept, named by seed and number.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import Any, Protocol
 
 from benchmarks.fuzz_seeds import photo_seeds, recording_seeds
 from benchmarks.report import figure, heading
-from retrieval.decoding.pool import ChildLostError, DecodingLimits, DecodingPool
+from retrieval.decoding.limits import DecodingLimits
+from retrieval.decoding.pool import ChildLostError, DecodingPool
 from retrieval.engine.errors import DecodeError
 
 _AHEAD_PER_PROCESS = 4
-_TELLING = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff" * 4, b"\x7f\xff\xff\xff", bytes(8))
+_EDGE_VALUES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff" * 4, b"\x7f\xff\xff\xff", bytes(8))
 _HEADER_BYTES = 400
 _LIMITS = DecodingLimits(recording_timeout_s=30.0, recording_cpu_s=20.0)
-_UNSOUND = frozenset({"decoder_unavailable", "decoder_busy"})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file: a code, and whether it is worth keeping."""
+    """The outcome of one file: a code, and whether to keep the file."""
 
     code: str
     detail: str = ""
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of all of them."""
+    """The outcomes of all files."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     killers: list[str] = field(default_factory=list)
@@ -51,13 +51,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Valid files by name, each for one kind of decoder."""
+    """Valid files by name."""
 
     photos: dict[str, bytes]
     recordings: dict[str, bytes]
 
     def pick(self, random: Random) -> tuple[str, bytes, bool]:
-        """Return a file's name and bytes, and whether it is a photo: as often as not."""
+        """Return a file's name and bytes, and whether it is a photo (probability 0.5)."""
         is_photo = random.random() < 0.5
         files = self.photos if is_photo else self.recordings
         name = random.choice(sorted(files))
@@ -65,7 +65,7 @@ class Seeds:
 
 
 def mutated(data: bytes, random: Random, *, other: bytes) -> bytes:
-    """Change a file in one to eight places, more often than not near its beginning."""
+    """Change a file at one to eight positions, mostly near its beginning."""
     changed = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 4, 8))):
         reach = min(len(changed), random.choice((_HEADER_BYTES, len(changed))))
@@ -80,8 +80,8 @@ def _flip(data: bytearray, place: int, random: Random, other: bytes) -> None:
 
 
 def _overwrite(data: bytearray, place: int, random: Random, other: bytes) -> None:
-    telling = random.choice(_TELLING)
-    data[place : place + len(telling)] = telling
+    value = random.choice(_EDGE_VALUES)
+    data[place : place + len(value)] = value
 
 
 def _scramble(data: bytearray, place: int, random: Random, other: bytes) -> None:
@@ -112,7 +112,7 @@ _CHANGES: tuple[Callable[[bytearray, int, Random, bytes], None], ...] = (
 
 
 class Decoders(Protocol):
-    """What the fuzzer needs of a decoding pool."""
+    """The part of a decoding pool that the fuzzer uses."""
 
     def submit_photo(self, source: bytes) -> Future[Any]: ...
 
@@ -122,7 +122,7 @@ class Decoders(Protocol):
 
 
 class Fuzzer:
-    """One run: so many files of a seed."""
+    """One run over the files of a seed."""
 
     def __init__(self, pool: Decoders, seeds: Seeds, *, seed: int, folder: Path) -> None:
         self.pool = pool
@@ -132,14 +132,14 @@ class Fuzzer:
         self.tally = Tally()
 
     def file(self, number: int) -> tuple[str, bytes, bool]:
-        """Make the file of a number: name, bytes, whether it is a photo."""
+        """Return a file's name and bytes, and whether it is a photo."""
         random = Random(f"{self.seed}:{number}")
         name, data, is_photo = self.seeds.pick(random)
         other = self.seeds.pick(random)[1]
         return f"{self.seed}-{number}-{name}", mutated(data, random, other=other), is_photo
 
     def run(self, numbers: Iterator[int], *, ahead: int, keep: Path) -> None:
-        """Send files through the pool, a few ahead of the one that is waited for."""
+        """Decode files, up to `ahead` at a time."""
         waiting: deque[tuple[str, bytes, Future[Any]]] = deque()
         for number in numbers:
             name, data, is_photo = self.file(number)
@@ -173,19 +173,19 @@ class Fuzzer:
 
 
 def judge(future: Future[Any]) -> Outcome:
-    """Wait for a file and say what became of it."""
+    """Wait for a file and return its outcome."""
     try:
         future.result()
     except DecodeError as error:
         lost = isinstance(error.__cause__, ChildLostError)
-        return Outcome(error.code, str(error), killed=lost, fault=error.code in _UNSOUND)
-    except Exception as error:  # noqa: BLE001 - whatever else it is, it is a fault of ours
+        return Outcome(error.code, str(error), killed=lost, fault=error.decoder_unavailable)
+    except Exception as error:  # noqa: BLE001 - any other error is a fault of ours
         return Outcome("fault", repr(error), fault=True)
     return Outcome("decoded")
 
 
 def main() -> int:
-    """Run from the command line; the status tells of faults of ours, not of children that died."""
+    """Run from the command line; the exit status is 1 after a fault of ours, not after deaths."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first file")

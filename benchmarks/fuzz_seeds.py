@@ -1,4 +1,4 @@
-"""Small valid files of every accepted format, for the fuzzer to change."""
+"""Small valid files of every accepted format, for the fuzzer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def photo_seeds() -> dict[str, bytes]:
 
 
 def recording_seeds(folder: Path) -> dict[str, bytes]:
-    """Return recordings by name; `folder` is written to meanwhile."""
+    """Return recordings by name; `folder` is for a temporary file."""
     sound, path = noise(_SOUND_S, rate_hz=48_000, channels=2), folder / "seed"
     found: dict[str, bytes] = {}
     for name, file_format, subtype in (

@@ -1,7 +1,7 @@
-"""What a decoding process does: it takes jobs from a pipe until its parent hangs up.
+"""The decoding process: decode one file for each request until the parent closes the socket.
 
-It is started as a fresh interpreter by :mod:`retrieval.decoding.pool` and imports the
-decoders and nothing else: no Django, no database, no model.
+:mod:`retrieval.decoding.pool` starts it as a fresh interpreter. It imports the decoders, but no
+Django, no database and no model.
 """
 
 from __future__ import annotations
@@ -9,75 +9,38 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import socket
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from retrieval.decoding.confinement import Bounds, allow_cpu, confine
-from retrieval.engine.errors import DecodeError, EngineError
-from retrieval.engine.photos.headers import sniff_media_type
-from retrieval.engine.photos.images import (
-    ImageLimits,
-    encode_for_web,
-    open_photo,
-    photo_views,
-    read_photo,
+from retrieval.decoding.answers import (
+    PHOTO_SIDE_PX,
+    DecodedPhoto,
+    error_answer,
+    limits_answer,
+    photo_answer,
+    recording_answer,
 )
+from retrieval.decoding.confinement import allow_cpu, confine
+from retrieval.decoding.limits import DecodingLimits
+from retrieval.decoding.messages import Channel, Message
+from retrieval.engine.errors import DecodeError
+from retrieval.engine.photos.headers import sniff_media_type
+from retrieval.engine.photos.images import encode_for_web, open_photo, photo_views, read_photo
 from retrieval.engine.recordings.analysis import RecordingFacts, RecordingLimits, analyse_recording
 from retrieval.engine.recordings.clean_copy import write_clean_copy
 from retrieval.engine.recordings.preview import PREVIEW_SUFFIX, write_preview
 
-PHOTO_SIDE_PX = 224
-"""Side of the squares that MobileNet sees."""
-
-TAKEN = "taken"
-"""What a child answers as soon as it has a job: from then on the job is to blame."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodingLimits:
-    """What a file may be, and what decoding it may cost."""
-
-    image: ImageLimits = field(default_factory=ImageLimits)
-    recording: RecordingLimits = field(default_factory=RecordingLimits)
-    web_image_side_px: int = 1_600
-    photo_timeout_s: float = 10.0
-    photo_cpu_s: float = 10.0
-    recording_timeout_s: float = 600.0
-    recording_cpu_s: float = 600.0
-    queue_timeout_s: float = 15.0
-    jobs_per_child: int = 500
-    max_address_space_bytes: int = 2_000_000_000
-    max_written_bytes: int = 2_000_000_000
-    max_open_files: int = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodedPhoto:
-    """What remains of an uploaded photo: pixels and facts, no metadata.
-
-    `views` are uint8 [n, 224, 224, 3], RGB, for the network, the centre first; `web_image`
-    is a JPEG for the page; size and type are the upload's, upright; `sha256` is that of its bytes.
-    """
-
-    views: NDArray[np.uint8]
-    width_px: int
-    height_px: int
-    media_type: str
-    sha256: str
-    web_image: bytes
+Function = Callable[[Message, DecodingLimits], Message]
 
 
 def decode_photo(source: Path | bytes, limits: DecodingLimits) -> DecodedPhoto:
     """Decode, check and re-encode a photo."""
-    data = read_photo(source, limits.image)
-    photo = open_photo(data, limits.image)
+    data = read_photo(source, limits.photo)
+    photo = open_photo(data, limits.photo)
     return DecodedPhoto(
         views=photo_views(photo, PHOTO_SIDE_PX),
         width_px=photo.width,
@@ -94,7 +57,7 @@ def decode_recording(
     played_path: Path | None,
     limits: RecordingLimits,
 ) -> RecordingFacts:
-    """Measure a recording, write its waveforms and what browsers are to play of it."""
+    """Measure a recording and write its waveforms and the file that browsers play."""
     facts = analyse_recording(path, waveform_paths=waveform_paths, limits=limits)
     if played_path is None:
         return facts
@@ -109,56 +72,73 @@ def decode_recording(
 def _with_played_file(
     path: Path, played_path: Path, facts: RecordingFacts, limits: RecordingLimits
 ) -> RecordingFacts:
-    """Write a copy without tags where browsers play the format, else a preview."""
+    """Write a copy without tags if browsers play the format, else a preview."""
     if facts.browser_playable:
         copy = played_path.with_suffix(f".{facts.container}")
         if write_clean_copy(path, copy, facts=facts, limits=limits):
             return replace(facts, preview_path=copy)
     preview = played_path.with_suffix(PREVIEW_SUFFIX)
-    heard = write_preview(path, preview, facts=facts, limits=limits)
+    measured = write_preview(path, preview, facts=facts, limits=limits)
     return replace(
         facts,
         preview_path=preview,
-        loudness_lufs=heard.loudness_lufs,
-        true_peak_dbtp=heard.true_peak_dbtp,
+        loudness_lufs=measured.loudness_lufs,
+        true_peak_dbtp=measured.true_peak_dbtp,
     )
 
 
-def serve(descriptor: int) -> None:
-    """Live a child's life: be confined and say so, then answer jobs until the parent hangs up."""
-    pipe = Connection(descriptor)
-    limits: DecodingLimits = pipe.recv()
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
-        os.dup2(nowhere.fileno(), 2)  # decoders chatter about damaged files; errors take the pipe
-    pipe.send(
-        confine(
-            Bounds(
-                address_space_bytes=limits.max_address_space_bytes,
-                written_bytes=limits.max_written_bytes,
-                open_files=limits.max_open_files,
-            )
+def _photo(request: Message, limits: DecodingLimits) -> Message:
+    path = request.fields["path"]
+    source = request.body if path is None else Path(path)
+    return photo_answer(decode_photo(source, limits))
+
+
+def _recording(request: Message, limits: DecodingLimits) -> Message:
+    fields = request.fields
+    played = fields["played_path"]
+    return recording_answer(
+        decode_recording(
+            Path(fields["path"]),
+            {rate_hz: Path(path) for rate_hz, path in fields["waveform_paths"]},
+            None if played is None else Path(played),
+            limits.recording,
         )
     )
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {"photo": _photo, "recording": _recording}
+
+
+def serve(descriptor: int, functions: Mapping[str, Function] = FUNCTIONS) -> None:
+    """Confine this process, report its limits, and answer requests.
+
+    Each answer is preceded by an empty message as soon as the request has arrived: if the process
+    dies after it, the request is the cause.
+    """
+    channel = Channel(socket.socket(fileno=descriptor))
+    limits = DecodingLimits.from_fields(channel.receive().fields)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 2)  # decoders write to stderr about damaged files
+    channel.send(limits_answer(confine(limits)))
     while True:
         try:
-            function, arguments, cpu_s = pipe.recv()
+            request = channel.receive()
         except EOFError:
             return
-        allow_cpu(cpu_s)
-        pipe.send(TAKEN)
-        pipe.send(_answer(function, arguments))
+        allow_cpu(request.fields["cpu_s"])
+        channel.send(Message())
+        channel.send(_answer(functions, request, limits))
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+def _answer(functions: Mapping[str, Function], request: Message, limits: DecodingLimits) -> Message:
     try:
-        return True, function(*arguments)
+        return functions[request.fields["function"]](request, limits)
     except OSError as error:
-        return False, _of_the_file(error) if error.errno == errno.EFBIG else error
-    except (EngineError, MemoryError) as error:
-        return False, error
-    except Exception as error:  # noqa: BLE001 - a fault of ours: the parent is to raise it
-        return False, RuntimeError(f"{error!r} in a decoding process\n{traceback.format_exc()}")
-
-
-def _of_the_file(error: OSError) -> DecodeError:
-    return DecodeError(f"decoding it would write more than is allowed: {error}")
+        if error.errno == errno.EFBIG:
+            return error_answer(DecodeError(f"decoding exceeds the limit on file size: {error}"))
+        return error_answer(error)
+    except (DecodeError, MemoryError) as error:
+        return error_answer(error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, for the parent to raise
+        trace = traceback.format_exc()
+        return error_answer(RuntimeError(f"{error!r} in a decoding process\n{trace}"))

@@ -1,4 +1,4 @@
-"""What a decoding process may use, put in force by the kernel and tried out at once."""
+"""Resource limits of a decoding process, enforced by the kernel and tested at once."""
 
 from __future__ import annotations
 
@@ -15,27 +15,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from retrieval.decoding import syscall_filter
+from retrieval.decoding.limits import DecodingLimits
 
 _PR_SET_PDEATHSIG: Final = 1
 _MEGABYTE: Final = 1_000_000
 _CAPABILITIES_VERSION: Final = 0x2008_0522
-_ANY_FILE: Final = (
-    0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: root imports others' recordings
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """The most that a process may take for as long as it lives."""
-
-    address_space_bytes: int
-    written_bytes: int
-    open_files: int
+_FILE_ACCESS: Final = 0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: root reads others' recordings
 
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """Whether one limit holds; if not, `detail` says why, else how much it allows."""
+    """Whether a limit is in force; `detail` is its value, or the reason why it is not."""
 
     name: str
     in_force: bool
@@ -45,35 +35,38 @@ class LimitState:
         return f"{self.name} ({self.detail})"
 
 
-def confine(bounds: Bounds) -> tuple[LimitState, ...]:
-    """Take from this process what it does not need; return what is in force, found by trial.
+def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
+    """Limit this process irrevocably, tie it to its parent, and test each limit.
 
-    It dies with its parent. What is taken is never given back.
+    Returns the limits with the result of their tests.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, bounds.address_space_bytes),
-        (resource.RLIMIT_FSIZE, bounds.written_bytes),
-        (resource.RLIMIT_NOFILE, bounds.open_files),
+        (resource.RLIMIT_AS, limits.max_address_space_bytes),
+        (resource.RLIMIT_FSIZE, limits.max_written_bytes),
+        (resource.RLIMIT_NOFILE, limits.max_open_files),
     ):
         _lower(kind, most)
     if sys.platform == "linux":
         _drop_capabilities()
     missing = syscall_filter.install()
+    memory = limits.max_address_space_bytes
     return (
-        _found("address space", _megabytes(bounds.address_space_bytes), _memory_is_bounded(bounds)),
-        _found("file size", _megabytes(bounds.written_bytes), _holds(resource.RLIMIT_FSIZE)),
-        _found("open files", str(bounds.open_files), _holds(resource.RLIMIT_NOFILE)),
-        _found("CPU time", "for each job", _cpu_is_bounded()),
-        _found("processes", "none", _is_refused(_fork), missing),
-        _found("network", "none", _is_refused(_open_socket), missing),
+        _state("address space", _megabytes(memory), _memory_is_bounded(memory)),
+        _state(
+            "file size", _megabytes(limits.max_written_bytes), _is_limited(resource.RLIMIT_FSIZE)
+        ),
+        _state("open files", str(limits.max_open_files), _is_limited(resource.RLIMIT_NOFILE)),
+        _state("CPU time", "for each job", _cpu_is_bounded()),
+        _state("processes", "none", _is_refused(_fork), missing),
+        _state("network", "none", _is_refused(_open_socket), missing),
     )
 
 
 def allow_cpu(seconds: float) -> None:
-    """Let this process compute for so long from now on; then the kernel ends it (SIGXCPU)."""
+    """Set the CPU time that is left to this process; then the kernel ends it (SIGXCPU)."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     until = math.ceil(usage.ru_utime + usage.ru_stime + seconds)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -87,24 +80,24 @@ def _lower(kind: int, most: int) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Leave root nothing but files: it could raise its limits again, and more."""
+    """Drop root's capabilities except file access: root could raise its limits again."""
     libc = ctypes.CDLL(None)
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
-    held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; the lower bits, the upper
+    held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: lower bits, then upper
     if libc.capget(header, held) == 0:
-        kept = [bits & _ANY_FILE for bits in held[:2]]
+        kept = [bits & _FILE_ACCESS for bits in held[:2]]
         libc.capset(header, (ctypes.c_uint32 * 6)(*kept))
 
 
-def _found(name: str, allowed: str, holds: bool, missing: str = "") -> LimitState:  # noqa: FBT001
-    return LimitState(name, holds, allowed if holds else missing or "the system does not hold it")
+def _state(name: str, allowed: str, holds: bool, missing: str = "") -> LimitState:  # noqa: FBT001
+    return LimitState(name, holds, allowed if holds else missing or "not enforced by the system")
 
 
 def _megabytes(size: int) -> str:
     return f"{size // _MEGABYTE} MB"
 
 
-def _holds(kind: int) -> bool:
+def _is_limited(kind: int) -> bool:
     return resource.getrlimit(kind)[1] != resource.RLIM_INFINITY
 
 
@@ -113,9 +106,9 @@ def _cpu_is_bounded() -> bool:
     return resource.getrlimit(resource.RLIMIT_CPU)[0] != resource.RLIM_INFINITY
 
 
-def _memory_is_bounded(bounds: Bounds) -> bool:
+def _memory_is_bounded(size: int) -> bool:
     try:
-        mmap.mmap(-1, bounds.address_space_bytes).close()
+        mmap.mmap(-1, size).close()
     except OSError:
         return True
     return False

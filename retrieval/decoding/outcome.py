@@ -1,11 +1,10 @@
-"""What became of a recording that was given to the decoding pool: whose fault it is, if any."""
+"""The outcome of decoding a recording: facts, a fault of the file, or a fault of ours."""
 
 from __future__ import annotations
 
 import logging
 from concurrent.futures import Future
 
-from retrieval.decoding.pool import NO_FAULTS_OF_FILES
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.storage import content_store
@@ -13,8 +12,8 @@ from retrieval.storage import content_store
 logger = logging.getLogger(__name__)
 
 
-class DecoderAwayError(Exception):
-    """Nothing can be decoded for the moment, through no fault of any file; later it may be."""
+class DecoderUnavailableError(Exception):
+    """No file can be decoded at the moment; a later attempt may succeed."""
 
     def __init__(self, detail: str, *, code: str) -> None:
         super().__init__(detail)
@@ -22,32 +21,32 @@ class DecoderAwayError(Exception):
 
 
 def decoded_recording(future: Future[RecordingFacts], *, name: object) -> RecordingFacts:
-    """Wait for a recording and return what is known of it.
+    """Wait for a recording and return its facts.
 
     Parameters
     ----------
     future : Future
-        As `DecodingPool.submit_recording` returned it.
+        Result of `DecodingPool.submit_recording`.
     name : object
-        What the log is to call the recording.
+        Name of the recording in the log.
 
     Raises
     ------
     DecodeError
         If this recording cannot be decoded; others can.
-    DecoderAwayError
-        If none can for the moment.
+    DecoderUnavailableError
+        If no recording can be decoded at the moment.
     StorageError
-        If the scratch disk fails, which no other recording would fare better with.
+        If the scratch disk fails.
     """
     try:
         return future.result()
     except DecodeError as error:
-        if error.code in NO_FAULTS_OF_FILES:
-            raise DecoderAwayError(error.detail, code=error.code) from error
+        if error.decoder_unavailable:
+            raise DecoderUnavailableError(error.detail, code=error.code) from error
         raise
-    except OSError as error:  # of our disk: the file can be read, or it would have a code
+    except OSError as error:  # of our disk; an unreadable recording is a DecodeError
         raise content_store.storage_error(error) from error
-    except RuntimeError as error:  # a fault of the decoder's code: no other file is to suffer
+    except RuntimeError as error:  # a fault of our code, which must not stop other recordings
         logger.exception("decoding %s", name)
         raise DecodeError(str(error).splitlines()[0], code="decoder_fault") from error

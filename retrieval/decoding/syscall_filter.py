@@ -1,9 +1,8 @@
-"""Take from this process, for good, the system calls that decoding a file never needs.
+"""A seccomp filter that irrevocably refuses the system calls that decoding does not need.
 
-A filter of the kernel's own (seccomp) refuses sockets, new processes and programs, and whatever
-reaches into other processes. It needs no privileges and works within containers. Files and memory
-are bounded elsewhere. Numbers of system calls differ between machines: on a machine that is not in
-the table, and outside Linux, there is no filter, and `install` says so.
+It refuses sockets, new processes and programs, and access to other processes. It needs no
+privileges and works in containers. Resource limits bound files and memory. System call numbers
+depend on the architecture: `install` reports if there is no filter for it, or outside Linux.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Final
 
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_SET_MODE_FILTER: Final = 1
-_SECCOMP_FILTER_FLAG_TSYNC: Final = 1  # threads that are there already obey too
+_SECCOMP_FILTER_FLAG_TSYNC: Final = 1  # also for existing threads
 _CLONE_THREAD: Final = 0x0001_0000
 
 _LOAD: Final = 0x20
@@ -31,27 +30,27 @@ _ALLOW: Final = 0x7FFF_0000
 _REFUSE: Final = 0x0005_0000  # plus an errno
 _KILL: Final = 0x8000_0000
 
-_NUMBER: Final = 0  # offsets in what the kernel shows a filter of a call
+_NUMBER: Final = 0  # offsets in the kernel's struct seccomp_data
 _MACHINE: Final = 4
 _FIRST_ARGUMENT: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Machine:
-    """The numbers of one kind of processor."""
+    """The system call numbers of one architecture."""
 
     audit_arch: int
     seccomp: int
     clone: int
     clone3: int
-    on_a_process: tuple[int, ...]
+    own_process_only: tuple[int, ...]
     refused: tuple[int, ...]
-    beyond: int | None = None
+    refused_from: int | None = None
 
 
 _SINCE_2019: Final = (
     424,  # pidfd_send_signal
-    425,  # io_uring_setup: it would open sockets without a system call of their own
+    425,  # io_uring_setup: it opens sockets without the socket system call
     434,  # pidfd_open
     438,  # pidfd_getfd
 )
@@ -61,7 +60,7 @@ _MACHINES: Final = {
         seccomp=317,
         clone=56,
         clone3=435,
-        on_a_process=(62, 234, 302),  # kill, tgkill, prlimit64
+        own_process_only=(62, 234, 302),  # kill, tgkill, prlimit64
         refused=(
             *(41, 42, 43, 49, 50, 53, 288),  # socket connect accept bind listen socketpair accept4
             *(57, 58, 59, 322),  # fork vfork execve execveat
@@ -70,14 +69,14 @@ _MACHINES: Final = {
             *(321, 298, 323, 248, 249, 250),  # bpf perf_event_open userfaultfd, keys
             *_SINCE_2019,
         ),
-        beyond=0x4000_0000,  # the x32 names of the same calls
+        refused_from=0x4000_0000,  # the x32 numbers of the same calls
     ),
     "aarch64": _Machine(
         audit_arch=0xC000_00B7,
         seccomp=277,
         clone=220,
         clone3=435,
-        on_a_process=(129, 131, 261),
+        own_process_only=(129, 131, 261),
         refused=(
             *(198, 203, 202, 200, 201, 199, 242),
             *(221, 281),
@@ -93,13 +92,13 @@ _Instruction = tuple[int, int, int, int]
 
 
 class _Program(ctypes.Structure):
-    """What the kernel calls sock_fprog."""
+    """The kernel's struct sock_fprog."""
 
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
 def install() -> str:
-    """Put the filter in force; return why that is not possible here, or nothing."""
+    """Install the filter; return an empty string, or the reason why it is not possible."""
     machine = _MACHINES.get(platform.machine()) if sys.platform == "linux" else None
     if machine is None:
         return f"no filter of system calls for {platform.system()} on {platform.machine()}"
@@ -112,23 +111,23 @@ def install() -> str:
         _SECCOMP_FILTER_FLAG_TSYNC,
         ctypes.byref(program),
     ):
-        return f"the kernel takes no filter of system calls: {os.strerror(ctypes.get_errno())}"
+        return f"the kernel rejects the filter of system calls: {os.strerror(ctypes.get_errno())}"
     return ""
 
 
 def _instructions(machine: _Machine, pid: int) -> list[_Instruction]:
-    """Return the filter's steps; a jump counts the steps that it leaves out."""
+    """Return the filter's instructions; a jump counts the instructions that it skips."""
     steps: list[_Instruction] = [
         (_LOAD, 0, 0, _MACHINE),
         (_JUMP_IF_EQUAL, 1, 0, machine.audit_arch),
         _answer(_KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]
-    if machine.beyond is not None:
-        steps += [(_JUMP_IF_NOT_BELOW, 0, 1, machine.beyond), _answer(_REFUSE | errno.EPERM)]
+    if machine.refused_from is not None:
+        steps += [(_JUMP_IF_NOT_BELOW, 0, 1, machine.refused_from), _answer(_REFUSE | errno.EPERM)]
     for number in machine.refused:
         steps += [(_JUMP_IF_EQUAL, 0, 1, number), _answer(_REFUSE | errno.EPERM)]
-    # Its flags lie in memory, where no filter can look; without it the C library takes clone.
+    # A filter cannot read the flags of clone3, which are in memory; the C library then uses clone.
     steps += [(_JUMP_IF_EQUAL, 0, 1, machine.clone3), _answer(_REFUSE | errno.ENOSYS)]
     steps += [
         (_JUMP_IF_EQUAL, 0, 4, machine.clone),
@@ -137,11 +136,11 @@ def _instructions(machine: _Machine, pid: int) -> list[_Instruction]:
         _answer(_REFUSE | errno.EPERM),
         _answer(_ALLOW),
     ]
-    for number in machine.on_a_process:
+    for number in machine.own_process_only:
         steps += [
             (_JUMP_IF_EQUAL, 0, 5, number),
             (_LOAD, 0, 0, _FIRST_ARGUMENT),
-            (_JUMP_IF_EQUAL, 2, 0, 0 if number == machine.on_a_process[-1] else pid),
+            (_JUMP_IF_EQUAL, 2, 0, 0 if number == machine.own_process_only[-1] else pid),
             (_JUMP_IF_EQUAL, 1, 0, pid),
             _answer(_REFUSE | errno.EPERM),
             _answer(_ALLOW),

@@ -1,4 +1,4 @@
-"""The web process's decoding children: started once, warm, shared by its threads."""
+"""The decoding pool of a web process, shared by its threads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 
 from django.conf import settings
 
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.confinement import LimitState
 from retrieval.decoding.pool import DecodingPool
 
@@ -14,22 +15,24 @@ _pool: DecodingPool | None = None
 
 
 def photo_pool() -> DecodingPool:
-    """Return the process's pool, starting it the first time. Never called before a fork."""
-    global _pool  # noqa: PLW0603 # one pool a process is the point
+    """Return the pool of this process; the first call starts it. Never call it before a fork."""
+    global _pool  # noqa: PLW0603 # one pool for each process
     with _lock:
         if _pool is None:
-            _pool = DecodingPool(processes=settings.SOUNDSCAPE_WEB_DECODING_PROCESSES)
+            _pool = DecodingPool(
+                processes=settings.SOUNDSCAPE_WEB_DECODING_PROCESSES, limits=decoding_limits()
+            )
             _pool.warm()
         return _pool
 
 
 def limits_found() -> tuple[LimitState, ...]:
-    """Return what holds this process's children; nothing as long as there are none."""
+    """Return the limits of the pool's processes; empty before the first has started."""
     return () if _pool is None else _pool.limits_found
 
 
 def close_photo_pool() -> None:
-    """End the children; the next call starts new ones."""
+    """Stop the pool; the next call of `photo_pool` starts another."""
     global _pool  # noqa: PLW0603 # as above
     with _lock:
         if _pool is not None:

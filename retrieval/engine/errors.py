@@ -1,10 +1,14 @@
-"""Every error the engine raises, each with a stable code that clients may rely on."""
+"""The engine's errors, each with a stable code."""
 
 from __future__ import annotations
 
+from typing import Final
+
+_DECODER_UNAVAILABLE: Final = frozenset({"decoder_unavailable", "decoder_busy", "decoding_stopped"})
+
 
 class EngineError(Exception):
-    """Root of the engine's errors.
+    """Base class of the engine's errors.
 
     Parameters
     ----------
@@ -23,31 +27,28 @@ class EngineError(Exception):
         if code is not None:
             self.code = code
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Keep the code when the error travels from a decoding child."""
-        return (_restore, (type(self), self.detail, self.code))
-
-
-def _restore(kind: type[EngineError], detail: str, code: str) -> EngineError:
-    return kind(detail, code=code)
-
 
 class InvalidDistributionError(EngineError):
-    """Numbers that are no probability distribution over the space's classes."""
+    """Values that are not a probability distribution over the classes of a space."""
 
     code = "invalid_distribution"
 
 
 class SpaceMismatchError(EngineError):
-    """Two things meant for the same space belong to different ones."""
+    """Two objects that must share a space belong to different spaces."""
 
     code = "space_mismatch"
 
 
 class DecodeError(EngineError):
-    """A file that is not a usable photo or recording."""
+    """A file that is not a usable photo or recording, or cannot be decoded at the moment."""
 
     code = "decode_failed"
+
+    @property
+    def decoder_unavailable(self) -> bool:
+        """Whether the fault is ours: no decoder was available, whatever the file."""
+        return self.code in _DECODER_UNAVAILABLE
 
 
 class ImageDecodeError(DecodeError):
@@ -63,24 +64,24 @@ class AudioDecodeError(DecodeError):
 
 
 class WeightsError(EngineError):
-    """Model weights that are missing, altered or impossible to fetch."""
+    """Model weights that are missing, altered or impossible to download."""
 
     code = "weights_unavailable"
 
 
 class VocabularyError(EngineError):
-    """A vocabulary that is malformed, or asked for something it does not hold."""
+    """A vocabulary that is malformed, or lacks a requested entry."""
 
     code = "invalid_vocabulary"
 
 
 class ModelInputError(EngineError):
-    """An array that is not what the model takes: a fault of the caller, not of a photo."""
+    """An array of the wrong shape or type for a model: a fault of the caller, not of a photo."""
 
     code = "model_input"
 
 
 class ModelOutputError(EngineError):
-    """A model answered with something that is no distribution."""
+    """A model output that is not a probability distribution."""
 
     code = "model_error"

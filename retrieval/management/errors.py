@@ -11,14 +11,20 @@ from django.db import InterfaceError, OperationalError
 
 from retrieval.catalogue.benchmark_truth import TruthError
 from retrieval.catalogue.manifest import ManifestError
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.engine.errors import EngineError
 from retrieval.storage.content_store import StorageError
 
 RUN_AGAIN: Final = "Finished work is kept; run the same command again to continue."
 
 _PERMANENT: Final = (EngineError, ManifestError, TruthError)
-_TEMPORARY: Final = (OSError, StorageError, DecoderAwayError, OperationalError, InterfaceError)
+_TEMPORARY: Final = (
+    OSError,
+    StorageError,
+    DecoderUnavailableError,
+    OperationalError,
+    InterfaceError,
+)
 
 
 @contextmanager

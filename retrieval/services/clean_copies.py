@@ -29,7 +29,7 @@ def make_clean_copies(
     ------
     StorageError
         If the disk fails or is full.
-    DecoderAwayError
+    DecoderUnavailableError
         If decoding is unavailable.
     """
     failed = []

@@ -134,7 +134,7 @@ def profile_clips(
     ------
     StorageError
         If the folder of recordings is missing or the scratch disk is full; no failure is recorded.
-    DecoderAwayError
+    DecoderUnavailableError
         If the decoding pool is unavailable; no failure is recorded.
     """
     report = ProfilingReport()

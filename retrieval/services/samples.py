@@ -1,4 +1,4 @@
-"""What pages show of the sample photos: each decoded once and kept."""
+"""The web images of the sample photos, each decoded once and kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Final
 from django.core.files.storage import default_storage
 
 from retrieval.catalogue.sample_photos import Sample
-from retrieval.decoding.pool import NO_FAULTS_OF_FILES
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
 from retrieval.storage import content_store
@@ -23,15 +22,15 @@ _REMEMBERED: Final = 20
 
 
 def kept_photo(sample: Sample) -> str | None:
-    """Return the stored name of what pages show of a sample; None if it is no photo we can read.
+    """Return the stored name of a sample's web image; None if the sample cannot be decoded.
 
-    A visitor's photo waits for the same decoder, so a sample takes it only once, and so does a
-    broken one.
+    Each sample is decoded only once, also a damaged one, because visitors' photos wait for the
+    same decoder.
 
     Raises
     ------
     DecodeError
-        If there is no decoder just now.
+        If no decoder is available at the moment.
     """
     facts = sample.path.stat()
     name = _kept(sample.path, facts.st_size, facts.st_mtime_ns)
@@ -43,7 +42,7 @@ def kept_photo(sample: Sample) -> str | None:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _kept(path: Path, _size: int, _changed_ns: int) -> str | None:
-    """Do what `kept_photo` says; size and time of change tell a file from its successor."""
+    """Return the result of `kept_photo`, cached until the file's size or change time differs."""
     sha256 = content_store.sha256_of(path)
     name = content_store.content_name(folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
     if default_storage.exists(name):
@@ -51,7 +50,7 @@ def _kept(path: Path, _size: int, _changed_ns: int) -> str | None:
     try:
         decoded = photo_pool().decode_photo(path)
     except DecodeError as error:
-        if error.code in NO_FAULTS_OF_FILES:
+        if error.decoder_unavailable:
             raise
         logger.warning("sample %s is not shown: %s [%s]", path, error.detail, error.code)
         return None

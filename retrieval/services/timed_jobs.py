@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.jobs import leases, transitions
@@ -58,7 +58,7 @@ class Slicing:
             return
         try:
             finished = self._work(held, work)
-        except (StorageError, DecoderAwayError, OSError) as error:
+        except (StorageError, DecoderUnavailableError, OSError) as error:
             if isinstance(error, OSError) and not is_full(error):
                 raise
             logger.error("%s %s is queued again: %s", model.__name__, pk, error)

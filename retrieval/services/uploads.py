@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from retrieval.decoding.pool import NO_FAULTS_OF_FILES, DecodedPhoto
+from retrieval.decoding.pool import DecodedPhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.matching.matcher import Matcher
@@ -114,7 +114,7 @@ def _decode(content: bytes, allowances: Sequence[Allowance]) -> DecodedPhoto:
     try:
         return photo_pool().decode_photo(content)
     except DecodeError as error:
-        if error.code not in NO_FAULTS_OF_FILES:
+        if not error.decoder_unavailable:
             count_upload(allowances, byte_size=len(content))
         raise
 

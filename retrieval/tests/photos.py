@@ -1,4 +1,4 @@
-"""Photos as the decoder gives them, and as browsers send them."""
+"""Photos as the decoder returns them and as browsers upload them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retrieval.tests.factories import small_matchers
 
 
 def decoded_photo(number: int = 0, *, upload: str = "upload") -> DecodedPhoto:
-    """Return a photo; other uploads of the same number look the same."""
+    """Return a decoded photo; photos of the same number have the same pixels."""
     pixels = np.full((224, 224, 3), number % 200 + 10, dtype=np.uint8)
     return DecodedPhoto(
         views=pixels[np.newaxis],

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from retrieval.catalogue.sample_photos import sample_photos
+from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import clip_count
@@ -79,10 +80,7 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
     """Return the context of the front page."""
     return {
         "samples": sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS),
-        "limits": {
-            "max_megabytes": settings.SOUNDSCAPE_MAX_PHOTO_BYTES // 1_000_000,
-            "max_megapixels": settings.SOUNDSCAPE_MAX_PHOTO_PIXELS // 1_000_000,
-        },
+        "limits": photo_limits(),
         "library_size": clip_count(),
         "worker_alive": worker_alive(),
         "ignores_sounds": ignores_sounds(),

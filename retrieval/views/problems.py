@@ -1,6 +1,6 @@
-"""What a visitor is told when something cannot be done: by code, a status, a title, a sentence.
+"""The status, title and sentence that a visitor gets for each error code.
 
-Details of errors are for the log. What is said here is for people: what happened, what to do.
+Details of errors are logged. The words here say what happened and what to do.
 """
 
 from __future__ import annotations
@@ -8,20 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from retrieval.engine.photos.images import ImageLimits
+from retrieval.decoding.configured_limits import photo_limits
 
-_LIMITS: Final = ImageLimits()
 _OUR_FAULT: Final = "Something is wrong on our side, not with your photo. Please try again later."
 _CLOSED: Final = "The site is not set up completely. Please come back later."
-_PASSING: Final = frozenset({429, 503, 507})
-_HALF_A_MINUTE_S: Final = 30
+_TEMPORARY: Final = frozenset({429, 503, 507})
+_RETRY_AFTER_S: Final = 30
 _FULL: Final = "The site has run out of disk space. Nothing was kept; please try again later."
 _BUSY: Final = "Please try again in half a minute; nothing was kept."
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refusal: stable code, HTTP status, and words that say what to do."""
+    """One refusal: stable code, HTTP status, and words for the visitor."""
 
     code: str
     status: int
@@ -30,7 +29,7 @@ class Problem:
     retry_after_s: int | None = None
 
 
-# An empty sentence: whoever reports the code knows the figures and says it in plain words.
+# An empty sentence is replaced by the detail of the error, which names the figures.
 _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "file_missing": (400, "No photo arrived", "Choose a photo first."),
     "too_many_files": (400, "One photo at a time", ""),
@@ -71,17 +70,17 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "image_too_many_pixels": (
         422,
         "This photo has too many pixels",
-        f"We take up to {_LIMITS.max_pixels // 1_000_000} megapixels. Make it smaller.",
+        "We take up to {limits.max_megapixels} megapixels. Make it smaller.",
     ),
     "image_bad_dimensions": (
         422,
         "This photo is too long and thin",
-        f"Its longer side may have up to {_LIMITS.max_side_px:,} pixels. Cut out a part.",
+        "Its longer side may have up to {limits.max_side_px:,} pixels. Cut out a part.",
     ),
     "image_too_small": (
         422,
         "This photo is too small",
-        f"Each side needs at least {_LIMITS.min_side_px} pixels to show a place.",
+        "Each side needs at least {limits.min_side_px} pixels to show a place.",
     ),
     "image_metadata_too_large": (
         422,
@@ -133,11 +132,18 @@ _OTHER: Final = (422, "This photo could not be used", "Please try another one.")
 
 
 def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
-    """Return how a failure of this code is answered; `detail` is said only where it must be.
+    """Return the answer to a failure; `detail` is shown only if the code has no sentence.
 
-    What passes by itself says when to come back: after `retry_after_s`, or in half a minute.
+    A temporary failure says when to retry: after `retry_after_s`, or in half a minute.
     """
     status, title, sentence = _KNOWN.get(code, _OTHER)
-    if retry_after_s is None and status in _PASSING:
-        retry_after_s = _HALF_A_MINUTE_S
-    return Problem(code, status, title, sentence or detail, retry_after_s)
+    if retry_after_s is None and status in _TEMPORARY:
+        retry_after_s = _RETRY_AFTER_S
+    words = sentence.format(limits=photo_limits()) or detail
+    return Problem(code, status, title, words, retry_after_s)
+
+
+def photo_too_large(size: int) -> Problem:
+    """Return the answer to an upload of too many bytes."""
+    most = photo_limits().max_megabytes
+    return problem("file_too_large", f"It has {size / 1e6:.1f} MB; the most we take is {most} MB.")

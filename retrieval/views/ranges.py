@@ -1,6 +1,6 @@
-"""Answer requests for a part of a file: without it a browser cannot seek in a recording.
+"""Serve stored files and byte ranges of them (RFC 9110, section 14), so that browsers can seek.
 
-Django's own FileResponse ignores Range. Rules: RFC 9110, section 14.
+Django's FileResponse ignores Range.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ONE_RANGE: Final = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})")
 
 
 class UnsatisfiableRangeError(Exception):
-    """The range lies wholly beyond the end."""
+    """The range starts beyond the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,20 @@ class ByteRange:
 
 
 def parse_range(header: str | None, *, size: int) -> ByteRange | None:
-    """Return the part that a Range header asks for, or None to send everything.
+    """Return the range that a Range header requests, or None for the whole file.
 
-    Whatever is not one well-formed byte range is ignored, as the standard allows: a list of many
-    ranges would only multiply work.
+    Anything but one well-formed byte range is ignored, as the standard allows.
 
     Raises
     ------
     UnsatisfiableRangeError
-        If the range begins beyond the end, or asks for the last zero bytes.
+        If the range starts beyond the end, or requests the last zero bytes.
     """
     match = _ONE_RANGE.fullmatch((header or "").strip())
     if match is None or match.groups() == ("", ""):
         return None
     first, last = match.groups()
-    if not first:  # the last so many bytes
+    if not first:  # a suffix range
         length = min(int(last), size)
         if length == 0:
             raise UnsatisfiableRangeError(header)
@@ -71,10 +70,10 @@ def stored_file_response(
     cache_control: str,
     open_end_bytes: int | None = None,
 ) -> HttpResponseBase:
-    """Return a stored file, or the part of it that the request asks for.
+    """Return a stored file, or the requested range of it.
 
-    The content behind `etag` never changes. The type is ours, never guessed by the browser. With
-    `open_end_bytes`, who asks for everything from some byte on gets no more than that at a time.
+    The content for an `etag` never changes. Browsers must not guess the media type. An open-ended
+    range is answered with at most `open_end_bytes`.
 
     Raises
     ------
@@ -107,7 +106,7 @@ def _size(name: str) -> int:
 def _body_or_part(
     request: HttpRequest, name: str, *, size: int, etag: str, most: int | None
 ) -> HttpResponseBase:
-    if request.method != "GET":  # section 14.2: a range means something for GET only
+    if request.method != "GET":  # section 14.2: ranges apply to GET only
         response: HttpResponseBase = HttpResponse()
         response["Content-Length"] = str(size)
         return response
@@ -127,7 +126,7 @@ def _body_or_part(
 def _requested_part(
     request: HttpRequest, *, size: int, etag: str, most: int | None
 ) -> ByteRange | None:
-    """Return the part asked for; a stale If-Range asks for everything."""
+    """Return the requested range; None for the whole file, also with a stale If-Range."""
     if_range = request.headers.get("If-Range")
     if if_range is not None and if_range != etag:
         return None
@@ -139,9 +138,11 @@ def _requested_part(
 
 
 def _blocks(name: str, part: ByteRange) -> Iterator[bytes]:
-    with default_storage.open(name) as stream:  # only once the body is read: else nobody closes it
+    with default_storage.open(
+        name
+    ) as stream:  # opened only when the body is read, so that it is closed
         stream.seek(part.start)
-        left = part.stop - part.start
-        while left > 0 and (block := stream.read(min(_BLOCK_BYTES, left))):
-            left -= len(block)
+        remaining = part.stop - part.start
+        while remaining > 0 and (block := stream.read(min(_BLOCK_BYTES, remaining))):
+            remaining -= len(block)
             yield block

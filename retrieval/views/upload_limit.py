@@ -1,42 +1,40 @@
-"""Refuse what is too large before a byte of it is read."""
+"""Refuse uploads that are too large before their body is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from retrieval.views.problems import problem
+from retrieval.decoding.configured_limits import photo_limits
+from retrieval.views.problems import photo_too_large
 from retrieval.views.uploads import refused
 
 _FORM_OVERHEAD_BYTES: Final = 1_000_000
 
 
 class UploadLimitMiddleware:
-    """Answer 413 by what the request says of its own length.
+    """Answer 413 by the request's Content-Length.
 
-    It stands before the protection against forged requests, which reads the whole body to find
-    its token. A body without a length is empty for WSGI.
+    It runs before Django's CSRF protection, which reads the whole body to find its token. In WSGI
+    a body without a length is empty.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on what is small enough."""
+        """Pass a request on unless it is too large."""
         length = _stated_length(request)
-        limit = settings.SOUNDSCAPE_MAX_PHOTO_BYTES
-        if length <= limit + _FORM_OVERHEAD_BYTES:
+        if length <= photo_limits().max_bytes + _FORM_OVERHEAD_BYTES:
             return self.get_response(request)
-        detail = f"It has {length / 1e6:.0f} MB; the most we take is {limit / 1e6:.0f} MB."
-        response = refused(request, problem("file_too_large", detail))
+        response = refused(request, photo_too_large(length))
         response["Connection"] = "close"  # the rest of the body is not read
         return response
 
 
 def _stated_length(request: HttpRequest) -> int:
-    """Return the length that the request claims; for Django what is no number is nought too."""
+    """Return the request's Content-Length; 0 if it is not a number, as in Django."""
     stated = request.META.get("CONTENT_LENGTH") or ""
     return int(stated) if stated.isascii() and stated.isdigit() else 0

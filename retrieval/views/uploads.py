@@ -15,6 +15,7 @@ from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
 from retrieval.catalogue.sample_photos import sample_named
+from retrieval.decoding.configured_limits import photo_limits
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Scene
 from retrieval.quotas.limits import LimitExceededError
@@ -23,7 +24,7 @@ from retrieval.storage.content_store import StorageError
 from retrieval.submission import submit_photo
 from retrieval.views.ownership import remember
 from retrieval.views.pages import front_context, scene_context
-from retrieval.views.problems import Problem, problem
+from retrieval.views.problems import Problem, photo_too_large, problem
 from retrieval.views.visitors import Visitor
 
 logger = logging.getLogger(__name__)
@@ -54,13 +55,8 @@ def _refusal_of_files(request: HttpRequest) -> Problem | None:
         return problem("file_missing", "Choose a photo first.")
     if len(files) > 1:
         return problem("too_many_files", f"{len(files)} files arrived; send one.")
-    size, limit = files[0].size or 0, settings.SOUNDSCAPE_MAX_PHOTO_BYTES
-    if size > limit:
-        return problem(
-            "file_too_large",
-            f"It has {size / 1e6:.1f} MB; the most we take is {limit / 1e6:.0f} MB.",
-        )
-    return None
+    size = files[0].size or 0
+    return photo_too_large(size) if size > photo_limits().max_bytes else None
 
 
 def _submit(request: HttpRequest, content: bytes) -> HttpResponse:

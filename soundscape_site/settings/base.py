@@ -147,7 +147,6 @@ STORAGES = {
 # Photos arrive in memory, bounded by their limit and the number of threads: no temporary file can
 # be left behind or find its disk full. Larger requests are refused unread.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
-FILE_UPLOAD_MAX_MEMORY_SIZE = 21_000_000
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
 from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one settings module

@@ -31,8 +31,10 @@ SOUNDSCAPE_IMPORT_BATCH_WINDOWS = env.integer("SOUNDSCAPE_IMPORT_BATCH_WINDOWS",
 SOUNDSCAPE_QUEUE_LIMIT = env.integer("SOUNDSCAPE_QUEUE_LIMIT", 500, minimum=1)
 
 # What a visitor may upload, and the folder of photos to step into.
-SOUNDSCAPE_MAX_PHOTO_BYTES = 20_000_000
-SOUNDSCAPE_MAX_PHOTO_PIXELS = 50_000_000
+SOUNDSCAPE_MAX_PHOTO_BYTES = env.integer("SOUNDSCAPE_MAX_PHOTO_BYTES", 20_000_000, minimum=1)
+SOUNDSCAPE_MAX_PHOTO_PIXELS = env.integer("SOUNDSCAPE_MAX_PHOTO_PIXELS", 50_000_000, minimum=1)
+# Django keeps an upload in memory up to here: the photo and the rest of its form.
+FILE_UPLOAD_MAX_MEMORY_SIZE = SOUNDSCAPE_MAX_PHOTO_BYTES + 1_000_000
 SOUNDSCAPE_SAMPLE_PHOTOS = env.path("SOUNDSCAPE_SAMPLE_PHOTOS", SHARED_DIR / "photos")
 
 # Photos that nobody signed in for are deleted after so many days; 0 keeps them for ever.

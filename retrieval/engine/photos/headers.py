@@ -1,7 +1,8 @@
-"""What an image file says about itself, read before any decoder touches it.
+"""Checks of a photo's header and structure that Pillow does not do.
 
-Everything here works on bytes alone: no pixel is decoded and nothing is
-unpacked, so a header that claims 4 GB costs no more than one that tells the truth.
+Pillow supports more formats than are accepted here, accepts a PNG without its end and any number
+of metadata chunks, and reports a truncated WebP or HEIC file as a damaged one. Nothing is decoded
+or decompressed here.
 """
 
 from __future__ import annotations
@@ -15,14 +16,11 @@ JPEG = "image/jpeg"
 PNG = "image/png"
 WEBP = "image/webp"
 HEIF = "image/heic"
+MEDIA_TYPES = (JPEG, PNG, WEBP, HEIF)
 
-# Still pictures coded by HEVC; sequences (hevc, hevx, msf1) and AVIF are other formats.
+# Still pictures coded with HEVC; sequences (hevc, hevx, msf1) and AVIF are other formats.
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis"})
 _HEIF_CONTAINER_BRAND = b"mif1"
-
-_JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-_JPEG_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_START_OF_SCAN = 0xDA
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXEL_CHUNKS = frozenset({b"IDAT", b"fdAT", b"fcTL"})
@@ -30,7 +28,7 @@ _MAX_PNG_METADATA_CHUNKS = 1_000
 
 
 def sniff_media_type(data: bytes) -> str:
-    """Tell an image's type from its first bytes; names and claims don't count.
+    """Return the media type of an image by its first bytes, whatever its name.
 
     Parameters
     ----------
@@ -68,33 +66,31 @@ def _is_still_heic(data: bytes) -> bool:
 
 
 def declared_size(data: bytes, media_type: str) -> tuple[int, int] | None:
-    """Read the width and height that the header claims, in pixels.
+    """Read the width and height in the header of a PNG or WebP, in pixels.
+
+    Pillow reports the size of every format once it has opened the file. These two are read
+    here because Pillow rejects a PNG of no pixels as an unknown format, and allocates two frames
+    of the declared size when it opens a WebP.
 
     Parameters
     ----------
     data : bytes
         The complete file.
     media_type : str
-        As :func:`sniff_media_type` tells it.
+        Result of :func:`sniff_media_type`.
 
     Returns
     -------
     tuple of int or None
-        Width and height before any EXIF rotation; ``None`` where only the
-        decoder can tell (HEIC, or a header that is cut short).
+        Width and height before any EXIF rotation; ``None`` for other formats and for a
+        truncated header.
     """
-    if media_type == PNG and data[12:16] == b"IHDR" and len(data) >= 24:
+    kind = data[12:16]
+    if media_type == PNG and kind == b"IHDR" and len(data) >= 24:
         width, height = struct.unpack_from(">II", data, 16)
         return width, height
-    if media_type == WEBP:
-        return _webp_size(data)
-    if media_type == JPEG:
-        return _jpeg_size(data)
-    return None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    kind = data[12:16]
+    if media_type != WEBP:
+        return None
     if kind == b"VP8X" and len(data) >= 30:
         width = int.from_bytes(data[24:27], "little") + 1
         return width, int.from_bytes(data[27:30], "little") + 1
@@ -107,40 +103,20 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    position = 2
-    while position + 4 <= len(data):
-        if data[position] != 0xFF:
-            return None
-        marker = data[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-        elif marker in _JPEG_STANDALONE:
-            position += 2
-        elif marker in _JPEG_START_OF_FRAME and position + 9 <= len(data):
-            height, width = struct.unpack_from(">HH", data, position + 5)
-            return width, height
-        elif marker == _JPEG_START_OF_SCAN:
-            return None
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None
-
-
 def check_complete(data: bytes, media_type: str, *, max_metadata_bytes: int) -> None:
-    """Refuse a file that ends before its own structure does, or is mostly metadata.
+    """Reject a file that is shorter than its structure declares, or has too much metadata.
 
-    A tail behind the image is no fault here: re-encoding drops it. JPEG has no
-    lengths to check; its decoder notices a missing end.
+    Bytes after the image are accepted: re-encoding drops them. JPEG declares no
+    length; its decoder detects a missing end.
 
     Parameters
     ----------
     data : bytes
         The complete file.
     media_type : str
-        As :func:`sniff_media_type` tells it.
+        Result of :func:`sniff_media_type`.
     max_metadata_bytes : int
-        Most bytes of text, profiles and the like that a PNG may carry.
+        Largest total of all chunks of a PNG that hold no pixels.
 
     Raises
     ------
@@ -158,7 +134,7 @@ def check_complete(data: bytes, media_type: str, *, max_metadata_bytes: int) -> 
 
 def _check_reaches(data: bytes, end: int) -> None:
     if end > len(data):
-        msg = f"the photo breaks off: {len(data)} of at least {end} bytes are there"
+        msg = f"the photo is truncated: it has {len(data)} of at least {end} bytes"
         raise ImageDecodeError(msg, code="image_truncated")
 
 
@@ -170,7 +146,7 @@ def _check_png(data: bytes, max_metadata_bytes: int) -> None:
             chunks += 1
             metadata_bytes += length
         if chunks > _MAX_PNG_METADATA_CHUNKS or metadata_bytes > max_metadata_bytes:
-            msg = f"the photo carries {chunks} or more metadata chunks, {metadata_bytes} bytes"
+            msg = f"the photo has {chunks} or more metadata chunks, {metadata_bytes} bytes"
             raise ImageDecodeError(msg, code="image_metadata_too_large")
 
 
@@ -193,6 +169,6 @@ def _box_ends(data: bytes) -> Iterator[int]:
         if length == 1:
             length = int.from_bytes(data[position + 8 : position + 16], "big")
         if length < 8 or not data[position + 4 : position + 8].isalnum():
-            return  # 0: the box runs to the end of the file; else a foreign tail
+            return  # 0: the box ends with the file; anything else is not a box
         position += length
         yield position

@@ -1,8 +1,6 @@
-"""From an untrusted image file to clean RGB pixels.
+"""Decode untrusted photos to upright 8-bit sRGB pixels without metadata.
 
-The only decoders reachable are those of JPEG, PNG, WebP and HEIC; the file's
-content picks one of them. What comes out is always upright 8-bit sRGB without
-metadata, so nothing of the upload but its pixels travels on.
+Only the decoders of JPEG, PNG, WebP and HEIC are used; the file's content selects one.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -29,10 +26,9 @@ from retrieval.engine.photos.headers import (
     declared_size,
     sniff_media_type,
 )
+from retrieval.engine.photos.limits import PhotoLimits
 
 pillow_heif.register_heif_opener()
-
-WEB_IMAGE_MEDIA_TYPE = JPEG
 
 _PILLOW_FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP", HEIF: "HEIF"}
 _WEB_IMAGE_QUALITY = 85
@@ -49,40 +45,14 @@ _UPRIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageLimits:
-    """What is accepted as a photo.
-
-    Parameters
-    ----------
-    max_bytes : int
-        Largest file.
-    max_pixels : int
-        Largest width times height.
-    max_side_px : int
-        Longest side.
-    min_side_px : int
-        Shortest side. Below 16 pixels there is no scenery to see: the network
-        would judge 224 x 224 pixels that are all but interpolated.
-    max_metadata_bytes : int
-        Most metadata beside the pixels, where the format tells it apart (PNG).
-    """
-
-    max_bytes: int = 20_000_000
-    max_pixels: int = 50_000_000
-    max_side_px: int = 12_000
-    min_side_px: int = 16
-    max_metadata_bytes: int = 8_000_000
-
-
-def read_photo(source: Path | bytes, limits: ImageLimits) -> bytes:
-    """Read a photo's bytes, its size checked first.
+def read_photo(source: Path | bytes, limits: PhotoLimits) -> bytes:
+    """Read the bytes of a photo after checking its size.
 
     Parameters
     ----------
     source : Path or bytes
-        The file, or its content.
-    limits : ImageLimits
+        A file, or its content.
+    limits : PhotoLimits
         What is accepted.
 
     Returns
@@ -106,7 +76,7 @@ def read_photo(source: Path | bytes, limits: ImageLimits) -> bytes:
         raise ImageDecodeError(msg, code="file_unreadable") from error
 
 
-def _check_bytes(size: int, limits: ImageLimits) -> None:
+def _check_bytes(size: int, limits: PhotoLimits) -> None:
     if size == 0:
         msg = "the file is empty"
         raise ImageDecodeError(msg, code="file_empty")
@@ -115,20 +85,19 @@ def _check_bytes(size: int, limits: ImageLimits) -> None:
         raise ImageDecodeError(msg, code="file_too_large")
 
 
-def open_photo(source: Path | bytes, limits: ImageLimits) -> Image.Image:
+def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
     """Decode a photo of any accepted type to upright 8-bit sRGB.
 
-    Size and pixel count are judged by the header, before any pixel is decoded.
-    Of an animation the first frame counts; transparent parts become white;
-    16-bit values are scaled to 8 bits; an embedded colour profile (Display P3 on
-    most phones) is converted to sRGB, which is what the network has learnt and
-    what a browser assumes of a file without a profile.
+    The size is checked by the header, before any pixel is decoded. The first frame of an
+    animation is used; transparent parts become white; 16-bit values are scaled to 8 bits. An
+    embedded colour profile (Display P3 on most phones) is converted to sRGB, on which the network
+    was trained and which browsers assume for a file without a profile.
 
     Parameters
     ----------
     source : Path or bytes
-        The file, or its content.
-    limits : ImageLimits
+        A file, or its content.
+    limits : PhotoLimits
         What is accepted.
 
     Returns
@@ -146,14 +115,17 @@ def open_photo(source: Path | bytes, limits: ImageLimits) -> Image.Image:
     """
     data = read_photo(source, limits)
     media_type = sniff_media_type(data)
-    claimed = declared_size(data, media_type)
-    if claimed is not None:
-        _check_size(*claimed, limits)
+    declared = declared_size(data, media_type)
+    if declared is not None:
+        _check_size(*declared, limits)
     check_complete(data, media_type, max_metadata_bytes=limits.max_metadata_bytes)
-    with _decoder(), Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[media_type]]) as image:
+    with (
+        _decoding(limits),
+        Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[media_type]]) as image,
+    ):
         _check_size(*image.size, limits)
-        if image.info.get("primary") is False:  # HEIC: what is left is a tile, or a thumbnail
-            msg = "the photo's main picture cannot be put together"
+        if image.info.get("primary") is False:  # HEIC: only a tile or a thumbnail can be read
+            msg = "the main picture of the photo cannot be decoded"
             raise ImageDecodeError(msg)
         image.load()
         photo = _to_rgb(_upright(image))
@@ -162,17 +134,20 @@ def open_photo(source: Path | bytes, limits: ImageLimits) -> Image.Image:
 
 
 @contextmanager
-def _decoder() -> Iterator[None]:
-    """Turn whatever a decoder throws at a damaged file into one error with a code."""
+def _decoding(limits: PhotoLimits) -> Iterator[None]:
+    """Convert every exception of a decoder to an error with a code."""
+    # Pillow raises at twice its limit, which must not be below ours.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, limits.max_pixels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the file, and nobody's news but the uploader's
+        warnings.simplefilter("ignore")
         try:
             yield
         except ImageDecodeError:
             raise
         except Image.DecompressionBombError as error:
-            raise ImageDecodeError(str(error), code="image_too_many_pixels") from error
-        except Exception as error:  # decoders raise anything at hostile bytes, even KeyError
+            msg = f"the photo has too many pixels, at most {limits.max_pixels} in all are accepted"
+            raise ImageDecodeError(msg, code="image_too_many_pixels") from error
+        except Exception as error:  # decoders raise any class on damaged files, even KeyError
             msg = f"the photo cannot be decoded: {error}"
             raise ImageDecodeError(msg, code=_failure_code(str(error))) from error
 
@@ -180,12 +155,12 @@ def _decoder() -> Iterator[None]:
 def _failure_code(pillow_message: str) -> str:
     if "truncated" in pillow_message.lower():
         return "image_truncated"
-    if "too large" in pillow_message:  # compressed text or profile that unpacks beyond its bound
+    if "too large" in pillow_message:  # compressed text or profile that exceeds Pillow's limit
         return "image_metadata_too_large"
     return "image_decode_failed"
 
 
-def _check_size(width_px: int, height_px: int, limits: ImageLimits) -> None:
+def _check_size(width_px: int, height_px: int, limits: PhotoLimits) -> None:
     size = f"the photo has {width_px} x {height_px} pixels"
     if width_px * height_px > limits.max_pixels:
         msg = f"{size}, at most {limits.max_pixels} in all are accepted"
@@ -201,7 +176,7 @@ def _check_size(width_px: int, height_px: int, limits: ImageLimits) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_EXIF_ORIENTATION)
-    except Exception:  # noqa: BLE001 - unreadable EXIF tells no orientation; the pixels are fine
+    except Exception:  # noqa: BLE001 - unreadable EXIF has no orientation; the pixels are usable
         return image
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
@@ -217,7 +192,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_16_bit_grey(image: Image.Image) -> Image.Image:
-    """Scale 0..65535 to 0..255; Pillow's own conversion would clip at 255."""
+    """Scale 0..65535 to 0..255; Pillow's conversion would clip at 255."""
     to_8_bit = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
     samples = np.asarray(image)
     if samples.dtype != np.uint16:
@@ -233,7 +208,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _embedded_profile(image: Image.Image, colour_space: str) -> ImageCms.ImageCmsProfile | None:
-    """Read the colour profile; one that is absent, unreadable, foreign or sRGB itself is none."""
+    """Return the colour profile; None if absent, unreadable, sRGB or of another colour space."""
     raw = image.info.get("icc_profile")
     if not isinstance(raw, bytes) or not 0 < len(raw) <= _MAX_PROFILE_BYTES:
         return None
@@ -242,8 +217,8 @@ def _embedded_profile(image: Image.Image, colour_space: str) -> ImageCms.ImageCm
         description = ImageCms.getProfileDescription(profile)
     except (OSError, ImageCms.PyCMSError):
         return None
-    foreign = profile.profile.xcolor_space.strip() != colour_space
-    return None if foreign or "sRGB" in description else profile
+    other_space = profile.profile.xcolor_space.strip() != colour_space
+    return None if other_space or "sRGB" in description else profile
 
 
 def _in_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Image.Image:
@@ -252,13 +227,13 @@ def _in_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Im
     srgb = ImageCms.createProfile("sRGB")
     try:
         converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # a profile without usable tables: the plain values stand
+    except ImageCms.PyCMSError:  # a profile without usable tables is ignored
         converted = None
     return converted or image.convert("RGB")
 
 
 def centre_square(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
-    """Cut the largest centred square and scale it to the network's input.
+    """Crop the largest centred square and scale it to the network's input.
 
     Parameters
     ----------
@@ -270,17 +245,17 @@ def centre_square(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
     Returns
     -------
     NDArray[np.uint8], shape (side_px, side_px, 3)
-        RGB. Margins are floored; scaling is Pillow's bicubic with antialiasing.
+        RGB. Margins are rounded down; scaling is Pillow's bicubic with antialiasing.
     """
     edge = min(image.size)
     return _square(image, (image.width - edge) // 2, (image.height - edge) // 2, side_px)
 
 
 def photo_views(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
-    """Return what the network sees of a photo: its centre, both its ends, and the whole of it.
+    """Return the crops of a photo that the network classifies: centre, both ends, and the whole.
 
-    The edges of a scenery tell where one is as much as its middle. Of a square photo all of these
-    are the same, and one is enough.
+    The edges of a scenery are as informative as its centre. All views of a square photo are the
+    same, so only one is returned.
 
     Parameters
     ----------
@@ -292,8 +267,8 @@ def photo_views(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
     Returns
     -------
     NDArray[np.uint8], shape (n, side_px, side_px, 3)
-        RGB. First the centre square, as `centre_square` cuts it; then the squares at the left and
-        right (or top and bottom) end; last the whole photo, squeezed into a square.
+        RGB. First the result of `centre_square`; then the squares at the left and right (or top
+        and bottom) end; last the whole photo, scaled to a square.
     """
     centre = centre_square(image, side_px)
     if image.width == image.height:
@@ -316,7 +291,7 @@ def _square(image: Image.Image, left: int, top: int, side_px: int) -> NDArray[np
 
 
 def encode_for_web(image: Image.Image, max_side_px: int) -> bytes:
-    """Encode the pixels anew as a JPEG that carries nothing else.
+    """Encode the pixels as a JPEG without metadata.
 
     Parameters
     ----------
@@ -328,13 +303,13 @@ def encode_for_web(image: Image.Image, max_side_px: int) -> bytes:
     Returns
     -------
     bytes
-        Progressive JPEG: smaller than PNG, read everywhere, and several times
-        faster to write than WebP, which an upload would have to wait for.
+        Progressive JPEG: smaller than PNG, supported everywhere, and several times
+        faster to encode than WebP; an upload waits for it.
     """
     scale = min(1.0, max_side_px / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     shown = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    shown.info.clear()  # Pillow would write a comment found here
+    shown.info.clear()  # Pillow would write a comment from here
     target = BytesIO()
     shown.save(target, "JPEG", quality=_WEB_IMAGE_QUALITY, progressive=True)
     return target.getvalue()

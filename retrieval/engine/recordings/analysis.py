@@ -1,4 +1,4 @@
-"""From an untrusted recording to all that the library stores about it, in one pass."""
+"""Measure an untrusted recording in one pass."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import AudioDecodeError
+from retrieval.engine.recordings.decoders import AudioSource
 from retrieval.engine.recordings.envelope import PeakEnvelope
 from retrieval.engine.recordings.loudness import LoudnessMeter
-from retrieval.engine.recordings.playability import browsers_play, media_type
-from retrieval.engine.recordings.sources import AudioSource, open_source
+from retrieval.engine.recordings.playability import MEDIA_TYPES, browsers_play
+from retrieval.engine.recordings.sources import open_source
 from retrieval.engine.recordings.waveforms import WaveformWriter, writing_waveform
 
 WAVEFORM_PEAKS = 800
 
-SILENCE_PEAK = 1e-4  # -80 dBFS: dither and idle noise of 16-bit recordings stay below
-OUT_OF_RANGE_PEAK = 16.0  # +24 dBFS: 32-bit recorders go over full scale, but not this far
-_MOST_PLAUSIBLE_CHANNELS = 64  # a header that claims more is damaged
+SILENCE_PEAK = 1e-4  # -80 dBFS, above dither and idle noise of 16-bit recordings
+OUT_OF_RANGE_PEAK = 16.0  # +24 dBFS: 32-bit recorders exceed full scale, but not by this much
+_MOST_PLAUSIBLE_CHANNELS = 64  # a header with more is damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class RecordingLimits:
     Parameters
     ----------
     min_duration_s, max_duration_s : float
-        Shortest and longest, counted in decoded samples.
+        Shortest and longest duration of the decoded samples.
     max_channels : int
         Most channels.
     min_sample_rate_hz, max_sample_rate_hz : int
@@ -52,36 +53,35 @@ class RecordingLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingFacts:
-    """What one pass over a recording tells.
+    """The facts about a recording.
 
     Parameters
     ----------
     duration_s : float
         Decoded length.
     sample_rate_hz, channels : int
-        Of the recording itself.
+        Of the recording.
     container, codec, media_type : str
         Such as ``ogg``, ``vorbis`` and ``audio/ogg``.
     loudness_lufs : float or None
-        Integrated loudness by EBU R 128; ``None`` where all lies below -70 LUFS.
-        One channel counts once, as the standard has it: played on two
-        loudspeakers, mono sounds 3 LU louder than this.
+        Integrated loudness by EBU R 128; ``None`` if all of it is below -70 LUFS.
+        As in the standard, one channel counts once: on two loudspeakers, mono sounds
+        3 LU louder.
     true_peak_dbtp : float
         True peak of the loudest channel.
     peaks : bytes
-        ``WAVEFORM_PEAKS`` values 0..255 of the outline; 255 is the recording's
-        own largest magnitude.
+        ``WAVEFORM_PEAKS`` values 0..255 of the peak envelope; 255 is the largest
+        magnitude of the recording.
     sample_peak : float
-        That largest magnitude; 1 is full scale.
+        Largest magnitude; 1 is full scale.
     samples_sha256 : str
-        SHA-256 of all decoded samples, float32 and frame by frame, in hexadecimal: two
-        recordings of one rate and number of channels are the same sound where it is the same.
+        SHA-256 of all decoded samples, float32 and frame by frame, in hexadecimal. It identifies
+        the sound among recordings of the same rate and number of channels.
     browser_playable : bool
-        False where browsers need a preview.
+        False if browsers need a preview.
     preview_path : Path or None
-        What browsers are to play, where it was asked for: the recording without
-        its tags, or a preview. Loudness and true peak are then those of the
-        preview, since it is what listeners hear.
+        The file for browsers, if requested: the recording without its tags, or a preview.
+        Loudness and true peak are those of the preview.
     """
 
     duration_s: float
@@ -105,26 +105,23 @@ def analyse_recording(
     waveform_paths: Mapping[int, Path],
     limits: RecordingLimits | None = None,
 ) -> RecordingFacts:
-    """Measure a recording and write its waveforms, decoding it once.
-
-    Memory doesn't grow with the recording: samples pass through in blocks.
+    """Measure a recording and write its waveforms, decoding it once, block by block.
 
     Parameters
     ----------
     path : Path
         The recording.
     waveform_paths : mapping of int to Path
-        For each sample rate a model listens at, the file to write: mono (the mean
-        of the channels), resampled with soxr HQ, for
-        :func:`~retrieval.engine.recordings.waveforms.open_waveform`. None of them is left
-        behind by a failure.
+        The file to write for each sample rate: mono (the mean of the channels), resampled with
+        soxr HQ, for :func:`~retrieval.engine.recordings.waveforms.open_waveform`. A failure
+        removes all of them.
     limits : RecordingLimits, optional
         What is accepted.
 
     Returns
     -------
     RecordingFacts
-        What was found.
+        Without a preview.
 
     Raises
     ------
@@ -168,7 +165,7 @@ class _Pass:
             self._frames += len(block)
             if self._duration_s > self._limits.max_duration_s:
                 raise _too_long(self._duration_s, self._limits)
-            self._listen(block)
+            self._add(block)
         self._check_length_and_level()
         return self._facts()
 
@@ -176,12 +173,12 @@ class _Pass:
     def _duration_s(self) -> float:
         return self._frames / self._source.sample_rate_hz
 
-    def _listen(self, block: NDArray[np.float32]) -> None:
+    def _add(self, block: NDArray[np.float32]) -> None:
         magnitudes = _loudest_channel(np.abs(block))
         peak = float(magnitudes.max(initial=0))  # NaN if any sample is
         _check_in_range(peak)
         self._peak = max(self._peak, peak)
-        # Its bytes alone, so that blocks may end where they like.
+        # The bytes alone, so that the result does not depend on the block size.
         self._digest.update(np.ascontiguousarray(block).data)
         self._envelope.add(magnitudes)
         self._meter.add(block)
@@ -192,7 +189,7 @@ class _Pass:
 
     def _check_length_and_level(self) -> None:
         if self._frames == 0:
-            msg = "the recording holds no samples"
+            msg = "the recording has no samples"
             raise AudioDecodeError(msg, code="audio_empty")
         if self._duration_s < self._limits.min_duration_s:
             msg = (
@@ -213,7 +210,7 @@ class _Pass:
             channels=source.channels,
             container=source.container.value,
             codec=source.codec,
-            media_type=media_type(source.container),
+            media_type=MEDIA_TYPES[source.container],
             loudness_lufs=loudness_lufs,
             true_peak_dbtp=true_peak_dbtp,
             peaks=self._envelope.summarise(WAVEFORM_PEAKS).tobytes(),
@@ -235,7 +232,7 @@ def _check_format(source: AudioSource, limits: RecordingLimits) -> None:
         msg = f"the sample rate is {rate_hz} Hz, accepted are {lowest_hz} to {highest_hz} Hz"
         raise AudioDecodeError(msg, code="audio_bad_format")
     if not 1 <= channels <= _MOST_PLAUSIBLE_CHANNELS:
-        msg = f"the header states {channels} channels"
+        msg = f"the header declares {channels} channels"
         raise AudioDecodeError(msg, code="audio_bad_format")
     if channels > limits.max_channels:
         msg = f"the recording has {channels} channels, at most {limits.max_channels} are accepted"
@@ -246,7 +243,7 @@ def _check_format(source: AudioSource, limits: RecordingLimits) -> None:
 
 def _check_in_range(peak: float) -> None:
     if not math.isfinite(peak):
-        msg = f"the recording holds samples that are no numbers ({peak})"
+        msg = f"the recording has samples that are not finite ({peak})"
         raise AudioDecodeError(msg, code="audio_not_finite")
     if peak > OUT_OF_RANGE_PEAK:
         msg = f"the recording's samples reach {peak:g}; full scale is 1"
@@ -262,7 +259,7 @@ def _too_long(duration_s: float, limits: RecordingLimits) -> AudioDecodeError:
 
 
 def _loudest_channel(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reduce over channels column by column, ten times faster than along so short an axis."""
+    """Reduce over channels column by column, ten times faster than along a short axis."""
     loudest = magnitudes[:, 0]
     for channel in range(1, magnitudes.shape[1]):
         loudest = np.maximum(loudest, magnitudes[:, channel])

@@ -1,9 +1,8 @@
-"""A recording as it is, but for all that is not sound: no tags, no pictures, no tail.
+"""Copy a recording without anything that is not sound: tags, pictures, bytes after its end.
 
-The coded sound is taken over packet by packet into a new file of the same format, so
-nothing is lost (FLAC, whose packets nobody can tell from a tail, is coded anew: it is
-lossless); what stood around it (a place, a name, a camera's number, a cover,
-an archive hung on behind) stays back with the original, which nobody is served.
+The encoded packets are copied without loss into a new file of the same format. FLAC is re-encoded,
+also without loss, because its packets cannot be distinguished from bytes after its end. Only the
+copy is served, so places, names and serial numbers in the original stay private.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from retrieval.engine.recordings.sources import open_source
 
 CLEAN_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".mp4", ".webm")
 
-_MOST_BYTES: Final = 1_000_000_000  # a listener is better served by a preview of more than this
+_MOST_BYTES: Final = 1_000_000_000  # above this size a preview is served instead
 
 _MUXERS: Final = {
     Container.WAV: ("wav", {}),
@@ -43,23 +42,23 @@ _MUXERS: Final = {
 def write_clean_copy(
     path: Path, target: Path, *, facts: RecordingFacts, limits: RecordingLimits | None = None
 ) -> bool:
-    """Write a copy that holds the same sound and nothing else.
+    """Write a copy that contains the same sound and nothing else.
 
     Parameters
     ----------
     path : Path
         A recording that browsers play.
     target : Path
-        The file to write. It appears complete or not at all.
+        The file to write; it is never left incomplete.
     facts : RecordingFacts
-        What :func:`~retrieval.engine.recordings.analysis.analyse_recording` found in it.
+        Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`.
     limits : RecordingLimits, optional
         What is accepted as a recording.
 
     Returns
     -------
     bool
-        False where no copy came about that decodes to the same samples; nothing is left then.
+        False if no copy decodes to the same samples; no file is left then.
     """
     container = Container(facts.container)
     if path.stat().st_size > _MOST_BYTES:
@@ -67,15 +66,15 @@ def write_clean_copy(
     unfinished = target.with_name(target.name + ".part")
     try:
         if container is Container.FLAC:
-            _encode_anew(path, unfinished)
+            _re_encode(path, unfinished)
         else:
             _copy_packets(path, unfinished, container)
-        if _sounds_alike(unfinished, facts, limits or RecordingLimits()):
+        if _has_same_samples(unfinished, facts, limits or RecordingLimits()):
             unfinished.replace(target)
             return True
     except FFMPEG_ERRORS as error:
         if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
-            raise  # the disk, not the recording
+            raise  # an error of the disk
     except (AudioDecodeError, soundfile.LibsndfileError):
         pass
     finally:
@@ -93,7 +92,7 @@ def _copy_packets(path: Path, target: Path, container: Container) -> None:
             clean,
             "w",
             format=muxer,
-            container_options={**options, "fflags": "+bitexact"},  # no name of the program either
+            container_options={**options, "fflags": "+bitexact"},  # without the name of the encoder
         ) as copy,
     ):
         stream = only_audio_stream(source)
@@ -104,7 +103,7 @@ def _copy_packets(path: Path, target: Path, container: Container) -> None:
                 copy.mux(packet)
 
 
-def _encode_anew(path: Path, target: Path) -> None:
+def _re_encode(path: Path, target: Path) -> None:
     with (
         path.open("rb", buffering=0) as file,
         soundfile.SoundFile(file.fileno(), closefd=False) as source,
@@ -121,11 +120,8 @@ def _encode_anew(path: Path, target: Path) -> None:
             copy.write(block)
 
 
-def _sounds_alike(copy: Path, facts: RecordingFacts, limits: RecordingLimits) -> bool:
-    """Tell whether a copy decodes to the recording's own samples, to the last bit.
-
-    Nothing is measured: of the same samples the recording's own measures hold.
-    """
+def _has_same_samples(copy: Path, facts: RecordingFacts, limits: RecordingLimits) -> bool:
+    """Return whether a copy decodes to exactly the recording's samples."""
     digest = hashlib.sha256()
     with open_source(copy, max_bytes=limits.max_bytes) as source:
         found = (source.container, source.codec, source.sample_rate_hz, source.channels)

@@ -1,9 +1,8 @@
-"""The two decoders behind every recording: libsndfile, and FFmpeg for what it cannot read.
+"""The two decoders of recordings: libsndfile, and FFmpeg for formats that it cannot read.
 
-Either is told which format to expect, so that a file's content, never its name,
-decides which code runs. FFmpeg sees nothing but the bytes of the one open file:
-playlists and other formats that name further files or addresses are not among its
-formats, and a hook refuses whatever else it might want to open.
+Each decoder gets the expected format, so that a file's content, never its name, selects the code
+that runs. FFmpeg reads only the open file: formats that refer to other files or addresses, such as
+playlists, are disabled, and a hook refuses to open anything else.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from retrieval.engine.errors import AudioDecodeError
 from retrieval.engine.recordings.headers import Container
 
 BLOCK_FRAMES = 1 << 16
-TRUNCATION_TOLERANCE_S = 0.25  # encoder delay, and headers that round
+TRUNCATION_TOLERANCE_S = 0.25  # for encoder delay and rounded headers
 
 _DEMUXERS = {
     Container.WAV: "wav",
@@ -45,7 +44,7 @@ _DEMUXERS = {
     Container.MATROSKA: "matroska",
     Container.ASF: "asf",
 }
-# Only these state their length; of the others FFmpeg guesses it by the bit rate.
+# Only these declare their length; FFmpeg estimates the others from the bit rate.
 _STATES_LENGTH = frozenset(
     {Container.WAV, Container.AIFF, Container.CAF, Container.FLAC, Container.MP4}
     | {Container.WEBM, Container.MATROSKA, Container.ASF}
@@ -63,36 +62,41 @@ _CODEC_NAMES = {
     "libopus": "opus",
 }
 
-
-# The last where a damaged file makes it seek to an impossible place.
+# OSError: a damaged file makes FFmpeg seek to an impossible position.
 FFMPEG_ERRORS = (av.FFmpegError, ValueError, OSError)
 
 
-class _CountingSource(ABC):
-    """What both decoders share: holding a recording to the length it states."""
+class AudioSource(ABC):
+    """An open recording, read once and checked against its declared length."""
 
     container: Container
+    codec: str
     sample_rate_hz: int
+    channels: int
     stated_duration_s: float | None
     _file: FileIO
     _decoder_errors: tuple[type[Exception], ...]
 
     @abstractmethod
     def _decode(self) -> Iterator[NDArray[np.float32]]:
-        """Yield blocks of frames as the decoder gives them."""
+        """Yield the decoder's blocks of frames."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the decoder; the file stays open."""
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Decode from the beginning to the end, once.
+        """Decode the recording, once.
 
         Yields
         ------
         NDArray[np.float32], shape (frames, channels)
-            Full scale 1; some ``BLOCK_FRAMES`` each.
+            Full scale is 1; about ``BLOCK_FRAMES`` each.
 
         Raises
         ------
         AudioDecodeError
-            ``audio_truncated`` where it ends before the length that it states,
+            ``audio_truncated`` if it ends before its declared length,
             ``audio_decode_failed``, ``audio_unsupported_stream``.
         """
         frames = 0
@@ -108,7 +112,7 @@ class _CountingSource(ABC):
         self._check_length(frames)
 
     def _is_exhausted(self) -> bool:
-        """Tell a file that ends too soon from one that is damaged in its midst."""
+        """Return whether the whole file was read: it is truncated rather than damaged."""
         return self._file.tell() >= os.fstat(self._file.fileno()).st_size
 
     def _seconds(self, frames: int) -> float:
@@ -118,13 +122,13 @@ class _CountingSource(ABC):
         stated_s = self.stated_duration_s
         if stated_s is not None and self._seconds(frames) < stated_s - TRUNCATION_TOLERANCE_S:
             msg = (
-                f"the recording breaks off after {self._seconds(frames):.1f} of the "
-                f"{stated_s:.1f} s that its header states"
+                f"the recording is truncated after {self._seconds(frames):.1f} of the "
+                f"{stated_s:.1f} s that its header declares"
             )
             raise AudioDecodeError(msg, code="audio_truncated")
 
 
-class LibsndfileSource(_CountingSource):
+class LibsndfileSource(AudioSource):
     """A recording that libsndfile decodes.
 
     Parameters
@@ -132,12 +136,12 @@ class LibsndfileSource(_CountingSource):
     file : FileIO
         The open file.
     container : Container
-        What :func:`~retrieval.engine.recordings.headers.identify` found it to be.
+        Result of :func:`~retrieval.engine.recordings.headers.identify`.
 
     Raises
     ------
     soundfile.LibsndfileError
-        When it is a variant that libsndfile does not know.
+        If libsndfile does not support this variant of the format.
     """
 
     _decoder_errors = (soundfile.LibsndfileError,)
@@ -145,7 +149,7 @@ class LibsndfileSource(_CountingSource):
     def __init__(self, file: FileIO, container: Container) -> None:
         file.seek(0)
         self._file = file
-        # By descriptor: libsndfile then has no name whose ending could choose a decoder.
+        # By descriptor: without a file name, no suffix can select a decoder.
         self._sound = soundfile.SoundFile(file.fileno(), closefd=False)
         self.container = container
         subtype = self._sound.subtype.lower()
@@ -162,11 +166,11 @@ class LibsndfileSource(_CountingSource):
             yield block
 
     def close(self) -> None:
-        """Let the decoder go; the file stays open."""
+        """Close the decoder."""
         self._sound.close()
 
 
-class FfmpegSource(_CountingSource):
+class FfmpegSource(AudioSource):
     """A recording that FFmpeg decodes.
 
     Parameters
@@ -174,7 +178,7 @@ class FfmpegSource(_CountingSource):
     file : FileIO
         The open file.
     container : Container
-        Which demuxer it is for; no other is tried.
+        Selects the demuxer; no other is tried.
     """
 
     _decoder_errors = FFMPEG_ERRORS
@@ -197,7 +201,7 @@ class FfmpegSource(_CountingSource):
             raise
 
     def _start(self) -> None:
-        """Decode the first frame: only it tells the rate and channels of all kinds of AAC."""
+        """Decode the first frame: with some kinds of AAC only it has the sample rate."""
         stream = only_audio_stream(self._opened)
         self._frames: Iterator[AudioFrame] = self._opened.decode(stream)
         self._first = next(self._frames, None)
@@ -219,7 +223,7 @@ class FfmpegSource(_CountingSource):
     def _decode(self) -> Iterator[NDArray[np.float32]]:
         if self._first is None:
             return
-        to_float = av.AudioResampler(format="flt")  # packed: PyAV 18.1 trips over eight planes
+        to_float = av.AudioResampler(format="flt")  # packed: PyAV 18.1 fails on eight planes
         gathered: list[NDArray[np.float32]] = []
         frames = 0
         for frame in chain([self._first], self._frames):
@@ -244,7 +248,7 @@ class FfmpegSource(_CountingSource):
             raise AudioDecodeError(msg, code="audio_unsupported_stream")
 
     def close(self) -> None:
-        """Let the decoder go; the file stays open."""
+        """Close the decoder."""
         self._opened.close()
 
 
@@ -253,14 +257,14 @@ def _undecodable(error: Exception) -> AudioDecodeError:
 
 
 def open_container(file: FileIO, container: Container) -> InputContainer:
-    """Open a file with FFmpeg, as one format and with nothing else in reach.
+    """Open a file with FFmpeg as one format; no other file can be opened.
 
     Parameters
     ----------
     file : FileIO
-        The open file; it is read from where it stands.
+        The open file; it is read from its current position.
     container : Container
-        Which demuxer it is for; no other is tried.
+        Selects the demuxer; no other is tried.
     """
     return av.open(
         file,
@@ -273,12 +277,12 @@ def open_container(file: FileIO, container: Container) -> InputContainer:
 
 
 def _open_nothing_else(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
-    msg = f"a recording may not open {url!r}"
+    msg = f"a recording must not open {url!r}"
     raise PermissionError(msg)
 
 
 def only_audio_stream(opened: InputContainer) -> AudioStream:
-    """Return the one audio stream of a file that holds nothing but sound, and perhaps a cover.
+    """Return the only audio stream of a file without a film; a cover picture is allowed.
 
     Raises
     ------
@@ -287,10 +291,10 @@ def only_audio_stream(opened: InputContainer) -> AudioStream:
     """
     streams = opened.streams
     if len(streams.audio) != 1:
-        msg = f"the file holds {len(streams.audio)} audio streams; one is accepted"
+        msg = f"the file has {len(streams.audio)} audio streams; one is accepted"
         raise AudioDecodeError(msg, code="audio_unsupported_stream")
     if any(not video.disposition & av.stream.Disposition.attached_pic for video in streams.video):
-        msg = "the file holds a film; a recording is sound only"
+        msg = "the file contains a film; only sound is accepted"
         raise AudioDecodeError(msg, code="audio_unsupported_stream")
     stream = streams.audio[0]
     if stream.codec_context is None:

@@ -1,4 +1,4 @@
-"""The outline of a recording, as a player draws it."""
+"""The peak envelope of a recording, which the player draws."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ _MOST_FINE_BINS = 1 << 15
 
 
 class PeakEnvelope:
-    """Collect the largest magnitude of each stretch of a recording of unknown length.
+    """Collect the largest magnitude of each interval of a recording of unknown length.
 
-    Bins begin one frame wide. Whenever there are too many, neighbours are joined,
-    so that four hours take no more memory than four seconds. At least 16 384 remain,
-    so that the edges of 800 drawn values are off by a twentieth of a value at most.
+    Bins are one frame wide at first. When there are too many, neighbours are merged, so memory is
+    bounded. At least 16 384 bins remain: the edges of 800 drawn values are exact to a twentieth of
+    a value.
     """
 
     def __init__(self) -> None:
         self._width = 1
         self._bins: list[NDArray[np.float32]] = []
         self._count = 0
-        self._open_frames = 0  # of the last bin, which is still filling
+        self._open_frames = 0  # of the last bin, which is incomplete
         self._open_peak = np.float32(0)
 
     def add(self, magnitudes: NDArray[np.float32]) -> None:
-        """Take in the next stretch.
+        """Add the next block.
 
         Parameters
         ----------
@@ -52,7 +52,7 @@ class PeakEnvelope:
 
     def _join_neighbours(self) -> None:
         bins = np.concatenate(self._bins)
-        if len(bins) % 2:  # the last one has no neighbour yet: it goes on filling
+        if len(bins) % 2:  # the last bin has no neighbour: it becomes the incomplete one
             self._open_frames += self._width
             self._open_peak = max(self._open_peak, bins[-1])
             bins = bins[:-1]
@@ -61,18 +61,18 @@ class PeakEnvelope:
         self._width *= 2
 
     def summarise(self, count: int) -> NDArray[np.uint8]:
-        """Reduce what was collected to a few values to draw.
+        """Reduce the envelope to a few values to draw.
 
         Parameters
         ----------
         count : int
-            How many values; where fewer frames were collected, some repeat.
+            Number of values; some repeat if fewer frames were added.
 
         Returns
         -------
         NDArray[np.uint8], shape (count,)
-            Linear; 255 is the recording's own largest magnitude, so that a quiet
-            recording shows its shape too. All zero for silence.
+            Linear; 255 is the largest magnitude of the recording, so that the shape of a quiet
+            recording is visible. All zero for silence.
         """
         tail = [np.array([self._open_peak], np.float32)] if self._open_frames else []
         fine = np.concatenate([*self._bins, *tail])
@@ -86,9 +86,9 @@ class PeakEnvelope:
 
 
 def _largest_of_each(values: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Reduce each `width` neighbours, a power of two, to their maximum.
+    """Return the maximum of each `width` neighbours, a power of two.
 
-    Halving is several times faster than NumPy's reduction over so short an axis.
+    Repeated halving is several times faster than NumPy's reduction over a short axis.
     """
     while width > 1:
         values = np.maximum(values[0::2], values[1::2])

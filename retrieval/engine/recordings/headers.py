@@ -1,4 +1,4 @@
-"""What a recording's file says about itself, read before any decoder touches it."""
+"""Checks of a recording's header and structure, before a decoder opens it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNKNOWN_AU_LENGTH = 0xFFFFFFFF
 
 
 class Container(StrEnum):
-    """The file formats a recording may come in."""
+    """The accepted file formats."""
 
     WAV = "wav"
     RF64 = "rf64"
@@ -43,7 +43,7 @@ class Container(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Chunks:
-    """How a chunked format is laid out: each chunk's header is a name and a length."""
+    """The layout of a chunked format: each chunk starts with a name and a length."""
 
     header: struct.Struct
     first: int
@@ -59,7 +59,7 @@ _CHUNKS = {
 
 
 def identify(file: FileIO) -> Container:
-    """Tell a recording's format from its first bytes; names and claims don't count.
+    """Return a recording's format by its first bytes, whatever its name.
 
     Parameters
     ----------
@@ -69,20 +69,20 @@ def identify(file: FileIO) -> Container:
     Returns
     -------
     Container
-        One of the formats that are accepted.
+        An accepted format.
 
     Raises
     ------
     AudioDecodeError
         ``unsupported_media_type`` for anything else, such as text, playlists,
-        archives and pictures; ``audio_metadata_too_large`` for a tag beyond
+        archives and pictures; ``audio_metadata_too_large`` for tags of more than
         ``MAX_TAG_BYTES``.
     """
     file.seek(0)
     head = file.read(_SNIFFED_BYTES)
     container = _by_signature(head)
     if container is None:
-        container = _mpeg_audio(_behind_tags(file, head))
+        container = _mpeg_audio(_after_tags(file, head))
     if container is None:
         msg = f"not a recording in a known format (it begins with {head[:12]!r})"
         raise AudioDecodeError(msg, code="unsupported_media_type")
@@ -111,8 +111,8 @@ def _by_signature(head: bytes) -> Container | None:
     return chunked.get((head[:4], head[8:12])) or next(by_prefix, None)
 
 
-def _behind_tags(file: FileIO, head: bytes) -> bytes:
-    """Read on behind ID3 tags and the zeros that some writers leave after them."""
+def _after_tags(file: FileIO, head: bytes) -> bytes:
+    """Skip ID3 tags and the zero padding that some writers add; return the bytes after them."""
     position = 0
     while head[:3] == b"ID3" and len(head) >= 10:
         b6, b7, b8, b9 = head[6:10]  # seven bits each
@@ -127,7 +127,7 @@ def _behind_tags(file: FileIO, head: bytes) -> bytes:
 
 
 def _mpeg_audio(head: bytes) -> Container | None:
-    """Tell MPEG layers II and III and AAC by the fields of their first frame header."""
+    """Identify MPEG layers II and III and AAC by the first frame header."""
     if head.startswith(b"fLaC"):
         return Container.FLAC
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
@@ -140,10 +140,10 @@ def _mpeg_audio(head: bytes) -> Container | None:
 
 
 def counts_its_frames(file: FileIO) -> bool:
-    """Tell whether an MP3 states its length (a Xing, Info or VBRI header).
+    """Return whether an MP3 declares its length (a Xing, Info or VBRI header).
 
-    Without it libsndfile guesses the length from the first frame's bit rate, and
-    reads no further than its guess.
+    Without it libsndfile estimates the length from the first frame's bit rate and
+    stops there.
 
     Parameters
     ----------
@@ -153,17 +153,17 @@ def counts_its_frames(file: FileIO) -> bool:
     Returns
     -------
     bool
-        True where the first frame carries such a header.
+        True if the first frame contains such a header.
     """
     file.seek(0)
-    first_frame = _behind_tags(file, file.read(_MAX_PADDING_BYTES))[:256]
+    first_frame = _after_tags(file, file.read(_MAX_PADDING_BYTES))[:256]
     return any(marker in first_frame for marker in (b"Xing", b"Info", b"VBRI"))
 
 
 def check_complete(file: FileIO, container: Container) -> None:
-    """Refuse a file that is shorter than its own structure says, or oddly built.
+    """Reject a file that is shorter than its structure declares, or has an invalid structure.
 
-    Uncompressed formats are judged by the length of their data, Ogg by its pages;
+    Uncompressed formats are checked by the length of their data, Ogg by its pages;
     for the others the decoder counts the samples.
 
     Parameters
@@ -171,14 +171,14 @@ def check_complete(file: FileIO, container: Container) -> None:
     file : FileIO
         Open for reading. Its position is changed.
     container : Container
-        As :func:`identify` tells it.
+        Result of :func:`identify`.
 
     Raises
     ------
     AudioDecodeError
         ``audio_truncated``; ``audio_bad_format`` for a header without channels or
-        sample rate; ``audio_unsupported_stream`` for an Ogg file that holds several
-        streams, of which decoders would play the first and drop the rest.
+        sample rate; ``audio_unsupported_stream`` for an Ogg file of several streams,
+        of which decoders would decode only the first.
     """
     size = os.fstat(file.fileno()).st_size
     if container in _CHUNKS:
@@ -191,7 +191,7 @@ def check_complete(file: FileIO, container: Container) -> None:
 
 def _check_reaches(size: int, end: int) -> None:
     if end > size:
-        msg = f"the recording breaks off: {size} of {end} bytes are there"
+        msg = f"the recording is truncated: it has {size} of {end} bytes"
         raise AudioDecodeError(msg, code="audio_truncated")
 
 
@@ -200,7 +200,7 @@ def _stated_end(file: FileIO, container: Container) -> int:
     head = file.read(28).ljust(28, b"\x00")
     if container is Container.W64:
         return int(struct.unpack_from("<Q", head, 16)[0])
-    if container is Container.RF64:  # the size stands in its ds64 chunk
+    if container is Container.RF64:  # the size is in its ds64 chunk
         return int(struct.unpack_from("<Q", head, 20)[0]) + 8
     offset, length = struct.unpack_from(">II", head, 4)
     return 0 if length == _UNKNOWN_AU_LENGTH else int(offset + length)
@@ -224,7 +224,7 @@ def _check_chunks(file: FileIO, size: int, chunks: _Chunks) -> None:
 def _check_wave_format(fields: bytes) -> None:
     channels, sample_rate_hz = struct.unpack("<2xHI", fields)
     if channels == 0 or not 0 < sample_rate_hz < 2**31:
-        msg = f"the header states {channels} channels at {sample_rate_hz} Hz"
+        msg = f"the header declares {channels} channels at {sample_rate_hz} Hz"
         raise AudioDecodeError(msg, code="audio_bad_format")
 
 
@@ -240,13 +240,13 @@ def _check_ogg(file: FileIO, size: int) -> None:
         streams += page.begins_stream
         end = page.end
         if streams > 1:
-            msg = "the Ogg file holds several streams; one is accepted"
+            msg = "the Ogg file has several streams; one is accepted"
             raise AudioDecodeError(msg, code="audio_unsupported_stream")
     _check_reaches(size, end)
 
 
 def _ogg_pages(file: FileIO) -> Iterator[_OggPage]:
-    """Yield the pages of an Ogg file (RFC 3533) until something else follows."""
+    """Yield the pages of an Ogg file (RFC 3533)."""
     position = 0
     while True:
         file.seek(position)

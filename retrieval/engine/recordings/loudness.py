@@ -1,4 +1,4 @@
-"""How loud a recording is: integrated loudness and true peak, block by block."""
+"""Integrated loudness and true peak of a recording, block by block."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyebur128
 import soxr
 from numpy.typing import NDArray
 
-# libebur128 knows the layouts up to 5.1; the last two channels of 7.1 are its other surrounds.
+# libebur128 assigns channels up to 5.1; the last two of 7.1 are its second pair of surrounds.
 _BEYOND_5_1 = {
     6: pyebur128.ChannelType.LEFT_SURROUND,
     7: pyebur128.ChannelType.RIGHT_SURROUND,
@@ -18,36 +18,19 @@ _METER_RATE_HZ = 192_000
 _MOST_OVERSAMPLING = 4
 
 
-def decibels(amplitude: float) -> float:
-    """Give an amplitude in decibels below or above full scale.
-
-    Parameters
-    ----------
-    amplitude : float
-        Linear, positive; 1 is full scale.
-
-    Returns
-    -------
-    float
-        20 log10(amplitude).
-    """
-    return 20.0 * math.log10(amplitude)
-
-
 class LoudnessMeter:
     """Measure integrated loudness by EBU R 128 and true peak by ITU-R BS.1770.
 
     Loudness comes from libebur128. True peak is the largest sample after fourfold
-    oversampling (twofold from 96 kHz, none at 192 kHz) with soxr: against a better
-    oversampling it errs by 0.006 dB over the shared library, where libebur128's own
-    interpolator errs by 0.13 dB and takes twice the time.
+    oversampling (twofold from 96 kHz, none at 192 kHz) with soxr. Over the shared library its
+    error is 0.006 dB; that of libebur128's interpolator is 0.13 dB, in twice the time.
 
     Parameters
     ----------
     sample_rate_hz : int
         Sample rate of the recording.
     channels : int
-        1 to 8, in WAVE order; the LFE channel of 5.1 and 7.1 does not count.
+        1 to 8, in WAVE order; the LFE channel of 5.1 and 7.1 is ignored.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
@@ -67,7 +50,7 @@ class LoudnessMeter:
         self._true_peak = 0.0
 
     def add(self, block: NDArray[np.float32]) -> None:
-        """Take in the next stretch.
+        """Add the next block.
 
         Parameters
         ----------
@@ -85,21 +68,20 @@ class LoudnessMeter:
             self._true_peak = max(self._true_peak, float(dense.max()), -float(dense.min()))
 
     def finish(self) -> tuple[float | None, float]:
-        """Close the measurement; nothing may be added after it.
+        """Finish the measurement; no block may be added afterwards.
 
         Returns
         -------
         loudness_lufs : float or None
-            Integrated loudness; ``None`` where all of it lies below the gate of
-            -70 LUFS.
+            Integrated loudness; ``None`` if all blocks are below the gate of -70 LUFS.
         true_peak_dbtp : float
-            True peak of the loudest channel; minus infinity for silence.
+            True peak of the loudest channel, 20 log10(amplitude); minus infinity for silence.
         """
         self._oversample(np.empty((0, self._channels), np.float32), last=True)
         loudness_lufs = float(pyebur128.get_loudness_global(self._integrated))
         return (
             loudness_lufs if math.isfinite(loudness_lufs) else None,
-            decibels(self._true_peak) if self._true_peak > 0 else -math.inf,
+            20 * math.log10(self._true_peak) if self._true_peak > 0 else -math.inf,
         )
 
 

@@ -1,9 +1,8 @@
-"""A recording that every browser plays, made from one that not every browser does.
+"""Encode a preview of a recording that not every browser plays.
 
-MP3 it is: no browser lacks it, phones of ten years ago included; libsndfile writes
-it, so nothing more need be installed; and its encoder's delay is noted in the
-header, by which browsers cut it off, so that a loop closes without a gap. Opus
-would be smaller, but Safari has read it for little more than a year.
+The format is MP3: every browser plays it, libsndfile writes it, and its header stores the encoder
+delay, which browsers remove, so that loops have no gap. Opus is smaller, but Safari supports it
+only since 2025.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from retrieval.engine.recordings.sources import open_source
 PREVIEW_SUFFIX = ".mp3"
 
 _SAMPLE_RATES_HZ = frozenset({32_000, 44_100, 48_000})
-_PEAK = 10 ** (-1 / 20)  # -1 dBTP leaves the encoder room for what it adds to peaks
-_QUALITY = 0.3  # of 0 (best) to 1: variable bit rate, some 170 kbit/s in stereo
+_PEAK = 10 ** (-1 / 20)  # -1 dBTP: encoding raises peaks
+_QUALITY = 0.3  # 0 (best) to 1: variable bit rate, about 170 kbit/s in stereo
 
 _L, _R, _C, _NONE = (1.0, 0.0), (0.0, 1.0), (0.7071, 0.7071), (0.0, 0.0)
 _LS, _RS = (0.7071, 0.0), (0.0, 0.7071)
-# Channels in WAVE order onto left and right, the surrounds 3 dB down (ITU-R BS.775).
+# Channels in WAVE order to left and right, the surrounds at -3 dB (ITU-R BS.775).
 _DOWNMIXES = {
     3: (_L, _R, _C),
     4: (_L, _R, _LS, _RS),
@@ -52,17 +51,17 @@ def write_preview(
     path : Path
         The recording.
     target : Path
-        The file to write, an MP3. It appears complete or not at all.
+        The MP3 to write; it is never left incomplete.
     facts : RecordingFacts
-        What :func:`~retrieval.engine.recordings.analysis.analyse_recording` found in it. Where
-        it peaks above -1 dBTP the copy is that much softer, so that nothing clips.
+        Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`. A recording
+        with a true peak above -1 dBTP is attenuated, so that the copy does not clip.
     limits : RecordingLimits, optional
         What is accepted as a recording.
 
     Returns
     -------
     RecordingFacts
-        Of the copy itself: a player levels what it plays by the copy's loudness.
+        Of the copy, whose loudness the player needs.
 
     Raises
     ------
@@ -108,7 +107,7 @@ def _preview_rate_hz(sample_rate_hz: int) -> int:
 
 
 def _mixing_matrix(channels: int, true_peak_dbtp: float) -> NDArray[np.float32]:
-    """Give the weights [channels, 1 or 2]; no output can peak above -1 dBTP."""
+    """Return weights [channels, 1 or 2] that keep the output's true peak at or below -1 dBTP."""
     mix = np.array(_DOWNMIXES[channels]) if channels > 2 else np.eye(channels)
     headroom = min(1.0, _PEAK / 10 ** (true_peak_dbtp / 20))
     matrix: NDArray[np.float32] = (mix / mix.sum(axis=0) * headroom).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Open a recording, whatever its format, to read its samples."""
+"""Open a recording of any accepted format to read its samples."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from retrieval.engine.errors import AudioDecodeError
-from retrieval.engine.recordings.decoders import FfmpegSource, LibsndfileSource
+from retrieval.engine.recordings.decoders import AudioSource, FfmpegSource, LibsndfileSource
 from retrieval.engine.recordings.headers import (
     Container,
     check_complete,
@@ -26,35 +23,21 @@ _FOR_FFMPEG_ONLY = frozenset(
 )
 
 
-class AudioSource(Protocol):
-    """An open recording, read once from its beginning to its end."""
-
-    container: Container
-    codec: str
-    sample_rate_hz: int
-    channels: int
-    stated_duration_s: float | None
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Decode: float32 [frames, channels], full scale 1, some 65 536 frames each."""
-        ...
-
-
 @contextmanager
 def open_source(path: Path, *, max_bytes: int) -> Iterator[AudioSource]:
-    """Open a recording for one reading.
+    """Open a recording to read it once.
 
     Parameters
     ----------
     path : Path
-        The file; its name plays no part.
+        The file; its name is ignored.
     max_bytes : int
         Largest file that is accepted.
 
     Yields
     ------
     AudioSource
-        Knows its format; ``blocks()`` decodes it.
+        Its format; ``blocks()`` decodes it.
 
     Raises
     ------
@@ -62,8 +45,8 @@ def open_source(path: Path, *, max_bytes: int) -> Iterator[AudioSource]:
         ``file_unreadable``, ``file_empty``, ``file_too_large``,
         ``unsupported_media_type``, ``audio_bad_format``, ``audio_truncated``,
         ``audio_unsupported_stream``, ``audio_metadata_too_large`` or
-        ``audio_decode_failed``; the last and ``audio_truncated`` also while
-        blocks are read.
+        ``audio_decode_failed``; the last and ``audio_truncated`` also while blocks are
+        read.
     """
     with _open_file(path, max_bytes) as file:
         container = identify(file)
@@ -93,11 +76,11 @@ def _check_bytes(size: int, max_bytes: int) -> None:
         raise AudioDecodeError(msg, code="file_too_large")
 
 
-def _choose_decoder(file: FileIO, container: Container) -> LibsndfileSource | FfmpegSource:
+def _choose_decoder(file: FileIO, container: Container) -> AudioSource:
     uncounted_mp3 = container is Container.MP3 and not counts_its_frames(file)
     if container not in _FOR_FFMPEG_ONLY and not uncounted_mp3:
         try:
             return LibsndfileSource(file, container)
         except soundfile.LibsndfileError:
-            pass  # such as MP3 within WAV: FFmpeg has the last word
+            pass  # such as MP3 within WAV, which FFmpeg may decode
     return FfmpegSource(file, container)

@@ -1,4 +1,4 @@
-"""The samples a model listens to, as files: mono, at the model's rate, raw float32."""
+"""Files with the samples for a model: mono, at the model's sample rate, raw float32."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _STORED = np.dtype("<f4")
 class WaveformWriter:
     """Resample a mono recording block by block into an open file.
 
-    The result equals resampling the whole at once.
+    The result equals resampling the whole recording at once.
 
     Parameters
     ----------
     file : BinaryIO
         Open for writing.
     from_rate_hz, to_rate_hz : int
-        Sample rates of what comes in and of what is written.
+        Sample rates of the input and of the file.
     """
 
     def __init__(self, file: BinaryIO, *, from_rate_hz: int, to_rate_hz: int) -> None:
@@ -36,14 +36,14 @@ class WaveformWriter:
         )
 
     def add(self, mono: NDArray[np.float32], *, last: bool = False) -> None:
-        """Take in the next stretch.
+        """Add the next block.
 
         Parameters
         ----------
         mono : NDArray[np.float32], shape (frames,)
             Samples at ``from_rate_hz``.
         last : bool
-            True once, with the final (perhaps empty) stretch.
+            True for the final block, which may be empty.
         """
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(mono, last)
@@ -52,19 +52,19 @@ class WaveformWriter:
 
 @contextmanager
 def writing_waveform(path: Path, *, from_rate_hz: int, to_rate_hz: int) -> Iterator[WaveformWriter]:
-    """Write a waveform file, or none: a failure within the block removes it.
+    """Write a waveform file; an exception within the block removes it.
 
     Parameters
     ----------
     path : Path
-        File to write; one that exists is replaced.
+        File to write; an existing one is replaced.
     from_rate_hz, to_rate_hz : int
-        Sample rates of what comes in and of what is written.
+        Sample rates of the input and of the file.
 
     Yields
     ------
     WaveformWriter
-        Takes the samples in; it is closed with the block.
+        Accepts the samples within the block.
     """
     try:
         with path.open("wb") as file:
@@ -77,12 +77,12 @@ def writing_waveform(path: Path, *, from_rate_hz: int, to_rate_hz: int) -> Itera
 
 
 def open_waveform(path: Path) -> NDArray[np.float32]:
-    """Map a written waveform into memory; only what is read of it is loaded.
+    """Map a waveform file into memory; only the parts that are read are loaded.
 
     Parameters
     ----------
     path : Path
-        Written by :func:`writing_waveform`.
+        A file written by :func:`writing_waveform`.
 
     Returns
     -------

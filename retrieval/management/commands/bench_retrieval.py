@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from numpy.typing import NDArray
 
 from retrieval.catalogue.benchmark_truth import Truth, load_truth
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.matching.recipes import MATCHERS
 from retrieval.engine.networks.registry import ModelRegistry
@@ -111,7 +112,7 @@ class Command(BaseCommand):
             registry=ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY),
             index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
         )
-        with DecodingPool(processes=1) as pool:
+        with DecodingPool(processes=1, limits=decoding_limits()) as pool:
             return {
                 photo: finder.look(pool.decode_photo(photos[photo]).views).views
                 for photo in truth.photos

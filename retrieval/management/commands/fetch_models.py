@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Collection
 from typing import Self
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.provisioning import Provision, ProvisionOutcome, provide
 from retrieval.engine.networks.weights import ALL_WEIGHTS, WeightSpec
-from retrieval.selectors.networks import missing_requirements
+from retrieval.selectors.networks import ignores_sounds, missing_requirements
 
 LINE_EVERY_S = 5.0
 
@@ -56,6 +57,15 @@ class Command(BaseCommand):
         missing = missing_requirements([spec for spec in ALL_WEIGHTS if spec not in errors])
         if missing:
             raise CommandError("\n".join(f"{spec.name}: {errors[spec]}" for spec in missing))
+        self.stdout.write(_summary(errors))
+
+
+def _summary(unavailable: Collection[WeightSpec]) -> str:
+    """Return the last line of the output, which `make` shows as the step's result."""
+    if not unavailable:
+        return f"All {len(ALL_WEIGHTS)} networks are available"
+    effect = ": photos are matched by things, not by sounds" if ignores_sounds() else ""
+    return f"Without {', '.join(spec.name for spec in unavailable)}{effect}"
 
 
 def _sentence(spec: WeightSpec, provision: Provision) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.matching.recipes import MATCHERS
@@ -53,7 +54,7 @@ class Command(BaseCommand):
 
     def _match_all(self, photos: list[str], top: int, matcher: str, *, as_json_lines: bool) -> int:
         failed = 0
-        with DecodingPool(processes=1) as pool:
+        with DecodingPool(processes=1, limits=decoding_limits()) as pool:
             pool.warm()  # starts its process while this one loads the model
             finder = SoundFinder(
                 matcher,

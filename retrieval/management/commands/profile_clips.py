@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                     self._profile(profiler)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
-        except (StorageError, DecoderAwayError) as error:
+        except (StorageError, DecoderUnavailableError) as error:
             raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
         except OSError as error:
             raise CommandError(f"{error}; call it again to go on") from error

@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand, CommandError
 from retrieval.catalogue.manifest import count_entries
 from retrieval.selectors.imports import settled_count
 from retrieval.selectors.library import clip_count
-from retrieval.selectors.networks import ignores_sounds
 
 
 class Command(BaseCommand):
@@ -25,11 +24,6 @@ class Command(BaseCommand):
 
         Files that failed are tried again each time, since a newer program may read them.
         """
-        if ignores_sounds():
-            self.stdout.write(
-                "YAMNet is missing: photos are matched by things, not by sounds (matcher `paper`), "
-                "until `manage.py fetch_models` can download it."
-            )
         call_command("migrate", verbosity=0)
         manifest = self._starter_manifest()
         settled = settled_count(str(manifest.resolve()))

@@ -43,7 +43,7 @@ class ClipImporter:
             If the source cannot be read.
         StorageError
             If a file cannot be stored or the scratch disk fails; no file is recorded as failed.
-        DecoderAwayError
+        DecoderUnavailableError
             If decoding is unavailable; no file is recorded as failed.
         """
         log = OutcomeLog(source=self.source, on_progress=self.on_progress)

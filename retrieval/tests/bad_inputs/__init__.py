@@ -1,4 +1,4 @@
-"""Files and requests that a hostile or unlucky visitor might send, made by rule; none is stored.
+"""The corpus of bad inputs: generated files and requests that a visitor might send.
 
-`python -m retrieval.tests.bad_inputs FOLDER` writes them out, to be tried by hand.
+`python -m retrieval.tests.bad_inputs FOLDER` writes the files to a folder.
 """

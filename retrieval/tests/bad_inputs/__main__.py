@@ -1,4 +1,4 @@
-"""Write the corpus out: `python -m retrieval.tests.bad_inputs FOLDER`."""
+"""Write the corpus to a folder: `python -m retrieval.tests.bad_inputs FOLDER`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from retrieval.tests.bad_inputs import photos, recordings
 
 
 def main(folder: Path) -> None:
-    """Write every file of the corpus below a folder, and a list of the answers they must get."""
+    """Write every file of the corpus to a folder, and a table of the expected answers."""
     folder.mkdir(parents=True)
     answers = []
     for photo in photos.CASES:
@@ -20,8 +20,8 @@ def main(folder: Path) -> None:
         answers.append((str(recording), recording.codes))
     with (folder / "answers.tsv").open("w") as table:
         for name, codes in answers:
-            said = " or ".join(code or "accepted" for code in codes)
-            table.write(f"{name}\t{said}\n")
+            allowed = " or ".join(code or "accepted" for code in codes)
+            table.write(f"{name}\t{allowed}\n")
     sys.stdout.write(f"{len(answers)} files in {folder}\n")
 
 

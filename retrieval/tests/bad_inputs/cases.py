@@ -1,4 +1,4 @@
-"""What a case of the corpus is."""
+"""The cases of the corpus."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ACCEPTED = ""
 
 @dataclass(frozen=True, slots=True)
 class PhotoCase:
-    """A file sent as a photo, and how it is answered.
+    """A file sent as a photo, and the expected answers.
 
-    `codes` are the answers that are right, `ACCEPTED` among them where it is; `number` is that of
-    the list of bad inputs it comes from.
+    `codes` are the allowed answers, which may include `ACCEPTED`; `number` is the case's number in
+    the list of bad inputs.
     """
 
     number: int
@@ -28,7 +28,7 @@ class PhotoCase:
 
 @dataclass(frozen=True, slots=True)
 class RecordingCase:
-    """A file in an import's folder, and what becomes of it."""
+    """A file to import, and the expected outcomes."""
 
     number: int
     name: str

@@ -1,4 +1,4 @@
-"""HEIC files taken apart and put together wrongly."""
+"""Malformed HEIC files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def full_box(kind: bytes, content: bytes, *, version: int = 0, flags: int = 0) -
 
 
 def sequence() -> bytes:
-    """What a phone makes of a burst: the brands of HEVC image sequences."""
+    """An HEVC image sequence, as phones write bursts."""
     return box(b"ftyp", b"hevc" + bytes(4) + b"msf1hevc") + still()[28:]
 
 
 def with_a_part_that_breaks_off() -> bytes:
-    """792 bytes whose boxes claim more than there is: of the kind that killed libheif 1.21."""
+    """792 bytes with boxes that declare more than the file has; such files crashed libheif 1.21."""
     damaged = bytearray(still())
     place = damaged.index(b"hvcC")
-    damaged[place + 4 + 22] = 0xFF  # far more arrays of parameters than follow
+    damaged[place + 4 + 22] = 0xFF  # more parameter arrays than follow
     struct.pack_into(">H", damaged, place + 4 + 24, 0xFFFF)
     damaged += box(b"free", bytes(792 - len(damaged) - 8))
     return bytes(damaged)
@@ -46,7 +46,7 @@ def with_one_extent_beyond_the_end() -> bytes:
 
 
 def odd_grid(*, rows: int = 2, columns: int = 3, tiles: int = 1) -> bytes:
-    """A picture put together from tiles of which most are not there."""
+    """A picture composed of tiles, most of which are missing."""
     coded, configuration = _coded_picture()
     grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, 64 * columns, 64 * rows)
     ids = list(range(2, 2 + tiles))
@@ -89,7 +89,7 @@ def _info(item: int, kind: bytes) -> bytes:
 
 
 def _coded_picture() -> tuple[bytes, bytes]:
-    """The coded pixels of a tile and what its decoder needs to know first."""
+    """The coded pixels of a tile and the configuration of its decoder."""
     whole = still()
     found = dict(_boxes(whole, 0, len(whole)))
     return found[b"mdat"], found[b"hvcC"]

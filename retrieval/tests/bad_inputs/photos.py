@@ -1,4 +1,4 @@
-"""Photos that are none, or worse: each with the answer it must get."""
+"""Invalid and hostile photos with the expected answers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def archive() -> bytes:
 
 
 def flood() -> bytes:
-    """169 megapixels in some 20 kB."""
+    """169 megapixels in about 20 kB."""
     side = 13_000
     pixels = zlib.compress(bytes((side // 8 + 1) * side))
     return png(side, side, png_chunk(b"IDAT", pixels), depth=1, colour=0)
@@ -107,7 +107,7 @@ def located() -> bytes:
 
 
 def exif_segment(tiff: bytes) -> bytes:
-    """A JPEG with hand-made EXIF."""
+    """A JPEG with the given EXIF data."""
     content = b"Exif\x00\x00" + tiff
     return jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content + jpeg()[2:]
 
@@ -132,7 +132,7 @@ def scripted() -> bytes:
 
 
 def progressive(side_px: int, scans: int) -> bytes:
-    """A JPEG that refines its last scan again and again: each costs a pass over all its blocks."""
+    """A JPEG that repeats its last scan; each scan is a pass over all its blocks."""
     flat = Image.fromarray(np.full((side_px, side_px), 77, np.uint8))
     photo = encoded(flat, "JPEG", progressive=True, quality=30)
     last = photo.rindex(b"\xff\xda")
@@ -236,7 +236,7 @@ CASES = photo_cases(
 )
 
 SLOW = PhotoCase(37, "4000-scans.jpg", partial(progressive, 5_000, 4_000), ("decode_timeout",))
-"""300 kB and a minute and a half of work, if it were let: tried under a bound of its own."""
+"""300 kB that take 90 s to decode; tested with its own time limit."""
 
 FILE_NAMES = (
     "../../etc/passwd",
@@ -250,4 +250,4 @@ FILE_NAMES = (
     'a";\r\nX-Injected: yes\r\n\r\n<script>.jpg',
     "~/.ssh/authorized_keys",
 )
-"""29: names that mean something elsewhere; here a content names its files."""
+"""29: file names with a special meaning elsewhere; stored files are named by their content."""

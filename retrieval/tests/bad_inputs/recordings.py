@@ -1,4 +1,4 @@
-"""Recordings that are none, or worse: each with what becomes of it in an import."""
+"""Invalid and hostile recordings with the expected outcomes of an import."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def content(data: bytes) -> Callable[[Path], object]:
 def sound(
     path: Path, *, rate_hz: int = 44_100, file_format: str = "WAV", subtype: str = "PCM_16"
 ) -> bytes:
-    """Write an ordinary recording and return its bytes, to be spoilt."""
+    """Write a valid recording and return its bytes."""
     samples = noise(_SOUND_S, rate_hz=rate_hz)
     written(path, samples, rate_hz, file_format=file_format, subtype=subtype)
     return path.read_bytes()
@@ -56,7 +56,7 @@ def wave_of(path: Path, *, channels: int, rate_hz: int) -> None:
 
 @cache
 def _silence() -> bytes:
-    """Five hours in half a megabyte."""
+    """Five hours of silence in 0.5 MB."""
     stream = io.BytesIO()
     with soundfile.SoundFile(stream, "w", 8_000, 1, format="FLAC", subtype="PCM_16") as bomb:
         for _ in range(5):
@@ -69,7 +69,7 @@ def hours_of_silence(path: Path) -> None:
 
 
 def hours_that_are_not_stated(path: Path) -> None:
-    """The same, but the header leaves the number of samples open."""
+    """Five hours of silence with a header that omits the number of samples."""
     flac = bytearray(_silence())
     flac[21] &= 0xF0
     flac[22:26] = bytes(4)
@@ -86,7 +86,7 @@ def cover_of_50_megabytes(path: Path) -> None:
 
 
 def with_tags(path: Path, tags: bytes) -> None:
-    """An MP3 whose title is not what titles should be."""
+    """An MP3 with the given bytes as its title."""
     mp3 = sound(path, file_format="MP3", subtype="MPEG_LAYER_III")
     frame = b"TIT2" + bytes(len(tags) + 1 >> shift & 0x7F for shift in (21, 14, 7, 0))
     frame += b"\x00\x00\x03" + tags
@@ -98,7 +98,7 @@ def film(path: Path) -> None:
 
 
 def film_in_ogg(path: Path) -> None:
-    rate_hz = 48_000  # Opus knows no 44 100 Hz
+    rate_hz = 48_000  # Opus does not support 44 100 Hz
     written_by_ffmpeg(
         path, noise(_SOUND_S, rate_hz=rate_hz), rate_hz,
         file_format="ogg", codec="libopus", picture=True, picture_codec="libvpx",
@@ -112,7 +112,7 @@ def opus_in_webm(path: Path) -> None:
 
 
 def chained_ogg(path: Path, *, from_page: int = 0) -> None:
-    """Two streams one after the other, or page by page between each other."""
+    """Two streams, one after the other or interleaved page by page."""
     first = sound(path, file_format="OGG", subtype="VORBIS")
     other = bytearray(first)
     starts = [n for n in range(len(other)) if other[n : n + 4] == b"OggS"]
@@ -122,7 +122,7 @@ def chained_ogg(path: Path, *, from_page: int = 0) -> None:
     path.write_bytes(first[:cut] + bytes(other) + first[cut:])
 
 
-def no_numbers(path: Path, *, value: float) -> None:
+def not_finite(path: Path, *, value: float) -> None:
     samples = noise(_SOUND_S)
     samples[100] = value
     written(path, samples, subtype="FLOAT")
@@ -134,7 +134,7 @@ def cut(file_format: str, subtype: str, path: Path) -> None:
 
 
 def protected_mp4(path: Path) -> None:
-    """An MP4 whose sound is encrypted, and says so, as shops sold it."""
+    """An MP4 with encrypted sound, as shops sold it."""
     whole = coded(path, file_format="ipod", codec="aac").replace(b"mp4a", b"enca")
     start = whole.index(b"mdat") + 4
     end = start - 8 + int.from_bytes(whole[start - 8 : start - 4], "big")
@@ -150,7 +150,7 @@ def archive(path: Path, *, name: str) -> None:
 
 
 def nested_archive(path: Path) -> None:
-    """Archives within archives, each mostly zeros: unpacked, it would not end."""
+    """Nested archives, mostly zeros."""
     inside = bytes(1_000_000)
     for depth in range(6):
         stream = io.BytesIO()
@@ -207,10 +207,10 @@ CASES = recording_cases(
         ],
         ("audio_decode_failed",): [(48, "protected.m4a", protected_mp4)],
         ("audio_not_finite",): [
-            (46, "nan.wav", partial(no_numbers, value=np.nan)),
-            (46, "infinity.wav", partial(no_numbers, value=np.inf)),
+            (46, "nan.wav", partial(not_finite, value=np.nan)),
+            (46, "infinity.wav", partial(not_finite, value=np.inf)),
         ],
-        ("audio_out_of_range",): [(46, "beyond.wav", partial(no_numbers, value=1e30))],
+        ("audio_out_of_range",): [(46, "beyond.wav", partial(not_finite, value=1e30))],
         ("file_unreadable",): [
             (53, "link-to-itself.wav", partial(link, to="53-link-to-itself.wav")),
         ],

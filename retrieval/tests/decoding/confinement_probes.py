@@ -1,17 +1,26 @@
-"""What a hostile file's decoder would try; run in a real decoding child."""
+"""What a process that a hostile file has taken over might try; run in a decoding process."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
 import os
+import pickle
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
+
+from retrieval.decoding.messages import Message
+
+DESCRIPTOR = -1
+"""The socket to the parent; set when the process starts."""
 
 
 def take_memory(size: int) -> int:
@@ -23,8 +32,8 @@ def spin() -> None:
         pass
 
 
-def write_much(path: Path, size: int) -> None:
-    with path.open("wb") as stream:
+def write_much(path: str, size: int) -> None:
+    with Path(path).open("wb") as stream:
         stream.truncate(size)
 
 
@@ -32,13 +41,13 @@ def open_many(number: int) -> int:
     return len([Path("/dev/null").open() for _ in range(number)])
 
 
-def connect(address: tuple[str, int]) -> None:
-    socket.create_connection(address, timeout=5).close()
+def connect(address: list[Any]) -> None:
+    socket.create_connection(tuple(address), timeout=5).close()
 
 
-def send_datagram(address: tuple[str, int]) -> None:
+def send_datagram(address: list[Any]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b"secret", address)
+        sender.sendto(b"secret", tuple(address))
 
 
 def open_local_socket() -> None:
@@ -93,18 +102,36 @@ def use_a_thread() -> int:
 
 
 class Command:
-    """An answer that runs a program when it is read."""
+    """An object that creates a folder when it is unpickled."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (os.mkdir, (str(self._path),))
+        return (os.mkdir, (self._path,))
 
 
-def answer_with_a_command(path: Path) -> Command:
-    return Command(path)
+def answer_with_a_pickle(path: str) -> None:
+    command = pickle.dumps(Command(path))
+    length = struct.pack("!I", len(command))
+    write_raw(length + length + command + command)  # as header and body
 
 
-def answer_at_length(size: int) -> bytes:
-    return bytes(size)
+def answer_with_header(header: str) -> None:
+    content = header.encode()
+    write_raw(struct.pack("!II", len(content), 0) + content)
+
+
+def answer_with_lengths(header_bytes: int, body_bytes: int) -> None:
+    write_raw(struct.pack("!II", header_bytes, body_bytes))
+
+
+def answer(fields: dict[str, Any]) -> Message:
+    return Message(fields)
+
+
+def write_raw(content: bytes) -> None:
+    """Write to the parent as a process does that a file has taken over, then wait."""
+    while content:
+        content = content[os.write(DESCRIPTOR, content) :]
+    time.sleep(600)

@@ -1,4 +1,4 @@
-"""What tests run in a decoding child to see how it lives and how its death is borne."""
+"""Probes of the state and the failures of a decoding process, run within it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def hang(written: Path | None = None) -> None:
+def hang(written: str | None = None) -> None:
     if written is not None:
-        written.write_text("half")
+        Path(written).write_text("half")
     time.sleep(600)
 
 
@@ -38,11 +38,11 @@ def nap(seconds: float) -> int:
     return os.getpid()
 
 
-def devour() -> int:
+def exhaust_memory() -> int:
     return len(bytearray(20_000_000_000))
 
 
-def stumble() -> None:
+def raise_a_fault() -> None:
     raise KeyError("a fault of ours")
 
 

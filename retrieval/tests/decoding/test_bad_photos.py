@@ -1,4 +1,4 @@
-"""Every photo and every request of the list of bad inputs, sent through the web."""
+"""Send every photo and request of the corpus of bad inputs to the site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from django.test import Client, RequestFactory
 from PIL import Image
 
 from retrieval.decoding import web_pool
-from retrieval.decoding.pool import DecodingLimits, DecodingPool
+from retrieval.decoding.limits import DecodingLimits
+from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Scene
 from retrieval.services import uploads
 from retrieval.tests.bad_inputs import photos
@@ -44,7 +45,7 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 @pytest.fixture(scope="module", autouse=True)
 def children():
-    """The decoding children; the whole list kills none of them."""
+    """Start the decoding processes; no photo of the corpus may kill one."""
     pool = web_pool.photo_pool()
     pool.decode_photo(photos.jpeg())
     before = pool.child_pids
@@ -82,7 +83,7 @@ def assert_refused(answer, code, status):
 
 
 def served_photo(site):
-    """What anybody gets who has the page of the only scene."""
+    """Return the photo and the page of the only scene, as any visitor gets them."""
     scene = Scene.objects.get()
     answer = site.get(f"/scenes/{scene.pk}/photo")
     assert answer["Content-Type"] == "image/jpeg"
@@ -120,7 +121,7 @@ def test_photo(site, media_root, case):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_right_way_up(site, orientation):
+def test_orientation_is_applied(site, orientation):
     send(site, photos.oriented(orientation))
     content, _ = served_photo(site)
     shown = Image.open(BytesIO(content))
@@ -130,11 +131,22 @@ def test_the_right_way_up(site, orientation):
     assert np.abs(difference).mean() < 4
 
 
-def test_a_photo_that_takes_for_ever_is_ended(site, monkeypatch):
+def test_photo_that_takes_too_long_is_stopped(site, monkeypatch):
     with DecodingPool(processes=1, limits=DecodingLimits(photo_cpu_s=1)) as pool:
         monkeypatch.setattr(web_pool, "_pool", pool)
         assert_refused(send(site, photos.SLOW.make()), "decode_timeout", 422)
         assert send(site, photos.jpeg()).status_code == 303
+
+
+def test_decoder_page_and_message_have_the_same_limit(site, settings, monkeypatch):
+    monkeypatch.setattr(web_pool, "_pool", None)
+    settings.SOUNDSCAPE_MAX_PHOTO_PIXELS = 6_000
+    page = site.get("/").content.decode()
+    answer = send(site, photos.jpeg())
+    web_pool.close_photo_pool()
+    assert_refused(answer, "image_too_many_pixels", 422)
+    assert "up to 0.006 megapixels" in answer.content.decode()
+    assert "up to 20&nbsp;MB and 0.006&nbsp;megapixels" in page
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -168,7 +180,7 @@ def test_3_two_files_where_one_is_allowed(site):
 
 
 @pytest.mark.parametrize("name", photos.FILE_NAMES, ids=ascii)
-def test_29_names_mean_nothing(site, media_root, name):
+def test_29_file_names_are_ignored(site, media_root, name):
     for character in '"\r\n':  # as browsers do
         name = name.replace(character, f"%{ord(character):02X}")
     answer = post(site, body(part(photos.jpeg(), file_name=name)))
@@ -196,15 +208,15 @@ def test_29_names_mean_nothing(site, media_root, name):
         (body(part(b"%%%").replace(b"\r\n\r\n", IN_BASE64, 1)), FORM, {"malformed_multipart"}),
     ],
 )  # fmt: skip
-def test_30_forms_that_lie_or_break(site, content, content_type, codes):
+def test_30_malformed_forms(site, content, content_type, codes):
     answer = post(site, content, content_type)
     assert code_of(answer) in codes
     assert_refused(answer, code_of(answer), 400)
 
 
-def test_30_a_form_that_ends_within_its_photo(site):
+def test_30_truncated_form(site):
     answer = post(site, body(part(photos.jpeg()))[:-600])
-    assert_refused(answer, "file_missing", 400)  # no part of it is taken for the photo
+    assert_refused(answer, "file_missing", 400)  # the incomplete photo is ignored
 
 
 def test_31_too_many_fields_or_files(site):
@@ -219,14 +231,14 @@ def test_31_a_field_of_three_megabytes(site):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
-def test_32_packed_requests(site, encoding):
+def test_32_compressed_requests(site, encoding):
     answer = post(site, body(GOOD), **{"Content-Encoding": encoding})
     assert_refused(answer, "unsupported_encoding", 415)
     assert post(site, body(GOOD), **{"Content-Encoding": "identity"}).status_code == 303
 
 
 def by_wsgi(content, **environment):
-    """Answer a request as the server would hand it over, right or wrong."""
+    """Answer a request with the given WSGI environment, valid or not."""
     request = RequestFactory().generic("POST", "/scenes/", content, FORM)
     environ = {**request.environ, "wsgi.input": BytesIO(content), "HTTP_HOST": "testserver"}
     environ |= environment
@@ -237,7 +249,7 @@ def by_wsgi(content, **environment):
         statuses.append(status)
         return BytesIO().write
 
-    for signal in (request_started, request_finished):  # the test's transaction is to stay open
+    for signal in (request_started, request_finished):  # keep the test's transaction open
         signal.disconnect(close_old_connections)
     try:
         page = WSGIHandler()(environ, start_response)
@@ -248,8 +260,8 @@ def by_wsgi(content, **environment):
     return statuses[0]
 
 
-def test_33_a_body_without_end_is_not_waited_for(site):
-    """What has no length is empty for the program; the server closes the connection."""
+def test_33_endless_body_is_not_read(site):
+    """WSGI treats a body without a length as empty; the server closes the connection."""
 
     class Endless(BytesIO):
         def read(self, size=-1):
@@ -258,27 +270,27 @@ def test_33_a_body_without_end_is_not_waited_for(site):
     status = by_wsgi(
         b"", CONTENT_LENGTH=None, HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input": Endless()}
     )
-    assert status.startswith("403")  # no token of the form can be in it
+    assert status.startswith("403")  # it contains no CSRF token
 
 
-def test_a_refusal_needs_no_database(site, monkeypatch):
-    monkeypatch.setattr(connection, "cursor", away)
+def test_refusal_works_without_a_database(site, monkeypatch):
+    monkeypatch.setattr(connection, "cursor", database_error)
     answer = post(site, body(GOOD), "multipart/form-data")
     assert answer.status_code == 400
     assert "malformed_multipart" in answer.content.decode()
 
 
-def away(*arguments):
+def database_error(*arguments):
     raise OperationalError("the server closed the connection unexpectedly")
 
 
 @pytest.mark.parametrize("length", ["10", "not a number", "-5"])
-def test_36_a_length_that_is_wrong(site, length):
+def test_36_wrong_content_length(site, length):
     assert by_wsgi(body(GOOD), CONTENT_LENGTH=length).startswith("4")
 
 
-def test_34_the_same_photo_again_is_a_scene_of_its_own(site):
-    """Nobody learns that another had it; its files are kept once."""
+def test_34_same_photo_twice_creates_two_scenes(site):
+    """Nobody learns that another visitor sent it; its files are stored once."""
     assert [send(site, photos.jpeg()).status_code for _ in range(2)] == [303, 303]
     first, second = Scene.objects.all()
     assert first.pk != second.pk

@@ -1,4 +1,4 @@
-"""Every recording of the list of bad inputs, taken through an import."""
+"""Import every recording of the corpus of bad inputs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(pool, tmp_path, media_root):
             scratch=scratch, batch_windows=16, on_progress=lambda report: None,
         )  # fmt: skip
         report = importer.run(read_entries(source))
-        assert list(scratch.iterdir()) == []  # no temporary file is left of any of them
+        assert list(scratch.iterdir()) == []  # no temporary files
         return report
 
     return run_import
@@ -82,15 +82,15 @@ def test_recording(run, folder, client, pool, case):
     assert SQL not in content
 
 
-def test_the_list_kills_no_child(run, folder, pool, monkeypatch):
+def test_corpus_kills_no_child(run, folder, pool, monkeypatch):
     for case in recordings.CASES:
         case.write(folder / str(case))
     deaths: list[Exception] = []
-    told = pool._failure_of
+    original = pool._failure_of
 
     def failure_of(job, error):
         deaths.append(error)
-        return told(job, error)
+        return original(job, error)
 
     monkeypatch.setattr(pool, "_failure_of", failure_of)
     report = run(folder)
@@ -110,7 +110,7 @@ def codes():
     return dict(ImportItem.objects.values_list("path", "code"))
 
 
-def test_50_the_same_recording_again(run, folder):
+def test_50_same_recording_twice(run, folder):
     written(folder / "a.wav", noise(0.6), subtype="PCM_16")
     (folder / "b.wav").write_bytes((folder / "a.wav").read_bytes())
     report = run(folder)
@@ -120,7 +120,7 @@ def test_50_the_same_recording_again(run, folder):
     assert second.clip == first.clip
 
 
-def test_51_three_bad_of_many_cost_only_themselves(run, folder):
+def test_51_three_bad_recordings_do_not_affect_the_others(run, folder):
     rng = np.random.default_rng(5)
     for number in range(57):
         sound = 0.1 * rng.standard_normal((4_800, 1)).astype(np.float32)
@@ -132,8 +132,8 @@ def test_51_three_bad_of_many_cost_only_themselves(run, folder):
     assert {path for path, code in codes().items() if code} == {path for path, _ in report.failed}
 
 
-def test_52_an_import_may_be_of_any_number(run, folder):
-    """The list bounds what one request brings; here none brings recordings, an import does."""
+def test_52_number_of_files_is_unlimited(run, folder):
+    """The limit of the corpus applies to requests; recordings come from imports only."""
     written(folder / "000.wav", noise(0.6), subtype="PCM_16")
     for number in range(1, 501):
         (folder / f"{number:03}.wav").write_bytes((folder / "000.wav").read_bytes())
@@ -142,19 +142,19 @@ def test_52_an_import_may_be_of_any_number(run, folder):
 
 
 @pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "sub/../../secret.wav"])
-def test_53_a_manifest_reaches_nothing_that_is_no_recording(run, folder, path):
+def test_53_manifest_cannot_import_other_files(run, folder, path):
     (folder.parent / "secret.wav").write_text("root::0:0")
     report = run(write_manifest(folder, [{"path": path}]))
     assert report.imported == 0
     assert codes()[path] == ("file_missing" if path.startswith("sub") else "unsupported_media_type")
 
 
-def test_54_words_of_a_manifest_are_only_words(run, folder, client, settings):
+def test_54_words_of_a_manifest_are_not_interpreted(run, folder, client, settings):
     written(folder / "a.wav", noise(0.6), subtype="PCM_16")
-    said = SCRIPT.decode() + SQL.decode()
-    run(write_manifest(folder, [{"path": "a.wav", "title": said, "author": said, "tags": said}]))
+    words = SCRIPT.decode() + SQL.decode()
+    run(write_manifest(folder, [{"path": "a.wav", "title": words, "author": words, "tags": words}]))
     clip = Clip.objects.get()
-    assert clip.title == said
+    assert clip.title == words
     answer = client.get(playable(clip).download_url)
     disposition = answer["Content-Disposition"]
     assert disposition.startswith("attachment;")
@@ -163,13 +163,13 @@ def test_54_words_of_a_manifest_are_only_words(run, folder, client, settings):
 
 
 @pytest.mark.parametrize("title", ["nul\x00byte", "x" * 301])
-def test_54_words_that_cannot_be_kept_cost_only_their_row(run, folder, title):
+def test_54_invalid_words_fail_only_their_row(run, folder, title):
     written(folder / "a.wav", noise(0.6), subtype="PCM_16")
     run(write_manifest(folder, [{"path": "a.wav", "title": title}]))
     assert codes()["a.wav"] in {"invalid_characters", "metadata_invalid"}
 
 
-def test_54_a_file_name_that_is_no_utf_8(run, folder):
+def test_54_file_name_that_is_not_utf_8(run, folder):
     written(folder / "a.wav", noise(0.6), subtype="PCM_16")
     (folder / "a.wav").rename(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe<b>.wav"))
     assert run(folder).imported == 1

@@ -1,35 +1,35 @@
-"""The work of a decoding child, done in this process; its life is tested with the pool."""
+"""The functions of a decoding process, called in this process."""
 
 from __future__ import annotations
 
 import errno
-import pickle
 
 import pytest
 
 from retrieval.decoding import child
-from retrieval.decoding.child import DecodingLimits, decode_photo, decode_recording
-from retrieval.engine.errors import ImageDecodeError
+from retrieval.decoding.answers import photo_answer
+from retrieval.decoding.child import decode_photo, decode_recording
+from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.recordings import clean_copy
 from retrieval.engine.recordings.analysis import RecordingLimits
 from retrieval.tests.engine.toy_photos import encoded, gradient
 from retrieval.tests.engine.toy_sounds import sine, written
 
 
-def test_photo_fits_through_the_pipe():
+def test_photo_is_a_small_message():
     photo = decode_photo(encoded(gradient(4_000, 3_000), "JPEG"), DecodingLimits())
     assert photo.views.shape == (4, 224, 224, 3)
-    assert len(pickle.dumps(photo)) < 2_000_000
+    assert len(photo_answer(photo).body) < 2_000_000
 
 
-def test_web_image_has_the_size_that_was_asked_for():
+def test_web_image_has_the_requested_size():
     limits = DecodingLimits(web_image_side_px=100)
     small = decode_photo(encoded(gradient(400, 300), "JPEG"), limits)
     large = decode_photo(encoded(gradient(400, 300), "JPEG"), DecodingLimits())
     assert len(small.web_image) < len(large.web_image) / 2
 
 
-def test_preview_that_fails_takes_the_waveforms_with_it(tmp_path, monkeypatch):
+def test_failing_preview_removes_the_waveforms(tmp_path, monkeypatch):
     def fail(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -41,7 +41,7 @@ def test_preview_that_fails_takes_the_waveforms_with_it(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["x"]
 
 
-def test_no_preview_unless_it_is_asked_for(tmp_path):
+def test_no_preview_unless_requested(tmp_path):
     path = written(tmp_path / "x", sine(1), file_format="AIFF", subtype="PCM_16")
     facts = decode_recording(path, {}, None, RecordingLimits())
     assert not facts.browser_playable
@@ -49,12 +49,7 @@ def test_no_preview_unless_it_is_asked_for(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["x"]
 
 
-def test_errors_keep_their_code_on_the_way_to_the_parent():
-    error = pickle.loads(pickle.dumps(ImageDecodeError("cut short", code="image_truncated")))
-    assert (error.detail, error.code) == ("cut short", "image_truncated")
-
-
-def test_what_cannot_be_copied_without_its_tags_is_served_as_a_preview(tmp_path, monkeypatch):
+def test_recording_without_a_clean_copy_gets_a_preview(tmp_path, monkeypatch):
     monkeypatch.setattr(clean_copy, "_MOST_BYTES", 1_000)
     path = written(tmp_path / "x", sine(1), file_format="FLAC", subtype="PCM_16")
     facts = decode_recording(path, {}, tmp_path / "played", RecordingLimits())

@@ -1,4 +1,4 @@
-"""Each limit of a decoding child, tried out from within a real one."""
+"""The limits of a decoding process, tested from within a real one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.decoding import answers, syscall_filter
+from retrieval.decoding import messages, syscall_filter
 from retrieval.decoding.confinement import LimitState
-from retrieval.decoding.pool import DecodingLimits, DecodingPool, _Job
+from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.errors import DecodeError, ImageDecodeError
 from retrieval.tests.decoding import confinement_probes as probes
+from retrieval.tests.decoding.probing import PATIENCE_S, ProbedPool
 from retrieval.tests.engine.toy_photos import encoded, gradient
 
-PATIENCE_S = 20
 LIMITS = DecodingLimits(
     max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
 )
@@ -28,24 +28,16 @@ LIMITS = DecodingLimits(
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=1, limits=LIMITS) as decoders:
+    with ProbedPool(processes=1, limits=LIMITS) as decoders:
         yield decoders
 
 
-def attempt(pool, function, *arguments, cpu_s=PATIENCE_S):
-    return pool._submit(
-        _Job(
-            function=function,
-            arguments=arguments,
-            timeout_s=PATIENCE_S,
-            cpu_s=cpu_s,
-            failure=ImageDecodeError,
-        )
-    ).result(PATIENCE_S)
+def attempt(pool, function, *arguments, **options):
+    return pool.probe(function, *arguments, **options).result(PATIENCE_S)
 
 
 def assert_alive(pool):
-    """The same child goes on decoding: what was tried was refused, and nothing more."""
+    """The pool still decodes photos."""
     assert pool.decode_photo(encoded(gradient(), "PNG")).width_px == 96
 
 
@@ -57,15 +49,15 @@ def test_address_space(pool):
     assert_alive(pool)
 
 
-def test_computing_time(pool):
-    with pytest.raises(ImageDecodeError, match="more than 1 s of computing") as raised:
+def test_cpu_time(pool):
+    with pytest.raises(ImageDecodeError, match="more than 1 s of CPU time") as raised:
         attempt(pool, probes.spin, cpu_s=1)
     assert raised.value.code == "decode_timeout"
     assert_alive(pool)
 
 
-def test_computing_time_is_counted_for_each_job(pool):
-    """A warm child has used up more than one job may, long before it is replaced."""
+def test_cpu_time_is_limited_for_each_job(pool):
+    """A child uses more CPU time than one job may before it is replaced."""
     for _ in range(3):
         attempt(pool, probes.use_a_thread, cpu_s=0.5)
     with pytest.raises(ImageDecodeError):
@@ -74,7 +66,7 @@ def test_computing_time_is_counted_for_each_job(pool):
 
 def test_size_of_files(pool, tmp_path):
     attempt(pool, probes.write_much, tmp_path / "small", LIMITS.max_written_bytes)
-    with pytest.raises(DecodeError, match="would write more than is allowed") as raised:
+    with pytest.raises(DecodeError, match="exceeds the limit on file size") as raised:
         attempt(pool, probes.write_much, tmp_path / "large", LIMITS.max_written_bytes + 1)
     assert raised.value.code == "decode_failed"
     assert_alive(pool)
@@ -87,7 +79,7 @@ def test_open_files(pool):
     assert_alive(pool)
 
 
-def test_limits_cannot_be_raised_again(pool):
+def test_limits_cannot_be_raised(pool):
     """Not even by root."""
     with pytest.raises(RuntimeError, match="not allowed to raise maximum limit"):
         attempt(pool, probes.raise_the_limits)
@@ -114,7 +106,7 @@ def test_processes(pool, probe):
     assert_alive(pool)
 
 
-def test_other_processes_are_out_of_reach(pool):
+def test_other_processes_cannot_be_signalled_or_traced(pool):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
         for probe in (probes.kill, probes.bound_another):
             with pytest.raises(PermissionError):
@@ -123,27 +115,62 @@ def test_other_processes_are_out_of_reach(pool):
         assert bystander.poll() is None
 
 
-def test_threads_are_allowed_because_decoders_use_them(pool):
+def test_threads_are_allowed(pool):
     assert attempt(pool, probes.use_a_thread) in pool.child_pids
 
 
 def test_an_answer_cannot_run_anything_in_the_parent(pool, tmp_path):
-    with pytest.raises(ImageDecodeError, match=r"posix\.mkdir is not expected"):
-        attempt(pool, probes.answer_with_a_command, tmp_path / "taken over")
+    with pytest.raises(ImageDecodeError, match="answer is malformed") as raised:
+        attempt(pool, probes.answer_with_a_pickle, tmp_path / "taken over")
+    assert raised.value.code == "image_decode_failed"
     assert not (tmp_path / "taken over").exists()
     assert_alive(pool)
 
 
-def test_an_answer_cannot_fill_the_parents_memory(pool, monkeypatch):
-    monkeypatch.setattr(answers, "MOST_BYTES", 1_000_000)
-    with pytest.raises(ImageDecodeError, match="ended unexpectedly"):
-        attempt(pool, probes.answer_at_length, 2_000_000)
+@pytest.mark.parametrize(
+    "header",
+    ["", "no JSON", "[" * 100_000, "[]", "null", '"text"', '{"error": NaN}', '{"error": 1'],
+)
+def test_an_answer_with_a_malformed_header_is_refused(pool, header):
+    with pytest.raises(ImageDecodeError, match="answer is malformed: its header"):
+        attempt(pool, probes.answer_with_header, header)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"error": "SystemExit", "code": "", "detail": ""},
+        {"error": "ImageDecodeError", "code": "Not a code!", "detail": ""},
+        {"error": "ImageDecodeError", "code": "image_truncated", "detail": 5},
+        {"error": "ImageDecodeError", "code": "image_truncated"},
+        {"error": "ImageDecodeError", "code": "image_truncated", "detail": "", "more": 1},
+        {"error": "ImageDecodeError", "code": "decoder_unavailable", "detail": ""},
+        {"error": ["ImageDecodeError"], "code": "", "detail": ""},
+    ],
+)
+def test_an_answer_with_a_malformed_error_is_refused(pool, fields):
+    with pytest.raises(ImageDecodeError, match="answer is malformed") as raised:
+        attempt(pool, probes.answer, fields)
+    assert raised.value.code == "image_decode_failed"
+
+
+@pytest.mark.parametrize("lengths", [(2, messages.MOST_BYTES), (1_000_001, 0)])
+def test_an_answer_cannot_fill_the_parents_memory(pool, lengths):
+    with pytest.raises(ImageDecodeError, match=r"answer is malformed: it has \d+ and \d+ bytes"):
+        attempt(pool, probes.answer_with_lengths, *lengths)
     assert_alive(pool)
 
 
-def test_each_start_reports_what_is_in_force(caplog):
+def test_unfinished_answer_times_out(pool):
+    with pytest.raises(ImageDecodeError, match="longer than 1 s") as raised:
+        attempt(pool, probes.answer_with_lengths, 1_000, 0, timeout_s=1)
+    assert raised.value.code == "decode_timeout"
+    assert_alive(pool)
+
+
+def test_each_start_logs_the_limits(caplog):
     caplog.set_level(logging.INFO, logger="retrieval.decoding.pool")
-    with DecodingPool(processes=1, limits=LIMITS) as pool:
+    with ProbedPool(processes=1, limits=LIMITS) as pool:
         assert not pool.limits_found
         pids = [attempt(pool, probes.use_a_thread)]
         os.kill(pids[0], 9)
@@ -159,23 +186,27 @@ def test_each_start_reports_what_is_in_force(caplog):
     }
     assert all(limit.in_force for limit in found.values())
     assert found["address space"].detail == "1000 MB"
-    said = [record.getMessage() for record in caplog.records if "is held by" in record.getMessage()]
-    assert [f"process {pid} " in line for pid, line in zip(pids, said, strict=True)] == [True] * 2
-    assert all("network (none)" in line and "wall clock" in line for line in said)
+    lines = [
+        record.getMessage() for record in caplog.records if "is limited by" in record.getMessage()
+    ]
+    assert [f"process {pid} " in line for pid, line in zip(pids, lines, strict=True)] == [True] * 2
+    assert all("network (none)" in line and "wall clock" in line for line in lines)
 
 
 _ON_ANOTHER_MACHINE = """
 import platform
 platform.machine = lambda: "abacus"
-from retrieval.decoding.confinement import Bounds, confine
-for limit in confine(
-    Bounds(address_space_bytes=1_000_000_000, written_bytes=1_000_000, open_files=32)
-):
+from retrieval.decoding.confinement import confine
+from retrieval.decoding.limits import DecodingLimits
+limits = DecodingLimits(
+    max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
+)
+for limit in confine(limits):
     print(limit.name, limit.in_force, limit.detail, sep="|")
 """
 
 
-def test_what_a_system_cannot_do_is_said_to_be_missing():
+def test_unsupported_limits_are_reported():
     lines = subprocess.run(
         [sys.executable, "-c", _ON_ANOTHER_MACHINE],
         cwd=Path(__file__).parents[3],
@@ -189,8 +220,8 @@ def test_what_a_system_cannot_do_is_said_to_be_missing():
     assert found["address space"][0] == found["file size"][0] == "True"
 
 
-def test_missing_limits_are_a_warning(caplog):
-    with DecodingPool(processes=1, limits=LIMITS) as pool:
+def test_missing_limits_are_logged_as_a_warning(caplog):
+    with ProbedPool(processes=1, limits=LIMITS) as pool:
         child = pool._children[0]
         child.limits_found = (
             LimitState("network", in_force=False, detail="no filter"),
@@ -202,7 +233,7 @@ def test_missing_limits_are_a_warning(caplog):
     assert "open files" not in warning.getMessage()
 
 
-def test_every_machine_of_the_table_has_a_well_formed_filter():
+def test_every_architecture_has_a_well_formed_filter():
     for machine in syscall_filter._MACHINES.values():
         steps = syscall_filter._instructions(machine, 4711)
         for place, (code, if_true, if_false, _) in enumerate(steps):

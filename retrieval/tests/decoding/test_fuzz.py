@@ -1,4 +1,4 @@
-"""The fuzzer: the same seed makes the same files, and what kills a child is kept."""
+"""The fuzzer is deterministic and keeps the files that kill a child."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import pytest
 
 from benchmarks import fuzz
 from benchmarks.fuzz import Fuzzer, Seeds, judge, mutated
-from retrieval.decoding.pool import DecodingPool, _Job
-from retrieval.engine.errors import ImageDecodeError
 from retrieval.tests.decoding import decoding_probes as probes
+from retrieval.tests.decoding.probing import ProbedPool
 from retrieval.tests.engine.toy_photos import encoded, gradient
 
 PHOTO = encoded(gradient(), "PNG")
@@ -19,16 +18,11 @@ SEEDS = Seeds({"a.png": PHOTO}, {"a.wav": b"RIFF" + bytes(200)})
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=1) as pool:
+    with ProbedPool(processes=1) as pool:
         yield pool
 
 
-def probe(pool, function, *arguments):
-    job = _Job(function, arguments, timeout_s=20, cpu_s=20, failure=ImageDecodeError)
-    return pool._submit(job)
-
-
-def test_the_same_number_of_the_same_seed_is_the_same_file(pool, tmp_path):
+def test_seed_and_number_determine_the_file(pool, tmp_path):
     one, again, other = (Fuzzer(pool, SEEDS, seed=s, folder=tmp_path) for s in (7, 7, 8))
     files = [one.file(number) for number in range(40)]
     assert files == [again.file(number) for number in range(40)]
@@ -37,7 +31,7 @@ def test_the_same_number_of_the_same_seed_is_the_same_file(pool, tmp_path):
     assert {is_photo for _, _, is_photo in files} == {True, False}
 
 
-def test_every_change_changes_something():
+def test_every_mutation_changes_the_file():
     for change in set(fuzz._CHANGES):
         random = Random(3)
         changed = bytearray(PHOTO)
@@ -47,13 +41,13 @@ def test_every_change_changes_something():
     assert all(mutated(b"x", Random(n), other=b"") is not None for n in range(200))
 
 
-def test_a_death_is_told_from_a_damaged_file(pool):
-    assert judge(probe(pool, probes.pid)).code == "decoded"
+def test_dead_child_is_distinguished_from_a_damaged_file(pool):
+    assert judge(pool.probe(probes.pid)).code == "decoded"
     damaged = judge(pool.submit_photo(PHOTO[:60]))
     assert (damaged.killed, damaged.fault) == (False, False)
-    death = judge(probe(pool, probes.crash))
+    death = judge(pool.probe(probes.crash))
     assert (death.code, death.killed, death.fault) == ("image_decode_failed", True, False)
-    fault = judge(probe(pool, probes.stumble))
+    fault = judge(pool.probe(probes.raise_a_fault))
     assert (fault.code, fault.killed, fault.fault) == ("fault", False, True)
     assert "a fault of ours" in fault.detail
 
@@ -67,13 +61,13 @@ class DeadlyPool:
 
     def submit_photo(self, source):
         self.count += 1
-        return probe(self.pool, probes.crash if self.count % 2 else probes.pid)
+        return self.pool.probe(probes.crash if self.count % 2 else probes.pid)
 
     def submit_recording(self, path, *, waveform_paths, preview_path):
         return self.submit_photo(path.read_bytes())
 
 
-def test_what_kills_a_child_is_kept_and_nothing_else(pool, tmp_path):
+def test_only_files_that_kill_a_child_are_kept(pool, tmp_path):
     work, keep = tmp_path / "work", tmp_path / "kept"
     work.mkdir()
     fuzzer = Fuzzer(DeadlyPool(pool), SEEDS, seed=7, folder=work)

@@ -17,36 +17,23 @@ import psutil
 import pytest
 from PIL import Image
 
-from retrieval.decoding.pool import DecodingLimits, DecodingPool, _Job
+from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.errors import AudioDecodeError, ImageDecodeError
-from retrieval.engine.photos.images import ImageLimits, centre_square
+from retrieval.engine.photos.images import centre_square
+from retrieval.engine.photos.limits import PhotoLimits
 from retrieval.engine.recordings.waveforms import open_waveform
 from retrieval.tests.decoding import decoding_probes as probes
+from retrieval.tests.decoding.probing import PATIENCE_S, ProbedPool
 from retrieval.tests.engine.toy_photos import encoded, gradient, png
 from retrieval.tests.engine.toy_sounds import noise, sine, written, written_by_ffmpeg
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 20
 
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=2) as decoders:
+    with ProbedPool(processes=2) as decoders:
         yield decoders
-
-
-def run(pool, function, *arguments, timeout_s=PATIENCE_S, cpu_s=PATIENCE_S, leaves=()):
-    """Submit a probe as if it were a photo to decode."""
-    return pool._submit(
-        _Job(
-            function=function,
-            arguments=arguments,
-            timeout_s=timeout_s,
-            cpu_s=cpu_s,
-            failure=ImageDecodeError,
-            written=tuple(leaves),
-        )
-    )
 
 
 def eventually(condition):
@@ -64,7 +51,7 @@ def alive(pid):
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_photo_comes_back_as_views_and_facts(pool, tmp_path, as_file):
+def test_photo_is_decoded_to_views_and_facts(pool, tmp_path, as_file):
     upload = encoded(gradient(640, 480), "PNG")
     (tmp_path / "photo").write_bytes(upload)
     photo = pool.decode_photo(tmp_path / "photo" if as_file else upload)
@@ -83,7 +70,7 @@ def test_photo_comes_back_as_views_and_facts(pool, tmp_path, as_file):
     assert (web.format, web.size) == ("JPEG", (640, 480))
 
 
-def test_a_square_photo_comes_back_as_one_view(pool):
+def test_square_photo_has_one_view(pool):
     photo = pool.decode_photo(encoded(gradient(300, 300), "PNG"))
     assert np.array_equal(photo.views, [centre_square(gradient(300, 300), 224)])
 
@@ -116,7 +103,7 @@ def test_missing_photo_is_refused(pool, tmp_path):
         pool.decode_photo(tmp_path / "nowhere.jpg")
 
 
-def test_recording_comes_back_as_facts_and_waveforms(pool, tmp_path):
+def test_recording_is_decoded_to_facts_and_waveforms(pool, tmp_path):
     path = written(tmp_path / "x", sine(1), file_format="FLAC", subtype="PCM_16")
     waveforms = {rate: tmp_path / f"{rate}.f32" for rate in (16_000, 22_050)}
     facts = pool.submit_recording(
@@ -151,7 +138,7 @@ def test_recording_that_browsers_cannot_play_gets_a_preview(pool, tmp_path):
     assert facts.loudness_lufs == pytest.approx(stereo.loudness_lufs, abs=0.2)
 
 
-def test_bad_recording_leaves_nothing(pool, tmp_path):
+def test_bad_recording_leaves_no_files(pool, tmp_path):
     path = written(tmp_path / "x", noise(5), file_format="FLAC", subtype="PCM_16")
     path.write_bytes(path.read_bytes()[:100_000])
     future = pool.submit_recording(
@@ -164,20 +151,20 @@ def test_bad_recording_leaves_nothing(pool, tmp_path):
 
 
 def test_limits_reach_the_children():
-    limits = DecodingLimits(image=ImageLimits(max_pixels=1_000))
+    limits = DecodingLimits(photo=PhotoLimits(max_pixels=1_000))
     with (
-        DecodingPool(processes=1, limits=limits) as pool,
+        ProbedPool(processes=1, limits=limits) as pool,
         pytest.raises(ImageDecodeError, match="at most 1000"),
     ):
         pool.decode_photo(encoded(gradient(), "PNG"))
 
 
-# --- children that die, hang and devour ----------------------------------------------------------
+# --- crashes, timeouts, memory ------------------------------------------------------------------
 
 
 def test_crash_fails_its_own_job_only(pool):
-    crashes = [run(pool, probes.crash) for _ in range(5)]
-    others = [run(pool, probes.nap, 0.05) for _ in range(10)]
+    crashes = [pool.probe(probes.crash) for _ in range(5)]
+    others = [pool.probe(probes.nap, 0.05) for _ in range(10)]
     for crash in crashes:
         with pytest.raises(ImageDecodeError, match="SIGSEGV") as raised:
             crash.result(PATIENCE_S)
@@ -185,33 +172,31 @@ def test_crash_fails_its_own_job_only(pool):
     assert all(other.result(PATIENCE_S) for other in others)
 
 
-def test_crash_of_a_recordings_decoder_has_its_own_code(pool, tmp_path):
-    future = pool._submit(
-        _Job(function=probes.crash, arguments=(), timeout_s=9, cpu_s=9, failure=AudioDecodeError)
-    )
+def test_crash_with_a_recording_has_its_own_code(pool, tmp_path):
+    future = pool.probe(probes.crash, failure=AudioDecodeError)
     with pytest.raises(AudioDecodeError) as raised:
         future.result(PATIENCE_S)
     assert raised.value.code == "audio_decode_failed"
 
 
-def test_hanging_job_is_stopped_and_cleaned_up_after(pool, tmp_path):
+def test_hanging_job_is_stopped_and_its_files_removed(pool, tmp_path):
     half = tmp_path / "half-written"
-    future = run(pool, probes.hang, half, timeout_s=0.5, leaves=[half])
+    future = pool.probe(probes.hang, half, timeout_s=0.5, written=(half,))
     with pytest.raises(ImageDecodeError, match=r"longer than 0\.5 s") as raised:
         future.result(PATIENCE_S)
     assert raised.value.code == "decode_timeout"
     assert not half.exists()
-    assert run(pool, probes.pid).result(PATIENCE_S)
+    assert pool.probe(probes.pid).result(PATIENCE_S)
 
 
-def test_memory_hog_fails_alone(pool):
-    hog, other = run(pool, probes.devour), run(pool, probes.pid)
+def test_excessive_memory_fails_its_own_job_only(pool):
+    hog, other = pool.probe(probes.exhaust_memory), pool.probe(probes.pid)
     with pytest.raises(ImageDecodeError, match="more memory"):
         hog.result(PATIENCE_S)
     assert other.result(PATIENCE_S)
 
 
-def test_death_of_idle_children_harms_no_job(pool):
+def test_death_of_idle_children_affects_no_job(pool):
     pool.warm()
     for pid in pool.child_pids:
         os.kill(pid, signal.SIGKILL)
@@ -219,24 +204,24 @@ def test_death_of_idle_children_harms_no_job(pool):
 
 
 def test_children_are_replaced_after_so_many_jobs():
-    with DecodingPool(processes=1, limits=DecodingLimits(jobs_per_child=3)) as pool:
-        pids = [run(pool, probes.pid).result(PATIENCE_S) for _ in range(7)]
+    with ProbedPool(processes=1, limits=DecodingLimits(jobs_per_child=3)) as pool:
+        pids = [pool.probe(probes.pid).result(PATIENCE_S) for _ in range(7)]
     assert len(set(pids)) == 3
     assert pids[0] == pids[2] != pids[3]
 
 
-def test_faults_of_our_own_are_not_blamed_on_the_file(pool):
-    with pytest.raises(RuntimeError, match=r"KeyError\('a fault of ours'\)[\s\S]*stumble"):
-        run(pool, probes.stumble).result(PATIENCE_S)
+def test_our_own_faults_are_not_decode_errors(pool):
+    with pytest.raises(RuntimeError, match=r"KeyError\('a fault of ours'\)[\s\S]*raise_a_fault"):
+        pool.probe(probes.raise_a_fault).result(PATIENCE_S)
     with pytest.raises(OSError, match="No space left") as raised:
-        run(pool, probes.find_the_disk_full).result(PATIENCE_S)
+        pool.probe(probes.find_the_disk_full).result(PATIENCE_S)
     assert raised.value.errno == 28
 
 
-def test_photo_does_not_wait_for_ever_for_a_decoder():
+def test_wait_for_a_decoder_is_limited():
     limits = DecodingLimits(queue_timeout_s=0.1, photo_timeout_s=0.1)
-    with DecodingPool(processes=1, limits=limits) as pool:
-        busy = run(pool, probes.nap, 1)
+    with ProbedPool(processes=1, limits=limits) as pool:
+        busy = pool.probe(probes.nap, 1)
         with pytest.raises(ImageDecodeError, match="no decoder was free") as raised:
             pool.decode_photo(encoded(gradient(), "PNG"))
         assert busy.result(PATIENCE_S)
@@ -244,7 +229,7 @@ def test_photo_does_not_wait_for_ever_for_a_decoder():
 
 
 def damaged(data: bytes, random: Random) -> bytes:
-    """Change a few bytes, mostly of the header, drop some, or cut the end off."""
+    """Change a few bytes, mostly of the header, delete some, or truncate the file."""
     changed = bytearray(data)
     for _ in range(random.choice((1, 2, 8))):
         place = random.randrange(min(len(changed), random.choice((400, len(changed)))))
@@ -260,7 +245,7 @@ def damaged(data: bytes, random: Random) -> bytes:
     return bytes(changed)
 
 
-def test_damaged_files_never_pass_for_faults_of_our_own(pool, tmp_path):
+def test_damaged_recordings_decode_or_have_a_code(pool, tmp_path):
     random = Random(20261123)
     whole = [
         *(
@@ -286,18 +271,18 @@ def test_damaged_files_never_pass_for_faults_of_our_own(pool, tmp_path):
     assert {"ok", "audio_decode_failed", "audio_truncated"} <= set(outcomes)
 
 
-# --- how children live ---------------------------------------------------------------------------
+# --- environment of the children ----------------------------------------------------------------
 
 
-def test_children_know_neither_the_database_nor_the_models(pool):
-    loaded = {name.partition(".")[0] for name in run(pool, probes.modules).result(PATIENCE_S)}
+def test_children_import_no_database_and_no_models(pool):
+    loaded = {name.partition(".")[0] for name in pool.probe(probes.modules).result(PATIENCE_S)}
     assert {"retrieval", "numpy", "PIL", "av"} <= loaded
     assert not loaded & {"django", "celery", "psycopg2", "redis", "tensorflow", "keras", "librosa"}
 
 
 def test_children_are_confined(pool):
     most = DecodingLimits()
-    assert run(pool, probes.limits).result(PATIENCE_S) == {
+    assert pool.probe(probes.limits).result(PATIENCE_S) == {
         "RLIMIT_CORE": 0,
         "RLIMIT_AS": most.max_address_space_bytes,
         "RLIMIT_FSIZE": most.max_written_bytes,
@@ -305,47 +290,47 @@ def test_children_are_confined(pool):
     }
 
 
-def test_ctrl_c_is_not_for_the_children(pool):
-    """A terminal sends it to the group of processes in front only."""
-    assert run(pool, probes.process_group).result(PATIENCE_S) != os.getpgid(0)
+def test_children_do_not_receive_ctrl_c(pool):
+    """A terminal sends it to the foreground process group only."""
+    assert pool.probe(probes.process_group).result(PATIENCE_S) != os.getpgid(0)
 
 
 def test_children_share_the_priority_of_the_session(pool):
-    """In a session of their own, they would take processors from all others as its equals."""
-    assert run(pool, probes.session).result(PATIENCE_S) == os.getsid(0)
+    """In their own session, the scheduler would give them an equal share of the processors."""
+    assert pool.probe(probes.session).result(PATIENCE_S) == os.getsid(0)
 
 
 def test_children_inherit_no_secrets(pool, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://owner:secret@localhost/x")
-    with DecodingPool(processes=1) as fresh:
-        environment = run(fresh, probes.environment).result(PATIENCE_S)
+    with ProbedPool(processes=1) as fresh:
+        environment = fresh.probe(probes.environment).result(PATIENCE_S)
     assert "DATABASE_URL" not in environment
     assert "PATH" in environment
 
 
 def test_as_many_jobs_run_at_once_as_there_are_processes():
-    with DecodingPool(processes=3) as pool:
-        futures = [run(pool, probes.nap, 0.4) for _ in range(3)]
+    with ProbedPool(processes=3) as pool:
+        futures = [pool.probe(probes.nap, 0.4) for _ in range(3)]
         assert len({future.result(PATIENCE_S) for future in futures}) == 3
 
 
-# --- the end -------------------------------------------------------------------------------------
+# --- shutdown ------------------------------------------------------------------------------------
 
 
-def test_leaving_the_block_finishes_what_was_submitted():
-    with DecodingPool(processes=1) as pool:
-        futures = [run(pool, probes.nap, 0.05) for _ in range(4)]
+def test_leaving_the_block_finishes_submitted_jobs():
+    with ProbedPool(processes=1) as pool:
+        futures = [pool.probe(probes.nap, 0.05) for _ in range(4)]
         pids = {future.result(PATIENCE_S) for future in futures[:1]}
     assert all(future.result(0) for future in futures)
     assert pool.child_pids == []
     assert not any(alive(pid) for pid in pids)
 
 
-def test_leaving_the_block_by_an_exception_abandons_it(tmp_path):
+def test_leaving_the_block_by_an_exception_stops_jobs(tmp_path):
     half = tmp_path / "half-written"
-    with pytest.raises(KeyboardInterrupt), DecodingPool(processes=1) as pool:  # noqa: PT012
-        running = run(pool, probes.hang, half, leaves=[half])
-        waiting = run(pool, probes.pid)
+    with pytest.raises(KeyboardInterrupt), ProbedPool(processes=1) as pool:  # noqa: PT012
+        running = pool.probe(probes.hang, half, written=(half,))
+        waiting = pool.probe(probes.pid)
         eventually(half.exists)
         pids = pool.child_pids
         raise KeyboardInterrupt
@@ -361,23 +346,19 @@ def test_leaving_the_block_by_an_exception_abandons_it(tmp_path):
 
 _PARENT = """
 import sys
-from retrieval.decoding.pool import DecodingPool, _Job
-from retrieval.engine.errors import ImageDecodeError
 from retrieval.tests.decoding import decoding_probes as probes
+from retrieval.tests.decoding.probing import ProbedPool
 
-def job(function, *arguments):
-    return _Job(function, arguments, timeout_s=600, cpu_s=600, failure=ImageDecodeError)
-
-pool = DecodingPool(processes=2)
-for future in [pool._submit(job(probes.nap, 0.2)) for _ in range(2)]:
+pool = ProbedPool(processes=2)
+for future in [pool.probe(probes.nap, 0.2) for _ in range(2)]:
     future.result()
-pool._submit(job(probes.hang))  # one child is busy, one idle
+pool.probe(probes.hang, timeout_s=600)  # one child is busy, one idle
 print(*pool.child_pids, flush=True)
 sys.stdin.read()
 """
 
 
-def test_no_child_outlives_a_parent_that_is_killed():
+def test_no_child_outlives_a_killed_parent():
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT],
         cwd=ROOT,

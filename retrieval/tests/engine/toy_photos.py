@@ -1,4 +1,4 @@
-"""Photos that tests make for themselves."""
+"""Generated photos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 def gradient(width_px: int = 96, height_px: int = 64) -> Image.Image:
-    """An RGB image without symmetry: red grows rightwards, green downwards, blue is 60."""
+    """Return an RGB image without symmetry: red grows rightwards, green downwards, blue is 60."""
     x = np.linspace(0, 255, width_px)[np.newaxis, :].repeat(height_px, axis=0)
     y = np.linspace(0, 255, height_px)[:, np.newaxis].repeat(width_px, axis=1)
     return Image.fromarray(np.stack([x, y, np.full_like(x, 60)], axis=2).astype(np.uint8))
@@ -34,7 +34,7 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(width_px: int, height_px: int, *chunks: bytes, depth: int = 8, colour: int = 2) -> bytes:
-    """A PNG of given header and chunks; without any, one that claims pixels it has not."""
+    """Return a PNG with the given size and chunks; without chunks, it has no pixels."""
     header = struct.pack(">IIBBBBB", width_px, height_px, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IEND", b"")]
@@ -42,11 +42,11 @@ def png(width_px: int, height_px: int, *chunks: bytes, depth: int = 8, colour: i
 
 
 def png_pixels(pixels: np.ndarray) -> bytes:
-    """The IDAT chunk of an array [height, width, ...], big-endian, unfiltered."""
+    """Return the IDAT chunk of an array [height, width, ...], big-endian, unfiltered."""
     rows = b"".join(b"\x00" + row.tobytes() for row in pixels)
     return png_chunk(b"IDAT", zlib.compress(rows))
 
 
 def with_chunks(photo: bytes, *chunks: bytes) -> bytes:
-    """Put chunks behind a PNG's header."""
+    """Insert chunks after the header of a PNG."""
     return photo[:33] + b"".join(chunks) + photo[33:]

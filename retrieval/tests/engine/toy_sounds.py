@@ -1,4 +1,4 @@
-"""Recordings that tests make for themselves."""
+"""Generated recordings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sine(
     frequency_hz: float = 440.0,
     amplitude: float = 0.5,
 ) -> NDArray[np.float32]:
-    """The same tone in every channel: float32 [frames, channels]."""
+    """Return the same tone in every channel, float32 [frames, channels]."""
     phase = 2 * np.pi * frequency_hz * np.arange(round(duration_s * rate_hz)) / rate_hz
     return np.repeat(
         (amplitude * np.sin(phase)).astype(np.float32)[:, np.newaxis], channels, axis=1
@@ -44,7 +44,7 @@ def written(
     file_format: str = "WAV",
     subtype: str | None = "FLOAT",
 ) -> Path:
-    """Write by libsndfile."""
+    """Write with libsndfile."""
     soundfile.write(path, samples, rate_hz, format=file_format, subtype=subtype)
     return path
 
@@ -59,7 +59,7 @@ def written_by_ffmpeg(
     picture: bool = False,
     picture_codec: str = "mpeg4",
 ) -> Path:
-    """Write by FFmpeg; with `picture`, a film of a few grey frames beside the sound."""
+    """Write with FFmpeg; `picture` adds a video stream of a few grey frames."""
     layout = LAYOUTS[samples.shape[1]]
     with av.open(str(path), "w", format=file_format) as container:
         sound: Any = container.add_stream(codec, rate=rate_hz, layout=layout)

@@ -9,7 +9,7 @@ from django.core.management import CommandError
 from django.db import IntegrityError, OperationalError
 
 from retrieval.catalogue.manifest import ManifestError
-from retrieval.decoding.outcome import DecoderAwayError
+from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.engine.errors import WeightsError
 from retrieval.management.errors import RUN_AGAIN, failures_as_command_errors
 from retrieval.storage.content_store import StorageFullError
@@ -21,7 +21,7 @@ from retrieval.storage.content_store import StorageFullError
         (WeightsError("no weights", code="weights_missing"), "no weights [weights_missing]"),
         (ManifestError("no such file"), "no such file"),
         (StorageFullError("disk full"), f"Stopped: disk full [storage_full]. {RUN_AGAIN}"),
-        (DecoderAwayError("busy", code="busy"), f"Stopped: busy [busy]. {RUN_AGAIN}"),
+        (DecoderUnavailableError("busy", code="busy"), f"Stopped: busy [busy]. {RUN_AGAIN}"),
         (OSError(errno.EIO, "bad disk"), f"Stopped: [Errno 5] bad disk. {RUN_AGAIN}"),
         (OperationalError("connection closed\n"), f"Stopped: connection closed. {RUN_AGAIN}"),
     ],

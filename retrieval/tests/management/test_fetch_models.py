@@ -57,7 +57,12 @@ def no_network(monkeypatch):
 def _fetch(**options) -> list[str]:
     out = StringIO()
     call_command("fetch_models", stdout=out, **options)
-    return out.getvalue().splitlines()
+    *lines, summary = out.getvalue().splitlines()
+    unavailable = [line.partition(":")[0] for line in lines if "unavailable" in line]
+    assert summary == (
+        f"Without {', '.join(unavailable)}" if unavailable else "All 4 networks are available"
+    )
+    return lines
 
 
 def test_it_finds_and_converts_and_then_leaves_alone(specs, settings, shelf):
@@ -93,6 +98,16 @@ def test_an_optional_network_that_is_unavailable_is_reported(
             )
         else:
             load_arrays(spec, settings.SOUNDSCAPE_MODELS_DIRECTORY)
+
+
+def test_the_last_line_says_what_is_missed_without_yamnet(shelf, no_network, monkeypatch):
+    monkeypatch.setattr(networks, "is_present", lambda _: False)
+    (shelf / "sounds.bin").unlink()
+    out = StringIO()
+    call_command("fetch_models", stdout=out)
+    assert out.getvalue().splitlines()[-1] == (
+        "Without sounds: photos are matched by things, not by sounds"
+    )
 
 
 @pytest.mark.parametrize(

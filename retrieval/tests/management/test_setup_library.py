@@ -12,7 +12,6 @@ from retrieval.catalogue.manifest import COLUMNS
 from retrieval.engine.spaces.space import all_spaces
 from retrieval.management.commands import setup_library
 from retrieval.models import ClipProfile, ImportItem
-from retrieval.selectors import networks
 from retrieval.services.clips import record_items
 from retrieval.tests.factories import unsaved_clip
 
@@ -118,14 +117,6 @@ def test_a_library_that_stays_empty_is_an_error(commands, manifest):
     for _ in range(2):
         with pytest.raises(CommandError, match=r"no recording of .* \[library_empty\]"):
             run_setup()
-
-
-def test_it_says_that_yamnet_is_missing(commands, monkeypatch, settings):
-    monkeypatch.setattr(networks, "is_present", lambda _: False)
-    missing, *_ = run_setup().splitlines()
-    assert missing.startswith("YAMNet is missing: photos are matched by things, not by sounds")
-    settings.SOUNDSCAPE_MATCHER = "paper"
-    assert "YAMNet" not in run_setup()
 
 
 def test_the_real_commands_run_where_nothing_is_missing(manifest, monkeypatch, capsys):

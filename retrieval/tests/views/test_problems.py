@@ -1,4 +1,4 @@
-"""Every code that a visitor can meet has a status and plain words."""
+"""Every error code for visitors has a status and plain words."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from retrieval.jobs import transitions
 from retrieval.quotas import daily, rates
 from retrieval.services import matching, scenes, uploads
 from retrieval.storage import content_store
-from retrieval.views import form_guard, upload_limit
+from retrieval.views import form_guard, problems, upload_limit
 from retrieval.views import uploads as upload_views
-from retrieval.views.problems import _KNOWN, problem
+from retrieval.views.problems import _KNOWN, photo_too_large, problem
 
 MODULES = (
     pool, child, errors, headers, images, index, transitions, recipes, matching, content_store,
-    registry, form_guard, scenes, uploads, daily, rates, upload_limit, upload_views, weights,
+    problems, registry, form_guard, scenes, uploads, daily, rates, upload_limit,
+    upload_views, weights,
 )  # fmt: skip
 KNOW_A_FIGURE = {
     "too_many_files", "file_too_large", "queue_full", "quota_photos", "quota_bytes", "rate_limited",
@@ -39,7 +40,7 @@ UNAVAILABLE = (
 
 
 def nodes_of_codes(node: ast.AST) -> Iterator[ast.AST | None]:
-    """Yield what stands for a code: an argument, a class's own, what a `..._code` returns."""
+    """Yield the expressions of codes: arguments, class attributes, results of `..._code`."""
     match node:
         case ast.keyword(arg="code", value=value):
             yield value
@@ -54,7 +55,7 @@ def nodes_of_codes(node: ast.AST) -> Iterator[ast.AST | None]:
 
 
 def codes_in(module: ModuleType) -> Iterator[str]:
-    """Yield every code that a module names, literally or by a constant of its own."""
+    """Yield every code in a module, as a literal or a constant of the module."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         for value in nodes_of_codes(node):
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -63,41 +64,48 @@ def codes_in(module: ModuleType) -> Iterator[str]:
                 yield getattr(module, value.id)
 
 
-def test_the_scan_sees_every_way_to_name_a_code():
+def test_scan_finds_every_kind_of_code():
     assert {"decoder_busy", "decode_timeout"} <= set(codes_in(pool))
     assert {"file_unreadable", "image_decode_failed"} <= set(codes_in(images))
     assert "engine_error" in set(codes_in(errors))
-    assert "file_too_large" in set(codes_in(upload_views))
+    assert "file_too_large" in set(codes_in(problems))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_every_code_has_words_of_its_own(module):
+def test_every_code_has_its_own_words(module):
     assert set(codes_in(module)) - OF_RECORDINGS - _KNOWN.keys() == set()
 
 
 @pytest.mark.parametrize("code", [transitions.POISON, *_KNOWN])
-def test_visitors_read_plain_sentences_only(code):
-    said = problem(code, "TypeError: 0x7f at b'\\xff'")
+def test_words_are_plain_sentences(code):
+    shown = problem(code, "TypeError: 0x7f at b'\\xff'")
     if code in KNOW_A_FIGURE:
-        assert said.detail == "TypeError: 0x7f at b'\\xff'"
+        assert shown.detail == "TypeError: 0x7f at b'\\xff'"
         return
-    assert re.fullmatch(r"[A-Z][\w ,;.]+\.", said.detail), said.detail
-    assert re.fullmatch(r"[A-Z][\w ]+", said.title), said.title
+    assert re.fullmatch(r"[A-Z][\w ,;.]+\.", shown.detail), shown.detail
+    assert re.fullmatch(r"[A-Z][\w ]+", shown.title), shown.title
 
 
 @pytest.mark.parametrize("code", UNAVAILABLE)
-def test_what_passes_by_itself_is_503(code):
+def test_temporary_failures_are_503(code):
     assert problem(code, "").status == 503
 
 
-def test_limits_are_said_with_their_figures():
+def test_words_include_the_limits():
     assert problem("unsupported_media_type", "").detail == "We can read JPEG, PNG, WebP and HEIC."
     assert "50 megapixels" in problem("image_too_many_pixels", "").detail
     assert "12,000 pixels" in problem("image_bad_dimensions", "").detail
     assert "16 pixels" in problem("image_too_small", "").detail
 
 
-def test_an_unknown_code_tells_no_technical_detail():
-    said = problem("never_heard_of", "KeyError: 'x'")
-    assert (said.code, said.status) == ("never_heard_of", 422)
-    assert "KeyError" not in said.detail
+def test_limits_are_those_of_the_settings(settings):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 2_500_000
+    settings.SOUNDSCAPE_MAX_PHOTO_PIXELS = 12_000_000
+    assert "up to 12 megapixels" in problem("image_too_many_pixels", "").detail
+    assert photo_too_large(2_600_000).detail == "It has 2.6 MB; the most we take is 2.5 MB."
+
+
+def test_unknown_code_shows_no_technical_detail():
+    shown = problem("never_heard_of", "KeyError: 'x'")
+    assert (shown.code, shown.status) == ("never_heard_of", 422)
+    assert "KeyError" not in shown.detail

@@ -53,7 +53,7 @@ def body(response):
         ("bytes= 5 - 6 ", 5, 7),
     ],
 )
-def test_a_part_is_206_and_exactly_that_part(stored, header, start, stop):
+def test_range_is_answered_with_206(stored, header, start, stop):
     response = get(stored, range=header)
     assert response.status_code == 206
     assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
@@ -62,7 +62,7 @@ def test_a_part_is_206_and_exactly_that_part(stored, header, start, stop):
 
 
 @pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=999999999-", "bytes=-0"])
-def test_beyond_the_end_is_416_with_the_size(stored, header):
+def test_range_beyond_the_end_is_416_with_the_size(stored, header):
     response = get(stored, range=header)
     assert response.status_code == 416
     assert response["Content-Range"] == f"bytes */{SIZE}"
@@ -75,7 +75,7 @@ def test_beyond_the_end_is_416_with_the_size(stored, header):
      f"bytes=0-{'9' * 5000}",
      "bytes=" + ",".join(f"{i}-{i}" for i in range(100))],
 )  # fmt: skip
-def test_what_is_no_single_range_gets_everything(stored, header):
+def test_other_range_headers_get_the_whole_file(stored, header):
     response = get(stored, **({} if header is None else {"range": header}))
     assert response.status_code == 200
     assert body(response) == CONTENT
@@ -87,28 +87,28 @@ def test_if_range(stored, etag, status):
     assert get(stored, **{"range": "bytes=0-9", "if-range": etag}).status_code == status
 
 
-def test_head_has_the_headers_and_no_body(stored):
+def test_head_has_headers_and_no_body(stored):
     response = get(stored, "head")
     assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
     assert body(response) == b""
 
 
 @pytest.mark.parametrize("header", ["bytes=0-9", f"bytes={SIZE}-"])
-def test_a_range_means_nothing_to_head(stored, header):
+def test_head_ignores_ranges(stored, header):
     response = get(stored, "head", range=header)
     assert (response.status_code, response["Content-Length"]) == (200, str(SIZE))
     assert "Content-Range" not in response
     assert body(response) == b""
 
 
-def test_a_copy_that_is_still_good_is_304(stored):
+def test_unchanged_file_is_304(stored):
     response = get(stored, **{"if-none-match": '"abc"'})
     assert response.status_code == 304
     assert response["ETag"] == '"abc"'
 
 
 @pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=0-9"])
-def test_a_good_copy_goes_before_any_range(stored, header):
+def test_unchanged_file_is_304_also_with_a_range(stored, header):
     response = get(stored, **{"if-none-match": '"abc"', "range": header})
     assert response.status_code == 304
     assert "Content-Range" not in response
@@ -124,26 +124,26 @@ def test_a_good_copy_goes_before_any_range(stored, header):
         ("bytes=-3000", SIZE - 3000, SIZE),
     ],
 )
-def test_only_an_open_end_is_given_piece_by_piece(stored, header, start, stop):
+def test_only_open_ended_ranges_are_shortened(stored, header, start, stop):
     response = get(stored, open_end_bytes=1000, range=header)
     assert response.status_code == 206
     assert response["Content-Range"] == f"bytes {start}-{stop - 1}/{SIZE}"
     assert body(response) == CONTENT[start:stop]
 
 
-def test_without_a_range_everything_is_sent_at_once(stored):
+def test_without_a_range_the_whole_file_is_sent(stored):
     response = get(stored, open_end_bytes=1000)
     assert (response.status_code, body(response)) == (200, CONTENT)
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_a_file_that_has_gone_is_404_and_in_the_log(media_root, caplog, method):
+def test_missing_file_is_404_and_logged(media_root, caplog, method):
     with pytest.raises(Http404):
         get("sounds/gone.ogg", method)
     assert "sounds/gone.ogg is missing in the storage" in caplog.text
 
 
-def test_type_and_caching_are_ours(stored):
+def test_type_and_caching_headers(stored):
     response = get(stored)
     assert response["Content-Type"] == "audio/ogg"
     assert response["X-Content-Type-Options"] == "nosniff"
@@ -152,7 +152,7 @@ def test_type_and_caching_are_ours(stored):
 
 
 @given(st.text(max_size=30), st.integers(1, 10**12))
-def test_any_header_gives_a_part_within_the_file_or_nothing(header, size):
+def test_any_header_gives_a_range_within_the_file_or_none(header, size):
     try:
         part = parse_range(header, size=size)
     except UnsatisfiableRangeError:
@@ -161,7 +161,7 @@ def test_any_header_gives_a_part_within_the_file_or_nothing(header, size):
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 10**6))
-def test_a_well_formed_range_is_the_one_asked_for(first, last, size):
+def test_well_formed_range_is_parsed(first, last, size):
     header = f"bytes={first}-{last}"
     if last < first:
         assert parse_range(header, size=size) is None

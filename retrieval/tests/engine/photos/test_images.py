@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from retrieval.engine.errors import ImageDecodeError
 from retrieval.engine.photos.images import (
-    ImageLimits,
     centre_square,
     encode_for_web,
     open_photo,
     photo_views,
 )
+from retrieval.engine.photos.limits import PhotoLimits
 from retrieval.tests.engine.toy_photos import (
     encoded,
     gradient,
@@ -29,7 +29,7 @@ from retrieval.tests.engine.toy_photos import (
     with_chunks,
 )
 
-LIMITS = ImageLimits()
+LIMITS = PhotoLimits()
 FORMATS = ["JPEG", "PNG", "WEBP", "HEIF"]
 GPS_INFO, GPS_LATITUDE = 0x8825, 2
 ORIENTATION = 0x0112
@@ -57,7 +57,7 @@ def test_every_accepted_format_gives_its_pixels(file_format, within):
     close(open_photo(encoded(gradient(), file_format), LIMITS), gradient(), within=within)
 
 
-def test_content_decides_not_the_name(tmp_path):
+def test_content_selects_the_decoder(tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(encoded(gradient(), "PNG"))
     close(open_photo(photo, LIMITS), gradient(), within=0)
@@ -85,7 +85,7 @@ def test_16_bit_rgb_is_scaled_not_clipped():
     assert np.abs(pixels - values / 257).max() <= 1.0
 
 
-def test_palette_with_transparency_lies_on_white():
+def test_transparent_palette_colours_become_white():
     palette = Image.new("P", (32, 32), 0)
     palette.putpalette([200, 30, 40, 0, 0, 0])
     palette.paste(1, (16, 0, 32, 32))
@@ -110,7 +110,7 @@ def test_transparent_and_grey_photos(mode, colour, expected):
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
-def test_of_an_animation_the_first_frame_counts(file_format):
+def test_first_frame_of_an_animation_is_used(file_format):
     others = [Image.new("RGB", (96, 64), colour) for colour in ("black", "blue", "red")]
     photo = encoded(
         gradient(), file_format, save_all=True, append_images=others, lossless=True, duration=50
@@ -149,7 +149,7 @@ def test_exif_orientation_is_applied(file_format, orientation):
     ],
     ids=["huge counts", "cyclic directory", "nonsense", "orientation is a text"],
 )
-def test_broken_exif_costs_only_the_orientation(exif):
+def test_malformed_exif_is_ignored(exif):
     close(open_photo(encoded(gradient(), "JPEG", exif=exif), LIMITS), gradient(), within=3)
 
 
@@ -157,7 +157,7 @@ def test_broken_exif_costs_only_the_orientation(exif):
 
 
 def swapped_profile() -> bytes:
-    """sRGB's profile with red and green exchanged: a conversion cannot go unseen."""
+    """The sRGB profile with red and green exchanged, so that a conversion is visible."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     tags = {
         bytes(profile[i : i + 4]): i
@@ -206,12 +206,12 @@ def test_missing_file(tmp_path):
     assert code_of(tmp_path) == "file_unreadable"
 
 
-def test_file_that_is_too_large_is_not_even_read(tmp_path):
+def test_file_that_is_too_large_is_not_read(tmp_path):
     photo = tmp_path / "large.jpg"
     with photo.open("wb") as file:
         file.truncate(10**12)
     assert code_of(photo) == "file_too_large"
-    assert code_of(bytes(21), ImageLimits(max_bytes=20)) == "file_too_large"
+    assert code_of(bytes(21), PhotoLimits(max_bytes=20)) == "file_too_large"
 
 
 def test_other_types_are_refused():
@@ -251,26 +251,54 @@ def test_broken_checksum():
         ((15, 400), "image_too_small"),
     ],
 )
-def test_header_is_judged_before_any_decoder_sees_it(size, code, no_decoder):
+def test_size_is_checked_before_pillow_opens_a_png(size, code, pillow_unused):
     assert code_of(png(*size)) == code
 
 
 @pytest.fixture
-def no_decoder(monkeypatch):
+def pillow_unused(monkeypatch):
     def refuse(*arguments, **options):
-        pytest.fail("a decoder was started")
+        pytest.fail("Pillow opened the file")
 
     monkeypatch.setattr(Image, "open", refuse)
 
 
-def test_jpeg_and_webp_that_claim_4_gb(no_decoder):
+@pytest.fixture
+def no_pixels(monkeypatch):
+    def refuse(*arguments, **options):
+        pytest.fail("pixels were decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
+
+
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [
+        ((65_535, 65_535), "image_too_many_pixels"),
+        ((10_000, 10_000), "image_too_many_pixels"),
+        ((10_000, 6_000), "image_too_many_pixels"),
+        ((12_001, 100), "image_bad_dimensions"),
+        ((15, 400), "image_too_small"),
+        ((0, 1), "image_decode_failed"),
+    ],
+)
+def test_size_of_a_jpeg_is_checked_before_its_pixels_are_decoded(size, code, no_pixels):
     jpeg = bytearray(encoded(gradient(), "JPEG"))
-    frame = jpeg.index(b"\xff\xc0")
-    jpeg[frame + 5 : frame + 9] = b"\xff\xff\xff\xff"
+    struct.pack_into(">HH", jpeg, jpeg.index(b"\xff\xc0") + 5, *size)
+    assert code_of(bytes(jpeg)) == code
+
+
+def test_webp_that_claims_4_gb(pillow_unused):
     webp = bytearray(encoded(gradient(), "WEBP", icc_profile=b"x" * 200))
     webp[24:30] = b"\xff\xff\x00\xff\xff\x00"
-    assert code_of(bytes(jpeg)) == "image_too_many_pixels"
     assert code_of(bytes(webp)) == "image_too_many_pixels"
+
+
+def test_limit_may_exceed_pillows_default():
+    """Pillow's default limit is 179 megapixels."""
+    photo = encoded(Image.new("1", (12_000, 16_000)), "PNG")
+    limits = PhotoLimits(max_pixels=200_000_000, max_side_px=20_000)
+    assert open_photo(photo, limits).size == (12_000, 16_000)
 
 
 def test_heic_that_claims_4_gb():
@@ -298,7 +326,7 @@ def test_metadata_bombs(chunk):
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_damaged_photos_give_pixels_or_a_code(data):
+def test_damaged_photos_decode_or_have_a_code(data):
     photo = bytearray(encoded(gradient(), data.draw(st.sampled_from(FORMATS))))
     for _ in range(data.draw(st.integers(1, 8))):
         photo[data.draw(st.integers(0, len(photo) - 1))] = data.draw(st.integers(0, 255))
@@ -306,11 +334,11 @@ def test_damaged_photos_give_pixels_or_a_code(data):
         assert open_photo(bytes(photo), LIMITS).mode == "RGB"
 
 
-# --- what goes on ----------------------------------------------------------------------------
+# --- results ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(300, 200), (200, 301), (224, 224), (17, 16)])
-def test_centre_square_floors_its_margins(size):
+def test_margins_of_the_centre_square_are_rounded_down(size):
     width, height = size
     edge = min(size)
     top, left = (height - edge) // 2, (width - edge) // 2
@@ -330,7 +358,7 @@ def scaled(pixels):
 
 
 @pytest.mark.parametrize("size", [(300, 200), (301, 200), (1200, 90), (200, 301), (17, 40)])
-def test_a_photo_is_looked_at_in_its_centre_at_both_ends_and_as_a_whole(size):
+def test_views_are_centre_both_ends_and_whole(size):
     photo = gradient(*size)
     pixels, edge = np.asarray(photo), min(size)
 
@@ -344,8 +372,8 @@ def test_a_photo_is_looked_at_in_its_centre_at_both_ends_and_as_a_whole(size):
     assert np.array_equal(views[3], scaled(pixels))
 
 
-def test_the_edges_of_a_wide_photo_are_seen():
-    """A red strip at the left end and a blue one at the right: the centre shows neither."""
+def test_views_include_the_edges_of_a_wide_photo():
+    """A red strip at the left end and a blue one at the right are outside the centre."""
     wide = Image.new("RGB", (600, 200))
     wide.paste((255, 0, 0), (0, 0, 100, 200))
     wide.paste((0, 0, 255), (500, 0, 600, 200))
@@ -356,7 +384,7 @@ def test_the_edges_of_a_wide_photo_are_seen():
     assert (whole[0], whole[2]) == (255, 255)
 
 
-def test_of_a_square_photo_one_view_is_all():
+def test_square_photo_has_one_view():
     square = gradient(150, 150)
     views = photo_views(square, 224)
     assert views.shape == (1, 224, 224, 3)
@@ -365,18 +393,18 @@ def test_of_a_square_photo_one_view_is_all():
 
 
 @pytest.mark.parametrize("size", [(151, 150), (150, 151)])
-def test_one_pixel_from_square_it_has_all_its_views(size):
+def test_almost_square_photo_has_all_views(size):
     assert len(photo_views(gradient(*size), 32)) == 4
 
 
-def test_kodak_photos_reach_the_network_unchanged(shared_dir):
-    """None has a profile or an orientation: decoding must not touch a pixel."""
+def test_kodak_photos_are_decoded_unchanged(shared_dir):
+    """They have no profile and no orientation, so decoding must not change a pixel."""
     for path in sorted((shared_dir / "photos" / "kodak").glob("*.png"))[:6]:
         assert np.array_equal(np.asarray(open_photo(path, LIMITS)), np.asarray(Image.open(path)))
 
 
 def jpeg_segments(photo: bytes) -> set[int]:
-    """The markers up to the first scan."""
+    """Return the markers before the first scan."""
     markers, position = set(), 2
     while photo[position + 1] != 0xDA:
         markers.add(photo[position + 1])
@@ -385,7 +413,7 @@ def jpeg_segments(photo: bytes) -> set[int]:
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_web_image_carries_nothing_but_pixels(file_format):
+def test_web_image_has_no_metadata(file_format):
     exif = Image.Exif()
     exif.get_ifd(GPS_INFO)[GPS_LATITUDE] = (48.0, 51.0, 24.0)
     exif[0x013B] = "Ansel Adams"
@@ -405,7 +433,7 @@ def test_web_image_carries_nothing_but_pixels(file_format):
     assert b"secret" not in web
 
 
-def test_comment_of_an_image_that_never_was_cleaned_is_not_passed_on():
+def test_web_image_has_no_comment():
     commented = Image.open(BytesIO(encoded(gradient(), "JPEG", comment=b"secret")))
     assert b"secret" not in encode_for_web(commented, 1600)
 
@@ -419,7 +447,7 @@ def test_comment_of_an_image_that_never_was_cleaned_is_not_passed_on():
         ((400, 40), (100, 10)),
     ],
 )
-def test_web_image_is_bounded_and_never_enlarged(size, expected):
+def test_web_image_is_reduced_but_never_enlarged(size, expected):
     web = Image.open(BytesIO(encode_for_web(gradient(*size), 100)))
     assert web.size == expected
     close(web, gradient(*expected), within=8)

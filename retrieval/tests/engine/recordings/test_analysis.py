@@ -21,7 +21,7 @@ def analysed(path, **limits):
 
 
 def code_of(path, **limits):
-    """The code, when the recording is refused; nothing may be left of its waveform."""
+    """Return the code of the refusal; no waveform may be left."""
     waveform = path.with_name("refused.f32")
     with pytest.raises(AudioDecodeError) as raised:
         analyse_recording(path, waveform_paths={22_050: waveform}, limits=RecordingLimits(**limits))
@@ -29,7 +29,7 @@ def code_of(path, **limits):
     return raised.value.code
 
 
-# --- what is found ---------------------------------------------------------------------------
+# --- facts -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("channels", range(1, 9))
@@ -92,7 +92,7 @@ def test_facts_of_an_ordinary_recording(tmp_path):
     assert np.median(peaks[400:]) == pytest.approx(255, abs=1)
 
 
-def test_one_loud_channel_counts_in_peaks_though_the_mean_is_silent(tmp_path):
+def test_peaks_include_a_channel_that_the_mean_cancels(tmp_path):
     tone = sine(1)
     path = written(tmp_path / "x", np.concatenate([tone, -tone], axis=1))
     waveform = tmp_path / "x.f32"
@@ -115,7 +115,7 @@ def test_recording_over_full_scale_is_not_clipped(tmp_path):
 
 
 def test_shared_clips_keep_their_golden_waveforms(shared_dir, tmp_path):
-    """The golden profiles were made by soundfile, the mean of channels and soxr HQ."""
+    """The golden profiles were computed with soundfile, the mean of channels and soxr HQ."""
     for name in json.loads((shared_dir / "golden" / "top5.json").read_text())["audio"]:
         path = shared_dir / "library" / name
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
@@ -141,7 +141,7 @@ def test_silent_recordings(tmp_path):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("position", [0, 70_000, -1])
-def test_samples_that_are_no_numbers(tmp_path, value, position):
+def test_samples_that_are_not_finite(tmp_path, value, position):
     samples = noise(2, channels=2)
     samples[position, 1] = value
     assert code_of(written(tmp_path / "x", samples)) == "audio_not_finite"
@@ -187,7 +187,7 @@ def test_implausible_channels_and_rates(tmp_path):
         assert code_of(path) == "audio_bad_format"
 
 
-def test_recordings_that_break_off_leave_no_waveform(tmp_path):
+def test_truncated_recordings_leave_no_waveform(tmp_path):
     path = written(tmp_path / "x", noise(9), file_format="FLAC", subtype="PCM_16")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
@@ -214,7 +214,7 @@ print(json.dumps({"grown_mb": peak_mb() - before, "duration_s": facts.duration_s
 """
 
 
-def test_three_hours_take_no_more_memory_than_their_blocks(tmp_path):
+def test_memory_is_bounded_for_three_hours(tmp_path):
     path, waveform = tmp_path / "long.wav", tmp_path / "long.f32"
     minute = noise(60, rate_hz=8_000)
     with soundfile.SoundFile(path, "w", 8_000, 1, subtype="PCM_16") as file:

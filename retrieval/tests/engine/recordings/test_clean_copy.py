@@ -33,14 +33,14 @@ FORMATS = {
 
 def plain(path: Path, kind: str) -> Path:
     sound = noise(2.5, rate_hz=48_000, channels=2)
-    if kind == "vorbis":  # FFmpeg's own encoder is experimental
+    if kind == "vorbis":  # FFmpeg's encoder is experimental
         return written(path, sound, 48_000, file_format="OGG", subtype="VORBIS")
     muxer, codec = FORMATS[kind]
     return written_by_ffmpeg(path, sound, 48_000, file_format=muxer, codec=codec)
 
 
 def tagged(path: Path, kind: str) -> Path:
-    """The same sound between tags, where the format has a place for them."""
+    """Add tags to a recording if its format supports them."""
     muxer = {"ipod": "mp4"}.get(FORMATS[kind][0], FORMATS[kind][0])
     source = plain(path.with_name("plain"), kind)
     with (
@@ -69,14 +69,14 @@ def cleaned(path: Path, target: Path) -> bool:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_the_sound_is_the_same_and_nothing_else_is_left(tmp_path, kind):
+def test_copy_has_the_same_sound_and_no_tags(tmp_path, kind):
     path, copy = tagged(tmp_path / "x", kind), tmp_path / "copy"
     assert cleaned(path, copy)
     assert np.array_equal(samples(copy), samples(path))
     content = copy.read_bytes()
     assert SECRET.encode() not in content
     assert SECRET.encode("utf-16-le") not in content
-    assert b"Lavf6" not in content  # nor who wrote it, and when
+    assert b"Lavf6" not in content  # no encoder, no date
     with av.open(str(copy)) as opened:
         assert len(opened.streams) == 1
         assert not {key for key in opened.metadata if key not in _OF_THE_FORMAT}
@@ -86,13 +86,13 @@ _OF_THE_FORMAT = {"major_brand", "minor_version", "compatible_brands", "encoder"
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_tail_is_left_behind(tmp_path, kind):
+def test_bytes_after_the_end_are_not_copied(tmp_path, kind):
     path, copy = plain(tmp_path / "x", kind), tmp_path / "copy"
     with zipfile.ZipFile(tmp_path / "tail.zip", "w") as archive:
         archive.writestr("payload.html", f"<script>{SECRET}</script>")
     path.write_bytes(path.read_bytes() + (tmp_path / "tail.zip").read_bytes())
     assert zipfile.is_zipfile(path)
-    if cleaned(path, copy):  # else a preview is made, of the decoded sound alone
+    if cleaned(path, copy):  # otherwise a preview is made from the decoded sound
         assert not zipfile.is_zipfile(copy)
         assert SECRET.encode() not in copy.read_bytes()
 
@@ -104,7 +104,7 @@ def test_flac_stays_lossless(tmp_path, subtype):
     assert np.array_equal(samples(tmp_path / "copy"), samples(path))
 
 
-def test_a_cover_is_left_behind(tmp_path):
+def test_cover_is_not_copied(tmp_path):
     path, copy = plain(tmp_path / "x", "flac"), tmp_path / "copy"
     photo = encoded(gradient(), "JPEG")
     block = (
@@ -119,7 +119,7 @@ def test_a_cover_is_left_behind(tmp_path):
     assert np.array_equal(samples(copy), samples(path))
 
 
-def test_chunks_of_field_recorders_are_left_behind(tmp_path):
+def test_chunks_of_field_recorders_are_not_copied(tmp_path):
     path, copy = plain(tmp_path / "x", "wav"), tmp_path / "copy"
     wave = path.read_bytes()
     bext = SECRET.encode().ljust(602, b"\x00")
@@ -132,7 +132,7 @@ def test_chunks_of_field_recorders_are_left_behind(tmp_path):
     assert np.array_equal(samples(copy), samples(path))
 
 
-def test_a_copy_that_would_sound_different_is_none(tmp_path):
+def test_copy_with_other_samples_is_rejected(tmp_path):
     path, other = plain(tmp_path / "x", "flac"), tmp_path / "other"
     shutil.copy(path, other)
     louder = written(tmp_path / "y", noise(2.5, level=0.2), file_format="FLAC", subtype="PCM_16")
@@ -141,7 +141,7 @@ def test_a_copy_that_would_sound_different_is_none(tmp_path):
     assert {file.name for file in tmp_path.iterdir()} == {"x", "y", "other"}
 
 
-def test_what_is_too_large_to_be_listened_to_gets_no_copy(tmp_path, monkeypatch):
+def test_large_recording_is_not_copied(tmp_path, monkeypatch):
     monkeypatch.setattr(clean_copy, "_MOST_BYTES", 1_000)
     assert not cleaned(plain(tmp_path / "x", "flac"), tmp_path / "copy")
 
@@ -152,7 +152,7 @@ def test_every_suffix_of_a_copy_is_known(tmp_path):
     assert played == {*clean_copy._MUXERS, Container.FLAC}
 
 
-def test_a_disk_without_room_is_no_fault_of_the_recording(tmp_path):
+def test_full_disk_is_not_a_decode_error(tmp_path):
     path = plain(tmp_path / "x", "wav")
     with pytest.raises(FileNotFoundError):
         cleaned(path, tmp_path / "no such folder" / "copy")

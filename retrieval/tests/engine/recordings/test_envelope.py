@@ -25,20 +25,20 @@ def expected(magnitudes, count):
 
 @settings(deadline=None)
 @given(st.integers(0, 1_000), st.integers(800, 30_000), st.integers(1, 9_000))
-def test_short_recordings_are_exact_however_they_are_cut(seed, frames, block):
+def test_short_recordings_are_exact_for_any_block_size(seed, frames, block):
     magnitudes = np.random.default_rng(seed).random(frames).astype(np.float32)
     assert np.array_equal(outline(magnitudes, 800, block=block), expected(magnitudes, 800))
 
 
 @pytest.mark.parametrize("block", [1_000, 65_536, 99_991])
-def test_long_recordings_are_off_by_a_fraction_of_a_drawn_bin(block):
+def test_error_for_long_recordings_is_a_fraction_of_a_value(block):
     frames = 1_000_003
-    magnitudes = (np.arange(frames) / frames).astype(np.float32)  # grows steadily
+    magnitudes = (np.arange(frames) / frames).astype(np.float32)  # grows linearly
     drawn = outline(magnitudes, 800, block=block)
     assert np.abs(drawn - expected(magnitudes, 800)).max() <= 1
 
 
-def test_a_single_click_is_never_lost():
+def test_single_click_is_kept():
     for position in (0, 1, 400_001, 999_999, 1_000_002):
         magnitudes = np.full(1_000_003, 0.01, np.float32)
         magnitudes[position] = 1.0
@@ -48,7 +48,7 @@ def test_a_single_click_is_never_lost():
         assert (np.sort(drawn)[:-1] == 3).all()
 
 
-def test_a_quiet_recording_shows_its_shape():
+def test_quiet_recording_is_scaled():
     magnitudes = np.linspace(0, 1e-3, 8_000, dtype=np.float32)
     drawn = outline(magnitudes, 800)
     assert drawn[-1] == 255

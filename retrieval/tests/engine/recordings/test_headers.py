@@ -40,7 +40,7 @@ BY_FFMPEG = {
 
 @pytest.fixture
 def recording(tmp_path):
-    """A short recording in the container asked for, as bytes; its name says nothing."""
+    """Return the bytes of a short recording in the given container."""
 
     def make(container):
         path = tmp_path / "made"
@@ -92,13 +92,13 @@ def id3(length: int) -> bytes:
 
 
 @pytest.mark.parametrize("container", Container)
-def test_content_tells_the_container(container, recording, stored):
+def test_container_is_read_from_the_content(container, recording, stored):
     assert identified(stored(recording(container))) is container
 
 
 @pytest.mark.parametrize("tags", [id3(50), id3(50) + id3(7), id3(50) + bytes(99)])
 @pytest.mark.parametrize("container", [Container.MP3, Container.FLAC, Container.ADTS])
-def test_tags_in_front_are_stepped_over(container, tags, recording, stored):
+def test_leading_tags_are_skipped(container, tags, recording, stored):
     assert identified(stored(tags + recording(container))) is container
 
 
@@ -125,7 +125,7 @@ def test_everything_else_is_refused(data, stored):
     assert code_of(identified, stored(data)) == "unsupported_media_type"
 
 
-def test_a_tag_of_50_mb_is_refused_unread(stored):
+def test_tag_of_50_mb_is_refused_unread(stored):
     path = stored(
         b"ID3\x04\x00\x00" + bytes(50_000_000 >> shift & 0x7F for shift in (21, 14, 7, 0))
     )
@@ -134,7 +134,7 @@ def test_a_tag_of_50_mb_is_refused_unread(stored):
 
 
 @pytest.mark.parametrize("container", BY_LIBSNDFILE)
-def test_complete_recordings_pass(container, recording, stored):
+def test_complete_recordings_are_accepted(container, recording, stored):
     check(stored(recording(container)), container)
 
 
@@ -151,7 +151,7 @@ UNCOMPRESSED = [
 
 @pytest.mark.parametrize("container", UNCOMPRESSED)
 @pytest.mark.parametrize("share", [0.4, 0.98])
-def test_structure_tells_a_truncated_recording(container, share, recording, stored):
+def test_truncated_recording_is_detected(container, share, recording, stored):
     data = recording(container)
     path = stored(data[: int(share * len(data))])
     assert code_of(check, path, container) == "audio_truncated"
@@ -163,7 +163,7 @@ def test_wave_header_that_claims_4_gb(recording, stored):
     assert code_of(check, stored(bytes(data)), Container.WAV) == "audio_truncated"
 
 
-def test_au_and_caf_may_leave_their_length_open(recording, stored):
+def test_au_and_caf_may_omit_their_length(recording, stored):
     au = bytearray(recording(Container.AU))
     au[8:12] = b"\xff" * 4
     check(stored(bytes(au)), Container.AU)
@@ -180,18 +180,18 @@ def test_wave_header_without_channels_or_rate(channels, rate_hz, recording, stor
     assert code_of(check, stored(bytes(data)), Container.WAV) == "audio_bad_format"
 
 
-def test_chained_ogg_is_refused_rather_than_half_played(recording, stored):
+def test_chained_ogg_is_refused(recording, stored):
     data = recording(Container.OGG)
     other = bytearray(data)
     other[14:18] = b"\x01\x02\x03\x04"  # another stream's serial number
     assert code_of(check, stored(data + bytes(other)), Container.OGG) == "audio_unsupported_stream"
 
 
-def test_tail_behind_an_ogg_file_is_no_stream(recording, stored):
+def test_bytes_after_an_ogg_file_are_ignored(recording, stored):
     check(stored(recording(Container.OGG) + b"<html>" * 50), Container.OGG)
 
 
-def test_mp3_counts_its_frames_or_not(recording, stored):
+def test_mp3_with_and_without_a_frame_count(recording, stored):
     data = recording(Container.MP3)
     for counted in (data, id3(90) + data):
         with FileIO(stored(counted)) as file:
@@ -202,7 +202,7 @@ def test_mp3_counts_its_frames_or_not(recording, stored):
 
 
 @given(st.binary(max_size=300), st.sampled_from(list(Container)))
-def test_no_bytes_break_the_reading_of_headers(tmp_path_factory, data, container):
+def test_any_bytes_are_parsed_or_rejected(tmp_path_factory, data, container):
     path = tmp_path_factory.mktemp("headers") / "file"
     path.write_bytes(data)
     with suppress(AudioDecodeError):

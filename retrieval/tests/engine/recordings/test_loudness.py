@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.signal import fftconvolve, firwin, resample
 
-from retrieval.engine.recordings.loudness import LoudnessMeter, decibels
+from retrieval.engine.recordings.loudness import LoudnessMeter
 from retrieval.tests.engine.toy_sounds import noise, sine
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # an invalid escape in its source
+    warnings.simplefilter("ignore")  # invalid escape in its source
     import pyloudnorm
 
 
@@ -28,7 +28,7 @@ def measured(samples, rate_hz, *, block=65_536):
 )
 @pytest.mark.parametrize("channels", [1, 2, 5])
 def test_loudness_agrees_with_pyloudnorm(rate_hz, within_lu, channels):
-    """At 8 kHz the standard's filter lies near half the rate, where digital designs differ."""
+    """At 8 kHz the filter of the standard is near half the rate, where digital designs differ."""
     growing = np.linspace(0.05, 1, 4 * rate_hz, dtype=np.float32)[:, np.newaxis]
     samples = noise(4, rate_hz=rate_hz, channels=channels) * growing
     expected = pyloudnorm.Meter(rate_hz).integrated_loudness(samples.astype(np.float64))
@@ -59,7 +59,7 @@ def test_channels_of_7_1_have_their_weights(channel, relative_lu):
     ("rate_hz", "factor"), [(8_000, 4), (44_100, 4), (48_000, 4), (96_000, 2), (192_000, 1)]
 )
 @pytest.mark.parametrize("block", [1_000, 65_536])
-def test_true_peak_agrees_with_an_oversampling_of_another_kind(rate_hz, factor, block):
+def test_true_peak_agrees_with_another_oversampling(rate_hz, factor, block):
     low_pass = firwin(255, 0.8)[:, np.newaxis]
     faded = noise(1, rate_hz=rate_hz, channels=2) * np.hanning(rate_hz)[:, np.newaxis]
     samples = fftconvolve(faded, low_pass, axes=0).astype(np.float32)
@@ -68,8 +68,8 @@ def test_true_peak_agrees_with_an_oversampling_of_another_kind(rate_hz, factor, 
     assert measured(samples, rate_hz, block=block)[1] == pytest.approx(expected, abs=0.01)
 
 
-def test_true_peak_finds_what_lies_between_the_samples():
-    """A tone at a quarter of the rate, sampled 45 degrees off: samples reach 0.707 of it."""
+def test_true_peak_includes_peaks_between_samples():
+    """The samples of a tone at a quarter of the rate, shifted by 45 degrees, reach 0.707 of it."""
     phase = np.pi / 2 * np.arange(48_000) + np.pi / 4
     samples = np.sin(phase).astype(np.float32)[:, np.newaxis]
     fade = np.minimum(1, np.arange(48_000) / 4_800).astype(np.float32)[:, np.newaxis]
@@ -80,8 +80,3 @@ def test_true_peak_finds_what_lies_between_the_samples():
 
 def test_silence_has_no_loudness():
     assert measured(np.zeros((48_000, 2), np.float32), 48_000) == (None, -math.inf)
-
-
-def test_decibels():
-    assert decibels(1.0) == 0
-    assert decibels(0.5) == pytest.approx(-6.0206, abs=1e-4)

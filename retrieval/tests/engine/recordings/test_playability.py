@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.engine.recordings.headers import Container
-from retrieval.engine.recordings.playability import browsers_play, media_type
+from retrieval.engine.recordings.playability import MEDIA_TYPES, browsers_play
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from retrieval.engine.recordings.playability import browsers_play, media_type
         (Container.WEBM, "opus"),
     ],
 )
-def test_these_play_everywhere(container, codec):
+def test_formats_that_every_browser_plays(container, codec):
     assert browsers_play(container, codec, channels=2, sample_rate_hz=48_000)
     assert not browsers_play(container, codec, channels=8, sample_rate_hz=48_000)
     assert not browsers_play(container, codec, channels=2, sample_rate_hz=192_000)
@@ -39,9 +39,9 @@ def test_these_play_everywhere(container, codec):
         (Container.MATROSKA, "opus"),
     ],
 )
-def test_these_need_a_preview(container, codec):
+def test_formats_that_need_a_preview(container, codec):
     assert not browsers_play(container, codec, channels=2, sample_rate_hz=44_100)
 
 
 def test_every_container_has_a_media_type():
-    assert all(media_type(container).startswith("audio/") for container in Container)
+    assert all(MEDIA_TYPES[container].startswith("audio/") for container in Container)

@@ -36,7 +36,9 @@ def test_preview_plays_everywhere_and_sounds_the_same(
     assert copy.browser_playable
     assert copy.media_type == "audio/mpeg"
     assert copy.channels == min(channels, 2)
-    assert copy.duration_s == pytest.approx(3.0, abs=0.001)  # no encoder delay: loops stay whole
+    assert copy.duration_s == pytest.approx(
+        3.0, abs=0.001
+    )  # no encoder delay, so loops have no gap
     samples, preview_rate_hz = soundfile.read(tmp_path / "preview.mp3", always_2d=True)
     second = samples[preview_rate_hz : 2 * preview_rate_hz]
     for channel in second.T:
@@ -56,17 +58,17 @@ def test_wma_gets_a_preview(tmp_path):
     ("channel", "left", "right"),
     [(0, 1, 0), (1, 0, 1), (2, 1, 1), (3, 0, 0), (4, 1, 0), (5, 0, 1), (6, 1, 0), (7, 0, 1)],
 )
-def test_surround_channels_go_to_their_side(tmp_path, channel, left, right):
+def test_surround_channels_are_mixed_to_their_side(tmp_path, channel, left, right):
     samples = noise(1, rate_hz=48_000, channels=8, level=1e-3)
     samples[:, [channel]] = sine(1, rate_hz=48_000, amplitude=0.9)
     path = written(tmp_path / "x", samples, 48_000, subtype="PCM_16")
     previewed(path, tmp_path / "preview.mp3")
-    heard, _ = soundfile.read(tmp_path / "preview.mp3")
-    loud = np.abs(heard[20_000:30_000]).max(axis=0) > 0.1
+    decoded, _ = soundfile.read(tmp_path / "preview.mp3")
+    loud = np.abs(decoded[20_000:30_000]).max(axis=0) > 0.1
     assert loud.tolist() == [bool(left), bool(right)]
 
 
-def test_recording_over_full_scale_is_softened_not_clipped(tmp_path):
+def test_recording_over_full_scale_is_attenuated_not_clipped(tmp_path):
     path = written(tmp_path / "x", sine(2, amplitude=3.0))
     _, copy = previewed(path, tmp_path / "preview.mp3")
     assert copy.true_peak_dbtp == pytest.approx(-1.0, abs=0.3)
@@ -81,6 +83,6 @@ def test_failure_leaves_nothing(tmp_path):
     facts = analyse_recording(path, waveform_paths={})
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(AudioDecodeError, match="breaks off"):
+    with pytest.raises(AudioDecodeError, match="is truncated"):
         write_preview(path, tmp_path / "preview.mp3", facts=facts)
     assert [file.name for file in tmp_path.iterdir()] == ["x"]

@@ -44,7 +44,7 @@ LOSSLESS_BY_LIBSNDFILE = [
 
 
 @pytest.mark.parametrize(("file_format", "subtype", "within"), LOSSLESS_BY_LIBSNDFILE)
-def test_libsndfile_gives_every_sample(tmp_path, file_format, subtype, within):
+def test_libsndfile_decodes_every_sample(tmp_path, file_format, subtype, within):
     samples = noise(0.7, channels=2)
     path = written(tmp_path / "x", samples, file_format=file_format, subtype=subtype)
     got, source = decoded(path)
@@ -65,7 +65,7 @@ def test_libsndfile_gives_every_sample(tmp_path, file_format, subtype, within):
     ],
 )
 @pytest.mark.parametrize("channels", [1, 2, 6, 8])
-def test_ffmpeg_gives_every_sample(tmp_path, codec, within, channels):
+def test_ffmpeg_decodes_every_sample(tmp_path, codec, within, channels):
     samples = noise(0.7, channels=channels)
     path = written_by_ffmpeg(tmp_path / "x", samples, file_format="matroska", codec=codec)
     got, source = decoded(path)
@@ -86,7 +86,7 @@ def test_ffmpeg_gives_every_sample(tmp_path, codec, within, channels):
     ],
 )
 @pytest.mark.parametrize("channels", [1, 2])
-def test_what_libsndfile_cannot_read_ffmpeg_does(tmp_path, file_format, codec, expected, channels):
+def test_ffmpeg_decodes_other_formats(tmp_path, file_format, codec, expected, channels):
     rate_hz = 48_000
     samples = sine(3, rate_hz=rate_hz, channels=channels, frequency_hz=1_000)
     path = written_by_ffmpeg(tmp_path / "x", samples, rate_hz, file_format=file_format, codec=codec)
@@ -108,7 +108,7 @@ def test_eight_channels_of_aac_are_decoded(tmp_path):
 
 
 def test_mp3_of_variable_bit_rate_without_a_length_is_read_to_its_end(tmp_path):
-    """libsndfile would stop after a guess: a quarter of this one."""
+    """libsndfile would stop after a quarter of this recording, its estimated length."""
     samples = np.concatenate([noise(0.5), np.zeros((5 * 44_100, 1), np.float32)])
     whole = written(tmp_path / "a", samples, file_format="MP3", subtype=None).read_bytes()
     second_frame = whole.index(whole[:2], 4)
@@ -118,7 +118,7 @@ def test_mp3_of_variable_bit_rate_without_a_length_is_read_to_its_end(tmp_path):
     assert len(got) == pytest.approx(len(samples), abs=2_500)
 
 
-def test_names_play_no_part(tmp_path):
+def test_file_names_are_ignored(tmp_path):
     samples = noise(0.6)
     path = written(tmp_path / "recording.mp3", samples, file_format="WAV", subtype="FLOAT")
     assert np.array_equal(decoded(path)[0], samples)
@@ -176,14 +176,14 @@ def test_truncated_webm(tmp_path):
     assert code_of(path) == "audio_truncated"
 
 
-def test_mp4_without_its_index(tmp_path):
+def test_mp4_without_index(tmp_path):
     path = written_by_ffmpeg(tmp_path / "x", noise(5), file_format="ipod", codec="aac")
     data = path.read_bytes()
     path.write_bytes(data[: int(0.6 * len(data))])
     assert code_of(path) == "audio_decode_failed"
 
 
-def test_garbage_behind_a_valid_header(tmp_path):
+def test_garbage_after_a_valid_header(tmp_path):
     path = written(tmp_path / "x", noise(2), file_format="FLAC", subtype="PCM_16")
     data = bytearray(path.read_bytes())
     data[100:] = np.random.default_rng(3).bytes(len(data) - 100)
@@ -211,7 +211,7 @@ PLAYLISTS = {
 
 @pytest.fixture
 def profiler():
-    """An address of this machine, and a list of who connected to it."""
+    """Return a local address, and a list of the connections to it."""
     visits: list[object] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.05)
@@ -233,7 +233,7 @@ def profiler():
 
 @pytest.mark.parametrize("prefix", [b"", b"ID3\x04\x00\x00\x00\x00\x00\x00", b"\xff\xfb\x90\x64"])
 @pytest.mark.parametrize("kind", PLAYLISTS)
-def test_playlists_open_nothing(tmp_path, kind, prefix, profiler):
+def test_playlists_open_no_other_file(tmp_path, kind, prefix, profiler):
     url, visits = profiler
     secret = written(tmp_path / "secret.wav", noise(2))
     playlist = tmp_path / "innocent.mp3"

@@ -10,7 +10,7 @@ from retrieval.engine.recordings.waveforms import open_waveform, writing_wavefor
 @pytest.mark.parametrize("from_rate_hz", [8_000, 11_025, 44_100, 48_000, 96_000, 192_000])
 @pytest.mark.parametrize("to_rate_hz", [16_000, 22_050])
 @pytest.mark.parametrize("block", [997, 65_536])
-def test_blocks_give_what_the_whole_gives(tmp_path, from_rate_hz, to_rate_hz, block):
+def test_result_does_not_depend_on_the_blocks(tmp_path, from_rate_hz, to_rate_hz, block):
     samples = np.random.default_rng(1).standard_normal(from_rate_hz + 17).astype(np.float32)
     path = tmp_path / "waveform.f32"
     with writing_waveform(path, from_rate_hz=from_rate_hz, to_rate_hz=to_rate_hz) as writer:
@@ -22,7 +22,7 @@ def test_blocks_give_what_the_whole_gives(tmp_path, from_rate_hz, to_rate_hz, bl
     assert np.abs(waveform - whole).max() < 1e-6
 
 
-def test_same_rate_passes_through(tmp_path):
+def test_same_rate_is_not_resampled(tmp_path):
     samples = np.arange(5, dtype=np.float32)
     with writing_waveform(tmp_path / "w", from_rate_hz=22_050, to_rate_hz=22_050) as writer:
         writer.add(samples)

@@ -1,0 +1,41 @@
+"""The limits of a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoLimits:
+    """What is accepted as a photo.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Largest file.
+    max_pixels : int
+        Largest width times height.
+    max_side_px : int
+        Longest side.
+    min_side_px : int
+        Shortest side. Below 16 pixels almost every pixel of the network's 224 x 224 input
+        would be interpolated.
+    max_metadata_bytes : int
+        Largest total of metadata; counted in PNG only.
+    """
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    max_side_px: int = 12_000
+    min_side_px: int = 16
+    max_metadata_bytes: int = 8_000_000
+
+    @property
+    def max_megabytes(self) -> str:
+        """The largest file in megabytes, as pages and messages show it."""
+        return f"{self.max_bytes / 1e6:g}"
+
+    @property
+    def max_megapixels(self) -> str:
+        """The most pixels in megapixels, as pages and messages show it."""
+        return f"{self.max_pixels / 1e6:g}"
