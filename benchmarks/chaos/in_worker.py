@@ -114,15 +114,15 @@ def _then(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return wrapped
 
 
-def _flagged_first(look: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(look)
+def _flagged_first(classify: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(classify)
     def wrapped(finder: SoundFinder, views: NDArray[np.uint8]) -> Any:
         deed = _FOLDER / FLAGGED
         if deed.exists() and np.abs(views.astype(int) - FLAG_RGB).max() < 16:
             if deed.read_text() == "nonsense":
-                return _nonsense(look(finder, views))
+                return _nonsense(classify(finder, views))
             _DEEDS[deed.read_text()]()
-        return look(finder, views)
+        return classify(finder, views)
 
     return wrapped
 
@@ -169,7 +169,7 @@ def _install() -> None:
         (transitions, "finish", functools.partial(_then, name=STORED)),
         (tasks, "find_sounds", functools.partial(_then, name=COMMITTED)),
         (SoundFinder, "search_all", functools.partial(_then, name=LOOKED)),
-        (SoundFinder, "look", _flagged_first),
+        (SoundFinder, "classify", _flagged_first),
         (redis_transport.QoS, "append", _popped_first),
     ):
         setattr(owner, name, wrap(getattr(owner, name)))

@@ -49,7 +49,7 @@ class AudioProfiler:
         """Return the number of windows of a waveform file."""
         return len(self.classifier.windowing.starts(len(open_waveform(waveform))))
 
-    def hear(self, waveforms: Sequence[Path]) -> list[AudioScores]:
+    def score(self, waveforms: Sequence[Path]) -> list[AudioScores]:
         """Return the scores of recordings; a batch of windows may span several recordings.
 
         Parameters

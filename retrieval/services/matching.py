@@ -110,7 +110,7 @@ class SoundFinder:
             self._library(matcher, snapshot)
             matcher.bank.moments  # noqa: B018 # a cached property
 
-    def look(self, views: NDArray[np.uint8]) -> ClassifiedPhoto:
+    def classify(self, views: NDArray[np.uint8]) -> ClassifiedPhoto:
         """Classify a photo by the image network in force.
 
         Parameters

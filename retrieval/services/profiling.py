@@ -222,7 +222,7 @@ def _score(
             decoded.append(clip)
     if failed and not default_storage.exists(RECORDINGS_FOLDER):
         raise content_store.StorageError("the folder of recordings is missing")
-    scores = profiler.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
+    scores = profiler.score([waveforms[clip.pk] for clip in decoded]) if decoded else []
     shutil.rmtree(folder)
     return list(zip(decoded, scores, strict=True)), failed
 

@@ -114,7 +114,7 @@ class Command(BaseCommand):
         )
         with DecodingPool(processes=1, limits=decoding_limits()) as pool:
             return {
-                photo: finder.look(pool.decode_photo(photos[photo]).views).views
+                photo: finder.classify(pool.decode_photo(photos[photo]).views).views
                 for photo in truth.photos
             }
 

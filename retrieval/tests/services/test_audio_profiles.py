@@ -48,7 +48,7 @@ def sounds():
 
 def test_windows_are_where_the_model_wants_them(waveforms, things):
     """Of 2 s each, whole ones only; a recording that is too short is repeated."""
-    hearings = things.hear(waveforms[8_000])
+    hearings = things.score(waveforms[8_000])
     assert [list(hearing.starts_s) for hearing in hearings] == [
         [0], [0], [0, 2, 4], [0, 2, 4, 6, 8, 10],
     ]  # fmt: skip
@@ -58,7 +58,7 @@ def test_windows_are_where_the_model_wants_them(waveforms, things):
 
 
 def test_each_window_is_heard_as_it_is(waveforms, things):
-    hearing = things.hear(waveforms[8_000])[2]
+    hearing = things.score(waveforms[8_000])[2]
     samples = np.array(open_waveform(waveforms[8_000][2]))
     for start_s, answer in zip(hearing.starts_s, hearing.windows, strict=True):
         window = samples[round(start_s * 8_000) :][:16_000]
@@ -68,7 +68,7 @@ def test_each_window_is_heard_as_it_is(waveforms, things):
 
 def test_the_space_of_sounds_keeps_the_loudest_of_each_moment(waveforms, sounds):
     """Windows of 1 s, two a second; moments of about 5 s."""
-    hearing = sounds.hear(waveforms[4_000])[3]
+    hearing = sounds.score(waveforms[4_000])[3]
     samples = np.array(open_waveform(waveforms[4_000][3]))
     starts = range(0, len(samples) - 4_000 + 1, 2_000)
     assert len(starts) == 23
@@ -88,10 +88,10 @@ def test_batches_reach_across_recordings_and_change_nothing(
 ):
     model = ear()
     paths = waveforms[model.sample_rate_hz]
-    alone = [AudioProfiler(space, ear).hear([path])[0] for path in paths]
+    alone = [AudioProfiler(space, ear).score([path])[0] for path in paths]
     size = model.windowing.window_samples * 4
     monkeypatch.setattr(audio_profiles, "_BATCH_BYTES", most_windows * size + size - 1)
-    together = AudioProfiler(space, lambda: model).hear(paths)
+    together = AudioProfiler(space, lambda: model).score(paths)
     full, rest = divmod(windows, most_windows)
     assert model.batches == [most_windows] * full + [rest] * bool(rest)
     for one, other in zip(alone, together, strict=True):
@@ -102,7 +102,7 @@ def test_batches_reach_across_recordings_and_change_nothing(
 def test_a_window_larger_than_a_batch_is_heard_all_the_same(waveforms, monkeypatch):
     monkeypatch.setattr(audio_profiles, "_BATCH_BYTES", 1)
     model = DummyEar()
-    AudioProfiler(DUMMY, lambda: model).hear(waveforms[8_000])
+    AudioProfiler(DUMMY, lambda: model).score(waveforms[8_000])
     assert model.batches == [1] * 11
 
 
@@ -116,7 +116,7 @@ def test_the_model_is_loaded_for_the_first_recording_and_kept(waveforms):
     profiler = AudioProfiler(DUMMY, load)
     assert loaded == []
     for _ in range(2):
-        profiler.hear(waveforms[8_000][:1])
+        profiler.score(waveforms[8_000][:1])
     assert loaded == [1]
 
 

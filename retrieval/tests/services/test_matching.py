@@ -71,13 +71,13 @@ def clips(make_clip):
 
 def test_the_clip_of_the_same_class_wins(finder, clips):
     for strip in (0, 3, 6):
-        result = finder.search(finder.look(photo_bright_in(strip)), top=3)
+        result = finder.search(finder.classify(photo_bright_in(strip)), top=3)
         assert result.found[0].clip == clips[strip]
         assert [place.rank for place in result.found] == [1, 2, 3]
 
 
 def test_states_divergence_and_why(finder, clips):
-    seen = finder.look(photo_bright_in(2))
+    seen = finder.classify(photo_bright_in(2))
     result = finder.search(seen, top=7)
     np.testing.assert_allclose(result.scene["dummy"].values, seen.views[0], atol=1e-9)
     p = seen.views[0]
@@ -94,7 +94,7 @@ def test_states_divergence_and_why(finder, clips):
 
 def test_judges_against_the_bank(finder, clips):
     """By how many deviations of its scores for single classes a clip fits this photo better."""
-    seen = finder.look(photo_bright_in(2))
+    seen = finder.classify(photo_bright_in(2))
     best, *_, worst = finder.search(seen, top=7).found
     for place in (best, worst):
         log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values)
@@ -110,12 +110,12 @@ def test_judges_against_the_bank(finder, clips):
 
 
 def test_says_what_was_searched(finder, clips):
-    result = finder.search(finder.look(photo_bright_in(0)), top=1)
+    result = finder.search(finder.classify(photo_bright_in(0)), top=1)
     assert (result.snapshot, result.library_size) == (7, 7)
 
 
 def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
-    seen = finder.look(photo_bright_in(4))
+    seen = finder.classify(photo_bright_in(4))
     assert finder.search(seen, top=1).found[0].clip == clips[4]
     better = make_clip(seen.views[0])
     assert finder.search(seen, top=1).found[0].clip == better
@@ -126,7 +126,7 @@ def test_an_empty_library_is_said_plainly(make_finder, name):
     finder = make_finder(name)
     for find in (finder.search, finder.search_all):
         with pytest.raises(EngineError, match="holds no recordings") as caught:
-            find(finder.look(photo_bright_in(0)), top=1)
+            find(finder.classify(photo_bright_in(0)), top=1)
         assert caught.value.code == "library_empty"
 
 
@@ -136,7 +136,9 @@ def test_an_empty_library_is_said_plainly(make_finder, name):
 def test_the_model_says_something_of_every_view(finder):
     views = photo_bright_in(1, 6)
     bright = np.ones((2, 7)) + np.eye(7)[[1, 6]] * 254
-    np.testing.assert_allclose(finder.look(views).views, bright / bright.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        finder.classify(views).views, bright / bright.sum(axis=1, keepdims=True)
+    )
     assert finder.input_shape == (224, 224, 3)
 
 
@@ -145,7 +147,7 @@ def test_the_paper_sees_the_centre_alone_the_others_the_whole_photo(make_finder,
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     finder = make_finder("fused")
-    results = finder.search_all(finder.look(photo_bright_in(1, 6)), top=1)
+    results = finder.search_all(finder.classify(photo_bright_in(1, 6)), top=1)
     scenes = {result.matcher.name: result.scene for result in results}
     centre, mean = np.ones(7), np.full(7, 2.0)
     centre[1], mean[[1, 6]] = 255, 256
@@ -162,7 +164,7 @@ def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips)
     for i, clip in enumerate(clips):  # what sounds right looks wrong
         hear(clip, sound(SOUND_OF_CLASS[6 - i]))
     finder = make_finder("heard")
-    seen = finder.look(photo_bright_in(3))
+    seen = finder.classify(photo_bright_in(3))
     results = finder.search_all(seen, top=3)
     assert [result.matcher.name for result in results] == ["heard", "paper", "fused"]
     assert {result.snapshot for result in results} == {14}
@@ -182,7 +184,7 @@ def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
         scores = rng.uniform(0, 1, 5)
         scores[rng.integers(5)] = 0  # there is always a sound that is not there
         heard[hear(make_clip(rng.dirichlet(np.full(7, 0.4))), scores).pk] = scores
-    seen = make_finder("fused").look(photo_bright_in(2, 0))
+    seen = make_finder("fused").classify(photo_bright_in(2, 0))
     result = make_finder("fused").search(seen, top=30)
 
     p = seen.views.mean(axis=0)
@@ -210,7 +212,7 @@ def test_sounds_are_told_before_things(make_finder, clips):
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     finder = make_finder("fused")
-    result = finder.search(finder.look(photo_bright_in(1)), top=1)
+    result = finder.search(finder.classify(photo_bright_in(1)), top=1)
     best = result.found[0]
     assert [told.space for told in best.explanations] == [DUMMY_HEARD.name, DUMMY.name]
     assert best.explanations[0].terms[0].label.name == "Wind"
@@ -224,7 +226,7 @@ def test_sounds_are_told_before_things(make_finder, clips):
 
 def photo_of(finder, views):
     """A photo in which the image network sees these distributions."""
-    return replace(finder.look(photo_bright_in(0)), views=views)
+    return replace(finder.classify(photo_bright_in(0)), views=views)
 
 
 def mostly(strips):
@@ -280,7 +282,7 @@ def test_takes_are_recognised_by_what_the_photo_is_judged_by(
 @pytest.mark.parametrize("name", ["heard", "fused"])
 def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, clips, name):
     finder = make_finder(name)
-    seen = finder.look(photo_bright_in(6))
+    seen = finder.classify(photo_bright_in(6))
     with pytest.raises(EngineError, match=r"lack the profiles of .*profile_clips") as caught:
         finder.search(seen, top=1)
     assert caught.value.code == "profiles_missing"
@@ -295,7 +297,7 @@ def test_a_library_that_no_matcher_knows_is_not_called_empty(make_finder, clips,
     ClipProfile.objects.all().delete()
     finder = make_finder(name)
     with pytest.raises(EngineError, match="lack the profiles of paper") as caught:
-        finder.search_all(finder.look(photo_bright_in(6)), top=1)
+        finder.search_all(finder.classify(photo_bright_in(6)), top=1)
     assert caught.value.code == "profiles_missing"
 
 
@@ -304,7 +306,7 @@ def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder,
     with transaction.atomic():
         Clip.objects.update(removed_in=advance_snapshot())
     with pytest.raises(EngineError) as caught:
-        finder.search(finder.look(photo_bright_in(0)), top=1)
+        finder.search(finder.classify(photo_bright_in(0)), top=1)
     assert caught.value.code == "library_empty"
 
 
@@ -319,7 +321,7 @@ def test_the_paper_stands_in_until_half_of_the_library_has_its_profiles(
     for clip in clips[:described]:
         hear(clip, sound(0))
     finder = make_finder(site)
-    results = finder.search_all(finder.look(photo_bright_in(6)), top=1)
+    results = finder.search_all(finder.classify(photo_bright_in(6)), top=1)
     others = [name for name in ("paper", "heard", "fused") if name != site]
     names = [result.matcher.name for result in results]
     assert names == ([site, *others] if all_answer else ["paper"])
@@ -335,11 +337,11 @@ def test_a_change_of_the_recipe_counts_from_the_next_photo_on(make_finder, clips
     finder = make_finder("fused", matchers=known)
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
-    seen = finder.look(photo_bright_in(0))
+    seen = finder.classify(photo_bright_in(0))
     before = finder.search(seen, top=7)
     known["fused"] = small_matchers()["heard"]
     known["fused"].name, known["fused"].version = "fused", 2
-    after = finder.search(finder.look(photo_bright_in(0)), top=7)
+    after = finder.search(finder.classify(photo_bright_in(0)), top=7)
     assert (before.matcher.version, after.matcher.version) == (1, 2)
     scores = [{place.clip.pk: place.score for place in run.found} for run in (before, after)]
     assert scores[0] != scores[1]
@@ -371,7 +373,7 @@ def test_a_photo_is_classified_and_ranked_by_one_network(tmp_path, index_directo
         load_matchers=lambda _: [of_network(in_force[0])["paper"]],
     )
     for network in networks:
-        photo = finder.look(photo_bright_in(2))
+        photo = finder.classify(photo_bright_in(2))
         in_force.pop(0)
         in_force.append("gone@1")
         for result in (finder.search(photo, top=1), *finder.search_all(photo, top=1)):
@@ -380,7 +382,7 @@ def test_a_photo_is_classified_and_ranked_by_one_network(tmp_path, index_directo
     assert MatchRun.objects.count() == 2
     assert sorted(SceneProfile.objects.values_list("model_version", flat=True)) == networks
     with pytest.raises(WeightsError, match=r"no network is 'gone@1'"):
-        finder.look(photo_bright_in(2))
+        finder.classify(photo_bright_in(2))
 
 
 # --- takes of one recording ------------------------------------------------------------------
@@ -394,7 +396,7 @@ def test_takes_of_one_source_stand_behind_the_best_of_them(finder, make_clip):
     near = make_clip(moved(0.49), source_url=source)
     far = make_clip(moved(0.51), source_url=source)
     different = make_clip(peaked_at(0), source_url=source)
-    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=5)
     assert [(place.rank, place.clip, place.takes) for place in result.found] == [
         (1, first, (near.pk,)),
         (2, other, ()),
@@ -414,7 +416,7 @@ def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, ma
     close = make_clip(nearly, source_url="https://example.org/2")
     further = peaked_at(2) + np.array([0.021, 0, -0.021, 0, 0, 0, 0])
     apart = make_clip(further)
-    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=5)
     assert [(place.rank, place.clip, place.takes) for place in result.found] == [
         (1, first, (close.pk,)),
         (2, apart, ()),
@@ -422,7 +424,7 @@ def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, ma
 
 
 def test_recordings_without_a_source_are_not_of_one_source(finder, clips):
-    result = finder.search(finder.look(photo_bright_in(2)), top=7)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=7)
     assert len(result.found) == 7
     assert not any(place.takes for place in result.found)
 
@@ -438,7 +440,7 @@ def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
         )
         for _ in range(40)
     ]
-    result = finder.search(finder.look(photo_bright_in(2)), top=3)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=3)
     assert [place.rank for place in result.found] == [1, 2, 3]
     assert result.found[0].clip in crowd
     assert {result.found[0].clip.pk, *result.found[0].takes} == {clip.pk for clip in crowd}
@@ -448,7 +450,7 @@ def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
 def test_a_library_of_one_recording_has_one_place(finder, make_clip):
     for _ in range(9):
         make_clip(peaked_at(2), source_url="https://a.b/c")
-    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=5)
     assert len(result.found) == 1
     assert len(result.found[0].takes) == 8
 
@@ -456,7 +458,7 @@ def test_a_library_of_one_recording_has_one_place(finder, make_clip):
 def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip, index_directory):
     matcher = small_matchers()["paper"]
     library = open_library(matcher, directory=index_directory)
-    seen = finder.look(photo_bright_in(4))
+    seen = finder.classify(photo_bright_in(4))
     make_clip(seen.views[0])
     assert search(seen.views, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
 
@@ -471,7 +473,7 @@ def test_a_recording_that_tells_nothing_apart_is_ranked_and_stops_nobody(make_fi
         distribution=np.full(7, 1 / 7)
     )
     finder = make_finder(name)
-    result = finder.search(finder.look(photo_bright_in(2)), top=7)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=7)
     (place,) = (place for place in result.found if place.clip == flat)
     assert place.judgement.standard == pytest.approx(0, abs=1e-6)
     assert place.judgement.strength == Strength.NONE
