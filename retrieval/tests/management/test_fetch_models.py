@@ -65,7 +65,7 @@ def _fetch(**options) -> list[str]:
     return lines
 
 
-def test_it_finds_and_converts_and_then_leaves_alone(specs, settings, shelf):
+def test_files_are_found_and_converted_once(specs, settings, shelf):
     directory = settings.SOUNDSCAPE_MODELS_DIRECTORY
 
     assert _fetch() == [
@@ -100,7 +100,7 @@ def test_an_optional_network_that_is_unavailable_is_reported(
             load_arrays(spec, settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
 
-def test_the_last_line_says_what_is_missed_without_yamnet(shelf, no_network, monkeypatch):
+def test_the_last_line_states_the_effect_of_missing_yamnet(shelf, no_network, monkeypatch):
     monkeypatch.setattr(networks, "is_present", lambda _: False)
     (shelf / "sounds.bin").unlink()
     out = StringIO()
@@ -138,7 +138,7 @@ def test_without_an_image_network_or_soundnet_it_fails_after_all_were_tried(
 
 
 def test_an_altered_network_that_cannot_be_replaced_is_removed(settings, shelf, no_network):
-    """Or the choice of the image network, which asks for presence alone, would fall on it."""
+    """Otherwise the choice by presence would select an unusable network."""
     _fetch()
     altered = settings.SOUNDSCAPE_MODELS_DIRECTORY / "eye.npz"
     altered.write_bytes(b"altered")
@@ -148,7 +148,7 @@ def test_an_altered_network_that_cannot_be_replaced_is_removed(settings, shelf, 
     assert not altered.exists()
 
 
-def test_without_a_terminal_a_download_is_told_in_lines(shelf, no_network, capsys):
+def test_without_a_terminal_progress_is_printed_in_lines(shelf, no_network, capsys):
     (shelf / "ear.bin").unlink()
 
     with pytest.raises(CommandError, match="could not be downloaded"):
@@ -157,7 +157,7 @@ def test_without_a_terminal_a_download_is_told_in_lines(shelf, no_network, capsy
     assert capsys.readouterr().err == "ear: downloading, 5.0 of 20.0 MB\n"
 
 
-def test_a_downloaded_model_is_said_to_be_so(settings, shelf, monkeypatch):
+def test_a_download_is_reported(settings, shelf, monkeypatch):
     (shelf / "ear.bin").unlink()
     monkeypatch.setattr(
         provisioning, "download", lambda _origin, target, _hash, **_: target.write_bytes(PUBLISHED)
@@ -167,7 +167,7 @@ def test_a_downloaded_model_is_said_to_be_so(settings, shelf, monkeypatch):
     assert _fetch()[2] == f"ear: downloaded {path}, converted to ear.npz"
 
 
-def test_a_folder_that_cannot_be_written_is_a_plain_message(settings, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(settings, tmp_path):
     (tmp_path / "file").write_text("in the way")
     settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path / "file" / "models"
 

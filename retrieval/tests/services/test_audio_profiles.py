@@ -1,4 +1,4 @@
-"""What the audio models make of recordings, batch by batch."""
+"""Scores of recordings, batch by batch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sounds():
     return AudioProfiler(DUMMY_HEARD, DummySounds)
 
 
-def test_windows_are_where_the_model_wants_them(waveforms, things):
+def test_windows_are_cut_as_the_network_requires(waveforms, things):
     """Of 2 s each, whole ones only; a recording that is too short is repeated."""
     hearings = things.score(waveforms[8_000])
     assert [list(hearing.starts_s) for hearing in hearings] == [
@@ -57,7 +57,7 @@ def test_windows_are_where_the_model_wants_them(waveforms, things):
     assert all(hearing.windows.dtype == np.float32 for hearing in hearings)
 
 
-def test_each_window_is_heard_as_it_is(waveforms, things):
+def test_each_window_is_scored_unchanged(waveforms, things):
     hearing = things.score(waveforms[8_000])[2]
     samples = np.array(open_waveform(waveforms[8_000][2]))
     for start_s, answer in zip(hearing.starts_s, hearing.windows, strict=True):
@@ -83,7 +83,7 @@ def test_the_space_of_sounds_keeps_the_loudest_of_each_moment(waveforms, sounds)
 @pytest.mark.parametrize("most_windows", [1, 2, 4, 100])
 @pytest.mark.parametrize(("space", "ear", "windows"), [(DUMMY, DummyEar, 11),
                                                        (DUMMY_HEARD, DummySounds, 42)])  # fmt: skip
-def test_batches_reach_across_recordings_and_change_nothing(
+def test_batches_span_recordings_without_changing_scores(
     waveforms, monkeypatch, most_windows, space, ear, windows
 ):
     model = ear()
@@ -99,7 +99,7 @@ def test_batches_reach_across_recordings_and_change_nothing(
         np.testing.assert_allclose(one.windows, other.windows, atol=1e-7)
 
 
-def test_a_window_larger_than_a_batch_is_heard_all_the_same(waveforms, monkeypatch):
+def test_a_window_larger_than_a_batch_is_scored(waveforms, monkeypatch):
     monkeypatch.setattr(audio_profiles, "_BATCH_BYTES", 1)
     model = DummyEar()
     AudioProfiler(DUMMY, lambda: model).score(waveforms[8_000])
@@ -120,8 +120,8 @@ def test_the_model_is_loaded_for_the_first_recording_and_kept(waveforms):
     assert loaded == [1]
 
 
-def test_each_space_gets_a_listener_with_its_own_model(tmp_path):
-    """The space of sounds names a model and what is made of its answers."""
+def test_each_space_gets_a_profiler_with_its_own_network(tmp_path):
+    """The audio model of the space of sounds names the network and the pooling."""
     things, sounds = audio_profilers([DUMMY, DUMMY_HEARD], dummy_registry(tmp_path))
     assert (things.space, sounds.space) == (DUMMY, DUMMY_HEARD)
     assert (things.sample_rate_hz, sounds.sample_rate_hz) == (8_000, 4_000)

@@ -54,7 +54,7 @@ def sound(index, score=0.9):
 
 
 def hear(clip, scores):
-    """Describe a clip in the space of sounds too."""
+    """Add a profile in the space of sounds."""
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         ClipProfile.objects.create(
@@ -93,7 +93,7 @@ def test_states_divergence_and_why(finder, clips):
 
 
 def test_judges_against_the_bank(finder, clips):
-    """By how many deviations of its scores for single classes a clip fits this photo better."""
+    """The standard score counts deviations over the scores for single classes."""
     seen = finder.classify(photo_bright_in(2))
     best, *_, worst = finder.search(seen, top=7).found
     for place in (best, worst):
@@ -114,7 +114,7 @@ def test_says_what_was_searched(finder, clips):
     assert (result.snapshot, result.library_size) == (7, 7)
 
 
-def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
+def test_a_clip_added_later_is_found(finder, clips, make_clip):
     seen = finder.classify(photo_bright_in(4))
     assert finder.search(seen, top=1).found[0].clip == clips[4]
     better = make_clip(seen.views[0])
@@ -122,7 +122,7 @@ def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])
-def test_an_empty_library_is_said_plainly(make_finder, name):
+def test_an_empty_library_is_a_clear_error(make_finder, name):
     finder = make_finder(name)
     for find in (finder.search, finder.search_all):
         with pytest.raises(EngineError, match="holds no recordings") as caught:
@@ -133,7 +133,7 @@ def test_an_empty_library_is_said_plainly(make_finder, name):
 # --- several matchers ------------------------------------------------------------------------
 
 
-def test_the_model_says_something_of_every_view(finder):
+def test_every_view_is_classified(finder):
     views = photo_bright_in(1, 6)
     bright = np.ones((2, 7)) + np.eye(7)[[1, 6]] * 254
     np.testing.assert_allclose(
@@ -142,8 +142,8 @@ def test_the_model_says_something_of_every_view(finder):
     assert finder.input_shape == (224, 224, 3)
 
 
-def test_the_paper_sees_the_centre_alone_the_others_the_whole_photo(make_finder, clips):
-    """Of a scenery the edges count too, for its things as for its sounds."""
+def test_paper_uses_the_centre_and_the_others_the_whole_photo(make_finder, clips):
+    """The edges of a scenery count for things and for sounds."""
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     finder = make_finder("fused")
@@ -160,7 +160,7 @@ def test_the_paper_sees_the_centre_alone_the_others_the_whole_photo(make_finder,
         np.testing.assert_allclose(scenes[name][DUMMY_HEARD.name].values, heard, atol=1e-9)
 
 
-def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips):
+def test_every_matcher_searches_and_the_default_one_comes_first(make_finder, clips):
     for i, clip in enumerate(clips):  # what sounds right looks wrong
         hear(clip, sound(SOUND_OF_CLASS[6 - i]))
     finder = make_finder("heard")
@@ -176,8 +176,8 @@ def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips)
     assert [place.clip for place in alone.found] == [place.clip for place in results[0].found]
 
 
-def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
-    """The formula of `SoundMatcher`, written down again over the stored profiles."""
+def test_the_order_follows_the_formula(make_finder, make_clip):
+    """The formula of `SoundMatcher`, computed from the stored profiles."""
     rng = np.random.default_rng(5)
     heard = {}
     for _ in range(30):
@@ -208,7 +208,7 @@ def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
     assert set(ranked) | others == set(expected)
 
 
-def test_sounds_are_told_before_things(make_finder, clips):
+def test_sounds_are_explained_before_things(make_finder, clips):
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     finder = make_finder("fused")
@@ -238,7 +238,7 @@ def mostly(strips):
 
 
 @pytest.mark.parametrize(("telling", "space"), [(0.19, DUMMY.name), (0.21, DUMMY_HEARD.name)])
-def test_a_photo_that_says_next_to_nothing_of_sounds_is_judged_by_its_things(
+def test_a_photo_that_indicates_few_sounds_is_judged_by_its_things(
     make_finder, clips, telling, space
 ):
     for i, clip in enumerate(clips):
@@ -264,10 +264,10 @@ def test_a_photo_that_says_next_to_nothing_of_sounds_is_judged_by_its_things(
 
 
 @pytest.mark.parametrize(("telling", "places"), [(0.19, 2), (0.21, 1)])
-def test_takes_are_recognised_by_what_the_photo_is_judged_by(
+def test_takes_are_recognised_in_the_space_in_which_the_photo_is_judged(
     make_finder, make_clip, telling, places
 ):
-    """The same sounds, of quite different things."""
+    """Recordings with the same sounds and different things."""
     for thing in (2, 5):
         hear(make_clip(peaked_at(thing)), sound(1))
     finder = make_finder("fused")
@@ -280,7 +280,7 @@ def test_takes_are_recognised_by_what_the_photo_is_judged_by(
 
 
 @pytest.mark.parametrize("name", ["heard", "fused"])
-def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, clips, name):
+def test_a_default_matcher_without_profiles_is_a_clear_error(make_finder, clips, name):
     finder = make_finder(name)
     seen = finder.classify(photo_bright_in(6))
     with pytest.raises(EngineError, match=r"lack the profiles of .*profile_clips") as caught:
@@ -293,7 +293,7 @@ def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, cli
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])
-def test_a_library_that_no_matcher_knows_is_not_called_empty(make_finder, clips, name):
+def test_a_library_without_profiles_is_not_reported_as_empty(make_finder, clips, name):
     ClipProfile.objects.all().delete()
     finder = make_finder(name)
     with pytest.raises(EngineError, match="lack the profiles of paper") as caught:
@@ -301,7 +301,7 @@ def test_a_library_that_no_matcher_knows_is_not_called_empty(make_finder, clips,
     assert caught.value.code == "profiles_missing"
 
 
-def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder, clips):
+def test_a_library_of_withdrawn_recordings_lacks_no_profiles(make_finder, clips):
     finder = make_finder("fused")
     with transaction.atomic():
         Clip.objects.update(removed_in=advance_snapshot())
@@ -314,7 +314,7 @@ def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder,
 @pytest.mark.parametrize(
     ("described", "all_answer"), [(0, False), (1, False), (3, False), (4, True), (7, True)]
 )
-def test_the_paper_stands_in_until_half_of_the_library_has_its_profiles(
+def test_paper_is_used_until_half_of_the_library_has_profiles(
     make_finder, clips, site, described, all_answer
 ):
     """A matcher that knows too little is not asked at all: not even beside the others."""
@@ -331,7 +331,7 @@ def test_the_paper_stands_in_until_half_of_the_library_has_its_profiles(
     assert paper.found[0].clip == clips[6]
 
 
-def test_a_change_of_the_recipe_counts_from_the_next_photo_on(make_finder, clips):
+def test_a_changed_recipe_applies_to_the_next_photo(make_finder, clips):
     """A finder lives as long as its worker: what is in force is asked for each time."""
     known = small_matchers()
     finder = make_finder("fused", matchers=known)
@@ -388,7 +388,7 @@ def test_a_photo_is_classified_and_ranked_by_one_network(tmp_path, index_directo
 # --- takes of one recording ------------------------------------------------------------------
 
 
-def test_takes_of_one_source_stand_behind_the_best_of_them(finder, make_clip):
+def test_takes_of_one_source_are_grouped_under_the_best(finder, make_clip):
     """A source may be the page of a collection: what sounds quite different is no take."""
     source = "https://example.org/sea"
     first = make_clip(peaked_at(2), source_url=source)
@@ -410,7 +410,7 @@ def moved(distance):
     return peaked_at(2) + distance * (np.eye(7)[4] - np.eye(7)[2])
 
 
-def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, make_clip):
+def test_recordings_that_sound_the_same_are_grouped_whatever_their_source(finder, make_clip):
     first = make_clip(peaked_at(2), source_url="https://example.org/1")
     nearly = peaked_at(2) + np.array([0.019, 0, -0.019, 0, 0, 0, 0])  # total variation 0.019
     close = make_clip(nearly, source_url="https://example.org/2")
@@ -423,13 +423,13 @@ def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, ma
     ]
 
 
-def test_recordings_without_a_source_are_not_of_one_source(finder, clips):
+def test_recordings_without_a_source_are_not_grouped(finder, clips):
     result = finder.search(finder.classify(photo_bright_in(2)), top=7)
     assert len(result.found) == 7
     assert not any(place.takes for place in result.found)
 
 
-def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
+def test_many_takes_at_the_top_use_one_place(finder, make_clip):
     """Forty takes of the best: the third place still goes to another recording."""
     rng = np.random.default_rng(1)
     others = [make_clip([0.02, 0.02, 0.6 - 0.1 * i, 0.02, 0.02, 0.3, 0.02 + 0.1 * i])
@@ -455,7 +455,7 @@ def test_a_library_of_one_recording_has_one_place(finder, make_clip):
     assert len(result.found[0].takes) == 8
 
 
-def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip, index_directory):
+def test_a_given_library_is_searched_at_its_snapshot(finder, clips, make_clip, index_directory):
     matcher = small_matchers()["paper"]
     library = open_library(matcher, directory=index_directory)
     seen = finder.classify(photo_bright_in(4))
@@ -464,7 +464,7 @@ def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip,
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])
-def test_a_recording_that_tells_nothing_apart_is_ranked_and_stops_nobody(make_finder, clips, name):
+def test_a_recording_with_a_flat_profile_is_ranked(make_finder, clips, name):
     """Its score is the same for all photos of a bank: it fits none better than another."""
     for i, clip in enumerate(clips):
         hear(clip, np.full(5, 0.3) if i == 4 else sound(SOUND_OF_CLASS[i]))

@@ -43,7 +43,7 @@ def source(tmp_path, monkeypatch):
     return path
 
 
-def test_what_is_converted_can_be_loaded(source, tmp_path):
+def test_converted_weights_can_be_loaded(source, tmp_path):
     spec = toy_spec()
 
     path = convert(spec, source, tmp_path / "models")
@@ -62,7 +62,7 @@ def test_converting_twice_gives_the_same_bytes(source, tmp_path):
     assert convert(spec, source, tmp_path / "b").read_bytes() == first
 
 
-def test_a_conversion_with_another_outcome_is_not_kept(source, tmp_path):
+def test_a_conversion_with_unexpected_content_is_discarded(source, tmp_path):
     spec = replace(toy_spec(), content_sha256="0" * 64)
 
     with pytest.raises(WeightsError, match="instead of 0000") as caught:
@@ -124,7 +124,7 @@ def _write_often(target, value):
         write_arrays(target, {"a": np.full(100_000, value, dtype=np.float32)})
 
 
-def test_two_processes_may_write_at_the_same_time(tmp_path):
+def test_concurrent_writes_leave_a_whole_file(tmp_path):
     target = tmp_path / "toy.npz"
     write_arrays(target, {"a": np.zeros(100_000, dtype=np.float32)})
     context = multiprocessing.get_context("spawn")
@@ -163,7 +163,7 @@ def _published_soundnet(rng: np.random.Generator) -> dict[str, dict[str, np.ndar
     return layers
 
 
-def test_folding_changes_nothing_of_what_a_soundnet_layer_computes(rng):
+def test_folding_does_not_change_the_output_of_a_soundnet_layer(rng):
     layers = _published_soundnet(rng)
 
     arrays = soundnet_arrays(_pickled_array(layers))
@@ -241,7 +241,7 @@ def _published_efficientnet(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return tensors
 
 
-def test_folding_changes_nothing_of_what_an_efficientnet_layer_computes(rng, monkeypatch):
+def test_folding_does_not_change_the_output_of_an_efficientnet_layer(rng, monkeypatch):
     tensors = _published_efficientnet(rng)
     stored = {
         name: tensor(name, values, axes=tuple(reversed(range(values.ndim))))
@@ -308,8 +308,8 @@ def test_a_file_with_other_layers_is_refused(monkeypatch):
 
 
 @pytest.mark.weights("yamnet")
-def test_yamnet_is_read_whole(shared_dir):
-    """That it is dequantised right is what its golden scores prove."""
+def test_all_arrays_of_yamnet_are_read(shared_dir):
+    """The golden scores test the dequantisation."""
     published = (shared_dir / "models" / YAMNET.source_name).read_bytes()
 
     arrays = yamnet_arrays(published)
@@ -324,7 +324,7 @@ def test_yamnet_is_read_whole(shared_dir):
 
 
 @pytest.mark.weights("mobilenet")
-def test_the_readers_notice_of_its_removal_is_not_passed_on(shared_dir):
+def test_the_deprecation_warning_of_the_tflite_reader_is_suppressed(shared_dir):
     published = (shared_dir / "models" / MOBILENET_V2.source_name).read_bytes()
 
     with warnings.catch_warnings(record=True) as told:

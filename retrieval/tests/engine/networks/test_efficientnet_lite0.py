@@ -69,7 +69,7 @@ def _forward(arrays: dict[str, np.ndarray], image: np.ndarray) -> NDArray[np.flo
     return np.asarray(mean @ arrays["dense.kernel"] + arrays["dense.bias"])
 
 
-def test_the_network_computes_what_numpy_computes(rng):
+def test_the_network_agrees_with_numpy(rng):
     arrays = load_arrays(EFFICIENTNET_LITE0, settings.SOUNDSCAPE_MODELS_DIRECTORY)
     patches = rng.uniform(-1, 1, (14, 14, 3)).astype(np.float32)
     image = patches.repeat(16, axis=0).repeat(16, axis=1)
@@ -80,7 +80,7 @@ def test_the_network_computes_what_numpy_computes(rng):
     assert np.ptp(logits) > 5
 
 
-def test_it_names_what_ten_photos_show(classifier, shared_dir):
+def test_ten_photos_get_sensible_classes(classifier, shared_dir):
     """MobileNet's golden classes: two networks agree on most of what a photo shows."""
     golden = json.loads((shared_dir / "golden/top5.json").read_text())["photos"]
     squares = []
@@ -101,7 +101,7 @@ def test_it_names_what_ten_photos_show(classifier, shared_dir):
         assert len(ours & {entry["wnid"] for entry in top}) >= 2
 
 
-def test_batches_give_what_single_photos_give(classifier, rng):
+def test_a_batch_gives_the_same_as_single_photos(classifier, rng):
     photos = rng.integers(0, 256, (3, *VIEW_SHAPE), dtype=np.uint8)
     photos[1] //= 4
 
@@ -128,7 +128,7 @@ def test_no_photos_give_no_distributions(classifier):
         np.zeros(VIEW_SHAPE, dtype=np.uint8),
     ],
 )
-def test_photos_of_another_kind_are_refused(classifier, photos):
+def test_photos_of_another_dtype_or_shape_are_refused(classifier, photos):
     with pytest.raises(ModelInputError, match=r"expected uint8 of shape \(n, 224, 224, 3\)"):
         classifier.classify(photos)
 

@@ -74,7 +74,7 @@ def test_each_classifier_is_built_once_from_the_models_directory():
     assert registry.audio_classifier(EAR) is ear
 
 
-def test_nothing_is_built_before_it_is_asked_for():
+def test_nothing_is_built_before_first_use():
     registry = ModelRegistry(
         Path("models"), build_image_classifiers={EYE: never}, build_audio_classifiers={EAR: FakeEar}
     )
@@ -82,7 +82,7 @@ def test_nothing_is_built_before_it_is_asked_for():
     registry.warm()
 
 
-def test_many_threads_get_the_same_one():
+def test_many_threads_get_the_same_classifier():
     built = []
     everybody_asks = threading.Barrier(8)
 
@@ -105,7 +105,7 @@ def test_many_threads_get_the_same_one():
     assert len(set(map(id, answers))) == 1
 
 
-def test_a_failed_build_is_told_and_tried_again():
+def test_a_failed_build_raises_and_is_retried():
     attempts = iter([WeightsError("no weights", code="weights_missing"), None])
 
     def build(models_directory):
@@ -123,7 +123,7 @@ def test_a_failed_build_is_told_and_tried_again():
 
 
 @pytest.mark.parametrize(("images", "sounds"), [(True, True), (True, False), (False, True)])
-def test_warming_runs_what_is_wanted_once(images, sounds):
+def test_warming_runs_the_given_networks_once(images, sounds):
     eye, ear = FakeEye(Path("models")), FakeEar(Path("models"))
     registry = ModelRegistry(
         Path("models"),
@@ -148,7 +148,7 @@ def test_an_unknown_model_is_an_error_that_names_it():
 
 
 @pytest.mark.weights("mobilenet", "efficientnet-lite0", "soundnet", "yamnet")
-def test_the_real_models_are_what_a_registry_holds(settings):
+def test_the_registry_builds_the_real_networks(settings):
     registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     images = [network.model_version for network in IMAGE_NETWORKS]
     sounds = [space.audio_classifier for space in (objects(), heard())]
