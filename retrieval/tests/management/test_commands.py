@@ -190,7 +190,7 @@ def test_a_library_without_heard_profiles_is_matched_by_paper_until_they_are_com
 
     assert profile_clips() == [
         "objects: every recording has its profile.",
-        f"heard: {len(CLIPS)} recordings described, 0 could not be.",
+        f"heard: {len(CLIPS)} recordings profiled, 0 failed.",
     ]
     assert {
         (row.clip_id, row.space_id): row.distribution.tobytes() for row in ClipProfile.objects.all()
@@ -213,7 +213,7 @@ def test_recordings_that_cannot_be_profiled_are_counted(small_library):
     assert gone.profile_failures.get().model_version == heard().audio_model
     original.write_bytes(content)
     assert profile_clips()[1] == "heard: every recording has its profile."
-    assert profile_clips("--retry-failed")[1] == "heard: 1 recordings described, 0 could not be."
+    assert profile_clips("--retry-failed")[1] == "heard: 1 recordings profiled, 0 failed."
     assert not gone.profile_failures.exists()
     assert gone.profiles.filter(space_id="heard").exists()
 
