@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from typing import Final
 
@@ -38,6 +39,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     services = services_for(["pytest", "test"], os.environ)
     if services:
         stack.enter_context(use_services(var_directory(), services))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the output of `make test` with its total time, set-up included."""
+    started_at = os.environ.get("SOUNDSCAPE_STARTED_AT")
+    if started_at and not hasattr(config, "workerinput"):
+        config.get_terminal_writer().line(f"make test took {time.time() - float(started_at):.0f} s")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

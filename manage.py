@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, with the services of the program's own where none are configured."""
+"""Django's command line; it starts embedded services where none are configured."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import var_directory
 from soundscape_site.embedded.services import use_services
 
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+INTERRUPTED = 130  # exit status of a command ended by Ctrl-C
 
 
 def main() -> None:

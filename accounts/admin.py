@@ -13,10 +13,10 @@ from accounts.models import User
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
-    """Accounts. One that photos hang on is deleted by the command, which takes them along."""
+    """Accounts; one with photos can only be deleted by the command, which deletes them too."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """Say how it is done, where Django would only say that it, or that you, may not."""
+        """Name the command that deletes an account with photos; Django only refuses."""
         to_delete, counts, forbidden, protected = super().get_deleted_objects(objs, request)
         if protected:
             messages.warning(
@@ -24,5 +24,5 @@ class UserAdmin(DjangoUserAdmin):
                 "An account that has photos is deleted, with them, by "
                 "`manage.py delete_account USERNAME`.",
             )
-            forbidden = set()  # nobody may delete these here: that is not for want of rights
+            forbidden = set()  # refused because of the photos, not for lack of permissions
         return to_delete, counts, forbidden, protected

@@ -6,6 +6,6 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """Django's handle on the app."""
+    """Configuration of the app."""
 
     name = "accounts"

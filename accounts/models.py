@@ -1,4 +1,4 @@
-"""Who may do what, and what was done."""
+"""Users and the audit log."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.utils import timezone
 
 
 class User(AbstractUser):
-    """A person or program that signs in. Ours from the first migration, so that it can grow."""
+    """A person or program that signs in; our own class, so that fields can be added."""
 
 
 class AuditEntry(models.Model):
-    """One act, for good: the application's database role may insert here and nothing else.
+    """One entry of the audit log; the application's database role may only insert.
 
-    The actor is a plain id, so that an entry outlives the account. The key and the time are made
-    in Python: a value returned by the database would need the right to read.
+    The actor is a plain id, so that the entry remains when the account is deleted. Key and time are
+    generated in Python: RETURNING would need the right to read.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,4 +1,4 @@
-"""The labelling app: registered, empty until reviewers get their queue."""
+"""The labelling app: registered, still empty."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from django.apps import AppConfig
 
 
 class LabellingConfig(AppConfig):
-    """Django's handle on the app."""
+    """Configuration of the app."""
 
     name = "labelling"

@@ -1,4 +1,4 @@
-"""The application's database role: rows, no DDL, and an audit log it can only add to."""
+"""The application's database role: no DDL, insert only on the audit log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @contextmanager
 def as_application(*, refused: str | None = None):
-    """Act as the application's role; `refused` is what the server must answer then."""
+    """Act as the application's role; `refused` is the error that the server must answer."""
     role = connection.ops.quote_name(settings.DATABASE_APP_ROLE)
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {role}")
@@ -74,19 +74,19 @@ def test_the_application_adds_to_the_audit_log():
         "TRUNCATE accounts_auditentry",
     ],
 )
-def test_the_application_cannot_touch_what_was_audited(statement):
+def test_the_application_cannot_read_or_change_the_audit_log(statement):
     with as_application(refused="permission denied for table") as cursor:
         cursor.execute(statement)
 
 
-def test_an_entry_outlives_its_actor():
+def test_an_entry_remains_when_its_actor_is_deleted():
     user = User.objects.create_user("ada")
     AuditEntry.objects.create(actor_id=user.pk, action="logged.in", subject="ada")
     user.delete()
     assert AuditEntry.objects.count() == 1
 
 
-def test_an_entry_says_what_was_done():
+def test_an_entry_needs_an_action():
     with pytest.raises(IntegrityError, match="accounts_audit_says_what"), transaction.atomic():
         AuditEntry.objects.create(action="", subject="x")
 

@@ -1,7 +1,6 @@
-"""Backups: the rows of one instant and every file that they name; and the way back.
+"""Save the database and every file that it names, and restore both.
 
-Rows go through COPY, the database's own stream of a table, and tables come from our migrations: so
-a backup needs no program of the server's exact version, neither in a container nor beside a server
-of your own. A file's name is its content, so what is copied after the rows were read is still what
-they meant.
+Rows are copied by COPY and tables are created by our migrations, so no server program of a matching
+version is needed. A stored file is named by its content's hash and never changes, so files can be
+copied after the rows.
 """

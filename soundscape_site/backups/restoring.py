@@ -1,4 +1,4 @@
-"""Bring a backup back: into an empty place, or over another one when told."""
+"""Restore a backup into an empty site, or over existing data if told to."""
 
 from __future__ import annotations
 
@@ -26,10 +26,16 @@ from retrieval.models import (
 from retrieval.services.deletion import delete_scene
 from retrieval.storage.content_store import keep_restored
 from retrieval.storage.listing import hash_and_size, stored_names
-from soundscape_site.backups.errors import BackupError
-from soundscape_site.backups.manifest import DATABASE, MEDIA, MEDIA_HASHES, Manifest
-from soundscape_site.backups.packed import require_unaltered
-from soundscape_site.backups.tables import copy_in, empty, file_of, set_last_numbers
+from soundscape_site.backups.layout import (
+    MEDIA,
+    MEDIA_HASHES,
+    BackupError,
+    BackupManifest,
+    altered,
+    require_unaltered,
+    table_path,
+)
+from soundscape_site.backups.tables import copy_in, set_sequence_values, truncate
 
 _LOCK_WITHIN: Final = "SET LOCAL lock_timeout = '10s'"
 
@@ -42,22 +48,21 @@ def restore_backup(
     using: str,
     replace: bool = False,
     on_progress: Callable[[int, int], None] = lambda _files, _bytes: None,
-) -> Manifest:
-    """Restore a backup; `using` is the database as its owner. Every hash is checked on the way.
+) -> BackupManifest:
+    """Restore a backup and check every hash; `using` is the owner's connection.
 
-    Files come first, and all rows in one transaction after them: whatever fails leaves the
-    database as it was. The library gets a new identity, so that no index made of another state is
-    ever believed.
+    The files come first, then all rows in one transaction: a failure leaves the database unchanged.
+    The library gets a new UUID, so that indexes of another state are not used.
 
     Raises
     ------
     BackupError
-        If the backup cannot be believed, does not go with this program or this database, or if
-        there is data here and `replace` was not given.
+        If the backup is damaged or does not fit this program or database, or if there is data here
+        and `replace` is False.
     """
-    manifest = Manifest.read(folder)
+    manifest = BackupManifest.read(folder)
     for table in manifest.tables:
-        require_unaltered(file_of(folder / DATABASE, table.name), table.sha256)
+        require_unaltered(table_path(folder, table.name), table.sha256)
     require_unaltered(folder / MEDIA_HASHES, manifest.media_sha256)
     _prepare_tables(manifest, using=using, replace=replace)
     if not replace:
@@ -72,8 +77,8 @@ def restore_backup(
     return manifest
 
 
-def _prepare_tables(manifest: Manifest, *, using: str, replace: bool) -> None:
-    """Have the tables as the backup's rows need them."""
+def _prepare_tables(manifest: BackupManifest, *, using: str, replace: bool) -> None:
+    """Create the tables, or check that they are those of the backup's version."""
     executor = MigrationExecutor(connections[using])
     wanted: set[MigrationKey] = {
         (app, name) for app, _, name in (key.partition(".") for key in manifest.migrations)
@@ -100,7 +105,7 @@ def _prepare_tables(manifest: Manifest, *, using: str, replace: bool) -> None:
 
 
 def _last_of(wanted: set[MigrationKey], executor: MigrationExecutor) -> list[MigrationKey]:
-    """Return those on which no other wanted one depends: they bring all the others along."""
+    """Return the migrations on which no other wanted one depends; applying them applies all."""
     graph = executor.loader.graph
     needed = {parent.key for key in wanted for parent in graph.node_map[key].parents}
     return sorted(wanted - needed)
@@ -112,16 +117,16 @@ def _require_no_rows(using: str) -> None:
             name = model._meta.verbose_name_plural
             raise BackupError(
                 f"The database holds {name} already. Restore into an empty one, or give --replace "
-                "to lose every row of it."
+                "to delete every row in it."
             )
 
 
 def _require_no_other_files(folder: Path) -> None:
-    """Accept what an interrupted restoration of the same backup left."""
+    """Check the media folder; files that an interrupted restoration left are accepted."""
     for name in stored_names():
         if not (folder / MEDIA / name).is_file():
             raise BackupError(
-                f"The media folder holds files of its own already ({name}). Restore into an empty "
+                f"The media folder holds other files already ({name}). Restore into an empty "
                 "one, or give --replace; other files then stay for check_media to find."
             )
 
@@ -137,7 +142,7 @@ def _restore_files(folder: Path, on_progress: Callable[[int, int], None]) -> Non
 
 
 def _restore_file(source: Path, name: str, sha256: str) -> int:
-    """Store a file unless it is there unaltered; return its size."""
+    """Store a file unless it already exists unaltered; return its size."""
     if default_storage.exists(name):
         present, size = hash_and_size(name)
         if present == sha256:
@@ -146,14 +151,14 @@ def _restore_file(source: Path, name: str, sha256: str) -> int:
     try:
         with source.open("rb") as stream:
             checked = _Checked(stream, source, sha256)
-            keep_restored(checked, name=name)  # type: ignore[arg-type] # it is read, no more
+            keep_restored(checked, name=name)  # type: ignore[arg-type] # only `read` is used
             return checked.size
     except FileNotFoundError as error:
         raise BackupError(f"{source} is missing: use another backup.") from error
 
 
 class _Checked:
-    """A file that raises at its end if it is not the one expected."""
+    """A stream that raises at its end if its hash is not the expected one."""
 
     def __init__(self, stream: BinaryIO, path: Path, sha256: str) -> None:
         self._stream, self._path, self._expected = stream, path, sha256
@@ -165,17 +170,17 @@ class _Checked:
         self._digest.update(data)
         self.size += len(data)
         if not data and self._digest.hexdigest() != self._expected:
-            raise BackupError(f"{self._path} is not what was written then: use another backup.")
+            raise altered(self._path)
         return data
 
 
-def _restore_rows(folder: Path, manifest: Manifest, *, using: str) -> None:
+def _restore_rows(folder: Path, manifest: BackupManifest, *, using: str) -> None:
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute(_LOCK_WITHIN)
-        empty(cursor, [table.name for table in manifest.tables])
+        truncate(cursor, [table.name for table in manifest.tables])
         for table in manifest.tables:
-            rows = copy_in(cursor, table, folder / DATABASE)
+            rows = copy_in(cursor, table, folder)
             if rows != table.rows:
                 raise BackupError(f"{table.name} got {rows} rows, not {table.rows}.")
-        set_last_numbers(cursor, manifest.sequences)
+        set_sequence_values(cursor, manifest.sequences)
         Library.objects.using(using).update(uuid=uuid.uuid4())

@@ -1,7 +1,8 @@
-"""Make a backup while the site works."""
+"""Make a backup while the site runs."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -18,27 +19,26 @@ from retrieval.models import Library
 from retrieval.selectors.deletion import deletions_since
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
 from retrieval.storage.listing import blocks
-from soundscape_site.backups.errors import BackupError
-from soundscape_site.backups.manifest import (
+from soundscape_site.backups.layout import (
     DATABASE,
     FORMAT,
     MEDIA,
     MEDIA_HASHES,
-    Manifest,
+    BackupError,
+    BackupManifest,
     TableCopy,
 )
-from soundscape_site.backups.packed import packing, unpacking
-from soundscape_site.backups.tables import copy_out, last_numbers, tables_in_order
+from soundscape_site.backups.tables import copy_out, sequence_values, tables_in_order
 
 _NAMES: Final = ".names"
 _ONE_INSTANT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+# A deletion is dated by its beginning; its commit may follow the instant of the rows.
 _LONGEST_DELETION: Final = timedelta(hours=1)
-"""Its time is its beginning, and its commit may fall after the instant of the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """What is known of the database at the backup's instant, by its own clock."""
+    """The database at the backup's instant, by its own clock."""
 
     instant: datetime
     tables: list[TableCopy]
@@ -51,7 +51,7 @@ class _Rows:
 
 @dataclass(slots=True)
 class CopiedFiles:
-    """How far the files are."""
+    """Progress and outcome of copying the files."""
 
     total: int = 0
     done: int = 0
@@ -62,23 +62,23 @@ class CopiedFiles:
 
 def save_backup(
     folder: Path, *, using: str, on_progress: Callable[[CopiedFiles], None] = lambda _: None
-) -> Manifest:
-    """Write a backup into a new or empty folder; `using` is the database as its owner.
+) -> BackupManifest:
+    """Write a backup into a new or empty folder; `using` is the owner's connection.
 
-    Rows first, in one instant; then every file that they name. Files come and never change, so a
-    later copy is as good, but for those of scenes deleted meanwhile: these are noted.
+    The rows come first, in one transaction; then every file that they name. Files never change, so
+    copying them later is safe. Scenes that are deleted meanwhile are recorded in the manifest.
 
     Raises
     ------
     BackupError
-        If the folder holds something.
+        If the folder is not empty.
     """
     _make_empty(folder)
     rows = _save_rows(folder, using=using)
     copied = CopiedFiles(total=rows.files)
     _copy_files(_read_names(folder), folder, copied, on_progress)
     (folder / _NAMES).unlink()
-    manifest = Manifest(
+    manifest = BackupManifest(
         format=FORMAT,
         made_at=rows.instant.isoformat(),
         versions=rows.versions,
@@ -97,16 +97,16 @@ def save_backup(
 
 
 def _make_empty(folder: Path) -> None:
-    """Make the folder, for its owner alone: rows hold what people trusted the site with."""
+    """Create the folder, readable by its user only: the rows contain personal data."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise BackupError(f"{folder} holds something already: name a new or an empty folder.")
+        raise BackupError(f"{folder} is not empty: name a new or an empty folder.")
     for name in (DATABASE, MEDIA):
         (folder / name).mkdir(mode=0o700)
 
 
 def _save_rows(folder: Path, *, using: str) -> _Rows:
-    """Write all rows of one instant, and a list of the files that they name."""
+    """Write all rows in one transaction, and a list of the files that they name."""
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute(_ONE_INSTANT)
         cursor.execute("SELECT app || '.' || name FROM django_migrations ORDER BY id")
@@ -116,7 +116,7 @@ def _save_rows(folder: Path, *, using: str) -> _Rows:
         cursor.execute("SELECT now(), current_setting('server_version')")
         ((instant, server),) = cursor.fetchall()
         tables = [
-            copy_out(cursor, table, columns, folder / DATABASE)
+            copy_out(cursor, table, columns, folder)
             for table, columns in tables_in_order(cursor).items()
         ]
         library = Library.objects.using(using).get()
@@ -124,7 +124,7 @@ def _save_rows(folder: Path, *, using: str) -> _Rows:
         return _Rows(
             instant=instant,
             tables=tables,
-            sequences=last_numbers(cursor),
+            sequences=sequence_values(cursor),
             library={"uuid": str(library.uuid), "snapshot": library.snapshot},
             migrations=migrations,
             versions={
@@ -137,19 +137,19 @@ def _save_rows(folder: Path, *, using: str) -> _Rows:
 
 
 def _write_names(folder: Path, *, using: str) -> int:
-    """Write down which files the rows name: copying them may take hours, a transaction may not."""
+    """List the files that the rows name, so that the transaction need not last for their copy."""
     count = 0
-    with packing(folder / _NAMES) as stream:
+    with gzip.open(folder / _NAMES, "xt", encoding="utf-8", compresslevel=1) as stream:
         for file in named_files(using=using):
-            stream.write(f"{file.name}\t{file.made_from}\n".encode())
+            stream.write(f"{file.name}\t{file.made_from}\n")
             count += 1
     return count
 
 
 def _read_names(folder: Path) -> Iterator[NamedFile]:
-    with unpacking(folder / _NAMES) as stream:
+    with gzip.open(folder / _NAMES, "rt", encoding="utf-8") as stream:
         for line in stream:
-            name, _, made_from = line.decode().rstrip("\n").partition("\t")
+            name, _, made_from = line.rstrip("\n").partition("\t")
             yield NamedFile(name, made_from)
 
 
@@ -159,7 +159,7 @@ def _copy_files(
     copied: CopiedFiles,
     on_progress: Callable[[CopiedFiles], None],
 ) -> None:
-    """Copy files and write the list of their hashes, in the form that `sha256sum -c` reads."""
+    """Copy files and list their hashes in the format of `sha256sum -c`."""
     listed = hashlib.sha256()
     with (folder / MEDIA_HASHES).open("wb") as hashes:
         for file in files:

@@ -1,7 +1,8 @@
-"""Tables as streams: which there are, out of the database, into it again."""
+"""Copy tables out of the database and into it."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -11,9 +12,9 @@ from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
 from retrieval.storage.content_store import sha256_of
-from soundscape_site.backups.manifest import TableCopy
-from soundscape_site.backups.packed import packing, unpacking
+from soundscape_site.backups.layout import TableCopy, table_path
 
+_COMPRESSION: Final = 1  # the fastest: most of a backup is sound, which does not compress
 _COLUMNS: Final = """
     SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -21,8 +22,8 @@ _COLUMNS: Final = """
       AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     GROUP BY c.relname ORDER BY c.relname
 """
-# Django's own are checked at the commit; those at once are ours.
-_CHECKED_AT_ONCE: Final = """
+# Foreign keys that are checked at once; Django's own are checked at the commit.
+_IMMEDIATE_KEYS: Final = """
     SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint
     WHERE contype = 'f' AND NOT condeferrable AND conrelid <> confrelid
       AND connamespace = 'public'::regnamespace
@@ -34,61 +35,55 @@ _SEQUENCES: Final = """
 
 
 def tables_in_order(cursor: CursorWrapper) -> dict[str, list[str]]:
-    """Return every table's columns, the tables such that none refers to a later one at once."""
+    """Return every table's columns, referenced tables before those that refer to them."""
     cursor.execute(_COLUMNS)
     columns = dict(cursor.fetchall())
     needs: dict[str, set[str]] = {name: set() for name in columns}
-    cursor.execute(_CHECKED_AT_ONCE)
+    cursor.execute(_IMMEDIATE_KEYS)
     for table, needed in cursor.fetchall():
         needs[table].add(needed)
     return {name: columns[name] for name in TopologicalSorter(needs).static_order()}
 
 
 def copy_out(cursor: CursorWrapper, table: str, columns: list[str], folder: Path) -> TableCopy:
-    """Write a table's rows, as the transaction sees them, to a file of the folder."""
-    path = file_of(folder, table)
-    with packing(path) as stream:
-        rows = _copy(cursor, _statement("COPY {} ({}) TO STDOUT", table, columns), stream)
+    """Write a table's rows, as the transaction sees them, into a backup's folder."""
+    path = table_path(folder, table)
+    with gzip.open(path, "xb", compresslevel=_COMPRESSION) as stream:
+        rows = _copy(cursor, "COPY {} ({}) TO STDOUT", table, columns, stream)
     return TableCopy(name=table, columns=columns, rows=rows, sha256=sha256_of(path))
 
 
 def copy_in(cursor: CursorWrapper, table: TableCopy, folder: Path) -> int:
-    """Add a file's rows to a table; return how many came."""
-    statement = _statement("COPY {} ({}) FROM STDIN", table.name, table.columns)
-    with unpacking(file_of(folder, table.name)) as stream:
-        return _copy(cursor, statement, stream)
+    """Add the rows in a backup's folder to a table; return their number."""
+    with gzip.open(table_path(folder, table.name), "rb") as stream:
+        return _copy(cursor, "COPY {} ({}) FROM STDIN", table.name, table.columns, stream)
 
 
-def empty(cursor: CursorWrapper, tables: Sequence[str]) -> None:
+def truncate(cursor: CursorWrapper, tables: Sequence[str]) -> None:
     """Remove every row of the tables."""
     names = sql.SQL(", ").join(map(sql.Identifier, tables))
     cursor.execute(sql.SQL("TRUNCATE {}").format(names))
 
 
-def last_numbers(cursor: CursorWrapper) -> dict[str, int]:
-    """Return the last number of every sequence that gave one; never less than a row's."""
+def sequence_values(cursor: CursorWrapper) -> dict[str, int]:
+    """Return the last value of every used sequence.
+
+    Read it after the rows: sequences are outside transactions, and a value must not be below a
+    row's.
+    """
     cursor.execute(_SEQUENCES)
     return dict(cursor.fetchall())
 
 
-def set_last_numbers(cursor: CursorWrapper, numbers: dict[str, int]) -> None:
-    """Let sequences go on after these."""
-    for name, last in numbers.items():
+def set_sequence_values(cursor: CursorWrapper, values: dict[str, int]) -> None:
+    """Set the last value of sequences."""
+    for name, last in values.items():
         quoted = sql.Identifier(name).as_string(cursor.connection)
         cursor.execute("SELECT setval(%s::regclass, %s)", [quoted, last])
 
 
-def file_of(folder: Path, table: str) -> Path:
-    """Return where a table's rows lie."""
-    return folder / f"{table}.copy.gz"
-
-
-def _statement(form: str, table: str, columns: list[str]) -> sql.Composed:
+def _copy(cursor: Any, form: str, table: str, columns: list[str], stream: Any) -> int:
+    """Stream rows between a file and the server; return their number."""
     listed = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL(form).format(sql.Identifier(table), listed)
-
-
-def _copy(cursor: Any, statement: sql.Composable, stream: Any) -> int:
-    """Let rows pass between a stream and the server, some at a time."""
-    cursor.copy_expert(statement, stream)
+    cursor.copy_expert(sql.SQL(form).format(sql.Identifier(table), listed), stream)
     return int(cursor.rowcount)

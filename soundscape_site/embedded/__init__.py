@@ -1,5 +1,6 @@
-"""PostgreSQL and Redis of the program's own, for when no server of either is configured.
+"""Embedded PostgreSQL and Redis, for when no server is configured.
 
-`locations` says where things lie, `services` starts and stops them for a command, `daemon` is the
-process that keeps them; `postgres` and `redis` know their programs. No Django in here.
+`locations` defines the paths, `services` starts and stops the servers for a command, `daemon` is
+the process that supervises them, `postgres` and `redis` define how each runs. Nothing here may
+import Django.
 """

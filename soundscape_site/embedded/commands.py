@@ -4,29 +4,20 @@ from collections.abc import Mapping, Sequence
 
 from soundscape_site.embedded.status import Service
 
-# The variable that names a server of one's own instead.
+# The variable that configures a server and so disables the embedded one.
 _VARIABLES = {Service.POSTGRES: "DATABASE_URL", Service.REDIS: "REDIS_URL"}
 
-_NEED_NOTHING = {
-    "help": "prints text",
-    "version": "prints a number",
-    "collectstatic": "copies files",
-    "compilemessages": "writes files",
-    "diffsettings": "prints settings",
-    "fetch_models": "downloads files",
-    "findstatic": "looks for files",
-    "make_starter_library": "writes sound files",
-    "makemessages": "writes files",
-    "startapp": "writes files",
-    "startproject": "writes files",
-}
-_ONLY_HELP = {"-h", "--help", "--version"}
+_NEED_NO_SERVICE = {
+    "help", "version", "collectstatic", "compilemessages", "diffsettings", "fetch_models",
+    "findstatic", "make_starter_library", "makemessages", "startapp", "startproject",
+}  # fmt: skip
+_HELP_OPTIONS = {"-h", "--help", "--version"}
 
 
 def services_for(argv: Sequence[str], environ: Mapping[str, str]) -> frozenset[Service]:
-    """Return the services to embed for a command line, the program's name first."""
+    """Return the services to embed for a command line; its first word is the program."""
     arguments = argv[1:]
-    if not arguments or _ONLY_HELP.intersection(arguments) or arguments[0] in _NEED_NOTHING:
+    if not arguments or _HELP_OPTIONS.intersection(arguments) or arguments[0] in _NEED_NO_SERVICE:
         return frozenset()
     if arguments[0] == "check" and "--database" not in arguments:
         return frozenset()

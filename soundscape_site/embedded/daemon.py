@@ -1,4 +1,4 @@
-"""The process that keeps the embedded services running, beside the commands that use them."""
+"""The process that supervises the embedded services while commands use them."""
 
 import contextlib
 import logging
@@ -22,7 +22,7 @@ _CHILDREN: Mapping[Service, Callable[[Locations], list[ChildSpec]]] = {
 
 
 class Daemon:
-    """Runs the services until nobody uses them, or until it is told to stop."""
+    """Runs the services until no command uses them, or until a signal stops it."""
 
     def __init__(
         self, locations: Locations, services: frozenset[Service], supervisor_lock: FileLock
@@ -31,7 +31,7 @@ class Daemon:
         self._services = services
         self._supervisor_lock = supervisor_lock
         self._users_lock = FileLock.open(locations.users_lock)
-        self._told_to_stop = False
+        self._stop_requested = False
 
     def run(self) -> int:
         """Start, watch and stop the services; return the exit status."""
@@ -60,8 +60,8 @@ class Daemon:
         ]
 
     def _wanted(self) -> bool:
-        """Say whether to go on; once it says no, no user gets in before this process has ended."""
-        if self._told_to_stop:
+        """Return whether to go on; after False, new commands wait until this process has ended."""
+        if self._stop_requested:
             return False
         if not self._in_place():
             logger.warning("%s was removed", self._locations.run)
@@ -72,8 +72,8 @@ class Daemon:
         return self._supervisor_lock.is_current() and self._users_lock.is_current()
 
     def _stop_soon(self, signum: int, _frame: FrameType | None) -> None:
-        logger.info("told to stop by %s", signal.Signals(signum).name)
-        self._told_to_stop = True
+        logger.info("stopping on %s", signal.Signals(signum).name)
+        self._stop_requested = True
 
     def _announce(self, message: str) -> None:
         self._report(State.STARTING, message)

@@ -1,4 +1,4 @@
-"""What has to be in the embedded cluster: two roles, one database, the extension `vector`."""
+"""Set up the embedded cluster: two roles, one database, the extension `vector`."""
 
 import contextlib
 import logging
@@ -13,8 +13,8 @@ from soundscape_site.supervising.supervisor import SupervisionError
 logger = logging.getLogger(__name__)
 
 SUPERUSER = "postgres"
-OWNER_ROLE = "soundscape_owner"  # owns the database, migrates, makes the databases of tests
-APP_ROLE = "soundscape_app"  # what the program works as: no DDL
+OWNER_ROLE = "soundscape_owner"  # owns the database, runs migrations, creates test databases
+APP_ROLE = "soundscape_app"  # the program's role: no DDL
 DATABASE = "soundscape"
 
 _ROLES = {OWNER_ROLE: "LOGIN CREATEDB", APP_ROLE: "LOGIN"}
@@ -22,16 +22,16 @@ _CONNECT_WITHIN_S = 3
 
 
 def is_ready(locations: Locations) -> bool:
-    """Say whether PostgreSQL accepts connections; what has to be in it is there then.
+    """Return whether PostgreSQL accepts connections; if so, create what is missing in it.
 
     Raises
     ------
     SupervisionError
-        When roles, database or extension cannot be made.
+        If roles, database or extension cannot be created.
     """
     try:
         _ensure_contents(locations)
-    except psycopg2.OperationalError as error:  # still starting: the supervisor asks again
+    except psycopg2.OperationalError as error:  # still starting: the supervisor calls again
         logger.debug("PostgreSQL is not ready: %s", error)
         return False
     except psycopg2.Error as error:
@@ -41,16 +41,16 @@ def is_ready(locations: Locations) -> bool:
 
 
 def _ensure_contents(locations: Locations) -> None:
-    """Make what is missing; every statement may have been carried out before."""
+    """Create what is missing; an earlier call may have been interrupted anywhere."""
     with _cursor(locations, "template1") as cursor:
-        _ensure_vector(cursor)  # new databases are copies of this one, those of tests among them
+        _ensure_vector(cursor)  # new databases, also those of tests, are copies of this one
     with _cursor(locations, SUPERUSER) as cursor:
         cursor.execute("SELECT rolname FROM pg_roles")
         present = {name for (name,) in cursor.fetchall()}
         for role, options in _ROLES.items():
             if role not in present:
                 cursor.execute(f"CREATE ROLE {role} {options}")
-        cursor.execute(f"GRANT {APP_ROLE} TO {OWNER_ROLE}")  # so that tests can act as either
+        cursor.execute(f"GRANT {APP_ROLE} TO {OWNER_ROLE}")  # tests act as either role
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if cursor.fetchone() is None:
             cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}")
@@ -59,7 +59,7 @@ def _ensure_contents(locations: Locations) -> None:
 
 
 def _ensure_vector(cursor: "psycopg2.extensions.cursor") -> None:
-    """Install the extension, or bring it to the version of the installed files."""
+    """Install the extension, or update it to the version of the installed files."""
     cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
     cursor.execute("ALTER EXTENSION vector UPDATE")
 
@@ -73,6 +73,6 @@ def _cursor(locations: Locations, database: str) -> Iterator["psycopg2.extension
         dbname=database,
         connect_timeout=_CONNECT_WITHIN_S,
     )
-    connection.autocommit = True  # databases are not made in transactions
+    connection.autocommit = True  # CREATE DATABASE does not run in a transaction
     with contextlib.closing(connection), connection.cursor() as cursor:
         yield cursor

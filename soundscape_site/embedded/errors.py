@@ -1,7 +1,5 @@
-"""The one error of the embedded services."""
+"""The exception of the embedded services."""
 
 
 class ServicesError(Exception):
-    """The services cannot be had; the message says why and what to do."""
-
-    code = "services_unavailable"
+    """The services are unavailable; the message says why and what to do."""

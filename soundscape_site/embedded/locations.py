@@ -1,4 +1,4 @@
-"""Where the embedded services keep their files: settled by the var directory and the user."""
+"""Paths of the embedded services, derived from the var directory and the user."""
 
 import hashlib
 import os
@@ -11,39 +11,39 @@ from pathlib import Path
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.supervising.supervisor import Account
 
-POSTGRES_PORT = 5432  # on a socket it is only a part of the file's name
+POSTGRES_PORT = 5432  # for a socket it is only part of the file name
 VAR_VARIABLE = "SOUNDSCAPE_VAR_DIR"
 POSTGRES_USER_VARIABLE = "SOUNDSCAPE_POSTGRES_USER"
 
 _DEFAULT_VAR = Path(__file__).resolve().parents[2] / "var"
 _DEFAULT_POSTGRES_USER = "nobody"
-_LONGEST_SOCKET_PATH_BYTES = 107  # of sockaddr_un's 108 the last is a zero
+_LONGEST_SOCKET_PATH_BYTES = 107  # sockaddr_un holds 108 with the final zero
 _POSTGRES_SOCKET_NAME = f".s.PGSQL.{POSTGRES_PORT}"
 _REDIS_SOCKET_NAME = "redis.sock"
-# Not TMPDIR: every process has to come to the same place, whatever its environment.
-_TEMPORARY = Path("/tmp")  # noqa: S108 - directories below are checked to be ours alone
+# Not TMPDIR: every process must derive the same path, whatever its environment.
+_TEMPORARY = Path("/tmp")  # noqa: S108 - the owner of directories below it is checked
 _SYSTEM_STATE = Path("/var/lib/scenery-soundscaping")
 
 
 @dataclass(frozen=True)
 class Locations:
-    """Every path of the services, for one var directory."""
+    """Every path of the services for one var directory."""
 
     var: Path
-    key: str  # short, the same for the same var directory
-    account: Account | None  # whom PostgreSQL runs as; None: the user who runs the program
+    key: str  # short hash of the var directory
+    account: Account | None  # PostgreSQL's user; None: the user who runs the program
     postgres_base: Path  # var, or a directory outside it that the account can reach
     postgres_socket_directory: Path
     redis_socket: Path
 
     @property
     def short_sockets(self) -> Path:
-        """Where sockets go whose path below var would be too long."""
+        """Directory for sockets whose path below var would be too long."""
         return _short_sockets(self.key)
 
     @property
     def run(self) -> Path:
-        """Locks, status and, if the path is short enough, sockets."""
+        """Directory of locks, status file and, if the path is short enough, sockets."""
         return self.var / "run"
 
     @property
@@ -53,63 +53,63 @@ class Locations:
 
     @property
     def services_log(self) -> Path:
-        """What the daemon did, and when."""
+        """The daemon's log."""
         return self.log / "services.log"
 
     @property
     def users_lock(self) -> Path:
-        """Held shared by every command that uses the services."""
+        """Lock that every command using the services holds shared."""
         return self.run / "users.lock"
 
     @property
     def supervisor_lock(self) -> Path:
-        """Held by the daemon as long as it lives."""
+        """Lock that the daemon holds while it runs."""
         return self.run / "supervisor.lock"
 
     @property
     def gate_lock(self) -> Path:
-        """Held for an instant while somebody looks whether the daemon lives."""
+        """Lock held briefly while a command checks whether the daemon runs."""
         return self.run / "gate.lock"
 
     @property
     def status(self) -> Path:
-        """What the daemon says about itself."""
+        """The daemon's status file."""
         return self.run / "services.json"
 
     @property
     def postgres_home(self) -> Path:
-        """Directory of the account that PostgreSQL runs as."""
+        """Directory that belongs to PostgreSQL's user."""
         return self.postgres_base / "postgres"
 
     @property
     def postgres_data(self) -> Path:
-        """PostgreSQL's data directory; it exists only complete."""
+        """PostgreSQL's data directory; it exists only once initdb has finished."""
         return self.postgres_home / "data"
 
     @property
     def postgres_binaries(self) -> Path:
-        """Copies of the programs, for an account that cannot read the installed ones."""
+        """Copies of the programs, for a user who cannot read the installed ones."""
         return self.postgres_base / "postgres-binaries"
 
     @property
     def redis_data(self) -> Path:
-        """Redis's append-only file."""
+        """Directory of Redis's append-only file."""
         return self.var / "redis"
 
     @property
     def marker(self) -> str:
-        """Name of this installation in the command lines of its processes."""
+        """Text that identifies this installation in its processes' command lines."""
         return f"soundscape-{self.key}"
 
 
 def var_directory(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the directory for everything the program writes: `var/`, unless set otherwise."""
+    """Return the directory for everything the program writes; the default is `var/`."""
     named = environ.get(VAR_VARIABLE, "").strip()
     return Path(named).expanduser().absolute() if named else _DEFAULT_VAR
 
 
 def locate(var: Path, environ: Mapping[str, str] = os.environ) -> Locations:
-    """Work out every path without touching anything."""
+    """Derive every path; create nothing."""
     var = var.resolve()
     key = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     account = _postgres_account(environ)
@@ -129,26 +129,26 @@ def locate(var: Path, environ: Mapping[str, str] = os.environ) -> Locations:
 
 
 def can_traverse(account: Account, directory: Path) -> bool:
-    """Say whether the account may pass through a directory and all above it, by their modes."""
+    """Return whether the modes let the account enter a directory and all its parents."""
     return all(
         _allows(account, path, 0o1) for path in (directory, *directory.parents) if path.exists()
     )
 
 
 def can_read(account: Account, path: Path) -> bool:
-    """Say whether the account may read a file, by the modes on the way."""
+    """Return whether the modes let the account read a file."""
     return can_traverse(account, path.parent) and _allows(account, path, 0o4)
 
 
 def prepare(locations: Locations) -> None:
-    """Create the directories that are missing and check that nobody else owns ours.
+    """Create missing directories and check their owners.
 
     Raises
     ------
     ServicesError
-        When a directory belongs to another user, or PostgreSQL could only run as root.
+        If a directory belongs to another user, or PostgreSQL could only run as root.
     OSError
-        When a directory cannot be made.
+        If a directory cannot be created.
     """
     uid = os.geteuid()
     if uid == 0 and locations.account is None:
@@ -157,12 +157,12 @@ def prepare(locations: Locations) -> None:
             f"user here: set {POSTGRES_USER_VARIABLE} to one."
         )
         raise ServicesError(message)
-    _make(locations.var)
+    make_directory(locations.var)
     _check_owner(locations.var)
-    _make(locations.run)
-    _make(locations.log)
+    make_directory(locations.run)
+    make_directory(locations.log)
     if locations.postgres_base != locations.var:
-        _make(locations.postgres_base / "run")
+        make_directory(locations.postgres_base / "run")
         (locations.postgres_base / "origin").write_text(f"{locations.var}\n")
     postgres_uid = locations.account.uid if locations.account else uid
     private = {
@@ -178,7 +178,7 @@ def prepare(locations: Locations) -> None:
 
 
 def _postgres_account(environ: Mapping[str, str]) -> Account | None:
-    """Return whom PostgreSQL runs as when root starts it; None if root may not name that user."""
+    """Return PostgreSQL's user if root starts it; None if that user is missing or is root."""
     if os.geteuid() != 0:
         return None
     name = _postgres_user(environ)
@@ -194,9 +194,9 @@ def _postgres_user(environ: Mapping[str, str]) -> str:
 
 
 def _postgres_base(var: Path, key: str, account: Account) -> Path:
-    """Choose var, or a directory of the system where the account cannot reach var.
+    """Return var, or a system directory if the account cannot reach var.
 
-    A database that exists decides, so that a change of modes never makes it seem lost.
+    An existing database takes precedence: after a change of modes it must still be found.
     """
     outside = _SYSTEM_STATE / key
     if (outside / "postgres" / "data").exists():
@@ -226,18 +226,18 @@ def _allows(account: Account, path: Path, bit: int) -> bool:
     return bool(status.st_mode >> shift & bit)
 
 
-def _make(directory: Path) -> None:
-    """Create a directory; as root such that PostgreSQL's user can pass through."""
+def make_directory(directory: Path) -> None:
+    """Create a directory and its parents; as root, let PostgreSQL's user pass through."""
     if directory.is_dir():
         return
-    _make(directory.parent)
+    make_directory(directory.parent)
     directory.mkdir(exist_ok=True)
     if os.geteuid() == 0:
         directory.chmod(0o711)
 
 
 def _make_private(directory: Path, owner: int) -> None:
-    """Create a directory for one user below one of ours, or make it such a one."""
+    """Create a directory, or change an existing one, so that only `owner` can enter it."""
     directory.mkdir(mode=0o700, exist_ok=True)
     if directory.stat().st_uid != owner:
         if os.geteuid() != 0:
@@ -247,7 +247,7 @@ def _make_private(directory: Path, owner: int) -> None:
 
 
 def _make_ours(directory: Path) -> None:
-    """Create a directory where everybody may, and trust it only if nobody else made it."""
+    """Create a directory in a place writable for all; refuse one that another user created."""
     directory.mkdir(mode=0o711, exist_ok=True)
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():

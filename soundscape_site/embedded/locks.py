@@ -1,4 +1,4 @@
-"""Locks that the kernel drops with their holder, so that a killed process leaves nothing stale."""
+"""File locks that the kernel releases with their process, so a killed one leaves none behind."""
 
 import fcntl
 import os
@@ -9,8 +9,8 @@ from typing import Self
 class FileLock:
     """A `flock` on a file.
 
-    It belongs to the open file: a forked child shares it, and it lasts until the last of them has
-    closed it or died. A program started by `exec` does not get it, unless handed the descriptor.
+    The lock belongs to the open file: forked children share it, and it lasts until the last of them
+    closes the file or dies. A program started by `exec` gets it only with the descriptor.
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
@@ -19,40 +19,40 @@ class FileLock:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the lock file, without locking it yet."""
+        """Open the lock file without locking it."""
         return cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), path)
 
     @classmethod
     def adopt(cls, descriptor: int, path: Path) -> Self:
-        """Take over a lock that the starting process handed down."""
+        """Take over a lock inherited from the starting process."""
         fcntl.fcntl(descriptor, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
         return cls(descriptor, path)
 
     def fileno(self) -> int:
-        """Return the descriptor, to hand it down to another program."""
+        """Return the descriptor, for a program that is to inherit the lock."""
         return self._descriptor
 
     def lock(self) -> None:
-        """Wait for the exclusive lock; only for locks that are held for an instant."""
+        """Wait for the exclusive lock; only for locks that are held briefly."""
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def try_exclusive(self) -> bool:
-        """Take the lock alone, if nobody else holds it; a shared one of ours is lost on failure."""
+        """Take the exclusive lock if it is free; on failure our own shared lock is lost."""
         return self._try(fcntl.LOCK_EX)
 
     def try_shared(self) -> bool:
-        """Take the lock beside others, unless somebody holds it alone."""
+        """Take a shared lock unless another process holds the exclusive one."""
         return self._try(fcntl.LOCK_SH)
 
     def is_current(self) -> bool:
-        """Say whether the path still names this file; not so after somebody removed it."""
+        """Return whether the path still refers to this file; False after it was removed."""
         try:
             return os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
         except FileNotFoundError:
             return False
 
     def close(self) -> None:
-        """Let go; forked children that share the lock keep it."""
+        """Release our hold; forked children that share the lock keep it."""
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:

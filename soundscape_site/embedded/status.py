@@ -1,6 +1,6 @@
-"""What the daemon tells the commands that wait for it.
+"""The daemon's status file, read by commands that wait for the services.
 
-The file means something only while the daemon's lock is held: whoever starts a daemon removes it.
+It is valid only while the daemon's lock is held; a command that starts a daemon removes it.
 """
 
 import enum
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class State(enum.StrEnum):
-    """Where the daemon is in its life."""
+    """The daemon's state."""
 
     STARTING = "starting"
     READY = "ready"
@@ -19,7 +19,7 @@ class State(enum.StrEnum):
 
 
 class Service(enum.StrEnum):
-    """A server that the program can bring along."""
+    """A server that the program can embed."""
 
     POSTGRES = "postgres"
     REDIS = "redis"
@@ -27,21 +27,21 @@ class Service(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """One report of the daemon."""
+    """The content of the status file."""
 
     state: State
     message: str
     services: frozenset[Service]
 
     def write(self, path: Path) -> None:
-        """Replace the file at once, so that nobody reads half of it."""
+        """Replace the file atomically."""
         draft = path.with_name(f"{path.name}.new")
         draft.write_text(json.dumps(asdict(self), default=sorted))
         draft.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "Status | None":
-        """Read the last report; None when there is none."""
+        """Read the file; return None if there is none."""
         try:
             fields = json.loads(path.read_text())
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The API's defaults: closed. Every route that opens itself says so."""
+"""Defaults of the API: every route needs a signed-in user unless it declares otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every environment shares. Safe as it stands: the others may only add or loosen by name."""
+"""Settings of every environment, with safe defaults that the others override by name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "soundscape_site.web.request_ids.RequestIdMiddleware",
-    # Before any redirect or check of the host name.
+    # Before redirects and the check of the host name.
     "soundscape_site.web.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -67,7 +67,7 @@ TEMPLATES = [
     }
 ]
 
-# Two roles: the application's has no DDL; `manage.py migrate` works as the owner.
+# Two roles: the application's has no DDL; `manage.py migrate` uses the owner's.
 DATABASE_APP_ROLE = env.text("DATABASE_APP_ROLE", "soundscape_app")
 _EMBEDDED = locate(VAR_DIR)
 
@@ -96,16 +96,16 @@ def _databases() -> dict[str, dict[str, object]]:
 
 
 DATABASES = _databases()
-MIGRATION_DATABASE = "owner"  # not there in processes that are not given its URL
-_PATIENCE: dict[str, object] = {"connect_timeout": 2}  # seconds; a URL may say otherwise
+MIGRATION_DATABASE = "owner"  # missing in processes that do not get its URL
+_OPTIONS: dict[str, object] = {"connect_timeout": 2}  # seconds; a URL may override it
 if env.text("SOUNDSCAPE_PROGRAM", "") == "web":
-    # Somebody waits: rather "come back soon" than a page, and a thread, that wait for a lock. What
-    # works in the background waits for ever, and a migration decides for itself.
-    _PATIENCE["options"] = "-c statement_timeout=5s -c lock_timeout=2s"
+    # A page that waits for a lock answers 503 and frees its thread. Background jobs and migrations
+    # have no such limit.
+    _OPTIONS["options"] = "-c statement_timeout=5s -c lock_timeout=2s"
 for _database_settings in DATABASES.values():
     _database_settings["CONN_HEALTH_CHECKS"] = True
     _given: Any = _database_settings.get("OPTIONS", {})
-    _database_settings["OPTIONS"] = _PATIENCE | _given
+    _database_settings["OPTIONS"] = _OPTIONS | _given
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
@@ -144,13 +144,13 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "soundscape_site.web.static_storage.HashedStaticFiles"},
 }
-# Photos arrive in memory, bounded by their limit and the number of threads: no temporary file can
-# be left behind or find its disk full. Larger requests are refused unread.
+# Uploads stay in memory, limited by their size and the number of threads: a temporary file could be
+# left behind or find its disk full. Larger requests are refused without reading them.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
-from soundscape_site.settings.api import *  # noqa: E402, F403 # slices of one settings module
-from soundscape_site.settings.celery import *  # noqa: E402, F403 # slices of one settings module
-from soundscape_site.settings.engine import *  # noqa: E402, F403 # slices of one settings module
-from soundscape_site.settings.logs import *  # noqa: E402, F403 # slices of one settings module
-from soundscape_site.settings.visitors import *  # noqa: E402, F403 # slices of one settings module
+from soundscape_site.settings.api import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.celery import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.engine import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.logs import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.visitors import *  # noqa: E402, F403 # parts of one settings module

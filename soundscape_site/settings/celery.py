@@ -1,4 +1,4 @@
-"""Workers and their queues. A message is only a wake-up: the database knows what is owed."""
+"""Settings of Celery. A message only wakes a worker: the database holds the jobs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from soundscape_site.settings.paths import VAR_DIR
 
 REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(locate(VAR_DIR).redis_socket))}"
 
-# Kombu has a scheme of its own for sockets.
+# Kombu uses another scheme for sockets.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
-CELERY_IMPORTS = ["soundscape_site.worker.lifecycle"]  # what only workers load
+CELERY_IMPORTS = ["soundscape_site.worker.lifecycle"]  # loaded by workers only
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -27,21 +27,21 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120  # the child loads TensorFlow before it answers
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
-CELERY_WORKER_LOST_WAIT = 1  # seconds after a child's death until its job is somebody else's
-CELERY_WORKER_DIRECT = True  # a queue for each worker, by which it is asked whether it hears
-# A job's end is written to the database, not to the broker: it may go on without one.
+CELERY_WORKER_LOST_WAIT = 1  # seconds from a child's death until its job is queued again
+CELERY_WORKER_DIRECT = True  # a queue per worker, for the watchdog's test messages
+# A job stores its result in the database, so it may continue without the broker.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
-# Time limits stay below a quarter of this: a message comes back only after its task has ended.
+# Tasks' time limits stay below a quarter of this: no message is redelivered while its task runs.
 VISIBILITY_TIMEOUT_S = 1800
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": VISIBILITY_TIMEOUT_S,
     "socket_timeout": 1.5,
     "socket_connect_timeout": 1,
     "health_check_interval": 25,
-    # One try to publish: a visitor waits for it, and the sweeper makes up for what was not sent.
-    # Workers reconnect by rules of their own.
+    # Publish once: a visitor waits for it, and the sweeper sends what is missing. Workers reconnect
+    # by other settings.
     "max_retries": 0,
     "interval_start": 0,
     "interval_step": 0,

@@ -1,23 +1,19 @@
-"""Typed readers of environment variables: a wrong value stops the start with its name and text."""
+"""Typed readers of environment variables; a wrong value raises an error with name and value."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import ParseResult, parse_qsl, unquote, urlparse
+from urllib.parse import parse_qsl, unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured
-
-T = TypeVar("T")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def text(name: str, default: str | None = None) -> str:
-    """Return the variable, its default, or stop: a name without default is required."""
+    """Return the variable or its default; without a default it is required."""
     value = os.environ.get(name, "").strip()
     if value:
         return value
@@ -48,23 +44,14 @@ def choice(name: str, choices: tuple[str, ...]) -> str:
 
 def integer(name: str, default: int, *, minimum: int = 0) -> int:
     """Return a whole number of at least `minimum`."""
-    return _number(name, default, int, minimum)
-
-
-def real(name: str, default: float, *, minimum: float = 0.0) -> float:
-    """Return a number of at least `minimum`."""
-    return _number(name, default, float, minimum)
-
-
-def _number(name: str, default: T, kind: Callable[[str], T], minimum: T) -> T:
     raw = text(name, "")
     if not raw:
         return default
     try:
-        value = kind(raw)
+        value = int(raw)
     except ValueError:
-        raise ImproperlyConfigured(f"{name}={raw!r} is not a number.") from None
-    if not value >= minimum:  # type: ignore[operator] # int or float; NaN fails too
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number.") from None
+    if value < minimum:
         raise ImproperlyConfigured(f"{name}={raw!r} is below its minimum, {minimum}.")
     return value
 
@@ -76,19 +63,18 @@ def integers(name: str, default: tuple[int, ...]) -> tuple[int, ...]:
         return default
     if len(raw) != len(default) or not all(part.isascii() and part.isdigit() for part in raw):
         raise ImproperlyConfigured(
-            f"{name}={','.join(raw)!r} is not {len(default)} whole numbers with commas between."
+            f"{name}={','.join(raw)!r} is not {len(default)} whole numbers, separated by commas."
         )
     return tuple(int(part) for part in raw)
 
 
-def names(name: str, default: tuple[str, ...] = ()) -> list[str]:
-    """Return a comma-separated list, blanks dropped."""
-    raw = text(name, "")
-    return [part.strip() for part in raw.split(",") if part.strip()] if raw else list(default)
+def names(name: str) -> list[str]:
+    """Return the non-empty items of a comma-separated list."""
+    return [part.strip() for part in text(name, "").split(",") if part.strip()]
 
 
 def path(name: str, default: Path) -> Path:
-    """Return an absolute path; a relative one counts from the working directory."""
+    """Return an absolute path; a relative one starts at the working directory."""
     raw = text(name, "")
     return Path(raw).expanduser().absolute() if raw else default
 
@@ -98,7 +84,12 @@ def database(url: str) -> dict[str, object]:
 
     A host that begins with a slash (percent-encoded) is a socket directory.
     """
-    parsed = _parse(url, {"postgres", "postgresql"})
+    parsed = urlparse(url)
+    if parsed.scheme not in {"postgres", "postgresql"}:
+        # The URL contains a password, so the message names only its scheme.
+        raise ImproperlyConfigured(
+            f"The database URL has scheme {parsed.scheme!r}; use postgres or postgresql."
+        )
     if not parsed.path.strip("/"):
         raise ImproperlyConfigured("The database URL names no database.")
     return {
@@ -110,13 +101,3 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parsed.port or ""),
         "OPTIONS": dict(parse_qsl(parsed.query)),
     }
-
-
-def _parse(url: str, schemes: set[str]) -> ParseResult:
-    parsed = urlparse(url)
-    if parsed.scheme not in schemes:
-        # The URL holds a password: only its scheme may reach a log.
-        raise ImproperlyConfigured(
-            f"A URL with scheme {parsed.scheme!r} was given; known are {sorted(schemes)}."
-        )
-    return parsed

@@ -1,4 +1,4 @@
-"""A laptop: embedded services, plain HTTP, a secret key made on first start."""
+"""Settings for a laptop: embedded services, plain HTTP, a secret key created on first start."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from soundscape_site.settings.secret_key import load_or_create
 
 DEBUG = False
 SECRET_KEY = load_or_create(VAR_DIR / "secret-key")
-# `serve` adds the addresses it listens on; never *, which would let other sites read this one.
+# `serve` adds its addresses. Never *: DNS rebinding would let other sites read this one.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.names("DJANGO_ALLOWED_HOSTS")]

@@ -1,4 +1,4 @@
-"""One line a record on standard error."""
+"""Logging: one line per record on standard error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOGGING = {
     "loggers": {
         "django": {"level": "INFO"},
         "django.server": {"propagate": True, "handlers": []},
-        # Strangers try host names all day: the answer 400 is enough, a traceback is not needed.
+        # Scanners cause these all day; they get a 400, and the log needs no traceback.
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
     },
 }

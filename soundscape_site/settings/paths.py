@@ -1,4 +1,4 @@
-"""Where things lie: the checkout, what the program writes, what lies beside it."""
+"""Paths of the checkout, of the program's data, and of the data beside the checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Production refuses to guess: what is not given, stops the start."""
+"""Settings for production: a missing variable stops the start."""
 
 from __future__ import annotations
 

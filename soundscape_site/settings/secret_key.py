@@ -1,4 +1,4 @@
-"""A laptop's secret key: random, private, kept between starts."""
+"""The secret key of a laptop: random, private, kept between starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.management.utils import get_random_secret_key
 
 
 def load_or_create(path: Path) -> str:
-    """Return the key in `path`; write a new one, readable by its owner only, if there is none."""
+    """Return the key in `path`; create it, readable by its owner only, if there is none."""
     try:
         return _read(path)
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def _create(path: Path) -> None:
     with os.fdopen(handle, "w") as stream:
         stream.write(get_random_secret_key())
     try:
-        os.link(draft, path)  # fails where another process was first: its key stands
+        os.link(draft, path)  # fails if another process was first; its key is used
     except FileExistsError:
         pass
     finally:

@@ -1,4 +1,4 @@
-"""Tests: real PostgreSQL and Redis, cheap passwords, nothing outside reachable."""
+"""Settings for tests: real PostgreSQL and Redis, fast password hashes, separate data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from soundscape_site.settings.base import *  # noqa: F403 # an environment is ba
 from soundscape_site.settings.base import CELERY_BROKER_URL, DATABASES, REDIS_URL, STORAGES
 from soundscape_site.settings.paths import VAR_DIR
 
-SECRET_KEY = "only-for-tests-" + "x" * 40  # guards nothing
+SECRET_KEY = "only-for-tests-" + "x" * 40  # protects nothing
 
 # The owner creates the test database; the application's role is tested by SET ROLE.
 DATABASES = {"default": DATABASES.get("owner", DATABASES["default"])}
@@ -20,7 +20,7 @@ MEDIA_ROOT = Path("/nonexistent/tests-must-use-the-media-root-fixture")
 SOUNDSCAPE_INDEX_DIRECTORY = Path("/nonexistent/tests-must-use-the-index-fixture")
 SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch-tests"
 
-# Tests send photos as fast as they can; those of the limits set their own.
+# No limits: tests send many photos. Tests of the limits set their own.
 SOUNDSCAPE_VISITOR_LIMITS = SOUNDSCAPE_ADDRESS_LIMITS = SOUNDSCAPE_USER_LIMITS = (0, 0, 0)
 
 # Pages are tested without collecting static files first; the browser tests do collect them.
@@ -28,8 +28,8 @@ STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
 
-# A site that runs from the same checkout keeps its signs and messages to itself (database 0), and
-# so does each of pytest's processes, some of whose tests count messages: gw0 has 15, gw1 has 14.
+# Separate Redis databases for a site of the same checkout (0) and for each pytest process (15 for
+# gw0, 14 for gw1, ...): some tests count messages.
 _REDIS_DATABASE = 15 - int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 15
 REDIS_URL = f"{REDIS_URL}?db={_REDIS_DATABASE}"
 CELERY_BROKER_URL = f"{CELERY_BROKER_URL}?virtual_host={_REDIS_DATABASE}"

@@ -28,7 +28,7 @@ def test_flags(variable, value, expected):
     assert env.flag(NAME, default=not expected) is expected
 
 
-def test_a_flag_that_is_neither_is_refused(variable):
+def test_an_invalid_flag_is_refused(variable):
     assert env.flag(NAME, default=True) is True
     variable("maybe")
     with pytest.raises(ImproperlyConfigured, match="'maybe' is neither"):
@@ -36,28 +36,25 @@ def test_a_flag_that_is_neither_is_refused(variable):
 
 
 @pytest.mark.parametrize(
-    ("reader", "value", "complaint"),
+    ("value", "complaint"),
     [
-        (env.integer, "two", "'two' is not a number"),
-        (env.integer, "1.5", "'1.5' is not a number"),
-        (env.integer, "0", "below its minimum, 1"),
-        (env.real, "nan", "below its minimum"),
-        (env.real, "-2", "below its minimum"),
+        ("two", "'two' is not a whole number"),
+        ("1.5", "'1.5' is not a whole number"),
+        ("0", "below its minimum, 1"),
     ],
 )
-def test_numbers_out_of_range_are_refused(variable, reader, value, complaint):
+def test_numbers_out_of_range_are_refused(variable, value, complaint):
     variable(value)
     with pytest.raises(ImproperlyConfigured, match=complaint):
-        reader(NAME, 5, minimum=1)
+        env.integer(NAME, 5, minimum=1)
 
 
 def test_numbers_lists_and_paths(variable, tmp_path):
     assert env.integer(NAME, 5) == 5
-    assert env.names(NAME, ("a",)) == ["a"]
+    assert env.names(NAME) == []
     assert env.path(NAME, tmp_path) == tmp_path
     variable("12")
     assert env.integer(NAME, 5) == 12
-    assert env.real(NAME, 5.0) == 12.0
     variable("a, b ,,c")
     assert env.names(NAME) == ["a", "b", "c"]
     variable("~/x")
@@ -86,14 +83,14 @@ def test_a_bad_database_url_is_refused_without_its_password(url, complaint):
     assert "secret" not in str(caught.value)
 
 
-def test_integers_are_as_many_as_their_default(monkeypatch):
+def test_integers_have_as_many_items_as_their_default(monkeypatch):
     assert env.integers("LIMITS", (1, 2)) == (1, 2)
     monkeypatch.setenv("LIMITS", " 30, 0")
     assert env.integers("LIMITS", (1, 2)) == (30, 0)
 
 
 @pytest.mark.parametrize("value", ["1", "1,2,3", "1,-2", "1,two", "1,2.5"])
-def test_integers_that_are_not_are_refused(monkeypatch, value):
+def test_invalid_integers_are_refused(monkeypatch, value):
     monkeypatch.setenv("LIMITS", value)
     with pytest.raises(ImproperlyConfigured, match=r"LIMITS='.*' is not 2 whole numbers"):
         env.integers("LIMITS", (1, 2))

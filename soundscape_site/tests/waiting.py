@@ -1,4 +1,4 @@
-"""Wait for what other processes do."""
+"""Wait for other processes."""
 
 import time
 
@@ -6,7 +6,7 @@ LONGEST_S = 30.0
 
 
 def until(condition, describe=lambda: ""):
-    """Return as soon as the condition holds; fail when it never does."""
+    """Return once the condition holds; fail after `LONGEST_S` seconds."""
     deadline = time.monotonic() + LONGEST_S
     while not condition():
         assert time.monotonic() < deadline, describe()

@@ -11,10 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ProgressDisplay, megabytes_a_second
 from retrieval.selectors.media_files import named_file_count
-from soundscape_site.backups.errors import BackupError
-from soundscape_site.backups.manifest import Manifest
-from soundscape_site.backups.owner import owners_database
+from soundscape_site.backups.layout import BackupError, BackupManifest
 from soundscape_site.backups.saving import save_backup
+from soundscape_site.management.database_owner import database_of_owner
 
 
 class Command(BaseCommand):
@@ -28,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, **options: Any) -> None:
         """Save, and say what was saved."""
-        using = owners_database()
+        using = database_of_owner()
         require_migrated_database()
         try:
             with ProgressDisplay("Saving", total=named_file_count()) as counting:
@@ -47,7 +46,7 @@ class Command(BaseCommand):
             ) from error
         self._report(folder, manifest)
 
-    def _report(self, folder: Path, manifest: Manifest) -> None:
+    def _report(self, folder: Path, manifest: BackupManifest) -> None:
         rows = sum(table.rows for table in manifest.tables)
         self.stdout.write(
             f"{folder}: {rows} rows of {len(manifest.tables)} tables, "

@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands.migrate import Command as MigrateCommand
 from django.db import connections
 
-from soundscape_site.backups.owner import require_given
+from soundscape_site.management.database_owner import require_configured
 
 _LOCK_KEY: Final = 0x736F756E64  # "sound" in ASCII: any number, the same for every run
 
@@ -26,7 +26,7 @@ class Command(MigrateCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Refuse to run without the owner: the program's own role has no DDL."""
-        require_given(options["database"], to="migrate")
+        require_configured(options["database"], to="migrate")
         return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,10 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from retrieval.management.progress import ProgressDisplay, megabytes_a_second
-from soundscape_site.backups.errors import BackupError
-from soundscape_site.backups.manifest import Manifest
-from soundscape_site.backups.owner import owners_database
+from soundscape_site.backups.layout import BackupError, BackupManifest
 from soundscape_site.backups.restoring import restore_backup
+from soundscape_site.management.database_owner import database_of_owner
 
 
 class Command(BaseCommand):
@@ -34,10 +33,11 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, replace: bool, **options: Any) -> None:
         """Restore, and say what was restored."""
-        using = owners_database()
+        using = database_of_owner()
         folder = folder.absolute()
         try:
-            with ProgressDisplay("Restoring", total=Manifest.read(folder).media_files) as counting:
+            total = BackupManifest.read(folder).media_files
+            with ProgressDisplay("Restoring", total=total) as counting:
                 manifest = restore_backup(
                     folder,
                     using=using,

@@ -27,7 +27,7 @@ from retrieval.jobs.worker_signs import forget_signs, worker_alive
 from soundscape_site.embedded.commands import services_for
 from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locks import FileLock
-from soundscape_site.embedded.services import Lease, use_services
+from soundscape_site.embedded.services import ServiceUse, use_services
 from soundscape_site.settings.paths import BASE_DIR, VAR_DIR
 from soundscape_site.supervising.bind_address import BindAddress, CannotBindError
 from soundscape_site.supervising.supervisor import ChildSpec, SupervisionError, Supervisor
@@ -70,16 +70,17 @@ class Command(BaseCommand):
 
     def _supervise(self, where: BindAddress, wanted: _Wanted) -> None:
         log = VAR_DIR / "log"
+        _keep_details_in(log / "serve.log")
         supervisor = Supervisor(
             _children(where, log),
             wanted=wanted,
             announce=self._say,
             output=sys.stderr,
         )
-        began = time.monotonic()
+        began_at = float(os.environ.get("SOUNDSCAPE_STARTED_AT") or time.time())  # set by make
         try:
             if supervisor.start():
-                took_s = time.monotonic() - began
+                took_s = time.time() - began_at
                 self._say(f"Ready after {took_s:.1f} s: http://{where.reached_at}/")
                 for url in where.urls_elsewhere():
                     self._say(f"From other machines: {url}")
@@ -99,7 +100,7 @@ class Command(BaseCommand):
 class _Wanted:
     """Says whether to go on; brings back services whose own supervisor was killed."""
 
-    def __init__(self, stop: threading.Event, lease: Lease | None) -> None:
+    def __init__(self, stop: threading.Event, lease: ServiceUse | None) -> None:
         self._stop = stop
         self._lease = lease
         self._looked_at = time.monotonic()
@@ -111,6 +112,16 @@ class _Wanted:
             self._lease.renew()
             self._looked_at = time.monotonic()
         return True
+
+
+def _keep_details_in(path: Path) -> None:
+    """Log to a file; show only warnings on the terminal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for handler in logging.root.handlers:
+        handler.setLevel(logging.WARNING)
+    details = logging.FileHandler(path)
+    details.setFormatter(logging.Formatter("{asctime} {levelname} {name}: {message}", style="{"))
+    logging.root.addHandler(details)
 
 
 def _children(where: BindAddress, log: Path) -> list[ChildSpec]:

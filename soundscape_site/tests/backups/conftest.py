@@ -1,4 +1,4 @@
-"""A site that works, and other places to restore it to."""
+"""A site with data, and an empty installation to restore it to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.models import AuditEntry, User
 from retrieval.storage import content_store
 from retrieval.tests.factories import ClipFactory
 from retrieval.tests.fakes import dummy_finder
-from soundscape_site.tests.backups.places import Place
+from soundscape_site.tests.backups.restore_target import RestoreTarget
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def finder(site, tmp_path, settings):
 
 
 @pytest.fixture
-def place(tmp_path, transactional_db):
-    """A place that holds nothing."""
-    empty = Place(f"restored_{secrets.token_hex(4)}", tmp_path / "elsewhere")
+def target(tmp_path, transactional_db):
+    """An empty installation."""
+    empty = RestoreTarget(f"restored_{secrets.token_hex(4)}", tmp_path / "target")
     yield empty
     empty.remove()

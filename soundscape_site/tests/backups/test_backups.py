@@ -1,4 +1,4 @@
-"""Backup and restoration as an operator does them: commands, a working site, an empty place."""
+"""Backup and restoration by the commands, from a site with data to an empty installation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from retrieval.services.deletion import delete_scene
 from retrieval.services.scenes import find_sounds
 from retrieval.storage import content_store
 from retrieval.tests.photos import accepted
+from soundscape_site.backups.layout import table_path
 from soundscape_site.backups.saving import save_backup
-from soundscape_site.backups.tables import file_of
-from soundscape_site.tests.backups.places import execute
+from soundscape_site.tests.backups.restore_target import execute
 from soundscape_site.tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -47,7 +47,7 @@ def digest(database, table):
 
 
 class Visitors:
-    """Upload and delete from two sides until told to stop; `kept` is what was acknowledged."""
+    """Upload and delete in two threads until stopped; `kept` are the acknowledged scenes."""
 
     def __init__(self):
         self.kept = set()
@@ -85,23 +85,23 @@ def visitors(site):
     visitors.stop()
 
 
-def test_a_backup_under_load_restores_into_an_empty_place(visitors, place, tmp_path):
+def test_a_backup_under_load_can_be_restored(visitors, target, tmp_path):
     acknowledged = {accepted(number).pk for number in range(100)} | set(visitors.kept)
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
     uploaded_meanwhile = set(visitors.kept) - acknowledged
     visitors.stop()
-    assert uploaded_meanwhile, "nobody uploaded while the backup was made"
+    assert uploaded_meanwhile, "no upload happened while the backup was made"
 
-    restored = place.manage("restore", folder)
+    restored = target.manage("restore", folder)
     assert restored.returncode == 0, restored.stderr
-    code, report = place.check_media()
+    code, report = target.check_media()
     assert code == 0, report
-    there = {pk for (pk,) in place.rows("SELECT id::text FROM retrieval_scene")}
+    there = {pk for (pk,) in target.rows("SELECT id::text FROM retrieval_scene")}
     assert {str(pk) for pk in acknowledged} <= there
     ours = connection.settings_dict["NAME"]
     for table in AS_THEY_WERE:
-        assert digest(place.name, table) == digest(ours, table), table
+        assert digest(target.name, table) == digest(ours, table), table
 
 
 def rows_of(manifest):
@@ -123,7 +123,7 @@ def test_all_rows_are_of_one_instant(site, tmp_path):
             cursor.execute("LOCK TABLE retrieval_scene")
             saving = pool.submit(save)
             until(lambda: execute(connection.settings_dict["NAME"], waits))
-            accepted(2)  # while accounts are saved and scenes are not
+            accepted(2)  # the accounts are saved, the scenes are not yet
             User.objects.create_user("bob")
         manifest = saving.result(timeout=60)
     rows = rows_of(manifest)
@@ -132,26 +132,26 @@ def test_all_rows_are_of_one_instant(site, tmp_path):
     assert Scene.objects.count() == 2
 
 
-def test_a_restored_place_works_and_is_another_library(finder, place, tmp_path):
+def test_a_restored_site_works_and_its_library_has_a_new_uuid(finder, target, tmp_path):
     scene = accepted(1)
     find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     call_command("backup", str(tmp_path / "backup"))
-    assert place.manage("restore", tmp_path / "backup").returncode == 0
-    (library,) = place.rows("SELECT uuid::text, snapshot FROM retrieval_library")
+    assert target.manage("restore", tmp_path / "backup").returncode == 0
+    (library,) = target.rows("SELECT uuid::text, snapshot FROM retrieval_library")
     ours = Library.objects.get()
     assert library[0] != str(ours.uuid)
     assert library[1] == ours.snapshot
     matches = "SELECT count(*) FROM retrieval_match m JOIN retrieval_scene s USING (run_id)"
-    assert place.rows(matches) == [(3,)]
-    (last,) = place.rows("SELECT max(id) FROM retrieval_clip")
-    assert place.rows("SELECT nextval('retrieval_clip_id_seq')") == [(last[0] + 1,)]
+    assert target.rows(matches) == [(3,)]
+    (last,) = target.rows("SELECT max(id) FROM retrieval_clip")
+    assert target.rows("SELECT nextval('retrieval_clip_id_seq')") == [(last[0] + 1,)]
     may = "SELECT has_table_privilege('{}', 'accounts_auditentry', '{}')"
     role = settings.DATABASE_APP_ROLE
-    assert place.rows(may.format(role, "INSERT")) == [(True,)]
-    assert place.rows(may.format(role, "SELECT")) == [(False,)]
+    assert target.rows(may.format(role, "INSERT")) == [(True,)]
+    assert target.rows(may.format(role, "SELECT")) == [(False,)]
 
 
-def test_what_was_deleted_while_files_were_copied_stays_deleted(site, place, tmp_path):
+def test_scenes_deleted_while_files_were_copied_stay_deleted(site, target, tmp_path):
     scenes = [accepted(number) for number in range(6)]
     order = [file.name for file in named_files()]
     by_turn = sorted(scenes, key=lambda scene: order.index(str(scene.photo.name)))
@@ -165,56 +165,56 @@ def test_what_was_deleted_while_files_were_copied_stays_deleted(site, place, tmp
     manifest = save_backup(tmp_path / "backup", using="default", on_progress=meanwhile)
     assert manifest.damaged == []
     assert {entry["id"] for entry in manifest.deleted_meanwhile} == {str(first.pk), str(last.pk)}
-    restored = place.manage("restore", tmp_path / "backup")
+    restored = target.manage("restore", tmp_path / "backup")
     assert restored.returncode == 0, restored.stderr
-    assert place.check_media()[1]["agrees"] is True
-    assert place.rows("SELECT count(*) FROM retrieval_scene") == [(4,)]
-    gone = place.rows("SELECT id::text FROM retrieval_deletedscene")
-    assert {pk for (pk,) in gone} == {str(first.pk), str(last.pk)}
+    assert target.check_media()[1]["agrees"] is True
+    assert target.rows("SELECT count(*) FROM retrieval_scene") == [(4,)]
+    deleted = target.rows("SELECT id::text FROM retrieval_deletedscene")
+    assert {pk for (pk,) in deleted} == {str(first.pk), str(last.pk)}
 
 
-def test_a_place_that_holds_data_is_left_alone_unless_told(site, place, tmp_path):
+def test_existing_data_is_replaced_only_if_told(site, target, tmp_path):
     accepted(1)
     call_command("backup", str(tmp_path / "first"))
     accepted(2)
     call_command("backup", str(tmp_path / "second"))
-    assert place.manage("restore", tmp_path / "first").returncode == 0
-    refused = place.manage("restore", tmp_path / "second")
+    assert target.manage("restore", tmp_path / "first").returncode == 0
+    refused = target.manage("restore", tmp_path / "second")
     assert refused.returncode == 1
     assert "The database holds clips already" in refused.stderr
-    assert place.rows("SELECT count(*) FROM retrieval_scene") == [(1,)]
-    before = place.rows("SELECT uuid::text FROM retrieval_library")
-    assert place.manage("restore", tmp_path / "second", "--replace").returncode == 0
-    assert place.rows("SELECT count(*) FROM retrieval_scene") == [(2,)]
-    assert place.rows("SELECT uuid::text FROM retrieval_library") != before
-    assert place.check_media()[1]["agrees"] is True
+    assert target.rows("SELECT count(*) FROM retrieval_scene") == [(1,)]
+    before = target.rows("SELECT uuid::text FROM retrieval_library")
+    assert target.manage("restore", tmp_path / "second", "--replace").returncode == 0
+    assert target.rows("SELECT count(*) FROM retrieval_scene") == [(2,)]
+    assert target.rows("SELECT uuid::text FROM retrieval_library") != before
+    assert target.check_media()[1]["agrees"] is True
 
 
 def test_other_files_are_data_too_but_not_those_of_an_interrupted_restoration(
-    site, place, tmp_path
+    site, target, tmp_path
 ):
     accepted(1)
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
-    stray = place.media / "photos" / "somebody's.jpg"
+    stray = target.media / "photos" / "somebody's.jpg"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"mine")
-    refused = place.manage("restore", folder)
+    refused = target.manage("restore", folder)
     assert refused.returncode == 1
     assert "somebody's.jpg" in refused.stderr
-    assert place.rows("SELECT count(*) FROM retrieval_clip") == [(0,)]
+    assert target.rows("SELECT count(*) FROM retrieval_clip") == [(0,)]
     stray.unlink()
     halves = sorted(path for path in (folder / "media").rglob("*") if path.is_file())[:2]
-    for number, path in enumerate(halves):  # one came whole, the other was altered since
-        there = place.media / path.relative_to(folder / "media")
+    for number, path in enumerate(halves):  # one is complete, the other is cut off
+        there = target.media / path.relative_to(folder / "media")
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_bytes(path.read_bytes()[: None if number else 3])
-    assert place.manage("restore", folder).returncode == 0
-    assert place.check_media()[1]["agrees"] is True
+    assert target.manage("restore", folder).returncode == 0
+    assert target.check_media()[1]["agrees"] is True
 
 
 @pytest.mark.parametrize("victim", ["media", "database", "list", "cut off"])
-def test_an_altered_backup_is_not_believed(site, place, tmp_path, victim):
+def test_an_altered_backup_is_refused(site, target, tmp_path, victim):
     scene = accepted(1)
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
@@ -226,14 +226,14 @@ def test_an_altered_backup_is_not_believed(site, place, tmp_path, victim):
     }[victim]
     content = path.read_bytes()
     path.write_bytes(content[:-1] if victim == "cut off" else bytes([content[0] ^ 1]) + content[1:])
-    refused = place.manage("restore", folder)
+    refused = target.manage("restore", folder)
     assert refused.returncode == 1
-    assert f"{path} is not what was written then" in refused.stderr
-    assert place.manage("migrate").returncode == 0
-    assert place.rows("SELECT count(*) FROM retrieval_scene") == [(0,)]
+    assert f"{path} was altered after the backup was made" in refused.stderr
+    assert target.manage("migrate").returncode == 0
+    assert target.rows("SELECT count(*) FROM retrieval_scene") == [(0,)]
 
 
-def test_a_backup_says_what_it_is(site, tmp_path):
+def test_the_manifest_describes_the_backup(site, tmp_path):
     accepted(1)
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
@@ -247,7 +247,7 @@ def test_a_backup_says_what_it_is(site, tmp_path):
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_a_backup_of_a_damaged_site_is_made_and_says_so(site, tmp_path):
+def test_a_backup_of_a_damaged_site_is_made_and_reports_the_damage(site, tmp_path):
     scene = accepted(1)
     (settings.MEDIA_ROOT / str(scene.photo.name)).unlink()
     (settings.MEDIA_ROOT / str(scene.model_input.name)).write_bytes(b"altered")
@@ -257,9 +257,9 @@ def test_a_backup_of_a_damaged_site_is_made_and_says_so(site, tmp_path):
     assert set(manifest["damaged"]) == {scene.photo.name, scene.model_input.name}
 
 
-def test_no_backup_over_another(site, tmp_path):
+def test_a_backup_does_not_overwrite_another(site, tmp_path):
     call_command("backup", str(tmp_path / "backup"))
-    with pytest.raises(CommandError, match="holds something already"):
+    with pytest.raises(CommandError, match="is not empty"):
         call_command("backup", str(tmp_path / "backup"))
 
 
@@ -285,12 +285,12 @@ def test_a_backup_of_another_version_is_refused(site, tmp_path, fields, said):
     assert Library.objects.get().snapshot == 3
 
 
-def test_a_backup_of_an_earlier_version_is_brought_up_to_date(site, place, tmp_path):
-    """Make one as it was before there were sessions: without their migration and table."""
+def test_a_backup_of_an_earlier_version_is_migrated(site, target, tmp_path):
+    """Remove the migration and the table of sessions from a backup."""
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
     manifest = json.loads((folder / "manifest.json").read_text())
-    applied = file_of(folder / "database", "django_migrations")
+    applied = table_path(folder, "django_migrations")
     lines = gzip.decompress(applied.read_bytes()).splitlines(keepends=True)
     applied.write_bytes(gzip.compress(b"".join(li for li in lines if b"\tsessions\t" not in li)))
     tables = [table for table in manifest["tables"] if table["name"] != "django_session"]
@@ -299,11 +299,11 @@ def test_a_backup_of_an_earlier_version_is_brought_up_to_date(site, place, tmp_p
             table |= {"rows": len(lines) - 1, "sha256": content_store.sha256_of(applied)}
     migrations = [name for name in manifest["migrations"] if name != "sessions.0001_initial"]
     change(folder, tables=tables, migrations=migrations)
-    restored = place.manage("restore", folder)
+    restored = target.manage("restore", folder)
     assert restored.returncode == 0, restored.stderr
-    assert place.rows("SELECT count(*) FROM django_session") == [(0,)]
-    assert place.rows("SELECT count(*) FROM django_migrations") == [(len(lines),)]
-    assert place.rows("SELECT count(*) FROM retrieval_clip") == [(3,)]
+    assert target.rows("SELECT count(*) FROM django_session") == [(0,)]
+    assert target.rows("SELECT count(*) FROM django_migrations") == [(len(lines),)]
+    assert target.rows("SELECT count(*) FROM retrieval_clip") == [(3,)]
 
 
 def test_a_folder_without_manifest_is_no_backup(site, tmp_path):

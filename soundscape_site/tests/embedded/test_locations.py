@@ -21,7 +21,7 @@ STRANGER = Account("stranger", uid=4321, gid=4321)
 
 @pytest.fixture
 def as_root(monkeypatch, tmp_path):
-    """Let the module believe that root runs it, with a system directory of the test's own."""
+    """Pretend to be root, with a temporary system directory."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(module, "_SYSTEM_STATE", tmp_path / "system")
 
@@ -31,13 +31,13 @@ def as_user(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
 
 
-def test_the_same_directory_gives_the_same_places_however_it_is_named(tmp_path):
+def test_every_path_to_a_directory_gives_the_same_locations(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "var")
     assert locate(tmp_path / "link") == locate(tmp_path / "x" / ".." / "var")
     assert locate(tmp_path / "var") != locate(tmp_path / "other")
 
 
-def test_locating_touches_nothing(tmp_path):
+def test_locate_creates_nothing(tmp_path):
     locate(tmp_path / "var")
     assert list(tmp_path.iterdir()) == []
 
@@ -60,7 +60,7 @@ def test_a_socket_path_of_107_bytes_is_the_longest_that_is_used(as_user, length,
     assert len(str(directory / ".s.PGSQL.5432")) <= 107
 
 
-def test_the_length_counts_in_bytes(as_user):
+def test_the_length_is_in_bytes(as_user):
     var = Path("/" + "ü" * 50)
     assert not locate(var).redis_socket.is_relative_to(var)
 
@@ -91,14 +91,14 @@ def test_root_keeps_the_cluster_where_postgresqls_user_can_reach_it(as_root, mon
     assert places.redis_socket.is_relative_to(tmp_path / "var")
 
 
-def test_a_cluster_that_exists_is_not_lost_by_a_change_of_modes(as_root, tmp_path):
+def test_an_existing_cluster_is_found_after_a_change_of_modes(as_root, tmp_path):
     var = tmp_path / "var"
     (var / "postgres" / "data").mkdir(parents=True)
     tmp_path.chmod(0o700)
     assert locate(var).postgres_base == var
 
 
-def test_a_cluster_outside_is_not_lost_when_var_becomes_reachable(as_root, monkeypatch, tmp_path):
+def test_a_cluster_outside_var_is_found_when_var_becomes_reachable(as_root, monkeypatch, tmp_path):
     var = tmp_path / "var"
     outside = tmp_path / "system" / locate(var).key
     (outside / "postgres" / "data").mkdir(parents=True)
@@ -117,7 +117,7 @@ def test_a_cluster_outside_is_not_lost_when_var_becomes_reachable(as_root, monke
         (0o077, Account("owner", uid=os.getuid(), gid=4321), False),
     ],
 )
-def test_the_first_class_of_a_mode_that_fits_decides(passable_directory, mode, account, passes):
+def test_the_first_matching_class_of_a_mode_decides(passable_directory, mode, account, passes):
     directory = passable_directory / "directory"
     directory.mkdir()
     os.chown(directory, os.getuid(), os.getgid())
@@ -126,7 +126,7 @@ def test_the_first_class_of_a_mode_that_fits_decides(passable_directory, mode, a
     directory.chmod(0o700)
 
 
-def test_a_closed_directory_above_closes_everything_below(passable_directory):
+def test_a_closed_parent_directory_blocks_everything_below(passable_directory):
     inner = passable_directory / "closed" / "open"
     inner.mkdir(parents=True)
     file = inner / "file"
@@ -142,7 +142,7 @@ def test_an_unreadable_file_in_an_open_directory_is_unreadable(passable_director
     assert not can_read(STRANGER, file)
 
 
-def test_private_directories_are_private_whatever_they_were(passable_directory):
+def test_existing_directories_are_made_private(passable_directory):
     places = locate(passable_directory / "var")
     places.redis_data.mkdir(parents=True, mode=0o755)
     prepare(places)
@@ -151,7 +151,7 @@ def test_private_directories_are_private_whatever_they_were(passable_directory):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root's directories are shared with another user")
-def test_postgresqls_user_passes_through_to_its_directories(passable_directory):
+def test_postgresqls_user_can_reach_its_directories(passable_directory):
     previous = os.umask(0o077)
     try:
         places = locate(passable_directory / "deep" / "var")
@@ -163,7 +163,7 @@ def test_postgresqls_user_passes_through_to_its_directories(passable_directory):
     assert can_traverse(places.account, places.postgres_socket_directory)
 
 
-def test_a_var_directory_of_somebody_else_is_refused_with_advice(monkeypatch, tmp_path):
+def test_a_var_directory_of_another_user_is_refused_with_advice(monkeypatch, tmp_path):
     if IS_ROOT:
         os.chown(tmp_path, 65534, -1)
     else:
@@ -174,10 +174,10 @@ def test_a_var_directory_of_somebody_else_is_refused_with_advice(monkeypatch, tm
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "foreign"])
-def test_a_socket_directory_that_somebody_else_prepared_is_refused(monkeypatch, tmp_path, kind):
-    """Whoever may write into the temporary directory could lay a trap there."""
+def test_a_socket_directory_that_another_user_made_is_refused(monkeypatch, tmp_path, kind):
+    """Everybody can write to the temporary directory."""
     if kind == "foreign" and not IS_ROOT:
-        pytest.skip("only root can make a directory that belongs to somebody else")
+        pytest.skip("only root can make a directory of another user")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(module, "_TEMPORARY", temporary)

@@ -17,7 +17,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def open_lock(path):
-    """Open the lock several times over, as several processes would."""
+    """Open the lock several times, as several processes would."""
     opened = []
 
     def open_one():
@@ -29,27 +29,27 @@ def open_lock(path):
         lock.close()
 
 
-def test_many_share_and_one_alone_waits(open_lock):
+def test_a_shared_lock_blocks_an_exclusive_one(open_lock):
     first, second, alone = open_lock(), open_lock(), open_lock()
     assert first.try_shared()
     assert second.try_shared()
     assert not alone.try_exclusive()
 
 
-def test_nobody_shares_what_one_holds_alone(open_lock):
+def test_an_exclusive_lock_blocks_all_others(open_lock):
     alone, other = open_lock(), open_lock()
     assert alone.try_exclusive()
     assert not other.try_shared()
     assert not other.try_exclusive()
 
 
-def test_closing_lets_go(path, open_lock):
+def test_closing_releases(path, open_lock):
     with FileLock.open(path) as lock:
         assert lock.try_exclusive()
     assert open_lock().try_exclusive()
 
 
-def test_the_kernel_lets_go_when_the_holder_is_killed(path, open_lock):
+def test_the_kernel_releases_the_lock_of_a_killed_process(path, open_lock):
     script = """if True:
         import sys, time
         from pathlib import Path
@@ -68,7 +68,7 @@ def test_the_kernel_lets_go_when_the_holder_is_killed(path, open_lock):
     until(waiting.try_exclusive)
 
 
-def test_a_lock_handed_down_is_held_by_the_receiver(path, open_lock):
+def test_an_inherited_lock_is_held_by_its_receiver(path, open_lock):
     lock = FileLock.open(path)
     assert lock.try_exclusive()
     with subprocess.Popen(["sleep", "60"], pass_fds=[lock.fileno()]) as receiver:
@@ -78,7 +78,7 @@ def test_a_lock_handed_down_is_held_by_the_receiver(path, open_lock):
     assert open_lock().try_exclusive()
 
 
-def test_an_adopted_lock_goes_no_further(path, open_lock):
+def test_an_adopted_lock_is_not_inherited_again(path, open_lock):
     descriptor = os.dup(open_lock().fileno())
     fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
     assert os.get_inheritable(descriptor)

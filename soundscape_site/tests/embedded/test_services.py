@@ -33,7 +33,7 @@ def test_a_command_starts_the_services_and_leaves_nothing_running(installation):
     assert installation.processes() == []
 
 
-def test_data_survives_from_one_command_to_the_next(installation):
+def test_data_is_kept_between_commands(installation):
     first = installation.command()
     installation.execute("CREATE TABLE kept AS SELECT 7 AS number")
     with installation.redis() as client:
@@ -46,7 +46,7 @@ def test_data_survives_from_one_command_to_the_next(installation):
     leave(second)
 
 
-def test_the_services_stay_until_the_last_user_leaves(installation):
+def test_the_services_run_until_the_last_command_ends(installation):
     first = installation.command()
     daemon, servers = installation.daemon(), set(installation.servers())
     second = installation.command()
@@ -66,18 +66,18 @@ def test_commands_that_start_at_once_on_an_empty_directory_share_one_daemon(inst
         leave(command)
 
 
-def test_commands_that_come_and_go_always_find_the_services(installation):
-    """Newcomers meet a daemon in every state: starting, ready, stopping, just gone."""
+def test_overlapping_short_commands_always_get_the_services(installation):
+    """They find the daemon in every state: starting, ready, stopping, just ended."""
     failures = []
 
-    def come_and_go():
+    def run_five():
         for _ in range(5):
             try:
                 installation.run_command()
             except AssertionError as error:
                 failures.append(error)
 
-    threads = [threading.Thread(target=come_and_go) for _ in range(3)]
+    threads = [threading.Thread(target=run_five) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -85,12 +85,12 @@ def test_commands_that_come_and_go_always_find_the_services(installation):
     assert failures == []
 
 
-def test_variables_for_other_servers_do_not_lead_astray(installation):
-    astray = {"PGPORT": "1", "PGHOST": "nowhere", "PGSERVICE": "none", "PGDATA": "/nowhere"}
-    installation.run_command(env={**os.environ, **astray})
+def test_variables_for_other_servers_are_ignored(installation):
+    variables = {"PGPORT": "1", "PGHOST": "nowhere", "PGSERVICE": "none", "PGDATA": "/nowhere"}
+    installation.run_command(env={**os.environ, **variables})
 
 
-def test_nobody_waits_for_a_start_that_nobody_wants_any_more(installation):
+def test_a_command_works_after_one_that_was_killed_during_the_start(installation):
     command = installation.command(ready=False)
     until(installation.locations.supervisor_lock.exists)
     command.kill()
@@ -98,7 +98,7 @@ def test_nobody_waits_for_a_start_that_nobody_wants_any_more(installation):
     installation.run_command()
 
 
-def test_a_cluster_of_another_version_is_left_alone(installation):
+def test_a_cluster_of_another_version_is_not_changed(installation):
     data = installation.locations.postgres_data
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("16\n")
@@ -178,7 +178,7 @@ def test_sockets_of_a_long_path_lie_in_a_private_directory(passable_directory):
 
 def test_ctrl_c_ends_manage_py_and_the_services(installation):
     script = "import time; print('up', flush=True); time.sleep(60)"
-    # As in a terminal: a run in the background would hand down that Ctrl-C is ignored.
+    # As in a terminal: background processes inherit that SIGINT is ignored.
     listening = ("env", "--default-signal=INT")
     with subprocess.Popen(
         [*listening, sys.executable, "manage.py", "shell", "--no-imports", "-c", script],

@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Redis, run by root and by an ordinary user."""
+"""Real PostgreSQL and Redis, started by root and by an ordinary user."""
 
 import os
 import re
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import locate
+from soundscape_site.embedded.postgres_programs import programs
 from soundscape_site.tests.embedded.installation import (
     Installation,
     leave,
@@ -21,9 +21,9 @@ IS_ROOT = os.geteuid() == 0
 
 
 def as_user(name):
-    """Run a command as somebody else, with the capability to read what only root may.
+    """Return a prefix that runs a command as another user who may read every file.
 
-    It is needed where the interpreter lies in root's private home.
+    The capability is needed where the interpreter is in root's private home.
     """
     capability = "+dac_read_search"
     return (
@@ -40,14 +40,14 @@ class TestAsRoot:
         assert owner(installation.daemon()) == "root"
         leave(command)
 
-    def test_a_user_without_a_name_is_told_what_to_do(self, installation, passable_directory):
+    def test_a_user_without_a_name_gets_advice(self, installation, passable_directory):
         os.chown(passable_directory, 4242, -1)
         command = installation.command(ready=False, prefix=as_user("4242"))
         _, errors = command.communicate()
         assert command.returncode == 1
         assert "user 4242, who has no name in the system" in errors
 
-    def test_an_unreachable_var_directory_keeps_its_cluster_elsewhere(self, tmp_path):
+    def test_the_cluster_of_an_unreachable_var_directory_is_stored_elsewhere(self, tmp_path):
         tmp_path.chmod(0o700)
         installation = Installation(tmp_path / "var")
         base = installation.locations.postgres_base
@@ -78,17 +78,17 @@ class TestAsRoot:
         assert installation.answers()
         leave(command)
 
-    def test_a_directory_that_was_handed_to_another_user_works_for_that_user(self, installation):
+    def test_after_a_change_of_owner_the_new_owner_can_use_the_directory(self, installation):
         installation.run_command()
         refused = installation.command(ready=False, prefix=as_user("nobody"))
         _, errors = refused.communicate()
         assert re.search(rf"{installation.var} belongs to root, and you are nobody.*chown", errors)
-        hand_over(installation.var, "nobody")
+        change_owner(installation.var, "nobody")
         installation.run_command(prefix=as_user("nobody"))
         refused = installation.command(ready=False)
         _, errors = refused.communicate()
         assert "belongs to nobody, and you are root" in errors
-        hand_over(installation.var, "root")
+        change_owner(installation.var, "root")
         installation.run_command()
 
 
@@ -103,6 +103,6 @@ def test_an_ordinary_user_runs_everything_as_that_user(installation, passable_di
     assert installation.processes() == []
 
 
-def hand_over(directory, user):
+def change_owner(directory, user):
     for path in (directory, *directory.rglob("*")):
         shutil.chown(path, user)

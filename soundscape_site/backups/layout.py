@@ -1,4 +1,4 @@
-"""What a backup says of itself. Written last: a folder without it is no backup."""
+"""The files of a backup's folder, and the manifest that describes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from soundscape_site.backups.errors import BackupError
+from retrieval.storage.content_store import sha256_of
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -17,9 +17,13 @@ MEDIA: Final = "media"
 MEDIA_HASHES: Final = "media.sha256"
 
 
+class BackupError(Exception):
+    """A backup cannot be made or restored; the message says why and what to do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableCopy:
-    """One table's rows: `database/<name>.copy.gz`, as COPY writes them."""
+    """One table's rows: `database/<name>.copy.gz`, in the format of COPY."""
 
     name: str
     columns: list[str]
@@ -28,30 +32,30 @@ class TableCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """A backup's description.
+class BackupManifest:
+    """Description of a backup, written last: a folder without it is incomplete.
 
     Attributes
     ----------
     versions : dict[str, str]
-        What made it: Django, PostgreSQL, pgvector.
+        Versions of Django, PostgreSQL and pgvector.
     library : dict[str, Any]
-        Identity and snapshot of the library it was made of.
+        UUID and snapshot of the library.
     migrations : list[str]
-        Applied when it was made, as ``app.name``: the tables are as these leave them.
+        Applied migrations as ``app.name``; they define the tables' columns.
     tables : list[TableCopy]
         In an order in which they can be filled.
     sequences : dict[str, int]
-        The last number that each gave.
+        Last value of each sequence.
     media_files, media_bytes : int
-        How many files were copied, and how large they are together.
+        Number and total size of the copied files.
     media_sha256 : str
-        Of the list `media.sha256`.
+        Hash of `media.sha256`.
     deleted_meanwhile : list[dict[str, str]]
-        Id and reason of scenes that were deleted while files were copied. Their rows are in the
-        tables, some of their files are not: they are deleted again when the backup is restored.
+        Id and reason of scenes deleted while files were copied. Their rows are in the tables, some
+        of their files are missing: `restore` deletes them again.
     damaged : list[str]
-        Files that were missing, or not what their name says, on the site itself.
+        Files that were missing, or did not match their name's hash, on the site itself.
     """
 
     format: int
@@ -68,23 +72,23 @@ class Manifest:
     damaged: list[str]
 
     def write(self, folder: Path) -> None:
-        """Write it, for good: whoever sees it sees all that it describes."""
+        """Write the manifest after everything that it describes is on disk."""
         draft = folder / f".{MANIFEST}"
         with draft.open("w") as stream:
             json.dump(asdict(self), stream, indent=1)
             stream.flush()
-        os.sync()  # thousands of files at once, instead of one by one
+        os.sync()  # one call instead of an fsync for each of thousands of files
         draft.replace(folder / MANIFEST)
         os.sync()
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
-        """Read it.
+    def read(cls, folder: Path) -> BackupManifest:
+        """Read the manifest.
 
         Raises
         ------
         BackupError
-            If there is none, or one of another format.
+            If it is missing, unreadable or of another format.
         """
         path = folder / MANIFEST
         try:
@@ -102,3 +106,29 @@ class Manifest:
             )
         tables = [TableCopy(**table) for table in fields.pop("tables")]
         return cls(tables=tables, **fields)
+
+
+def table_path(folder: Path, table: str) -> Path:
+    """Return the path of a table's rows in a backup's folder."""
+    return folder / DATABASE / f"{table}.copy.gz"
+
+
+def require_unaltered(path: Path, sha256: str) -> None:
+    """Check a file's hash.
+
+    Raises
+    ------
+    BackupError
+        If the file is missing, unreadable or altered.
+    """
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be read ({error}): use another backup.") from error
+    if found != sha256:
+        raise altered(path)
+
+
+def altered(path: Path) -> BackupError:
+    """Return the error for a file whose hash does not match."""
+    return BackupError(f"{path} was altered after the backup was made: use another backup.")
