@@ -1,22 +1,40 @@
-"""Every test run has real PostgreSQL and Redis: the embedded ones, unless others are named."""
+"""Start PostgreSQL and Redis for the test run; skip tests whose networks are missing."""
 
 from __future__ import annotations
 
 import os
 import time
 from contextlib import ExitStack
+from typing import Final
 
 import pytest
+from django.conf import settings
 
+from retrieval.engine.networks.weights import (
+    EFFICIENTNET_LITE0,
+    IMAGE_NETWORKS,
+    MOBILENET_V2,
+    SOUNDNET_8,
+    YAMNET,
+)
 from soundscape_site.embedded.commands import services_for
 from soundscape_site.embedded.locations import var_directory
 from soundscape_site.embedded.services import use_services
 
 _SERVICES = pytest.StashKey[ExitStack]()
+REQUIRE_MODELS: Final = "SOUNDSCAPE_REQUIRE_MODELS"
+NETWORKS: Final = {
+    "mobilenet": (MOBILENET_V2,),
+    "efficientnet-lite0": (EFFICIENTNET_LITE0,),
+    "soundnet": (SOUNDNET_8,),
+    "yamnet": (YAMNET,),
+    "image": IMAGE_NETWORKS,
+}
+"""Alternatives for each name that the marker `weights` takes."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Use the services for as long as the run lasts; each xdist worker is a user of its own."""
+    """Start the services, or use those of another xdist worker, for the whole run."""
     stack = session.config.stash[_SERVICES] = ExitStack()
     services = services_for(["pytest", "test"], os.environ)
     if services:
@@ -31,5 +49,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let go of the services; the last user stops them."""
+    """Release the services; the last user stops them."""
     session.config.stash[_SERVICES].close()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose networks are missing, or fail it if `REQUIRE_MODELS` is set."""
+    names = {name for marker in item.iter_markers("weights") for name in marker.args}
+    missing = sorted(name for name in names if not _is_present(name))
+    if missing:
+        reason = f"no weights of {', '.join(missing)}; `make models` fetches them"
+        if os.environ.get(REQUIRE_MODELS):
+            pytest.fail(f"all tests are required here: {reason}", pytrace=False)
+        pytest.skip(reason)
+
+
+def _is_present(name: str) -> bool:
+    directory = settings.SOUNDSCAPE_MODELS_DIRECTORY
+    return any((directory / spec.converted_name).is_file() for spec in NETWORKS[name])

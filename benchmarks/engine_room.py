@@ -63,7 +63,7 @@ with DecodingPool(processes=1) as pool:
     for photo in {photos!r} * 5:
         marks = [time.perf_counter()]
         decoded = pool.decode_photo(Path(photo)); marks.append(time.perf_counter())
-        seen = finder.look(decoded.views); marks.append(time.perf_counter())
+        seen = finder.classify(decoded.views); marks.append(time.perf_counter())
         finder.search(seen, top=5); marks.append(time.perf_counter())
         timings["match"].append(marks[3] - marks[0])
         for name, start, end in zip(("decode", "classify", "search"), marks, marks[1:]):

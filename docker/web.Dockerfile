@@ -15,7 +15,9 @@ RUN docker/packages.sh web > /tmp/packages.txt && pip install -r /tmp/packages.t
 # The folders of the volumes: a new volume takes over their owner.
 RUN groupadd --system --gid 10001 soundscape \
     && useradd --system --uid 10001 --gid soundscape --home-dir /tmp --no-create-home --shell /usr/sbin/nologin soundscape \
-    && install --directory --owner soundscape --group soundscape /var/lib/soundscape/media
+    && install --directory --owner soundscape --group soundscape \
+        /var/lib/soundscape/media \
+        /var/lib/soundscape/models
 
 COPY accounts accounts
 COPY labelling labelling

@@ -12,14 +12,14 @@ from django.db import transaction
 from kombu.exceptions import ChannelError, OperationalError
 from redis import RedisError
 
-from retrieval.engine.spaces.space import all_spaces
 from retrieval.jobs.overdue import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
 from retrieval.jobs.policies import OwnedTask
 from retrieval.jobs.transitions import note_woken, release_expired, release_owned
 from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Scene
 from retrieval.quotas.limits import Allowance
+from retrieval.selectors.networks import available_spaces
 from retrieval.services.import_jobs import request_import
-from retrieval.services.profiling import owe_profiles
+from retrieval.services.profiling import request_missing_profiles
 from retrieval.services.uploads import receive_photo
 from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
 
@@ -49,10 +49,10 @@ def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImp
 def submit_missing_profiles() -> int:
     """Request profiles for recordings that lack them in a space; return the number of jobs."""
     with transaction.atomic():
-        owed = owe_profiles(all_spaces())
-        for profiling in owed:
+        requested = request_missing_profiles(available_spaces())
+        for profiling in requested:
             transaction.on_commit(partial(_wake, profile_library, profiling.pk))
-    return len(owed)
+    return len(requested)
 
 
 def wake_overdue() -> int:

@@ -1,4 +1,4 @@
-"""What workers do when they are woken: ids in, one service call."""
+"""The Celery tasks: each takes ids and makes one service call."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from uuid import UUID
 from django.conf import settings
 
 from retrieval.engine.networks.registry import ModelRegistry
-from retrieval.engine.spaces.space import all_spaces
 from retrieval.jobs.policies import inference_task, ingest_task
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.jobs.worker_names import child_name
+from retrieval.selectors.networks import available_spaces
 from retrieval.services.import_jobs import run_slice
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
@@ -23,13 +23,13 @@ _SLICE_S = 240.0
 
 @cache
 def model_registry() -> ModelRegistry:
-    """Return this process's models; nothing is loaded before it is used."""
+    """Return this process's networks, each loaded on first use."""
     return ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
 
 @cache
 def sound_finder() -> SoundFinder:
-    """Return this process's finder; nothing is loaded before it is used."""
+    """Return this process's finder, which loads networks and indexes on first use."""
     return SoundFinder(
         settings.SOUNDSCAPE_MATCHER,
         registry=model_registry(),
@@ -39,17 +39,17 @@ def sound_finder() -> SoundFinder:
 
 @inference_task("find_sounds_for_scene", throws=(StaleClaimError,))
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
-    """Find the sounds of one scene. Unknown arguments of a newer release are ignored."""
+    """Find the sounds of one scene. Ignores unknown arguments of a newer release."""
     find_sounds(scene_id=UUID(scene_id), finder=sound_finder(), worker=child_name())
 
 
 @ingest_task("run_import", throws=(StaleClaimError,))
 def run_import(import_id: int, **_: object) -> None:
-    """Work on an import for some minutes; the sweeper wakes a worker for the next slice."""
+    """Work on an import for some minutes; the sweeper requests the next slice."""
     run_slice(
         import_id=import_id,
         registry=model_registry(),
-        spaces=all_spaces(),
+        spaces=available_spaces(),
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
         slicing=_slicing(),
     )
@@ -57,11 +57,11 @@ def run_import(import_id: int, **_: object) -> None:
 
 @ingest_task("profile_library", throws=(StaleClaimError,))
 def profile_library(profiling_id: int, **_: object) -> None:
-    """Give recordings the profiles they lack, for some minutes."""
+    """Compute missing profiles of recordings for some minutes."""
     run_profiling_slice(
         profiling_id,
         registry=model_registry(),
-        spaces=all_spaces(),
+        spaces=available_spaces(),
         slicing=_slicing(),
     )
 

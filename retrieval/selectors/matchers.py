@@ -1,4 +1,4 @@
-"""Which matchers are in force: the program's recipes with this site's table and bank."""
+"""The matchers in force: the recipes with this site's table, bank and networks."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from retrieval.engine.matching.bank import (
     class_moments,
 )
 from retrieval.engine.matching.matcher import Matcher
-from retrieval.engine.matching.recipes import matcher_named
-from retrieval.engine.spaces.space import heard, objects
+from retrieval.engine.matching.recipes import PAPER, SOUND_MATCHERS, matcher_named
+from retrieval.engine.spaces.space import ClassSpace, heard, objects
 from retrieval.engine.vocabulary.heard_there import HeardThere, Sound, load_heard_there
 from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
+from retrieval.selectors.networks import has_sound_network, image_network
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRecipe:
-    """What of a site decides how its matchers score; changes whenever they do.
+    """Everything that determines the scores of a site's matchers.
 
     Attributes
     ----------
@@ -34,58 +35,60 @@ class SiteRecipe:
         The newest override of the table; 0 without any.
     bank_id : int
         The newest bank of the site's own photos; 0 without any.
+    image : str
+        Version of the image network.
     """
 
     override_id: int
     bank_id: int
+    image: str
 
 
 def site_recipe() -> SiteRecipe:
-    """Return what is in force now."""
+    """Return the current recipe."""
     return SiteRecipe(
         override_id=HeardOverride.objects.aggregate(newest=Max("id"))["newest"] or 0,
         bank_id=PhotoBank.objects.aggregate(newest=Max("id"))["newest"] or 0,
+        image=image_network().model_version,
     )
 
 
 def matcher_in_force(name: str) -> Matcher:
-    """Return a matcher by its name, with the site's table and bank.
-
-    Raises
-    ------
-    EngineError
-        With code ``matcher_unknown`` if there is none of that name.
-    """
+    """Return a matcher by its name as `matchers_in_force` does."""
     (matcher,) = matchers_in_force([name])
     return matcher
 
 
 def matchers_in_force(names: Iterable[str]) -> list[Matcher]:
-    """Return matchers by their names, all of one table and one bank.
+    """Return matchers by their names, all with the same table, bank and image network.
+
+    Without YAMNet, the paper's matcher takes the place of those that compare sounds.
 
     Raises
     ------
     EngineError
-        With code ``matcher_unknown`` if there is none of a name.
+        With code ``matcher_unknown`` if a name is unknown.
     """
+    unusable = () if has_sound_network() else SOUND_MATCHERS
     recipe = site_recipe()
-    return [_matcher(name, recipe) for name in names]
+    in_force = dict.fromkeys(PAPER if name in unusable else name for name in names)
+    return [_matcher(name, recipe) for name in in_force]
 
 
 @lru_cache(maxsize=8)
 def _matcher(name: str, recipe: SiteRecipe) -> Matcher:
     table, bank = _table_and_bank(recipe)
-    return matcher_named(name, table=table, bank=bank)
+    return matcher_named(name, table=table, bank=bank, image=recipe.image)
 
 
-@lru_cache(maxsize=2)  # the one in force, and the one before while somebody still uses it
+@lru_cache(maxsize=2)  # the current recipe and its predecessor, which may still be in use
 def _table_and_bank(recipe: SiteRecipe) -> tuple[HeardThere, Bank | None]:
     table = table_up_to(recipe.override_id)
-    return table, _site_bank(recipe.bank_id, table)
+    return table, _site_bank(recipe, table)
 
 
 def table_up_to(override_id: int) -> HeardThere:
-    """Return what one hears where: the program's table with the overrides up to one of them."""
+    """Return the program's table with the overrides up to a given one."""
     newest: dict[str, HeardOverride] = {}
     for override in HeardOverride.objects.filter(id__lte=override_id).order_by("id"):
         newest[override.wnid] = override
@@ -96,12 +99,12 @@ def table_up_to(override_id: int) -> HeardThere:
 
 
 def sounds_of(override: HeardOverride) -> list[Sound]:
-    """Return the sounds that an override names.
+    """Return the sounds of an override.
 
     Raises
     ------
     VocabularyError
-        With code ``unknown_class`` if there is no sound of a name.
+        With code ``unknown_class`` if a name is unknown.
     """
     vocabulary = load_vocabulary("audioset")
     weights: Mapping[str, float] = override.sounds
@@ -111,17 +114,25 @@ def sounds_of(override: HeardOverride) -> list[Sound]:
     ]
 
 
-def _site_bank(bank_id: int, table: HeardThere) -> Bank | None:
-    """Return the bank of the site's photos, with the classes in spaces that it does not know.
+def bank_spaces() -> tuple[ClassSpace, ...]:
+    """Return the spaces of the matchers that use a bank, as photos are profiled now."""
+    recipe = site_recipe()
+    return _bank_spaces(recipe.image, table_up_to(recipe.override_id))
 
-    It knows a space if its photos were seen there as photos are seen now: a changed table leaves
-    the things of a bank standing.
+
+def _bank_spaces(image: str, table: HeardThere) -> tuple[ClassSpace, ...]:
+    return objects(whole=True, image=image), heard(table, image=image)
+
+
+def _site_bank(recipe: SiteRecipe, table: HeardThere) -> Bank | None:
+    """Return the bank of the site's photos, completed by the classes where it does not apply.
+
+    It applies in a space whose photo profiles are still made by the same network and table: a
+    changed table leaves the moments in `objects` valid.
     """
-    spaces = (objects(whole=True), heard(table))
-    bank = PhotoBank.objects.filter(pk=bank_id).first()
-    seen_by = dict(
-        BankMoments.objects.filter(bank_id=bank_id).values_list("space_id", "model_version")
-    )
+    spaces = _bank_spaces(recipe.image, table)
+    bank = PhotoBank.objects.filter(pk=recipe.bank_id).first()
+    seen_by = dict(BankMoments.objects.filter(bank=bank).values_list("space_id", "model_version"))
     known = [space for space in spaces if seen_by.get(space.name) == space.image_model]
     if bank is None or not known:
         return None
@@ -132,7 +143,7 @@ def _site_bank(bank_id: int, table: HeardThere) -> Bank | None:
         versions=versions,
         load=lambda: (
             {space.name: class_moments(space) for space in spaces if space not in known}
-            | _moments(bank_id, [space.name for space in known])
+            | _moments(recipe.bank_id, [space.name for space in known])
         ),
     )
 

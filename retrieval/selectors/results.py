@@ -29,7 +29,13 @@ def runs_by_matcher(scene: Scene) -> dict[str, MatchRun]:
 def _are_models_alike(one: MatchRun, other: MatchRun) -> bool:
     """Say whether two runs in the same spaces used the same models; True for other spaces."""
     ours, theirs = one.model_versions, other.model_versions
-    return ours.keys() != theirs.keys() or bool(ours == theirs)
+    if ours.keys() == theirs.keys():
+        return bool(ours == theirs)
+    return _image_networks(ours) == _image_networks(theirs)
+
+
+def _image_networks(model_versions: dict[str, dict[str, str]]) -> set[str]:
+    return {models["image"].partition("+")[0] for models in model_versions.values()}
 
 
 def matches_of(run: MatchRun) -> list[Match]:

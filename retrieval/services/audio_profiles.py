@@ -1,4 +1,4 @@
-"""What the audio models make of recordings: the windows they listen to, and their answers."""
+"""Run the audio networks over recordings, window by window."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import ClassSpace
 
 _BATCH_BYTES: Final = 30_000_000
-"""Most bytes of windows at once: 17 of SoundNet's, 500 of YAMNet's."""
+"""Most bytes of windows in one batch: 17 of SoundNet's windows, 500 of YAMNet's."""
 
 
 class AudioProfiler:
-    """The audio side of one space: its model, loaded when the first recording needs it.
+    """The audio side of one space; loads its network for the first recording.
 
     Parameters
     ----------
-    space : Space
-        Where the profiles live.
+    space : ClassSpace
+        The space of the profiles.
     load_classifier : callable
-        Returns the space's audio model.
+        Returns the space's audio network.
     """
 
     def __init__(self, space: ClassSpace, load_classifier: Callable[[], AudioClassifier]) -> None:
@@ -37,38 +37,38 @@ class AudioProfiler:
 
     @cached_property
     def classifier(self) -> AudioClassifier:
-        """The model; who finds nothing new to hear never loads it."""
+        """The audio network, loaded on first use."""
         return self._load_classifier()
 
     @property
     def sample_rate_hz(self) -> int:
-        """The rate at which it listens."""
+        """The sample rate of the waveforms it takes."""
         return self.classifier.sample_rate_hz
 
     def window_count(self, waveform: Path) -> int:
-        """Return how many windows a waveform file has."""
+        """Return the number of windows of a waveform file."""
         return len(self.classifier.windowing.starts(len(open_waveform(waveform))))
 
-    def hear(self, waveforms: Sequence[Path]) -> list[AudioScores]:
-        """Listen to recordings, in batches that reach across them.
+    def score(self, waveforms: Sequence[Path]) -> list[AudioScores]:
+        """Return the scores of recordings; a batch of windows may span several recordings.
 
         Parameters
         ----------
         waveforms : sequence of Path
-            Files at the model's sample rate, as `DecodingPool` writes them.
+            Files at the network's sample rate, as `DecodingPool` writes them.
         """
         sounds = [open_waveform(path) for path in waveforms]
         placed = [self.classifier.windowing.starts(len(sound)) for sound in sounds]
-        answers = np.concatenate(list(self._answers(sounds, placed)))
+        scores = np.concatenate(list(self._scores(sounds, placed)))
         edges = np.cumsum([len(starts) for starts in placed])[:-1]
         return [
             self.space.remembered(
                 AudioScores(windows, [start / self.sample_rate_hz for start in starts])
             )
-            for windows, starts in zip(np.split(answers, edges), placed, strict=True)
+            for windows, starts in zip(np.split(scores, edges), placed, strict=True)
         ]
 
-    def _answers(
+    def _scores(
         self, sounds: Sequence[NDArray[np.float32]], placed: Sequence[Sequence[int]]
     ) -> Iterator[NDArray[np.float32]]:
         windowing = self.classifier.windowing
@@ -85,7 +85,7 @@ class AudioProfiler:
 def audio_profilers(
     spaces: Sequence[ClassSpace], registry: ModelRegistry
 ) -> tuple[AudioProfiler, ...]:
-    """Return a profiler for each space, its model to come from the registry."""
+    """Return a profiler for each space, with networks from the registry."""
     return tuple(
         AudioProfiler(space, partial(registry.audio_classifier, space.audio_classifier))
         for space in spaces

@@ -1,4 +1,4 @@
-"""Find the recordings that fit a photo."""
+"""Find the recordings that fit a photo best."""
 
 from __future__ import annotations
 
@@ -15,25 +15,40 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.explanation import Explanation, explain
 from retrieval.engine.matching.matcher import Judgement, Matcher, Profiles
 from retrieval.engine.matching.ranking import RankedClip
-from retrieval.engine.matching.recipes import MATCHERS
+from retrieval.engine.matching.recipes import MATCHERS, PAPER
 from retrieval.engine.matching.takes import Take, TakeGroup, group_takes
-from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.networks.registry import VIEW_SHAPE, ModelRegistry
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_by_id, library_has_clips, library_state, profiles_of
 from retrieval.selectors.matchers import matchers_in_force
 from retrieval.services.indexing import SearchableLibrary, open_library
 
-FALLBACK: Final = "paper"
 LEAST_COVERAGE: Final = 0.5
-"""A matcher that knows less of the library than this is not yet asked: its profiles are made."""
+"""Share of the library that must have a matcher's profiles before the matcher is used."""
 
-_ASKED_PER_PLACE: Final = 3  # one recording has seldom more takes than that among the best
-_MOST_ASKED: Final = 64  # so many takes of one are a collection
+_CLIPS_PER_PLACE: Final = 3  # a recording seldom has more takes among the best
+_MOST_CLIPS_PER_PLACE: Final = 64  # more takes of one recording are a collection
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifiedPhoto:
+    """What an image network says of a photo, with the matchers that compare photos by it.
+
+    Attributes
+    ----------
+    matchers : tuple of Matcher
+        All of the same image network, the default one first.
+    views : float64 [shape=(n, classes)]
+        A distribution for each view of the photo, for `Matcher.scene`.
+    """
+
+    matchers: tuple[Matcher, ...]
+    views: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundClip:
-    """A recording at its place, with what speaks for it in each space, and its other takes."""
+    """A recording with its rank, an explanation in each space and its other takes."""
 
     rank: int
     clip: Clip
@@ -45,7 +60,7 @@ class FoundClip:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The recordings that one matcher found for a photo in one state of the library."""
+    """The recordings that one matcher found for a photo in one snapshot of the library."""
 
     matcher: Matcher
     scene: Profiles
@@ -56,19 +71,21 @@ class SearchResult:
 
 
 class SoundFinder:
-    """A process's means to find sounds: the image model and the library, both kept open.
+    """Classifies photos and searches the library; keeps networks and indexes open.
 
     Parameters
     ----------
     name : str
-        The matcher whose answer counts.
+        The default matcher.
     registry : ModelRegistry
-        Where the image model comes from when it is first needed.
+        Provides the image networks.
     index_directory : Path
         Where the matchers' indexes lie.
     load_matchers : callable
-        Returns matchers by their names, as they are in force at one moment.
+        Returns the matchers in force by their names, all of one image network.
     """
+
+    input_shape = VIEW_SHAPE
 
     def __init__(
         self,
@@ -85,71 +102,63 @@ class SoundFinder:
         self._libraries: dict[str, SearchableLibrary] = {}
 
     def warm(self) -> None:
-        """Load the model, the libraries and the banks before somebody waits for them."""
-        self._registry.warm(images=True)
+        """Load the image network, the libraries and the banks before the first photo."""
         snapshot = library_state().snapshot
-        for matcher in self._matchers():
+        matchers = self._matchers()
+        self._registry.warm(images=[matchers[0].spaces[0].image_classifier])
+        for matcher in matchers:
             self._library(matcher, snapshot)
-            matcher.bank.moments  # noqa: B018 # loaded when first asked for
+            matcher.bank.moments  # noqa: B018 # a cached property
 
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of each view of a photo that `look` takes."""
-        return self._registry.image_classifier().input_shape
-
-    def look(self, views: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return what the image model says of a photo.
+    def classify(self, views: NDArray[np.uint8]) -> ClassifiedPhoto:
+        """Classify a photo by the image network in force.
 
         Parameters
         ----------
         views : uint8 [shape=(n, side, side, 3)]
             Its views, the centre first.
-
-        Returns
-        -------
-        float64 [shape=(n, classes)]
-            A distribution for each view, for `Matcher.scene`.
         """
-        return self._registry.image_classifier().classify(views)
+        matchers = tuple(self._matchers())
+        network = self._registry.image_classifier(matchers[0].spaces[0].image_classifier)
+        return ClassifiedPhoto(matchers, network.classify(views))
 
-    def search(self, seen: NDArray[np.float64], *, top: int) -> SearchResult:
-        """Rank the newest library for a photo, by the matcher that counts and no other.
+    def search(self, seen: ClassifiedPhoto, *, top: int) -> SearchResult:
+        """Rank the newest library for a photo by the default matcher.
 
         Raises
         ------
         EngineError
-            As `search` does.
+            As the function `search`.
         """
-        (matcher,) = self._load_matchers([self.name])
+        matcher = seen.matchers[0]
         library = self._library(matcher, library_state().snapshot)
-        return search(seen, matcher=matcher, library=library, top=top)
+        return search(seen.views, matcher=matcher, library=library, top=top)
 
-    def search_all(self, seen: NDArray[np.float64], *, top: int) -> list[SearchResult]:
-        """Rank the newest library by every matcher that knows it, the one that counts first.
+    def search_all(self, seen: ClassifiedPhoto, *, top: int) -> list[SearchResult]:
+        """Rank the newest library by every matcher whose profiles cover it, the default one first.
 
-        Where that knows too little of the library yet, the paper's takes its place: its profiles
-        are always there.
+        Without any, the paper's matcher is used.
 
         Raises
         ------
         EngineError
-            As `search` does, if no matcher knows anything.
+            As the function `search`.
         """
-        matchers, snapshot = self._matchers(), library_state().snapshot
-        libraries = {matcher.name: self._library(matcher, snapshot) for matcher in matchers}
+        snapshot = library_state().snapshot
+        libraries = {matcher.name: self._library(matcher, snapshot) for matcher in seen.matchers}
         self._libraries = {one.matcher.rows_version: one for one in libraries.values()}
-        least = max(1, LEAST_COVERAGE * libraries[FALLBACK].size)
-        knowing = [matcher for matcher in matchers if libraries[matcher.name].size >= least]
+        least = max(1, LEAST_COVERAGE * libraries[PAPER].size)
+        covering = [one for one in seen.matchers if libraries[one.name].size >= least]
         return [
-            search(seen, matcher=matcher, library=libraries[matcher.name], top=top)
-            for matcher in knowing or self._load_matchers([FALLBACK])
+            search(seen.views, matcher=matcher, library=libraries[matcher.name], top=top)
+            for matcher in covering or [one for one in seen.matchers if one.name == PAPER]
         ]
 
     def _matchers(self) -> list[Matcher]:
         return self._load_matchers(list(dict.fromkeys([self.name, *MATCHERS])))
 
     def _library(self, matcher: Matcher, snapshot: int) -> SearchableLibrary:
-        """Return the library that matches a matcher's rows; matchers of the same rows share it."""
+        """Return the library of a matcher's rows, which matchers may share."""
         known = self._libraries.get(matcher.rows_version)
         if known is None or known.snapshot != snapshot:
             known = open_library(matcher, directory=self._index_directory)
@@ -160,13 +169,18 @@ class SoundFinder:
 def search(
     seen: NDArray[np.float64], *, matcher: Matcher, library: SearchableLibrary, top: int
 ) -> SearchResult:
-    """Rank the whole library for a photo; judge and explain the first `top` recordings.
+    """Rank the whole library for a photo; judge and explain the best `top` recordings.
+
+    Parameters
+    ----------
+    seen : float64 [shape=(n, classes)]
+        A distribution for each view of the photo.
 
     Raises
     ------
     EngineError
-        With code ``library_empty`` if there are no recordings, ``profiles_missing`` if there
-        are, and the matcher knows none of them yet.
+        With code ``library_empty`` if there are no recordings, ``profiles_missing`` if none of
+        them has the matcher's profiles.
     """
     if library.size == 0 and library_has_clips():
         raise EngineError(
@@ -201,11 +215,11 @@ def search(
 def _best(
     scene: Profiles, *, matcher: Matcher, library: SearchableLibrary, top: int
 ) -> tuple[list[RankedClip], list[TakeGroup], Mapping[int, Clip], Mapping[int, Profiles]]:
-    """Rank as many clips as it takes to find `top` recordings, takes of one counted once."""
+    """Rank enough clips for `top` recordings; the takes of a recording count once."""
     query, told_in = matcher.query(scene), matcher.told_in(scene)
-    asked = _ASKED_PER_PLACE * top
+    count = _CLIPS_PER_PLACE * top
     while True:
-        ranked = library.ranker.rank(query, top=asked)
+        ranked = library.ranker.rank(query, top=count)
         clip_ids = [place.clip_id for place in ranked]
         clips = clips_by_id(clip_ids)
         profiles = profiles_of(clip_ids, model_versions=matcher.audio_models)
@@ -213,15 +227,15 @@ def _best(
             Take(clip_id, clips[clip_id].source_url, profiles[clip_id][told_in.name])
             for clip_id in clip_ids
         )
-        if len(groups) >= top or len(ranked) < asked or asked == _MOST_ASKED * top:
+        if len(groups) >= top or len(ranked) < count or count == _MOST_CLIPS_PER_PLACE * top:
             return ranked, groups, clips, profiles
-        asked = min(4 * asked, _MOST_ASKED * top)
+        count = min(4 * count, _MOST_CLIPS_PER_PLACE * top)
 
 
 def _explanations(
     scene: Profiles, clip: Profiles, matcher: Matcher, library: SearchableLibrary
 ) -> tuple[Explanation, ...]:
-    """Explain in each space, the one in which this photo's matches are told first."""
+    """Explain in each space, first in the one in which this photo's matches are judged."""
     log_rows, told_in = matcher.log_rows(clip), matcher.told_in(scene)
     spaces = sorted(matcher.spaces, key=lambda space: space is not told_in)
     return tuple(

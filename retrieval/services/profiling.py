@@ -1,4 +1,4 @@
-"""Describe recordings that are in the library already, in a new space or by a new model."""
+"""Compute missing profiles of recordings that are in the library already."""
 
 from __future__ import annotations
 
@@ -36,55 +36,54 @@ _SUPERSEDED: Final = "model_superseded"
 _KEY: Final = ("space_id", "model_version")
 
 _GROUP_CLIPS: Final = 24
-_GROUP_S: Final = 1800.0  # half a minute of listening: no slice overruns its limit by much
+_GROUP_S: Final = 1800.0  # takes half a minute: no slice exceeds its limit by much
 
 
 @dataclass(slots=True)
 class ProfilingReport:
-    """How far it is."""
+    """Counts of a run."""
 
     profiled: int = 0
     failed: int = 0
     stopped_early: bool = False
 
 
-def owe_profiles(spaces: Sequence[ClassSpace]) -> list[LibraryProfiling]:
-    """Record that profiles are missing, where they are and nobody knows yet; return what is new.
+def request_missing_profiles(spaces: Sequence[ClassSpace]) -> list[LibraryProfiling]:
+    """Create a job for each space in which profiles are missing; return the new jobs.
 
-    What failed is not owed again before `forget_failures`: most likely it would fail again, and one
-    that ends its worker would end it for ever.
+    A failed job is not requested again before `forget_failures`: it would most likely fail again,
+    and one that kills its worker would kill every worker.
     """
     _end_superseded(spaces)
     lacking = [space for space in spaces if unprofiled_clips(space).exists()]
-    return [
-        owed for space in lacking if not _is_given_up(space) and (owed := _owe(space)) is not None
-    ]
+    wanted = [space for space in lacking if not _has_failed(space)]
+    return [job for space in wanted if (job := _request(space)) is not None]
 
 
 @transaction.atomic
 def _end_superseded(spaces: Sequence[ClassSpace]) -> None:
-    """End what waits for a model that none of the spaces has: nobody will come for it.
+    """Fail queued jobs whose model none of the spaces has: no worker would take them.
 
-    The one sweeper decides that, not a worker: while releases change, a worker may be the older
-    one. It bars nothing: after a step back to the older release its profiles are owed anew.
+    Only the single sweeper decides this; during a release, a worker may be of the older one. Such
+    a failure blocks nothing: after a downgrade the profiles are requested again.
     """
     known = {_key(space) for space in spaces}
-    for wanted in LibraryProfiling.objects.filter(state=JobState.QUEUED):
-        if (wanted.space_id, wanted.model_version) in known:
+    for job in LibraryProfiling.objects.filter(state=JobState.QUEUED):
+        if (job.space_id, job.model_version) in known:
             continue
-        held = transitions.claim(LibraryProfiling, wanted.pk, owner="sweeper", lease=leases.LEASE)
+        held = transitions.claim(LibraryProfiling, job.pk, owner="sweeper", lease=leases.LEASE)
         if held is not None:
-            detail = f"This program has no {wanted.model_version} for {wanted.space_id}."
+            detail = f"This program has no {job.model_version} for {job.space_id}."
             transitions.fail(held, code=_SUPERSEDED, detail=detail)
 
 
-def _is_given_up(space: ClassSpace) -> bool:
-    """Say whether the last job for a space and its model failed, and tell the operators."""
+def _has_failed(space: ClassSpace) -> bool:
+    """Say whether the last job for a space and its model failed, and log that."""
     last = _jobs_of(space).order_by("-pk").first()
     if last is None or last.state != JobState.FAILED or last.failure_code == _SUPERSEDED:
         return False
     logger.warning(
-        "%s are given up: %s [%s]; `manage.py profile_clips --retry-failed` tries again",
+        "%s has failed: %s [%s]; `manage.py profile_clips --retry-failed` tries again",
         last,
         last.failure_detail,
         last.failure_code,
@@ -100,19 +99,19 @@ def _key(space: ClassSpace) -> tuple[str, str]:
     return space.name, space.audio_model
 
 
-def _owe(space: ClassSpace) -> LibraryProfiling | None:
-    """Record what is owed; None if it is owed already."""
-    wanted = LibraryProfiling(space_id=space.name, model_version=space.audio_model)
+def _request(space: ClassSpace) -> LibraryProfiling | None:
+    """Create a job, or return None if one is open."""
+    job = LibraryProfiling(space_id=space.name, model_version=space.audio_model)
     try:
         with transaction.atomic():
-            wanted.save(force_insert=True)
-    except IntegrityError:  # the database allows one open job for a space and a model
+            job.save(force_insert=True)
+    except IntegrityError:  # a constraint allows one open job per space and model
         return None
-    return wanted
+    return job
 
 
 def forget_failures(spaces: Sequence[ClassSpace]) -> None:
-    """Let recordings and jobs be tried again that failed with the models of now."""
+    """Delete the failures of recordings and jobs with the current models, to allow a retry."""
     for space in spaces:
         _jobs_of(space).filter(state=JobState.FAILED).delete()
         ProfileFailure.objects.filter(space_id=space.name, model_version=space.audio_model).delete()
@@ -126,25 +125,25 @@ def profile_clips(
     on_progress: Callable[[ProfilingReport], None] = lambda _report: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> ProfilingReport:
-    """Give every recording the profile that it lacks, a group at a time.
+    """Compute and store the missing profiles of all recordings, a group at a time.
 
-    Each group is stored whole, searchable from a snapshot of its own on; interrupted at any
-    moment, the next call goes on. A recording that cannot be read any more is noted and left out.
+    Each group is stored atomically with a snapshot of its own; after an interruption, the next
+    call continues. A recording that cannot be read any more is recorded as failed.
 
     Raises
     ------
     StorageError
-        If the recordings are away altogether, or the scratch disk is full; none is noted.
+        If the folder of recordings is missing or the scratch disk is full; no failure is recorded.
     DecoderUnavailableError
-        If nothing can be decoded for the moment; nor then.
+        If the decoding pool is unavailable; no failure is recorded.
     """
     report = ProfilingReport()
     last = 0
     while clips := _next_group(profiler.space, after=last):
         last = clips[-1].pk
-        heard, failed = _heard(clips, profiler, pool=pool, scratch=scratch)
-        report.profiled += _store(heard, space=profiler.space)
-        _note_failures(failed, space=profiler.space)
+        scored, failed = _score(clips, profiler, pool=pool, scratch=scratch)
+        report.profiled += _store(scored, space=profiler.space)
+        _store_failures(failed, space=profiler.space)
         report.failed += len(failed)
         on_progress(report)
         if should_stop():
@@ -154,7 +153,7 @@ def profile_clips(
 
 
 def _next_group(space: ClassSpace, *, after: int) -> list[Clip]:
-    """Return some recordings that lack their profile, of half an hour together or one alone."""
+    """Return unprofiled recordings of at most half an hour together, at least one."""
     group: list[Clip] = []
     seconds = 0.0
     for clip in unprofiled_clips(space).filter(pk__gt=after).defer("peaks")[:_GROUP_CLIPS]:
@@ -172,14 +171,14 @@ def run_profiling_slice(
     spaces: Sequence[ClassSpace],
     slicing: Slicing,
 ) -> None:
-    """Work on missing profiles for a while; what is left is queued again.
+    """Work on missing profiles for a while; the rest is queued again.
 
-    A job of a model that this program does not know stays as it is: it is of another release, whose
-    worker the sweeper wakes in its time; `owe_profiles` ends one whose release is gone.
+    A job for an unknown model is left alone: it belongs to another release, whose worker will take
+    it, or to none, and `request_missing_profiles` will end it.
     """
-    profiler = _listener_for(profiling_id, audio_profilers(spaces, registry))
+    profiler = _profiler_for(profiling_id, audio_profilers(spaces, registry))
     if profiler is None:
-        logger.info("profiling %s is none of this program's: left to others", profiling_id)
+        logger.info("profiling job %s is for a model that this program lacks", profiling_id)
         return
 
     def work(part: Slice) -> bool:
@@ -191,12 +190,12 @@ def run_profiling_slice(
     slicing.run(LibraryProfiling, profiling_id, work)
 
 
-def _listener_for(profiling_id: int, profilers: Sequence[AudioProfiler]) -> AudioProfiler | None:
+def _profiler_for(profiling_id: int, profilers: Sequence[AudioProfiler]) -> AudioProfiler | None:
     wanted = LibraryProfiling.objects.filter(pk=profiling_id).values_list(*_KEY).first()
     return next((profiler for profiler in profilers if _key(profiler.space) == wanted), None)
 
 
-def _heard(
+def _score(
     clips: Sequence[Clip], profiler: AudioProfiler, *, pool: DecodingPool, scratch: Path
 ) -> tuple[list[tuple[Clip, AudioScores]], list[tuple[Clip, DecodeError]]]:
     folder = scratch / "profiling"
@@ -222,27 +221,27 @@ def _heard(
         else:
             decoded.append(clip)
     if failed and not default_storage.exists(RECORDINGS_FOLDER):
-        raise content_store.StorageError("the folder of recordings is away")
-    hearings = profiler.hear([waveforms[clip.pk] for clip in decoded]) if decoded else []
+        raise content_store.StorageError("the folder of recordings is missing")
+    scores = profiler.score([waveforms[clip.pk] for clip in decoded]) if decoded else []
     shutil.rmtree(folder)
-    return list(zip(decoded, hearings, strict=True)), failed
+    return list(zip(decoded, scores, strict=True)), failed
 
 
 @transaction.atomic
-def _store(heard: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> int:
-    """Store what nobody has stored meanwhile: the library's lock keeps others out until then."""
-    if not heard:
+def _store(scored: Sequence[tuple[Clip, AudioScores]], *, space: ClassSpace) -> int:
+    """Store the profiles that no other process has stored meanwhile; return how many."""
+    if not scored:
         return 0
-    snapshot = advance_snapshot()
-    clip_ids = [clip.pk for clip, _ in heard]
+    snapshot = advance_snapshot()  # locks the library until commit
+    clip_ids = [clip.pk for clip, _ in scored]
     lacking = set(unprofiled_clips(space).filter(pk__in=clip_ids).values_list("pk", flat=True))
-    news = [(clip, hearing) for clip, hearing in heard if clip.pk in lacking]
-    store_profiles(scored=news, space=space, snapshot=snapshot)
-    describe_clips(scored=news, space=space)
-    return len(news)
+    new = [(clip, scores) for clip, scores in scored if clip.pk in lacking]
+    store_profiles(scored=new, space=space, snapshot=snapshot)
+    describe_clips(scored=new, space=space)
+    return len(new)
 
 
-def _note_failures(failed: Sequence[tuple[Clip, DecodeError]], *, space: ClassSpace) -> None:
+def _store_failures(failed: Sequence[tuple[Clip, DecodeError]], *, space: ClassSpace) -> None:
     ProfileFailure.objects.bulk_create(
         [
             ProfileFailure(

@@ -1,4 +1,4 @@
-"""Store what was found for a photo, once for everybody who brings the same photo."""
+"""Store the results of a search, once per photo content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retrieval.services.matching import SearchResult
 
 @transaction.atomic
 def store_run(photo_sha256: str, *, result: SearchResult) -> MatchRun:
-    """Store profiles, run and matches; return the run that is there if another was first."""
+    """Store profiles, run and matches; return the existing run if there is one."""
     matcher = result.matcher
     SceneProfile.objects.bulk_create(
         [
@@ -45,7 +45,7 @@ def store_run(photo_sha256: str, *, result: SearchResult) -> MatchRun:
 
 
 def model_versions(matcher: Matcher) -> dict[str, dict[str, str]]:
-    """Return the models of each of the matcher's spaces, as runs store them."""
+    """Return the model versions of each of the matcher's spaces, as runs store them."""
     return {
         space.name: {"image": space.image_model, "audio": space.audio_model}
         for space in matcher.spaces

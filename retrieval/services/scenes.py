@@ -41,7 +41,7 @@ def _match(held: transitions.Claim, *, finder: SoundFinder) -> None:
     if scene is None:
         raise transitions.StaleClaimError(f"scene {held.pk} was deleted after it was claimed")
     try:
-        seen = finder.look(_model_input(scene, finder))
+        seen = finder.classify(_model_input(scene, finder))
         transitions.note(held, looked_at=Now())
         results = finder.search_all(seen, top=MATCHES_KEPT)
     except EngineError as error:

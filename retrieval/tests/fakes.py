@@ -74,7 +74,7 @@ class DummyEye:
 def dummy_registry(tmp_path) -> ModelRegistry:
     return ModelRegistry(
         tmp_path,
-        build_image_classifier=lambda _: DummyEye(),
+        build_image_classifiers={DUMMY.image_model: lambda _: DummyEye()},
         build_audio_classifiers={
             DUMMY.audio_model: lambda _: DummyEar(),
             DUMMY_HEARD.audio_classifier: lambda _: DummySounds(),

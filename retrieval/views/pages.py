@@ -20,6 +20,7 @@ from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene
 from retrieval.selectors.library import clip_count
+from retrieval.selectors.networks import ignores_sounds
 from retrieval.views.deletion import gone_if_deleted, scene_or_404
 from retrieval.views.ownership import owns
 from retrieval.views.problems import Problem, problem
@@ -82,6 +83,7 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
         "limits": photo_limits(),
         "library_size": clip_count(),
         "worker_alive": worker_alive(),
+        "ignores_sounds": ignores_sounds(),
         "upload_error": upload_error,
     }
 

@@ -20,6 +20,10 @@ SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch"
 SOUNDSCAPE_SHARED_LIBRARY = SHARED_DIR / "library" / "library.csv"
 SOUNDSCAPE_STARTER_LIBRARY = VAR_DIR / "starter-library"
 
+# `auto`: MobileNet if its weights are present, else EfficientNet-Lite0.
+SOUNDSCAPE_IMAGE_MODEL = env.choice(
+    "SOUNDSCAPE_IMAGE_MODEL", ("auto", "mobilenet", "efficientnet-lite0")
+)
 SOUNDSCAPE_MATCHER = env.text("SOUNDSCAPE_MATCHER", "fused")
 SOUNDSCAPE_DECODING_PROCESSES = env.integer("SOUNDSCAPE_DECODING_PROCESSES", 2, minimum=1)
 SOUNDSCAPE_WEB_DECODING_PROCESSES = env.integer("SOUNDSCAPE_WEB_DECODING_PROCESSES", 2, minimum=1)

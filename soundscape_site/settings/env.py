@@ -34,6 +34,14 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false.")
 
 
+def choice(name: str, choices: tuple[str, ...]) -> str:
+    """Return one of some values; the first is the default."""
+    value = text(name, choices[0])
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(choices)}.")
+    return value
+
+
 def integer(name: str, default: int, *, minimum: int = 0) -> int:
     """Return a whole number of at least `minimum`."""
     raw = text(name, "")

@@ -94,3 +94,13 @@ def test_invalid_integers_are_refused(monkeypatch, value):
     monkeypatch.setenv("LIMITS", value)
     with pytest.raises(ImproperlyConfigured, match=r"LIMITS='.*' is not 2 whole numbers"):
         env.integers("LIMITS", (1, 2))
+
+
+def test_a_choice_is_one_of_its_values_and_the_first_by_default(monkeypatch):
+    monkeypatch.delenv("SOUNDSCAPE_X", raising=False)
+    assert env.choice("SOUNDSCAPE_X", ("auto", "mobilenet")) == "auto"
+    monkeypatch.setenv("SOUNDSCAPE_X", " mobilenet ")
+    assert env.choice("SOUNDSCAPE_X", ("auto", "mobilenet")) == "mobilenet"
+    monkeypatch.setenv("SOUNDSCAPE_X", "resnet")
+    with pytest.raises(ImproperlyConfigured, match="SOUNDSCAPE_X='resnet' is none of auto, mobil"):
+        env.choice("SOUNDSCAPE_X", ("auto", "mobilenet"))

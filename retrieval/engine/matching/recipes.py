@@ -1,66 +1,59 @@
-"""Matchers by name, with the weights they are used with."""
+"""The matchers by name, with their parameters."""
 
 from __future__ import annotations
 
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.bank import Bank, classes_bank
 from retrieval.engine.matching.matcher import Matcher, PaperMatcher
 from retrieval.engine.matching.sound_matcher import SoundMatcher
+from retrieval.engine.networks.weights import MOBILENET_V2
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import HeardThere, load_heard_there
 
-MATCHERS: Final = ("paper", "heard", "fused")
+PAPER: Final = "paper"
 
 THINGS_BESIDE_SOUNDS: Final = 0.3
-"""A deviation among things counts as much as 0.3 nats among sounds."""
+"""Nats among sounds that weigh as much as one standard deviation among things."""
 
 SPEECH_PENALTY: Final = 3.0
 
 ODDNESS_PENALTY: Final = 0.07
 
 
-def paper() -> Matcher:
-    """Return the paper's matcher: relative entropy among ImageNet's classes, nothing else."""
-    space = objects()
+class ThingsWeights(NamedTuple):
+    """How much a sound matcher weights the things that a photo shows."""
+
+    always: float
+    when_mute: float
+
+
+SOUND_MATCHERS: Final = MappingProxyType(
+    {
+        "heard": ThingsWeights(always=0.0, when_mute=THINGS_BESIDE_SOUNDS),
+        "fused": ThingsWeights(always=THINGS_BESIDE_SOUNDS, when_mute=0.0),
+    }
+)
+"""The matchers that compare sounds. In ``heard``, things count only for photos that indicate few
+sounds."""
+
+MATCHERS: Final = (PAPER, *SOUND_MATCHERS)
+
+
+def paper(*, image: str = MOBILENET_V2.model_version) -> Matcher:
+    """Return the paper's matcher: relative entropy over ImageNet's classes."""
+    space = objects(image=image)
     return PaperMatcher(space, classes_bank((space,)))
 
 
-def heard_matcher(table: HeardThere | None = None, bank: Bank | None = None) -> Matcher:
-    """Return the matcher by sounds; photos that say little of sounds lean on their things."""
-    return _ear("heard", table, bank, things_always=0.0, things_when_mute=THINGS_BESIDE_SOUNDS)
-
-
-def fused(table: HeardThere | None = None, bank: Bank | None = None) -> Matcher:
-    """Return the matcher by sounds and things."""
-    return _ear("fused", table, bank, things_always=THINGS_BESIDE_SOUNDS, things_when_mute=0.0)
-
-
-def _ear(
-    name: str,
-    table: HeardThere | None,
-    bank: Bank | None,
-    *,
-    things_always: float,
-    things_when_mute: float,
-) -> Matcher:
-    things, sounds = objects(whole=True), heard(table)
-    return SoundMatcher(
-        name,
-        things=things,
-        sounds=sounds,
-        bank=bank or classes_bank((things, sounds)),
-        things_always=things_always,
-        things_when_mute=things_when_mute,
-        speech_penalty=SPEECH_PENALTY,
-        oddness_penalty=ODDNESS_PENALTY,
-        anywhere=load_heard_there().anywhere,  # an override changes photos, not a library's rows
-    )
-
-
 def matcher_named(
-    name: str, *, table: HeardThere | None = None, bank: Bank | None = None
+    name: str,
+    *,
+    table: HeardThere | None = None,
+    bank: Bank | None = None,
+    image: str = MOBILENET_V2.model_version,
 ) -> Matcher:
     """Return a matcher by its name.
 
@@ -69,22 +62,34 @@ def matcher_named(
     name : str
         One of `MATCHERS`.
     table : HeardThere, optional
-        What one hears where; the project's own by default. The paper's matcher needs none.
+        The sounds heard where each class is seen; by default the project's. ``paper`` ignores it.
     bank : Bank, optional
-        Photos against which scores are judged; by default every class once. The paper's matcher
-        stays as it was published and takes none.
+        Photos against which scores are judged; by default every class once. ``paper`` ignores it.
+    image : str
+        Version of the image network.
 
     Raises
     ------
     EngineError
         With code ``matcher_unknown`` if there is none of that name.
     """
-    if name == "paper":
-        return paper()
-    makers = {"heard": heard_matcher, "fused": fused}
-    if name not in makers:
+    if name == PAPER:
+        return paper(image=image)
+    weights = SOUND_MATCHERS.get(name)
+    if weights is None:
         raise EngineError(
             f"no matcher is called {name!r}; there are: {', '.join(MATCHERS)}",
             code="matcher_unknown",
         )
-    return makers[name](table, bank)
+    things, sounds = objects(whole=True, image=image), heard(table, image=image)
+    return SoundMatcher(
+        name,
+        things=things,
+        sounds=sounds,
+        bank=bank or classes_bank((things, sounds)),
+        things_always=weights.always,
+        things_when_mute=weights.when_mute,
+        speech_penalty=SPEECH_PENALTY,
+        oddness_penalty=ODDNESS_PENALTY,
+        anywhere=load_heard_there().anywhere,  # overrides change photo profiles, not clip rows
+    )

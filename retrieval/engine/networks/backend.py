@@ -1,7 +1,6 @@
-"""Keras and TensorFlow, imported when the first model is built and never before.
+"""Import Keras and TensorFlow on first use.
 
-The web process imports this module's neighbours; it must not pay seconds and
-hundreds of megabytes for libraries that only the workers use.
+Only workers need them; in the web process they would cost seconds and hundreds of megabytes.
 """
 
 from __future__ import annotations
@@ -22,21 +21,20 @@ ANNOUNCEMENTS = (
     b"Could not find cuda drivers on your machine",
     b"failed call to cuInit",
 )
-"""What TensorFlow says at every start, before its log level can be set; the last two, that it
-found no GPU, which is no error."""
+"""TensorFlow's messages at every start, before its log level can be set. The last two say that
+there is no GPU, which is no error."""
 
 
 def load_keras() -> ModuleType:
-    """Return Keras, set up the same way whatever ``~/.keras/keras.json`` says.
+    """Return Keras, configured independently of ``~/.keras/keras.json``.
 
-    The backend is Keras's own choice: TensorFlow, or what ``KERAS_BACKEND``
-    names.
+    The backend is TensorFlow or the one that ``KERAS_BACKEND`` names.
     """
     with announcements_withheld():
         keras = importlib.import_module("keras")
         if (
             keras.backend.backend() == "tensorflow"
-        ):  # it looks for a GPU now, not in some later call
+        ):  # it searches for a GPU now, not in a later call
             importlib.import_module("tensorflow").config.list_physical_devices()
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
@@ -44,16 +42,16 @@ def load_keras() -> ModuleType:
 
 
 def load_tensorflow() -> ModuleType:
-    """Return TensorFlow, for reading files in its own formats."""
+    """Return TensorFlow, to read files in its formats."""
     with announcements_withheld():
         return importlib.import_module("tensorflow")
 
 
 @contextmanager
 def announcements_withheld() -> Iterator[None]:
-    """Keep the known announcements off standard error and pass everything else on.
+    """Remove the known announcements from standard error.
 
-    They come from C++ code, so the file descriptor itself is turned aside.
+    They come from C++ code, so the file descriptor itself is redirected.
     """
     sys.stderr.flush()
     real = os.dup(2)

@@ -1,4 +1,4 @@
-"""From a published weight file to the project's own: plain named float32 arrays."""
+"""Convert published weight files to named float32 arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.backend import load_tensorflow
+from retrieval.engine.networks.torch_legacy import read_tensors
 from retrieval.engine.networks.weights import (
+    EFFICIENTNET_LITE0,
     MOBILENET_V2,
     SOUNDNET_8,
     YAMNET,
@@ -32,7 +34,11 @@ SOUNDNET_EPSILON = 1e-5
 
 MOBILENET_CONVOLUTIONS = 52
 MOBILENET_BACKGROUND = 0
-"""Output of the published MobileNet that means none of ImageNet's classes."""
+"""Output of the published MobileNet for none of ImageNet's classes."""
+
+EFFICIENTNET_CONVOLUTIONS = 49
+EFFICIENTNET_EPSILON = 1e-3
+"""Added to the variance in EfficientNet's batch normalisation."""
 
 YAMNET_CONVOLUTIONS = 27
 
@@ -42,18 +48,18 @@ _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
     """Convert a published weight file into the models directory.
 
-    The same source gives the same content on every machine. The file appears
-    whole or not at all, so two processes may convert at the same time.
+    The same source gives the same content on every machine. The file is written atomically, so two
+    processes may convert at the same time.
 
     Parameters
     ----------
     spec : WeightSpec
-        Which model.
+        The network.
     source : Path
-        The published file. Its SHA-256 is proved on the very bytes that are
-        then read, before anything in them is interpreted.
+        The published file. Its SHA-256 is verified on the bytes that are then read, before
+        anything in them is interpreted.
     directory : Path
-        The models directory, made if need be.
+        The models directory, created if necessary.
 
     Returns
     -------
@@ -63,9 +69,8 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
     Raises
     ------
     WeightsError
-        If the source is not the published file (code
-        ``weights_source_altered``) or the result is not the expected one
-        (code ``conversion_failed``).
+        If the source has another hash (code ``weights_source_altered``) or the result has another
+        content (code ``conversion_failed``).
     """
     content = source.read_bytes()
     found = hashlib.sha256(content).hexdigest()
@@ -89,7 +94,7 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write named arrays as an npz archive that appears whole or not at all."""
+    """Write named arrays atomically as an npz archive."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)
@@ -107,14 +112,13 @@ def write_arrays(target: Path, arrays: Mapping[str, NDArray[np.float32]]) -> Non
 def soundnet_arrays(published: bytes) -> Arrays:
     """Return SoundNet's kernels and biases with the batch normalisation folded in.
 
-    Inference only scales and shifts each filter by constants, which the kernel
-    and the bias can carry themselves. The head for Places classes is left out.
+    The head for Places classes is left out.
 
     Parameters
     ----------
     published : bytes
-        The content of ``sound8.npy``. It is a pickle: the caller must have
-        proved its SHA-256.
+        The content of ``sound8.npy``. It is a pickle: the caller must have verified its
+        SHA-256.
 
     Returns
     -------
@@ -164,8 +168,49 @@ def mobilenet_arrays(published: bytes) -> Arrays:
     return arrays
 
 
+def efficientnet_arrays(published: bytes) -> Arrays:
+    """Return EfficientNet-Lite0's kernels and biases with the batch normalisation folded in.
+
+    Parameters
+    ----------
+    published : bytes
+        The content of the file in PyTorch's legacy format. It holds pickles: the caller must have
+        verified its SHA-256.
+
+    Returns
+    -------
+    dict of str to float32 array
+        ``conv00.kernel``, ``conv00.bias`` to ``conv48`` with Keras's axes ([height, width, in,
+        out], depthwise [height, width, in, 1]); ``dense.kernel`` [in, classes], ``dense.bias``.
+    """
+    tensors = read_tensors(published)
+    kernels = [values for values in tensors.values() if values.ndim == 4]
+    normalisations = [name.rpartition(".")[0] for name in tensors if name.endswith("running_var")]
+    if (len(kernels), len(normalisations)) != (EFFICIENTNET_CONVOLUTIONS,) * 2:
+        raise WeightsError(
+            f"expected {EFFICIENTNET_CONVOLUTIONS} normalised convolutions in the file,"
+            f" found {len(kernels)} and {len(normalisations)} normalisations",
+            code="conversion_failed",
+        )
+    arrays: Arrays = {}
+    for number, (kernel, name) in enumerate(zip(kernels, normalisations, strict=True)):
+        gamma, beta, mean, variance = (
+            tensors[f"{name}.{part}"].astype(np.float64)
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gamma / np.sqrt(variance + EFFICIENTNET_EPSILON)
+        folded = (kernel * scale[:, np.newaxis, np.newaxis, np.newaxis]).astype(np.float32)
+        # Stored as [out, in, height, width], depthwise as [in, 1, height, width].
+        axes = (2, 3, 0, 1) if kernel.shape[1] == 1 else (2, 3, 1, 0)
+        arrays[f"conv{number:02}.kernel"] = np.ascontiguousarray(folded.transpose(axes))
+        arrays[f"conv{number:02}.bias"] = (beta - mean * scale).astype(np.float32)
+    arrays["dense.kernel"] = np.ascontiguousarray(tensors["_fc.weight"].T)
+    arrays["dense.bias"] = tensors["_fc.bias"]
+    return arrays
+
+
 def yamnet_arrays(published: bytes) -> Arrays:
-    """Return YAMNet's kernels and biases in float32, and what its log-mel patches are made with.
+    """Return YAMNet's kernels and biases in float32, with the arrays for its log-mel patches.
 
     Parameters
     ----------
@@ -210,22 +255,22 @@ def _convolution_arrays(layers: Sequence[Sequence[NDArray[np.float32]]]) -> Arra
 
 
 def _tflite_operators(model: bytes) -> list[tuple[str, list[NDArray[np.float32]]]]:
-    """Return each operator's name and the real numbers it holds, in order of execution."""
+    """Return each operator's name and its weights, in order of execution."""
     tf = load_tensorflow()
     with warnings.catch_warnings():
-        # The reader announces its own removal; the pinned TensorFlow still has it.
+        # Deprecated, but part of the pinned TensorFlow.
         warnings.filterwarnings(
             "ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated"
         )
         reader = tf.lite.Interpreter(
             model_content=model,
-            # A delegate would hide the operators behind one call of its own.
+            # A delegate would replace the operators by a single one.
             experimental_op_resolver_type=(
                 tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             ),
         )
     details = {detail["index"]: detail for detail in reader.get_tensor_details()}
-    operators = reader._get_ops_details()  # the order is told nowhere else
+    operators = reader._get_ops_details()  # no public function gives the order
     computed = {index for operator in operators for index in operator["outputs"]}
     computed |= {detail["index"] for detail in reader.get_input_details()}
     return [
@@ -242,12 +287,12 @@ def _tflite_operators(model: bytes) -> list[tuple[str, list[NDArray[np.float32]]
 
 
 def _holds_real_numbers(detail: Mapping[str, Any]) -> bool:
-    """Tell weights from the shapes, axes and paddings that operators also hold."""
+    """Say whether a tensor holds weights, not a shape, axis or padding."""
     return detail["dtype"] is np.float32 or detail["quantization_parameters"]["scales"].size > 0
 
 
 def _dequantised(stored: NDArray[Any], detail: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Return the real values of a tensor stored as whole numbers, with a scale per channel."""
+    """Return the real values of a tensor of integers with a scale per channel."""
     parameters = detail["quantization_parameters"]
     if parameters["scales"].size == 0:
         return np.array(stored, dtype=np.float32)
@@ -261,6 +306,7 @@ def _dequantised(stored: NDArray[Any], detail: Mapping[str, Any]) -> NDArray[np.
 
 CONVERTERS: dict[str, Callable[[bytes], Arrays]] = {
     MOBILENET_V2.name: mobilenet_arrays,
+    EFFICIENTNET_LITE0.name: efficientnet_arrays,
     SOUNDNET_8.name: soundnet_arrays,
     YAMNET.name: yamnet_arrays,
 }

@@ -1,4 +1,4 @@
-"""MobileNet V2: which of ImageNet's classes a photo shows.
+"""MobileNet V2: class distributions of photos over ImageNet's classes.
 
 The network of Sandler and others, "MobileNetV2: Inverted Residuals and Linear
 Bottlenecks" (CVPR 2018), as Keras builds it.
@@ -30,7 +30,7 @@ def build(arrays: Arrays) -> keras.Model:
     ----------
     arrays : dict of str to float32 array
         Kernel and bias of each convolution, in the order of Keras's layers,
-        and of the dense layer, whose bias tells the number of classes.
+        and of the dense layer, whose bias gives the number of classes.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def build(arrays: Arrays) -> keras.Model:
             layer.set_weights(_identity_with_shift(bias, layer.epsilon))
             normalisations += 1
         elif isinstance(layer, library.layers.Conv2D | library.layers.DepthwiseConv2D):
-            # Each convolution is followed by its normalisation, which counts them on.
+            # Followed by its normalisation, which advances the number.
             layer.set_weights([arrays[f"conv{normalisations:02}.kernel"]])
         elif isinstance(layer, library.layers.Dense):
             layer.set_weights([arrays["dense.kernel"], arrays["dense.bias"]])
@@ -59,18 +59,18 @@ def build(arrays: Arrays) -> keras.Model:
 
 
 def _identity_with_shift(shift: NDArray[np.float32], epsilon: float) -> list[NDArray[np.float32]]:
-    """Return gamma, beta, mean and variance of a batch normalisation that only adds."""
+    """Return gamma, beta, mean and variance of a batch normalisation that only shifts."""
     one, zero = np.ones_like(shift), np.zeros_like(shift)
     return [one, shift, zero, np.full_like(shift, 1 - epsilon)]
 
 
 class MobileNetClassifier:
-    """Says which of ImageNet's classes a photo shows.
+    """Classify photos by ImageNet's classes.
 
     Parameters
     ----------
     models_directory : Path
-        Where the converted weights lie.
+        Folder of the converted weights.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class MobileNetClassifier:
         ModelInputError
             If the array has another dtype or shape.
         ModelOutputError
-            If the network gives something that is no distribution.
+            If the network's output is not finite.
         """
         check_input(images, dtype=np.uint8, shape=self.input_shape)
         if len(images) == 0:

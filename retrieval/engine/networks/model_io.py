@@ -1,15 +1,28 @@
-"""What goes into a model and what comes out of it, checked."""
+"""Set a network's weights; check its inputs and outputs."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
 
+if TYPE_CHECKING:
+    import keras
+
+
+def set_named_weights(network: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    """Set kernel and bias of each layer ``x`` for which there is an array ``x.kernel``."""
+    for layer in network.layers:
+        if f"{layer.name}.kernel" in arrays:
+            layer.set_weights([arrays[f"{layer.name}.kernel"], arrays[f"{layer.name}.bias"]])
+
 
 def check_input(values: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[int, ...]) -> None:
-    """Raise unless a batch has the dtype and, after its first axis, the shape asked for.
+    """Check the dtype and, after its first axis, the shape of a batch, and that it is finite.
 
     Raises
     ------
@@ -32,9 +45,9 @@ def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float6
     Parameters
     ----------
     logits : array_like [shape=(..., classes)]
-        A model's raw outputs.
+        A network's raw outputs.
     classes : int
-        How many classes the model's vocabulary has.
+        Size of the network's vocabulary.
 
     Returns
     -------
@@ -47,7 +60,7 @@ def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float6
         If the last axis has another length, or a value is not finite.
     """
     values = _checked_output(logits, classes)
-    # The largest logit is taken off first, so that exp() cannot overflow.
+    # Subtract the maximum, so that exp() cannot overflow.
     weights = np.exp(values - values.max(axis=-1, keepdims=True, initial=-np.inf))
     probabilities: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
     return probabilities
@@ -59,14 +72,14 @@ def independent_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.
     Parameters
     ----------
     logits : array_like [shape=(..., classes)]
-        A model's raw outputs.
+        A network's raw outputs.
     classes : int
-        How many classes the model's vocabulary has.
+        Size of the network's vocabulary.
 
     Returns
     -------
     float64 array [shape=(..., classes)]
-        Within [0, 1]; any number of classes may be likely at once.
+        Within [0, 1]; independent of each other.
 
     Raises
     ------
@@ -74,7 +87,7 @@ def independent_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.
         If the last axis has another length, or a value is not finite.
     """
     values = _checked_output(logits, classes)
-    # exp() only ever gets what is not positive, so that it cannot overflow.
+    # Never positive, so that exp() cannot overflow.
     small = np.exp(-np.abs(values))
     probabilities: NDArray[np.float64] = np.where(values >= 0, 1.0, small) / (1.0 + small)
     return probabilities

@@ -1,4 +1,4 @@
-"""Bringing a model's weights to where the classifiers read them, whatever is missing."""
+"""Find or download a network's weights and convert them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retrieval.engine.networks.weights import WeightSpec, find_source, load_arra
 
 
 class ProvisionOutcome(StrEnum):
-    """How the converted weights came to be there."""
+    """How converted weights were obtained."""
 
     PRESENT = "present"
     FOUND = "found"
@@ -25,15 +25,14 @@ class ProvisionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """What was done for one model.
+    """The outcome for one network.
 
     Attributes
     ----------
     provenance : ProvisionOutcome
-        ``PRESENT``: nothing was to be done.
+        ``PRESENT``: nothing had to be done.
     path : Path
-        The published file that was converted; if nothing was, the converted
-        file.
+        The published file that was converted, or the converted file if nothing had to be done.
     """
 
     provenance: ProvisionOutcome
@@ -48,24 +47,24 @@ def provide(
     force: bool = False,
     progress: Progress = lambda _done, _total: None,
 ) -> Provision:
-    """See to it that the models directory holds one model's converted weights.
+    """Ensure that the models directory holds a network's converted weights.
 
-    They are left alone if they are right, else made from the published file:
-    the first in the search path, or a downloaded one. A second process that
-    asks for the same waits and then finds everything done.
+    Valid ones are kept. Others are replaced by a conversion of the published file: the first one in
+    the search path, or a downloaded one. Other processes that call this for the same directory
+    wait.
 
     Parameters
     ----------
     spec : WeightSpec
-        Which model.
+        The network.
     search_path : sequence of Path
         Folders that may hold the published file.
     directory : Path
         The models directory; downloads are kept there too.
     force : bool
-        Convert again even if the converted weights are right.
+        Convert again even if the converted weights are valid.
     progress : callable
-        Told of each piece of a download.
+        Called for each chunk of a download.
 
     Raises
     ------
@@ -73,9 +72,13 @@ def provide(
         As `find_source`, `download` and `convert`.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with _alone_in(directory):
-        if not force and _is_usable(spec, directory):
-            return Provision(ProvisionOutcome.PRESENT, directory / spec.converted_name)
+    with _locked(directory):
+        converted = directory / spec.converted_name
+        is_usable = _is_usable(spec, directory)
+        if is_usable and not force:
+            return Provision(ProvisionOutcome.PRESENT, converted)
+        if not is_usable:
+            converted.unlink(missing_ok=True)  # or `auto` would choose an altered network
         source = find_source(spec, search_path)
         provenance = ProvisionOutcome.FOUND
         if source is None:
@@ -83,7 +86,7 @@ def provide(
             download(spec.origin, source, spec.source_sha256, progress=progress)
             provenance = ProvisionOutcome.DOWNLOADED
         for left_over in directory.glob(f".{spec.converted_name}.*"):
-            left_over.unlink()  # of a conversion that was killed
+            left_over.unlink()  # of a killed conversion
         convert(spec, source, directory)
         return Provision(provenance, source)
 
@@ -94,13 +97,13 @@ def _is_usable(spec: WeightSpec, directory: Path) -> bool:
     except WeightsError as error:
         if error.code in {"weights_missing", "weights_altered"}:
             return False
-        raise  # converting again would not help
+        raise  # another conversion would not help
     return True
 
 
 @contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Keep other processes out of a folder until done; a killed process lets go of it too."""
+def _locked(directory: Path) -> Iterator[None]:
+    """Lock a folder against other processes."""
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

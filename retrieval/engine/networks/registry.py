@@ -1,4 +1,4 @@
-"""The process's classifiers: built when first asked for, once, and kept."""
+"""The classifiers of a process, each built on first use and kept."""
 
 from __future__ import annotations
 
@@ -6,49 +6,58 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks.efficientnet_lite0 import EfficientNetClassifier
 from retrieval.engine.networks.mobilenet import MobileNetClassifier
 from retrieval.engine.networks.soundnet import SoundNetClassifier
-from retrieval.engine.networks.weights import SOUNDNET_8, YAMNET
+from retrieval.engine.networks.weights import (
+    EFFICIENTNET_LITE0,
+    MOBILENET_V2,
+    SOUNDNET_8,
+    YAMNET,
+)
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.networks.yamnet import YamnetClassifier
 from retrieval.engine.vocabulary.labels import Vocabulary
 
+VIEW_SHAPE: Final = (224, 224, 3)
+"""Height, width and channels of a view of a photo: the same for every image network."""
+
 
 class ImageClassifier(Protocol):
-    """A model that turns photos into class distributions."""
+    """A network that gives class distributions of photos."""
 
     @property
     def model_version(self) -> str:
-        """Name and content of the model, stored with every result."""
+        """Name and content digest of the model, stored with every result."""
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What the columns of the distributions mean."""
+        """The classes, in the order of the distributions' columns."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the photos taken."""
+        """Height, width and channels of the photos taken: `VIEW_SHAPE`."""
 
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return distributions [n, classes] of RGB photos [n, *input_shape]."""
 
 
 class AudioClassifier(Protocol):
-    """A model that says of windows of sound how much of each class is in them."""
+    """A network that gives class scores of windows of sound."""
 
     @property
     def model_version(self) -> str:
-        """Name and content of the model, stored with every result."""
+        """Name and content digest of the model, stored with every result."""
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What the columns of the answers mean."""
+        """The classes, in the order of the scores' columns."""
 
     @property
     def sample_rate_hz(self) -> int:
@@ -62,95 +71,98 @@ class AudioClassifier(Protocol):
         """Return values within [0, 1], [n, classes], of mono windows [n, samples] in [-1, 1]."""
 
 
-AUDIO_CLASSIFIERS: Final[Mapping[str, Callable[[Path], AudioClassifier]]] = MappingProxyType(
+ImageBuilders = Mapping[str, Callable[[Path], ImageClassifier]]
+AudioBuilders = Mapping[str, Callable[[Path], AudioClassifier]]
+
+IMAGE_CLASSIFIERS: Final[ImageBuilders] = MappingProxyType(
+    {
+        MOBILENET_V2.model_version: MobileNetClassifier,
+        EFFICIENTNET_LITE0.model_version: EfficientNetClassifier,
+    }
+)
+"""How to build each image network, by its version."""
+
+AUDIO_CLASSIFIERS: Final[AudioBuilders] = MappingProxyType(
     {SOUNDNET_8.model_version: SoundNetClassifier, YAMNET.model_version: YamnetClassifier}
 )
-"""How to build each audio model, by its version."""
+"""How to build each audio network, by its version."""
+
+Classifier = TypeVar("Classifier")
 
 
 class ModelRegistry:
-    """Holds one classifier of each kind for the whole process.
+    """Hold one classifier of each network for the whole process.
 
-    Nothing is loaded by making a registry, so it may exist before a worker
-    forks; the classifiers must be asked for after that only, because
-    TensorFlow's threads do not survive a fork.
+    Creating a registry loads nothing, so it may exist before a worker forks. Ask for classifiers
+    only after the fork: TensorFlow's threads do not survive it.
 
     Parameters
     ----------
     models_directory : Path
-        Where the converted weights lie.
-    build_image_classifier : callable
-        Makes the classifier of photos from the models directory; tests pass fakes.
-    build_audio_classifiers : mapping of str to callable
-        The same for each audio model, by its version.
+        Folder of the converted weights.
+    build_image_classifiers, build_audio_classifiers : mapping of str to callable
+        How to build each network from the models directory, by its version.
     """
 
     def __init__(
         self,
         models_directory: Path,
         *,
-        build_image_classifier: Callable[[Path], ImageClassifier] = MobileNetClassifier,
-        build_audio_classifiers: Mapping[
-            str, Callable[[Path], AudioClassifier]
-        ] = AUDIO_CLASSIFIERS,
+        build_image_classifiers: ImageBuilders = IMAGE_CLASSIFIERS,
+        build_audio_classifiers: AudioBuilders = AUDIO_CLASSIFIERS,
     ) -> None:
         self._models_directory = models_directory
-        self._build_image_classifier = build_image_classifier
+        self._build_image_classifiers = build_image_classifiers
         self._build_audio_classifiers = build_audio_classifiers
-        self._image_classifier: ImageClassifier | None = None
+        self._image_classifiers: dict[str, ImageClassifier] = {}
         self._audio_classifiers: dict[str, AudioClassifier] = {}
         self._lock = threading.Lock()
 
-    def image_classifier(self) -> ImageClassifier:
-        """Return the classifier of photos, building it the first time.
+    def image_classifier(self, model_version: str) -> ImageClassifier:
+        """Return an image network by its version (`ClassSpace.image_classifier`), built once.
 
         Raises
         ------
         WeightsError
-            If its weights are not usable; the next call tries again.
+            If no network has this version (code ``weights_unavailable``), or its weights are not
+            usable; the next call tries again.
         """
-        with self._lock:
-            if self._image_classifier is None:
-                self._image_classifier = self._build_image_classifier(self._models_directory)
-            return self._image_classifier
+        return self._built(model_version, self._image_classifiers, self._build_image_classifiers)
 
     def audio_classifier(self, model_version: str) -> AudioClassifier:
-        """Return a classifier of sounds, building it the first time.
-
-        Parameters
-        ----------
-        model_version : str
-            Which, as a space names it (`Space.audio_classifier`).
+        """Return an audio network by its version (`ClassSpace.audio_classifier`), built once.
 
         Raises
         ------
         WeightsError
-            If this program has no such model (code ``weights_unavailable``), or its
-            weights are not usable; the next call tries again.
+            As `image_classifier`.
         """
-        build = self._build_audio_classifiers.get(model_version)
-        if build is None:
-            known = ", ".join(self._build_audio_classifiers)
-            raise WeightsError(f"no audio model is {model_version!r}; there are: {known}")
-        with self._lock:
-            if model_version not in self._audio_classifiers:
-                self._audio_classifiers[model_version] = build(self._models_directory)
-            return self._audio_classifiers[model_version]
+        return self._built(model_version, self._audio_classifiers, self._build_audio_classifiers)
 
-    def warm(self, *, images: bool = True, sounds: Collection[str] = ()) -> None:
-        """Build classifiers and run each once, so that the first visitor need not wait.
+    def _built(
+        self,
+        model_version: str,
+        built: dict[str, Classifier],
+        builders: Mapping[str, Callable[[Path], Classifier]],
+    ) -> Classifier:
+        if model_version not in builders:
+            raise WeightsError(f"no network is {model_version!r}; there are: {', '.join(builders)}")
+        with self._lock:
+            if model_version not in built:
+                built[model_version] = builders[model_version](self._models_directory)
+            return built[model_version]
+
+    def warm(self, *, images: Collection[str] = (), sounds: Collection[str] = ()) -> None:
+        """Build networks and run each once, so that the first photo need not wait.
 
         Parameters
         ----------
-        images : bool
-            Whether to warm the classifier of photos.
-        sounds : collection of str
-            Which audio models to warm. A worker that only looks at photos saves
-            their memory.
+        images, sounds : collection of str
+            Versions of image and audio networks.
         """
-        if images:
-            photo = self.image_classifier()
-            photo.classify(np.zeros((1, *photo.input_shape), dtype=np.uint8))
+        for model_version in images:
+            photo = np.zeros((1, *VIEW_SHAPE), dtype=np.uint8)
+            self.image_classifier(model_version).classify(photo)
         for model_version in sounds:
             sound = self.audio_classifier(model_version)
             silence = np.zeros((1, sound.windowing.window_samples), dtype=np.float32)

@@ -1,8 +1,8 @@
-"""SoundNet: what a sound has to do with the things ImageNet names.
+"""SoundNet: class distributions of sounds over ImageNet's classes.
 
 The network of Aytar, Vondrick and Torralba, "SoundNet: Learning Sound
-Representations from Unlabeled Video" (NIPS 2016), with eight convolutions. It
-is built from plain Keras layers, so every Keras backend runs it.
+Representations from Unlabeled Video" (NIPS 2016), with eight convolutions, in
+plain Keras layers for every Keras backend.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.model_io import check_input, class_probabilities
+from retrieval.engine.networks.model_io import check_input, class_probabilities, set_named_weights
 from retrieval.engine.networks.weights import SOUNDNET_8, Arrays, load_arrays
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.vocabulary.labels import load_vocabulary
@@ -26,7 +26,7 @@ SAMPLE_RATE_HZ = 22_050
 WINDOW_S = 20
 WINDOW_SAMPLES = WINDOW_S * SAMPLE_RATE_HZ
 MIN_TAIL_S = 5
-"""More than this behind the last whole window is worth a window of its own."""
+"""A longer remainder after the last whole window gets a window of its own."""
 
 WINDOWING = Windowing(
     window_samples=WINDOW_SAMPLES,
@@ -36,10 +36,10 @@ WINDOWING = Windowing(
 )
 
 FULL_SCALE = 256.0
-"""The network was taught on samples in [-256, 256]."""
+"""The network was trained on samples in [-256, 256]."""
 
 BATCH_WINDOWS = 8
-"""Windows per pass: 16 are no faster, and each takes some 30 MB while it is computed."""
+"""Windows per pass: 16 are no faster, and each takes about 30 MB during computation."""
 
 
 class Block(NamedTuple):
@@ -89,7 +89,7 @@ def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
     waveform = layers.Input((samples, 1))
     signal = layers.Rescaling(FULL_SCALE)(waveform)
     for block in BLOCKS:
-        # Zeros on both sides by hand: Keras's own "same" padding is lopsided when strides are 2.
+        # Keras's own "same" padding is asymmetric with a stride of 2.
         signal = layers.ZeroPadding1D(block.padding)(signal)
         signal = layers.Conv1D(
             block.filters, block.kernel, strides=block.stride, activation="relu", name=block.name
@@ -99,18 +99,17 @@ def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
     classes = arrays[f"{HEAD}.bias"].size
     logits = layers.Conv1D(classes, HEAD_KERNEL, strides=HEAD_STRIDE, name=HEAD)(signal)
     network = library.Model(waveform, logits, name="soundnet")
-    for name in (*(block.name for block in BLOCKS), HEAD):
-        network.get_layer(name).set_weights([arrays[f"{name}.kernel"], arrays[f"{name}.bias"]])
+    set_named_weights(network, arrays)
     return network
 
 
 class SoundNetClassifier:
-    """Says which of ImageNet's classes a stretch of sound goes with.
+    """Classify windows of sound by ImageNet's classes.
 
     Parameters
     ----------
     models_directory : Path
-        Where the converted weights lie.
+        Folder of the converted weights.
 
     Raises
     ------
@@ -132,8 +131,7 @@ class SoundNetClassifier:
         Parameters
         ----------
         waveforms : float32 array [shape=(n, 441000)]
-            Mono at 22 050 Hz, in [-1, 1]; a resampler's overshoot beyond that
-            is taken as it is.
+            Mono at 22 050 Hz, in [-1, 1]; a resampler's overshoot is not clipped.
 
         Returns
         -------
@@ -145,7 +143,7 @@ class SoundNetClassifier:
         ModelInputError
             If the array has another dtype or shape or is not finite.
         ModelOutputError
-            If the network gives something that is no distribution.
+            If the network's output is not finite.
         """
         check_input(waveforms, dtype=np.float32, shape=(WINDOW_SAMPLES,))
         distributions = np.empty((len(waveforms), len(self.vocabulary)), dtype=np.float64)

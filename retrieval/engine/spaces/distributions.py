@@ -15,7 +15,7 @@ SUM_TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Distribution:
-    """A probability distribution, checked when it is made.
+    """A probability distribution, validated on creation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Relative entropy: how badly a recording's classes explain a photo's."""
+"""Relative entropy of a photo's distribution with respect to a recording's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ def relative_entropy(p: Distribution, q: Distribution, *, floor: float | None = 
 
     .. math:: D(p \| q) = \sum_c p_c (\log p_c - \log q_c)
 
-    Direction: `p` is what is to be explained (the photo), `q` explains it (the
-    recording); the two may not be exchanged. Base: natural logarithm. At zero:
-    a class with ``p_c = 0`` adds nothing; a class with ``p_c > 0 = q_c`` makes
-    the result infinite, unless `floor` smooths `q`.
+    Direction: `p` is the photo's, `q` the recording's; the two may not be exchanged. Base:
+    natural logarithm. At zero: a class with ``p_c = 0`` adds nothing; a class with
+    ``p_c > 0 = q_c`` makes the result infinite, unless `floor` smooths `q`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Spaces: the vocabularies in which photos and recordings meet."""
+"""Spaces: vocabularies in which photos and recordings are compared."""
 
 from __future__ import annotations
 
@@ -18,27 +18,25 @@ from retrieval.engine.vocabulary.labels import Vocabulary, load_vocabulary
 
 @dataclass(frozen=True)
 class ClassSpace:
-    """A common vocabulary, with its two sides and how recordings are smoothed in it.
+    """A common vocabulary with an image side, an audio side and a smoothing of recordings.
 
-    As it stands, photos and recordings are described by the models' own classes. A subclass
-    carries them over from other classes, or from what is no distribution.
+    In this class, profiles are distributions over the networks' own classes.
 
     Attributes
     ----------
     name : str
         Stable identifier; profiles are stored under it.
     vocabulary : Vocabulary
-        The classes, in model order.
+        The classes, in the networks' order.
     image_model, audio_model : str
-        Versions of all that makes the profiles of its two sides; stored with them.
+        Versions of everything that determines the profiles of each side; stored with them.
     audio_classifier : str
-        Version of the network alone that listens, without what is made of its answers.
+        Version of the audio network alone.
     floor : float
-        Smallest class probability of a recording before renormalisation;
-        without it one impossible class would make a divergence infinite.
+        Smallest class probability of a recording before renormalisation; without it, one class
+        with probability 0 would make a divergence infinite.
     whole : bool
-        Whether all views of a photo count alike, so that the edges of a scenery count; otherwise
-        the centre alone does.
+        Whether all views of a photo count alike; otherwise only the centre counts.
     """
 
     name: str
@@ -52,24 +50,29 @@ class ClassSpace:
     def __len__(self) -> int:
         return len(self.vocabulary)
 
+    @property
+    def image_classifier(self) -> str:
+        """Version of the image network alone: `image_model` up to the first ``+``."""
+        return self.image_model.partition("+")[0]
+
     def scene_profile(self, views: ArrayLike) -> Distribution:
-        """Return a photo's distribution: that of its first view, or the mean of all.
+        """Return a photo's distribution: that of its first view, or the mean of all views.
 
         Parameters
         ----------
         views : array_like [shape=(n, k)]
-            What the image model says of each view of the photo; rows sum to 1.
+            The image network's distribution for each view of the photo.
 
         Raises
         ------
         SpaceMismatchError
-            If it has another number of classes than the space.
+            If the number of classes differs from the space's.
         """
         seen = np.atleast_2d(np.asarray(views))
         return self._checked(Distribution(seen.mean(axis=0) if self.whole else seen[0]))
 
     def remembered(self, hearing: AudioScores) -> AudioScores:
-        """Return what is kept of a recording's windows: all that `clip_profile` needs."""
+        """Return the scores of a recording that are stored, the input of `clip_profile`."""
         return hearing
 
     def clip_profile(self, windows: ArrayLike) -> Distribution:
@@ -78,12 +81,12 @@ class ClassSpace:
         Parameters
         ----------
         windows : array_like [shape=(n, k)]
-            As `remembered`.
+            As returned by `remembered`.
 
         Raises
         ------
         SpaceMismatchError
-            If it has another number of classes than the space.
+            If the number of classes differs from the space's.
         """
         mean = np.atleast_2d(np.asarray(windows, dtype=np.float64)).mean(axis=0)
         return self._checked(Distribution(mean)).floored(self.floor)
@@ -103,29 +106,28 @@ class ClassSpace:
 
 @dataclass(frozen=True, kw_only=True)
 class HeardSpace(ClassSpace):
-    """The space of sounds: photos are carried over to it by what one hears there.
+    """The space of sounds: a table maps the classes seen in a photo to sounds.
 
     Attributes
     ----------
     table : HeardThere
-        What one hears where one sees each of the image model's classes.
+        The sounds heard where each class of the image network is seen.
     lasting : tuple of str
-        Sounds that are there only while they last: see `remembered`.
+        Sounds that count only if they last for a whole moment: see `remembered`.
     """
 
     table: HeardThere
     lasting: tuple[str, ...] = ()
 
     def scene_profile(self, views: ArrayLike) -> Distribution:
-        r"""Return what one would hear in a photo's scenery.
+        r"""Return the distribution of sounds expected in a photo's scenery.
 
-        The mean of the views, so that the edges of a scenery count, carried over by the table:
+        The mean of the views, mapped by the table:
 
         .. math:: t_h = \frac{\sum_c \bar p_c T_{ch}}{\sum_{c\ \mathrm{telling}} \bar p_c}
 
-        Classes that say nothing about the place are left out, and the rest is scaled to 1. Of a
-        photo in which nothing else is seen one would hear what one hears anywhere
-        (`HeardThere.anywhere`).
+        Classes without sounds in the table are left out, and the rest is scaled to 1. A photo that
+        shows no other class gets the average sounds (`HeardThere.anywhere`).
         """
         seen = Distribution(np.atleast_2d(np.asarray(views)).mean(axis=0))
         if len(seen) != len(self.table.seen):
@@ -138,34 +140,34 @@ class HeardSpace(ClassSpace):
         return Distribution(heard / heard.sum())
 
     def remembered(self, hearing: AudioScores) -> AudioScores:
-        """Return the largest scores within each moment; of what must last the smallest.
+        """Return the largest score of each moment; for sounds that must last, the smallest.
 
-        A moment is silent if all of it is: a pause between two barks is none.
+        So a moment is silent only if all of it is: a pause between two barks does not count.
         """
         lasting = self.vocabulary.positions(self.lasting)
         return loudest_of_moments(hearing, moment_s=MOMENT_S, lasting=lasting)
 
     def clip_profile(self, windows: ArrayLike) -> Distribution:
-        r"""Return how what is heard in a recording is shared among the sounds.
+        r"""Return a recording's distribution of sounds.
 
         The mean score over its moments, with an even share of :data:`EVEN_EVIDENCE` added to
-        every sound before they are scaled to 1:
+        every sound before scaling to 1:
 
         .. math:: q_h = \frac{s_h + \mu / k}{\sum_j s_j + \mu}
 
-        A recording in which the model is sure of nothing becomes a flat distribution, which
-        explains nothing well. This is Dirichlet smoothing as text retrieval knows it (Zhai and
-        Lafferty, "A study of smoothing methods for language models", SIGIR 2001).
+        A recording with low scores only becomes a flat distribution, which explains nothing well.
+        This is the Dirichlet smoothing of text retrieval (Zhai and Lafferty, "A study of smoothing
+        methods for language models", SIGIR 2001).
         """
         scores = np.atleast_2d(np.asarray(windows, dtype=np.float64)).mean(axis=0)
         evidence = scores + EVEN_EVIDENCE / scores.size
         return self._checked(Distribution(evidence / evidence.sum()))
 
     def scores(self, clip: Distribution) -> NDArray[np.float64]:
-        """Return the scores that a recording's profile was made of, shape (k,), within [0, 1].
+        """Return the scores from which a recording's profile was made, shape (k,), within [0, 1].
 
-        The even share that was added is known, and the quietest of hundreds of sounds is not
-        there at all: its value tells by what everything was divided.
+        The smallest of hundreds of scores is taken to be 0, so that its value in the profile,
+        which comes from the even share alone, gives the divisor.
         """
         even = EVEN_EVIDENCE / len(self)
         total = even / self._checked(clip).values.min()
@@ -176,27 +178,29 @@ class HeardSpace(ClassSpace):
 HEARD: Final = "heard"
 LASTING: Final = ("Silence",)
 VIEWS: Final = "views-4"
-"""Stands for how a photo is looked at: its centre, its ends, the whole of it."""
+"""Version of the choice of views: centre, both ends and the whole of a photo."""
 
 MOMENT_S: Final = 5.0
-"""A listener takes in some seconds as one impression."""
+"""Length of a moment: a few seconds form one impression."""
 
 EVEN_EVIDENCE: Final = 3.0
-"""In scores: a recording with three sounds heard for certain is half smoothed."""
+"""Sum of scores at which the smoothing has half the weight: three sounds with score 1."""
 
 
-def objects(*, whole: bool = False) -> ClassSpace:
-    """Return the paper's space: ImageNet's classes, MobileNet's and SoundNet's outputs.
+def objects(*, whole: bool = False, image: str = MOBILENET_V2.model_version) -> ClassSpace:
+    """Return the paper's space: ImageNet's classes, an image network's and SoundNet's outputs.
 
     Parameters
     ----------
     whole : bool
-        Look at the whole of a photo, not at its centre alone as the paper does.
+        Use all views of a photo instead of its centre alone, as the paper does.
+    image : str
+        Version of the image network.
     """
     return ClassSpace(
         name="objects",
         vocabulary=load_vocabulary("imagenet"),
-        image_model=f"{MOBILENET_V2.model_version}{'+' + VIEWS if whole else ''}",
+        image_model=f"{image}+{VIEWS}" if whole else image,
         audio_model=SOUNDNET_8.model_version,
         audio_classifier=SOUNDNET_8.model_version,
         floor=1e-9,
@@ -204,20 +208,24 @@ def objects(*, whole: bool = False) -> ClassSpace:
     )
 
 
-def heard(table: HeardThere | None = None) -> HeardSpace:
-    """Return the space of sounds: AudioSet's classes, MobileNet's carried over, and YAMNet's.
+def heard(
+    table: HeardThere | None = None, *, image: str = MOBILENET_V2.model_version
+) -> HeardSpace:
+    """Return the space of sounds: AudioSet's classes, YAMNet's outputs and a table of sounds.
 
     Parameters
     ----------
     table : HeardThere, optional
-        What one hears where; the project's own by default.
+        The sounds heard where each class of the image network is seen; by default the project's.
+    image : str
+        Version of the image network.
     """
     table = table or load_heard_there()
     return HeardSpace(
         name=HEARD,
         vocabulary=load_vocabulary("audioset"),
-        image_model=f"{MOBILENET_V2.model_version}+{VIEWS}+{table.version}",
-        audio_model=f"{YAMNET.model_version}+{_made_of_scores()}",
+        image_model=f"{image}+{VIEWS}+{table.version}",
+        audio_model=f"{YAMNET.model_version}+{_pooling_version()}",
         audio_classifier=YAMNET.model_version,
         floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),
         whole=True,
@@ -226,12 +234,12 @@ def heard(table: HeardThere | None = None) -> HeardSpace:
     )
 
 
-def _made_of_scores() -> str:
-    """Name all that makes a profile of YAMNet's scores: a profile made otherwise is another."""
+def _pooling_version() -> str:
+    """Return the version of the computation of profiles from YAMNet's scores."""
     lasting = "-".join(LASTING).lower()
     return f"moments-{MOMENT_S:g}s-lasting-{lasting}-even-{EVEN_EVIDENCE:g}"
 
 
 def all_spaces() -> tuple[ClassSpace, ...]:
-    """Return every space in which recordings are described."""
+    """Return every space in which recordings are profiled."""
     return (objects(), heard())

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         if not recordings:
             raise CommandError("the library holds no recordings; run `make setup` [library_empty]")
         seen = self._seen(truth)
-        rankings = {name: self._rankings(name, seen) for name in names}
+        rankings = dict(self._rankings(name, seen) for name in names)
         known = set.intersection(
             *(set(ranking) for by_photo in rankings.values() for ranking in by_photo.values())
         )
@@ -88,11 +88,13 @@ class Command(BaseCommand):
             },
         )
 
-    def _rankings(self, name: str, seen: dict[str, NDArray[np.float64]]) -> dict[str, list[int]]:
+    def _rankings(
+        self, name: str, seen: dict[str, NDArray[np.float64]]
+    ) -> tuple[str, dict[str, list[int]]]:
         matcher = matcher_in_force(name)
         library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
         queries = {photo: matcher.query(matcher.scene(views)) for photo, views in seen.items()}
-        return {
+        return matcher.name, {
             photo: [place.clip_id for place in library.ranker.rank(query, top=max(1, library.size))]
             for photo, query in queries.items()
         }
@@ -112,7 +114,8 @@ class Command(BaseCommand):
         )
         with DecodingPool(processes=1, limits=decoding_limits()) as pool:
             return {
-                photo: finder.look(pool.decode_photo(photos[photo]).views) for photo in truth.photos
+                photo: finder.classify(pool.decode_photo(photos[photo]).views).views
+                for photo in truth.photos
             }
 
 

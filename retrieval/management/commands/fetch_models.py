@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Collection
 from typing import Self
 
 from django.conf import settings
@@ -15,28 +16,29 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.provisioning import Provision, ProvisionOutcome, provide
 from retrieval.engine.networks.weights import ALL_WEIGHTS, WeightSpec
+from retrieval.selectors.networks import ignores_sounds, missing_requirements
 
 LINE_EVERY_S = 5.0
 
 
 class Command(BaseCommand):
-    """Bring the models' weights to where the program reads them."""
+    """Provide the weights of all networks."""
 
     help = (
-        "Find or download the published weights of every model, prove their hash and convert "
-        "them. What is already there and right is left alone; a broken download goes on where it "
-        "stopped."
+        "Find or download the published weights of every network, verify their hash and convert "
+        "them. Valid converted weights are kept; a broken download is resumed. Fails only if "
+        "SoundNet or every image network is unavailable."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
         parser.add_argument(
-            "--force", action="store_true", help="convert again even where nothing is wrong"
+            "--force", action="store_true", help="convert again even if the result is valid"
         )
 
     def handle(self, *, force: bool, **_options: object) -> None:
-        """Provide every model, and fail at the end if one could not be."""
-        failures = []
+        """Provide every network; fail at the end if one that is needed is missing."""
+        errors: dict[WeightSpec, WeightsError | OSError] = {}
         for spec in ALL_WEIGHTS:
             try:
                 with _Display(spec.name) as display:
@@ -48,25 +50,34 @@ class Command(BaseCommand):
                         progress=display.show,
                     )
             except (WeightsError, OSError) as error:
-                failures.append(f"{spec.name}: {error}")
+                errors[spec] = error
+                self.stdout.write(f"{spec.name}: unavailable ({str(error).splitlines()[0]})")
             else:
                 self.stdout.write(_sentence(spec, provision))
-        if failures:
-            raise CommandError("\n".join(failures))
+        missing = missing_requirements([spec for spec in ALL_WEIGHTS if spec not in errors])
+        if missing:
+            raise CommandError("\n".join(f"{spec.name}: {errors[spec]}" for spec in missing))
+        self.stdout.write(_summary(errors))
+
+
+def _summary(unavailable: Collection[WeightSpec]) -> str:
+    """Return the last line of the output, which `make` shows as the step's result."""
+    if not unavailable:
+        return f"All {len(ALL_WEIGHTS)} networks are available"
+    effect = ": photos are matched by things, not by sounds" if ignores_sounds() else ""
+    return f"Without {', '.join(spec.name for spec in unavailable)}{effect}"
 
 
 def _sentence(spec: WeightSpec, provision: Provision) -> str:
-    match provision.provenance:
-        case ProvisionOutcome.PRESENT:
-            return f"{spec.name}: already there ({provision.path})"
-        case ProvisionOutcome.FOUND:
-            return f"{spec.name}: found {provision.path}, converted to {spec.converted_name}"
-        case ProvisionOutcome.DOWNLOADED:
-            return f"{spec.name}: downloaded {provision.path}, converted to {spec.converted_name}"
+    if provision.provenance is ProvisionOutcome.PRESENT:
+        return f"{spec.name}: present ({provision.path})"
+    return (
+        f"{spec.name}: {provision.provenance} {provision.path}, converted to {spec.converted_name}"
+    )
 
 
 class _Display:
-    """A bar for one model on the terminal; on a file or pipe, a line now and then of a download."""
+    """Progress of one download: a bar on a terminal, else a line every few seconds."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -84,7 +95,7 @@ class _Display:
         self._next_line = time.monotonic()
 
     def show(self, done: int, total: int | None) -> None:
-        """Bring the display up to date with a download."""
+        """Update the display."""
         self._bar.update(self._task, completed=done, total=total)
         if not self._console.is_terminal and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_EVERY_S

@@ -15,11 +15,11 @@ from django.core.management.base import BaseCommand
 from retrieval.catalogue.manifest import count_entries, read_entries, storable
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.networks.registry import ModelRegistry
-from retrieval.engine.spaces.space import all_spaces
 from retrieval.jobs.priority import stepping_back
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ProgressDisplay
+from retrieval.selectors.networks import available_spaces
 from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.storage.scratch import scratch_folder
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             importer = ClipImporter(
                 source=storable(str(source)),
                 pool=pool,
-                profilers=audio_profilers(all_spaces(), registry),
+                profilers=audio_profilers(available_spaces(), registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=lambda report: display.show(done=report.settled, rate=_rate(report)),

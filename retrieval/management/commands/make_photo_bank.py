@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from retrieval.management.guards import require_migrated_database
-from retrieval.selectors.matchers import matcher_in_force
+from retrieval.selectors.matchers import bank_spaces
 from retrieval.services.site_overrides import BankTooSmallError, make_photo_bank
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Make the bank and print its size."""
         require_migrated_database()
-        spaces = {space.name: space for space in matcher_in_force("fused").spaces}
+        spaces = {space.name: space for space in bank_spaces()}
         try:
             bank = make_photo_bank(spaces=spaces)
         except BankTooSmallError as error:

@@ -68,7 +68,7 @@ class Command(BaseCommand):
                     failed += 1
                     self._report_failure(photo, error, as_json_lines=as_json_lines)
                     continue
-                report = PhotoReport(photo, finder.search(finder.look(decoded.views), top=top))
+                report = PhotoReport(photo, finder.search(finder.classify(decoded.views), top=top))
                 if as_json_lines:
                     self.stdout.write(json.dumps(as_json(report), ensure_ascii=False))
                 else:

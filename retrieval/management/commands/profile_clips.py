@@ -12,10 +12,10 @@ from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
-from retrieval.engine.spaces.space import all_spaces
 from retrieval.jobs.priority import stepping_back
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ProgressDisplay
+from retrieval.selectors.networks import available_spaces
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.audio_profiles import AudioProfiler, audio_profilers
 from retrieval.services.profiling import forget_failures, profile_clips
@@ -24,11 +24,11 @@ from retrieval.storage.scratch import scratch_folder
 
 
 class Command(BaseCommand):
-    """Describe recordings that lack a profile of this program's models, now and not later."""
+    """Compute missing profiles of recordings in the foreground."""
 
     help = (
-        "Give every recording of the library the profiles it lacks. A site does that by itself in "
-        "the background; this is for those who would rather wait."
+        "Compute the missing profiles of all recordings. A running site does the same in the "
+        "background."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,18 +36,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--retry-failed",
             action="store_true",
-            help="try those again that could not be described before",
+            help="also retry recordings that failed before",
         )
 
     def handle(self, *, retry_failed: bool, **options: Any) -> None:
-        """Go through the spaces; say what was done."""
+        """Profile in each space; report what was done."""
         require_migrated_database()
         if retry_failed:
-            forget_failures(all_spaces())
+            forget_failures(available_spaces())
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
         try:
-            with stepping_back():  # a site on the same machine goes first
-                for profiler in audio_profilers(all_spaces(), registry):
+            with stepping_back():  # a site on the same machine has priority
+                for profiler in audio_profilers(available_spaces(), registry):
                     self._profile(profiler)
         except EngineError as error:
             raise CommandError(f"{error.detail} [{error.code}]") from error
@@ -75,6 +75,5 @@ class Command(BaseCommand):
                 ),
             )
         self.stdout.write(
-            f"{profiler.space.name}: {report.profiled} recordings described, "
-            f"{report.failed} could not be."
+            f"{profiler.space.name}: {report.profiled} recordings profiled, {report.failed} failed."
         )

@@ -1,4 +1,4 @@
-"""`manage.py setup_library`: a database with recordings, on any machine, any number of times."""
+"""`manage.py setup_library`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from retrieval.selectors.library import clip_count
 
 
 class Command(BaseCommand):
-    """Migrate, then import the starter library into an empty library."""
+    """Migrate the database and import the starter library."""
 
     help = "Create the tables; if the library is empty, import the starter library."
 
     def handle(self, **options: Any) -> None:
-        """Do what is missing, say what was done.
+        """Complete what is missing; report what was done.
 
-        Files that failed are tried again each time: it is soon done, and a newer program may read
-        what an older one could not.
+        Files that failed are tried again each time, since a newer program may read them.
         """
         call_command("migrate", verbosity=0)
         manifest = self._starter_manifest()

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
+from retrieval.engine.spaces.space import ClassSpace
+from retrieval.selectors.networks import available_spaces
 from retrieval.services.deletion import expire_scenes, remove_discarded_files
 from retrieval.submission import submit_missing_profiles, wake_overdue
 
@@ -31,6 +33,7 @@ class Command(BaseCommand):
     )
 
     _profiles_checked_at: float | None = None
+    _spaces: tuple[ClassSpace, ...] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
@@ -68,12 +71,16 @@ class Command(BaseCommand):
             connection.close()
 
     def _request_missing_profiles(self) -> None:
-        """Request missing profiles once an hour: profiles are missing only after an upgrade."""
-        now = time.monotonic()
-        if self._profiles_checked_at is None or now - self._profiles_checked_at > _PROFILES_EVERY_S:
+        """Request missing profiles once an hour and when a network arrives."""
+        now, spaces = time.monotonic(), available_spaces()
+        if (
+            self._profiles_checked_at is None
+            or now - self._profiles_checked_at > _PROFILES_EVERY_S
+            or spaces != self._spaces
+        ):
             for _ in range(submit_missing_profiles()):
                 logger.info("recordings lack profiles of the current models: requested them")
-            self._profiles_checked_at = now
+            self._profiles_checked_at, self._spaces = now, spaces
 
 
 def _stop(*_: object) -> None:

@@ -42,7 +42,7 @@ def profile_group(
 ) -> list[ProfiledRecording]:
     """Run every audio model on the group, in batches across its recordings."""
     by_space = {
-        profiler.space.name: profiler.hear(
+        profiler.space.name: profiler.score(
             [waveform_file(folder=one.folder, profiler=profiler) for one in group]
         )
         for profiler in profilers

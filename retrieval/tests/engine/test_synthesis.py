@@ -314,7 +314,7 @@ def test_fitting_classes_are_imagenets(fitting: dict[str, str]):
     assert fitting
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_soundnet_recognises_all_but_the_insects(settings):
     """The requirement is five of eight: a fitting class among the 25 most probable."""
     classifier = SoundNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)

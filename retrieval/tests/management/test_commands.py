@@ -19,7 +19,7 @@ from retrieval.engine.spaces.space import all_spaces, heard
 from retrieval.models import Clip, ClipProfile, ImportItem, ProfileFailure
 from retrieval.tests.factories import unsaved_clip
 
-pytestmark = [pytest.mark.django_db, pytest.mark.weights]
+pytestmark = [pytest.mark.django_db, pytest.mark.weights("image", "soundnet", "yamnet")]
 
 CLIPS = (
     "blanket/waves.ogg",
@@ -190,7 +190,7 @@ def test_a_library_without_heard_profiles_is_matched_by_paper_until_they_are_com
 
     assert profile_clips() == [
         "objects: every recording has its profile.",
-        f"heard: {len(CLIPS)} recordings described, 0 could not be.",
+        f"heard: {len(CLIPS)} recordings profiled, 0 failed.",
     ]
     assert {
         (row.clip_id, row.space_id): row.distribution.tobytes() for row in ClipProfile.objects.all()
@@ -209,11 +209,11 @@ def test_recordings_that_cannot_be_profiled_are_counted(small_library):
     original = Path(gone.original.path)
     content = original.read_bytes()
     original.unlink()
-    assert profile_clips()[1] == "heard: 0 recordings described, 1 could not be."
+    assert profile_clips()[1] == "heard: 0 recordings profiled, 1 failed."
     assert gone.profile_failures.get().model_version == heard().audio_model
     original.write_bytes(content)
     assert profile_clips()[1] == "heard: every recording has its profile."
-    assert profile_clips("--retry-failed")[1] == "heard: 1 recordings described, 0 could not be."
+    assert profile_clips("--retry-failed")[1] == "heard: 1 recordings profiled, 0 failed."
     assert not gone.profile_failures.exists()
     assert gone.profiles.filter(space_id="heard").exists()
 

@@ -11,27 +11,34 @@ from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks import conversion, provisioning
 from retrieval.engine.networks.weights import load_arrays
 from retrieval.management.commands import fetch_models
+from retrieval.selectors import networks
 from retrieval.tests.toy_weights import PUBLISHED, toy_arrays, toy_spec
+
+NAMES = ("eye", "spare-eye", "ear", "sounds")
+"""Two image networks, the required audio network and an optional one."""
 
 
 @pytest.fixture
 def shelf(tmp_path):
     folder = tmp_path / "shelf"
     folder.mkdir()
-    (folder / "eye.bin").write_bytes(PUBLISHED)
-    (folder / "ear.bin").write_bytes(PUBLISHED)
+    for name in NAMES:
+        (folder / f"{name}.bin").write_bytes(PUBLISHED)
     return folder
 
 
 @pytest.fixture(autouse=True)
 def specs(settings, tmp_path, shelf, monkeypatch):
-    """Two toy models in place of the real ones, whose sources lie on a shelf."""
+    """Toy networks in place of the real ones, with their published files on a shelf."""
     settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path / "models"
     settings.SOUNDSCAPE_MODEL_SEARCH_PATH = (settings.SOUNDSCAPE_MODELS_DIRECTORY, shelf)
-    made = (toy_spec("eye"), toy_spec("ear"))
+    made = tuple(toy_spec(name) for name in NAMES)
     for spec in made:
         monkeypatch.setitem(conversion.CONVERTERS, spec.name, toy_arrays)
     monkeypatch.setattr(fetch_models, "ALL_WEIGHTS", made)
+    monkeypatch.setattr(networks, "IMAGE_NETWORKS", made[:2])
+    monkeypatch.setattr(networks, "SOUNDNET_8", made[2])
+    monkeypatch.setitem(networks.IMAGE_NETWORK_NAMES, "mobilenet", made[0])
     return made
 
 
@@ -39,7 +46,10 @@ def specs(settings, tmp_path, shelf, monkeypatch):
 def no_network(monkeypatch):
     def download(origin, target, sha256, *, progress):
         progress(5_000_000, 20_000_000)
-        raise WeightsError(f"{origin} could not be downloaded", code="weights_unavailable")
+        raise WeightsError(
+            f"{origin} could not be downloaded: no route\nput the file there",
+            code="weights_unavailable",
+        )
 
     monkeypatch.setattr(provisioning, "download", download)
 
@@ -47,40 +57,98 @@ def no_network(monkeypatch):
 def _fetch(**options) -> list[str]:
     out = StringIO()
     call_command("fetch_models", stdout=out, **options)
-    return out.getvalue().splitlines()
+    *lines, summary = out.getvalue().splitlines()
+    unavailable = [line.partition(":")[0] for line in lines if "unavailable" in line]
+    assert summary == (
+        f"Without {', '.join(unavailable)}" if unavailable else "All 4 networks are available"
+    )
+    return lines
 
 
-def test_it_finds_and_converts_and_then_leaves_alone(specs, settings, shelf):
+def test_files_are_found_and_converted_once(specs, settings, shelf):
     directory = settings.SOUNDSCAPE_MODELS_DIRECTORY
 
     assert _fetch() == [
-        f"eye: found {shelf / 'eye.bin'}, converted to eye.npz",
-        f"ear: found {shelf / 'ear.bin'}, converted to ear.npz",
+        f"{name}: found {shelf / name}.bin, converted to {name}.npz" for name in NAMES
     ]
     for spec in specs:
         load_arrays(spec, directory)
-    assert _fetch() == [
-        f"eye: already there ({directory / 'eye.npz'})",
-        f"ear: already there ({directory / 'ear.npz'})",
-    ]
+    assert _fetch() == [f"{name}: present ({directory / name}.npz)" for name in NAMES]
     assert _fetch(force=True)[0].startswith("eye: found")
 
 
-def test_a_model_that_cannot_be_had_does_not_keep_the_others_away(
-    specs, settings, shelf, no_network
+@pytest.mark.parametrize("missing", [["eye"], ["spare-eye", "sounds"], ["eye", "sounds"]])
+def test_an_optional_network_that_is_unavailable_is_reported(
+    specs, settings, shelf, no_network, missing
 ):
-    (shelf / "eye.bin").unlink()
+    for name in missing:
+        (shelf / f"{name}.bin").unlink()
+
+    lines = _fetch()
+
+    assert [line.partition(":")[0] for line in lines] == list(NAMES)
+    assert [
+        name for name, line in zip(NAMES, lines, strict=True) if "unavailable" in line
+    ] == missing
+    for spec in specs:
+        if spec.name in missing:
+            assert (
+                f"{spec.name}: unavailable ({spec.origin} could not be downloaded: no route)"
+                in lines
+            )
+        else:
+            load_arrays(spec, settings.SOUNDSCAPE_MODELS_DIRECTORY)
+
+
+def test_the_last_line_states_the_effect_of_missing_yamnet(shelf, no_network, monkeypatch):
+    monkeypatch.setattr(networks, "is_present", lambda _: False)
+    (shelf / "sounds.bin").unlink()
+    out = StringIO()
+    call_command("fetch_models", stdout=out)
+    assert out.getvalue().splitlines()[-1] == (
+        "Without sounds: photos are matched by things, not by sounds"
+    )
+
+
+@pytest.mark.parametrize(
+    ("image_model", "missing"),
+    [
+        ("auto", ["ear"]),
+        ("auto", ["eye", "spare-eye"]),
+        ("mobilenet", ["eye"]),
+        ("auto", ["eye", "spare-eye", "ear", "sounds"]),
+    ],
+)
+def test_without_an_image_network_or_soundnet_it_fails_after_all_were_tried(
+    settings, shelf, no_network, image_model, missing
+):
+    settings.SOUNDSCAPE_IMAGE_MODEL = image_model
+    for name in missing:
+        (shelf / f"{name}.bin").unlink()
     out = StringIO()
 
-    with pytest.raises(CommandError, match=r"^eye: .*eye\.bin could not be downloaded$") as caught:
+    with pytest.raises(CommandError) as caught:
         call_command("fetch_models", stdout=out)
 
     assert caught.value.returncode == 1
-    assert out.getvalue().startswith("ear: found")
-    load_arrays(specs[1], settings.SOUNDSCAPE_MODELS_DIRECTORY)
+    named = [line.partition(":")[0] for line in str(caught.value).splitlines() if ".bin" in line]
+    assert named == [name for name in missing if name != "sounds"]
+    assert "put the file there" in str(caught.value)
+    assert len(out.getvalue().splitlines()) == len(NAMES)
 
 
-def test_without_a_terminal_a_download_is_told_in_lines(shelf, no_network, capsys):
+def test_an_altered_network_that_cannot_be_replaced_is_removed(settings, shelf, no_network):
+    """Otherwise the choice by presence would select an unusable network."""
+    _fetch()
+    altered = settings.SOUNDSCAPE_MODELS_DIRECTORY / "eye.npz"
+    altered.write_bytes(b"altered")
+    (shelf / "eye.bin").unlink()
+
+    assert _fetch()[0].startswith("eye: unavailable")
+    assert not altered.exists()
+
+
+def test_without_a_terminal_progress_is_printed_in_lines(shelf, no_network, capsys):
     (shelf / "ear.bin").unlink()
 
     with pytest.raises(CommandError, match="could not be downloaded"):
@@ -89,17 +157,17 @@ def test_without_a_terminal_a_download_is_told_in_lines(shelf, no_network, capsy
     assert capsys.readouterr().err == "ear: downloading, 5.0 of 20.0 MB\n"
 
 
-def test_a_downloaded_model_is_said_to_be_so(settings, shelf, monkeypatch):
+def test_a_download_is_reported(settings, shelf, monkeypatch):
     (shelf / "ear.bin").unlink()
     monkeypatch.setattr(
         provisioning, "download", lambda _origin, target, _hash, **_: target.write_bytes(PUBLISHED)
     )
 
     path = settings.SOUNDSCAPE_MODELS_DIRECTORY / "ear.bin"
-    assert _fetch()[1] == f"ear: downloaded {path}, converted to ear.npz"
+    assert _fetch()[2] == f"ear: downloaded {path}, converted to ear.npz"
 
 
-def test_a_folder_that_cannot_be_written_is_a_plain_message(settings, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(settings, tmp_path):
     (tmp_path / "file").write_text("in the way")
     settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path / "file" / "models"
 

@@ -35,7 +35,7 @@ def manifest(settings, tmp_path):
 
 
 class Commands:
-    """Stand-ins for the commands that setup_library calls; the import reads no sound."""
+    """Replacements for the commands that setup_library calls; the import reads no files."""
 
     def __init__(self, settings):
         self.settings = settings
@@ -79,20 +79,20 @@ def test_an_empty_library_gets_the_shared_recordings(commands, manifest):
     assert commands.called == ["migrate", "import_clips"]
 
 
-def test_a_library_that_is_there_gets_no_recordings_only_the_profiles_it_lacks(commands):
+def test_an_existing_library_gets_only_missing_profiles(commands):
     run_setup()
     commands.called.clear()
     assert run_setup() == "The library holds 2 recordings.\n"
     assert commands.called == ["migrate", "profile_clips"]
 
 
-def test_a_library_of_ones_own_recordings_gets_no_others(commands):
+def test_a_library_of_other_recordings_gets_no_starter_library(commands):
     unsaved_clip(9).save()
     assert run_setup() == "The library holds 1 recordings.\n"
     assert commands.called == ["migrate", "profile_clips"]
 
 
-def test_without_shared_recordings_the_program_synthesises_its_own_once(commands, manifest):
+def test_without_shared_recordings_a_library_is_synthesised_once(commands, manifest):
     manifest.unlink()
     run_setup()
     assert commands.called == ["migrate", "make_starter_library", "import_clips"]
@@ -101,7 +101,7 @@ def test_without_shared_recordings_the_program_synthesises_its_own_once(commands
     assert commands.called == ["migrate", "profile_clips"]
 
 
-def test_what_failed_is_tried_again(commands):
+def test_failed_files_are_retried(commands):
     commands.unreadable = {"rain.ogg"}
     run_setup()
     commands.unreadable = set()
@@ -120,7 +120,7 @@ def test_a_library_that_stays_empty_is_an_error(commands, manifest):
 
 
 def test_the_real_commands_run_where_nothing_is_missing(manifest, monkeypatch, capsys):
-    """Everything but the import is the real thing here; no model is loaded."""
+    """All commands but the import are the real ones; no network is loaded."""
     clip = unsaved_clip(9)
     clip.save()
     for space in all_spaces():

@@ -16,6 +16,7 @@ from retrieval import tasks
 from retrieval.engine.spaces.space import all_spaces
 from retrieval.management.commands import sweep
 from retrieval.models import LibraryProfiling
+from retrieval.selectors import networks
 from retrieval.tests.factories import unsaved_clip
 
 
@@ -186,6 +187,19 @@ def test_missing_profiles_are_searched_once_an_hour(searches):
     mine._profiles_checked_at -= 3601
     for _ in range(3):
         mine._round()
+    assert len(searches) == 2
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_network_that_arrives_is_noticed_in_the_next_round(searches, monkeypatch):
+    monkeypatch.setattr(networks, "is_present", lambda _: False)
+    mine = sweeper()
+    mine._round()
+    mine._round()
+    assert len(searches) == 1
+    monkeypatch.setattr(networks, "is_present", lambda _: True)
+    mine._round()
+    mine._round()
     assert len(searches) == 2
 
 

@@ -7,12 +7,25 @@ import pytest
 
 from retrieval.engine.errors import EngineError, VocabularyError
 from retrieval.engine.matching.bank import Moments
-from retrieval.engine.matching.recipes import matcher_named
+from retrieval.engine.matching.recipes import MATCHERS, matcher_named
 from retrieval.engine.matching.sound_matcher import SoundMatcher
+from retrieval.engine.networks.weights import (
+    ALL_WEIGHTS,
+    EFFICIENTNET_LITE0,
+    MOBILENET_V2,
+    YAMNET,
+)
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import load_heard_there
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
-from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
+from retrieval.selectors import networks
+from retrieval.selectors.matchers import (
+    bank_spaces,
+    matcher_in_force,
+    matchers_in_force,
+    site_recipe,
+    table_up_to,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +47,7 @@ def heard_at(wnid, table=None):
     return {sound.label.name: sound.weight for sound in entry.sounds}
 
 
-def test_without_anything_of_its_own_a_site_has_the_programs_matchers():
+def test_without_overrides_and_banks_the_programs_matchers_are_used():
     for name in ("paper", "heard", "fused"):
         ours, programs = matcher_in_force(name), matcher_named(name)
         assert (ours.name, ours.version) == (name, programs.version)
@@ -44,7 +57,7 @@ def test_without_anything_of_its_own_a_site_has_the_programs_matchers():
         assert ours.rows_version == programs.rows_version
 
 
-def test_a_matcher_that_is_none_is_refused():
+def test_an_unknown_matcher_is_refused():
     with pytest.raises(EngineError, match="there are: paper, heard, fused") as caught:
         matcher_in_force("psychic")
     assert caught.value.code == "matcher_unknown"
@@ -53,7 +66,7 @@ def test_a_matcher_that_is_none_is_refused():
 # --- the table -------------------------------------------------------------------------------
 
 
-def test_an_override_changes_what_is_heard_there_and_the_version_of_it():
+def test_an_override_changes_the_table_and_its_version():
     before = ear()
     override({"Wind": 0.25, "Frog": 0.75})
     after = ear()
@@ -65,7 +78,7 @@ def test_an_override_changes_what_is_heard_there_and_the_version_of_it():
     assert matcher_in_force("paper").image_models == matcher_named("paper").image_models
 
 
-def test_a_photo_is_carried_over_by_the_sites_table():
+def test_photos_are_mapped_by_the_sites_table():
     override({"Frog": 1.0})
     space = ear("heard").sounds
     lakeside = load_heard_there().entry(LAKESIDE).label.index
@@ -81,7 +94,7 @@ def test_the_newest_override_of_a_class_counts():
     assert heard_at(PIER) == {"Wind": 1.0}
 
 
-def test_an_override_without_sounds_says_that_the_class_tells_nothing():
+def test_an_override_without_sounds_removes_the_class():
     lakeside = load_heard_there().entry(LAKESIDE).label.index
     assert ear().sounds.table.audible[lakeside]
     override({})
@@ -89,7 +102,7 @@ def test_an_override_without_sounds_says_that_the_class_tells_nothing():
     assert heard_at(LAKESIDE) == {}
 
 
-def test_what_was_taken_back_is_as_the_program_has_it():
+def test_an_override_taken_back_restores_the_programs_sounds():
     versions = [ear().image_models["heard"]]
     for sounds, taken_back in (({"Frog": 1.0}, False), ({"Frog": 1.0}, True)):
         override(sounds, taken_back=taken_back)
@@ -100,7 +113,7 @@ def test_what_was_taken_back_is_as_the_program_has_it():
     assert heard_at(LAKESIDE) == {"Rain": 1.0}
 
 
-def test_the_version_stands_for_the_content_not_for_the_number_of_changes():
+def test_the_version_depends_on_the_content_alone():
     override({"Frog": 1.0})
     once = ear().image_models["heard"]
     override({"Rain": 1.0})
@@ -108,7 +121,7 @@ def test_the_version_stands_for_the_content_not_for_the_number_of_changes():
     assert ear().image_models["heard"] == once
 
 
-def test_what_was_in_force_earlier_can_be_told():
+def test_an_earlier_table_can_be_rebuilt():
     ids = [override({name: 1.0}).pk for name in ("Frog", "Rain")]
     assert heard_at(LAKESIDE, table_up_to(ids[0])) == {"Frog": 1.0}
     assert heard_at(LAKESIDE, table_up_to(ids[1])) == {"Rain": 1.0}
@@ -116,7 +129,7 @@ def test_what_was_in_force_earlier_can_be_told():
 
 
 @pytest.mark.parametrize("sounds", [{"Frog": 0.5}, {"Frog": -1.0, "Rain": 2.0}, {"Unicorn": 1.0}])
-def test_a_row_that_no_table_can_hold_is_not_passed_over_in_silence(sounds):
+def test_an_invalid_override_is_an_error(sounds):
     row = override(sounds)
     with pytest.raises(VocabularyError):
         table_up_to(row.pk)
@@ -143,7 +156,7 @@ def make_bank(*, seed=0, photos=50, image_models=None, spaces=("objects", "heard
     return bank, made
 
 
-def test_a_bank_of_the_sites_photos_judges_from_then_on():
+def test_a_new_bank_is_used_at_once():
     classes = ear()
     bank, made = make_bank()
     ours = ear()
@@ -155,8 +168,8 @@ def test_a_bank_of_the_sites_photos_judges_from_then_on():
         np.testing.assert_array_equal(ours.bank.moments[name].covariance, moments.covariance)
 
 
-def test_scores_are_judged_by_the_banks_own_photos():
-    """Mean and deviation of a recording's scores, as those photos themselves would give them."""
+def test_scores_are_judged_against_the_banks_photos():
+    """Mean and deviation equal those of the scores for the photos themselves."""
     rng = np.random.default_rng(0)
     photos = rng.dirichlet(np.full(1000, 0.05), size=50)  # the photos of `make_bank`
     make_bank()
@@ -179,7 +192,7 @@ def test_the_newest_bank_counts():
 
 
 def check_that_only(known, bank, made):
-    """The bank judges in one space; in the other every class does, once."""
+    """Assert that the bank is used in one space and the classes in the other."""
     ours, programs = ear().bank, matcher_named("fused").bank
     name = f"photos-{bank.pk}@{bank.digest}"
     (other,) = {"objects", "heard"} - {known}
@@ -191,26 +204,26 @@ def check_that_only(known, bank, made):
 
 
 @pytest.mark.parametrize(("changed", "known"), [("objects", "heard"), ("heard", "objects")])
-def test_where_another_model_saw_the_photos_the_classes_judge(changed, known):
+def test_moments_of_another_model_are_replaced_by_the_classes(changed, known):
     models = {space.name: space.image_model for space in (objects(whole=True), heard())}
     bank, made = make_bank(image_models=models | {changed: "mobilenet@old"})
     check_that_only(known, bank, made)
 
 
 @pytest.mark.parametrize("known", ["objects", "heard"])
-def test_a_bank_of_one_space_judges_there_alone(known):
+def test_a_bank_of_one_space_is_used_there_only(known):
     bank, made = make_bank(spaces=[known])
     check_that_only(known, bank, made)
 
 
-def test_a_bank_of_which_nothing_was_seen_as_now_is_not_used():
-    """Until the site makes a new one, the bank of classes judges. The centre alone is not now."""
+def test_a_bank_of_other_models_is_not_used():
+    """Profiles of the centre alone count as another model."""
     make_bank(image_models={"objects": objects().image_model, "heard": "mobilenet@old"})
     assert ear().bank.version == matcher_named("fused").bank.version
 
 
-def test_an_override_leaves_the_things_of_a_bank_and_taking_it_back_restores_it():
-    """Its photos were carried over by another table, but they show the same things."""
+def test_an_override_invalidates_the_sounds_of_a_bank_until_it_is_taken_back():
+    """The table changes the sounds of its photos, not their things."""
     bank, _ = make_bank()
     before = ear()
     override({"Frog": 1.0})
@@ -221,7 +234,7 @@ def test_an_override_leaves_the_things_of_a_bank_and_taking_it_back_restores_it(
 
 
 def test_an_override_changes_no_row_of_the_index():
-    """Nor does it change what one hears anywhere, of which a library's oddness is made."""
+    """Nor does it change the average sounds, from which oddness is computed."""
     rows = {name: ear(name).rows_version for name in ("heard", "fused")}
     clip = heard_clip_of("Frog")
     before = ear().oddness(clip)
@@ -237,7 +250,7 @@ def heard_clip_of(name):
     return space.clip_profile(np.eye(521)[[space.vocabulary.by_name(name).index]])
 
 
-def test_a_bank_of_sounds_alone_changes_no_row_of_the_index_one_of_things_does():
+def test_only_a_bank_of_things_changes_rows_of_the_index():
     rows = ear().rows_version
     make_bank(spaces=["heard"])
     assert ear().rows_version == rows
@@ -256,9 +269,57 @@ def test_the_recipe_changes_with_every_override_and_bank():
     assert len(set(recipes)) == 4
 
 
-def test_a_matcher_is_made_once_as_long_as_nothing_changes(django_assert_num_queries):
+def test_a_matcher_is_cached_until_the_recipe_changes(django_assert_num_queries):
     first = matcher_in_force("fused")
     with django_assert_num_queries(2):  # the newest override, the newest bank
         assert matcher_in_force("fused") is first
     override({"Frog": 1.0})
     assert matcher_in_force("fused") is not first
+
+
+# --- the networks ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def present(monkeypatch):
+    """The networks that are present: all, until a test removes some."""
+    specs = set(ALL_WEIGHTS)
+    monkeypatch.setattr(networks, "is_present", specs.__contains__)
+    return specs
+
+
+@pytest.mark.parametrize("name", MATCHERS)
+def test_matchers_are_of_the_image_network_that_is_present(present, name):
+    before = matcher_in_force(name)
+    present.discard(MOBILENET_V2)
+    without = matcher_in_force(name)
+    present.add(MOBILENET_V2)
+
+    for matcher, network in ((before, MOBILENET_V2), (without, EFFICIENTNET_LITE0)):
+        expected = matcher_named(name, image=network.model_version)
+        assert matcher.image_models == expected.image_models
+        assert matcher.bank.version == expected.bank.version
+    assert matcher_in_force(name).image_models == before.image_models
+
+
+def test_a_bank_is_used_with_the_network_of_its_photos_alone(present):
+    bank, _ = make_bank()
+    assert ear().bank.version == f"photos-{bank.pk}@{bank.digest}"
+    present.discard(MOBILENET_V2)
+    assert ear().bank.version.startswith("classes@")
+
+
+def test_without_yamnet_the_papers_matcher_takes_the_place_of_the_others(present):
+    present.discard(YAMNET)
+    assert [one.name for one in matchers_in_force(["fused", "paper", "heard"])] == ["paper"]
+    assert matcher_in_force("heard").name == "paper"
+    with pytest.raises(EngineError, match="there are: paper, heard, fused"):
+        matcher_in_force("psychic")
+    present.add(YAMNET)
+    assert [one.name for one in matchers_in_force(MATCHERS)] == list(MATCHERS)
+
+
+def test_a_bank_can_be_made_for_the_sound_matchers_without_yamnet(present):
+    spaces = {space.name: space.image_model for space in bank_spaces()}
+    present.discard(YAMNET)
+    assert {space.name: space.image_model for space in bank_spaces()} == spaces

@@ -1,4 +1,4 @@
-"""What the audio models make of recordings, batch by batch."""
+"""Scores of recordings, batch by batch."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def sounds():
     return AudioProfiler(DUMMY_HEARD, DummySounds)
 
 
-def test_windows_are_where_the_model_wants_them(waveforms, things):
+def test_windows_are_cut_as_the_network_requires(waveforms, things):
     """Of 2 s each, whole ones only; a recording that is too short is repeated."""
-    hearings = things.hear(waveforms[8_000])
+    hearings = things.score(waveforms[8_000])
     assert [list(hearing.starts_s) for hearing in hearings] == [
         [0], [0], [0, 2, 4], [0, 2, 4, 6, 8, 10],
     ]  # fmt: skip
@@ -57,8 +57,8 @@ def test_windows_are_where_the_model_wants_them(waveforms, things):
     assert all(hearing.windows.dtype == np.float32 for hearing in hearings)
 
 
-def test_each_window_is_heard_as_it_is(waveforms, things):
-    hearing = things.hear(waveforms[8_000])[2]
+def test_each_window_is_scored_unchanged(waveforms, things):
+    hearing = things.score(waveforms[8_000])[2]
     samples = np.array(open_waveform(waveforms[8_000][2]))
     for start_s, answer in zip(hearing.starts_s, hearing.windows, strict=True):
         window = samples[round(start_s * 8_000) :][:16_000]
@@ -68,7 +68,7 @@ def test_each_window_is_heard_as_it_is(waveforms, things):
 
 def test_the_space_of_sounds_keeps_the_loudest_of_each_moment(waveforms, sounds):
     """Windows of 1 s, two a second; moments of about 5 s."""
-    hearing = sounds.hear(waveforms[4_000])[3]
+    hearing = sounds.score(waveforms[4_000])[3]
     samples = np.array(open_waveform(waveforms[4_000][3]))
     starts = range(0, len(samples) - 4_000 + 1, 2_000)
     assert len(starts) == 23
@@ -83,15 +83,15 @@ def test_the_space_of_sounds_keeps_the_loudest_of_each_moment(waveforms, sounds)
 @pytest.mark.parametrize("most_windows", [1, 2, 4, 100])
 @pytest.mark.parametrize(("space", "ear", "windows"), [(DUMMY, DummyEar, 11),
                                                        (DUMMY_HEARD, DummySounds, 42)])  # fmt: skip
-def test_batches_reach_across_recordings_and_change_nothing(
+def test_batches_span_recordings_without_changing_scores(
     waveforms, monkeypatch, most_windows, space, ear, windows
 ):
     model = ear()
     paths = waveforms[model.sample_rate_hz]
-    alone = [AudioProfiler(space, ear).hear([path])[0] for path in paths]
+    alone = [AudioProfiler(space, ear).score([path])[0] for path in paths]
     size = model.windowing.window_samples * 4
     monkeypatch.setattr(audio_profiles, "_BATCH_BYTES", most_windows * size + size - 1)
-    together = AudioProfiler(space, lambda: model).hear(paths)
+    together = AudioProfiler(space, lambda: model).score(paths)
     full, rest = divmod(windows, most_windows)
     assert model.batches == [most_windows] * full + [rest] * bool(rest)
     for one, other in zip(alone, together, strict=True):
@@ -99,10 +99,10 @@ def test_batches_reach_across_recordings_and_change_nothing(
         np.testing.assert_allclose(one.windows, other.windows, atol=1e-7)
 
 
-def test_a_window_larger_than_a_batch_is_heard_all_the_same(waveforms, monkeypatch):
+def test_a_window_larger_than_a_batch_is_scored(waveforms, monkeypatch):
     monkeypatch.setattr(audio_profiles, "_BATCH_BYTES", 1)
     model = DummyEar()
-    AudioProfiler(DUMMY, lambda: model).hear(waveforms[8_000])
+    AudioProfiler(DUMMY, lambda: model).score(waveforms[8_000])
     assert model.batches == [1] * 11
 
 
@@ -116,12 +116,12 @@ def test_the_model_is_loaded_for_the_first_recording_and_kept(waveforms):
     profiler = AudioProfiler(DUMMY, load)
     assert loaded == []
     for _ in range(2):
-        profiler.hear(waveforms[8_000][:1])
+        profiler.score(waveforms[8_000][:1])
     assert loaded == [1]
 
 
-def test_each_space_gets_a_listener_with_its_own_model(tmp_path):
-    """The space of sounds names a model and what is made of its answers."""
+def test_each_space_gets_a_profiler_with_its_own_network(tmp_path):
+    """The audio model of the space of sounds names the network and the pooling."""
     things, sounds = audio_profilers([DUMMY, DUMMY_HEARD], dummy_registry(tmp_path))
     assert (things.space, sounds.space) == (DUMMY, DUMMY_HEARD)
     assert (things.sample_rate_hz, sounds.sample_rate_hz) == (8_000, 4_000)

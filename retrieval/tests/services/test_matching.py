@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -7,14 +8,18 @@ import pytest
 from django.db import transaction
 from scipy.special import rel_entr
 
-from retrieval.engine.errors import EngineError
+from retrieval.engine.errors import EngineError, WeightsError
+from retrieval.engine.matching.bank import classes_bank
+from retrieval.engine.matching.matcher import PaperMatcher
 from retrieval.engine.matching.strength import Strength
-from retrieval.models import Clip, ClipProfile
+from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.models import Clip, ClipProfile, MatchRun, SceneProfile
 from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
-from retrieval.services.matching import search
+from retrieval.services.matching import SoundFinder, search
+from retrieval.services.runs import store_run
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row, small_matchers
-from retrieval.tests.fakes import dummy_finder
+from retrieval.tests.fakes import DummyEye, dummy_finder
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +54,7 @@ def sound(index, score=0.9):
 
 
 def hear(clip, scores):
-    """Describe a clip in the space of sounds too."""
+    """Add a profile in the space of sounds."""
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         ClipProfile.objects.create(
@@ -66,16 +71,16 @@ def clips(make_clip):
 
 def test_the_clip_of_the_same_class_wins(finder, clips):
     for strip in (0, 3, 6):
-        result = finder.search(finder.look(photo_bright_in(strip)), top=3)
+        result = finder.search(finder.classify(photo_bright_in(strip)), top=3)
         assert result.found[0].clip == clips[strip]
         assert [place.rank for place in result.found] == [1, 2, 3]
 
 
 def test_states_divergence_and_why(finder, clips):
-    seen = finder.look(photo_bright_in(2))
+    seen = finder.classify(photo_bright_in(2))
     result = finder.search(seen, top=7)
-    np.testing.assert_allclose(result.scene["dummy"].values, seen[0], atol=1e-9)
-    p = seen[0]
+    np.testing.assert_allclose(result.scene["dummy"].values, seen.views[0], atol=1e-9)
+    p = seen.views[0]
     all_divergences = []
     for place in result.found:
         q = DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values
@@ -88,12 +93,12 @@ def test_states_divergence_and_why(finder, clips):
 
 
 def test_judges_against_the_bank(finder, clips):
-    """By how many deviations of its scores for single classes a clip fits this photo better."""
-    seen = finder.look(photo_bright_in(2))
+    """The standard score counts deviations over the scores for single classes."""
+    seen = finder.classify(photo_bright_in(2))
     best, *_, worst = finder.search(seen, top=7).found
     for place in (best, worst):
         log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(place.clip))).values)
-        p = seen[0]
+        p = seen.views[0]
         standard = (p @ log_q - log_q.mean()) / log_q.std()
         assert place.judgement.standard == pytest.approx(standard, abs=1e-5)
         even = rel_entr(p, np.full(7, 1 / 7)).sum()
@@ -105,42 +110,44 @@ def test_judges_against_the_bank(finder, clips):
 
 
 def test_says_what_was_searched(finder, clips):
-    result = finder.search(finder.look(photo_bright_in(0)), top=1)
+    result = finder.search(finder.classify(photo_bright_in(0)), top=1)
     assert (result.snapshot, result.library_size) == (7, 7)
 
 
-def test_a_clip_that_comes_later_is_found(finder, clips, make_clip):
-    seen = finder.look(photo_bright_in(4))
+def test_a_clip_added_later_is_found(finder, clips, make_clip):
+    seen = finder.classify(photo_bright_in(4))
     assert finder.search(seen, top=1).found[0].clip == clips[4]
-    better = make_clip(seen[0])
+    better = make_clip(seen.views[0])
     assert finder.search(seen, top=1).found[0].clip == better
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])
-def test_an_empty_library_is_said_plainly(make_finder, name):
+def test_an_empty_library_is_a_clear_error(make_finder, name):
     finder = make_finder(name)
     for find in (finder.search, finder.search_all):
         with pytest.raises(EngineError, match="holds no recordings") as caught:
-            find(finder.look(photo_bright_in(0)), top=1)
+            find(finder.classify(photo_bright_in(0)), top=1)
         assert caught.value.code == "library_empty"
 
 
 # --- several matchers ------------------------------------------------------------------------
 
 
-def test_the_model_says_something_of_every_view(finder):
+def test_every_view_is_classified(finder):
     views = photo_bright_in(1, 6)
     bright = np.ones((2, 7)) + np.eye(7)[[1, 6]] * 254
-    np.testing.assert_allclose(finder.look(views), bright / bright.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        finder.classify(views).views, bright / bright.sum(axis=1, keepdims=True)
+    )
     assert finder.input_shape == (224, 224, 3)
 
 
-def test_the_paper_sees_the_centre_alone_the_others_the_whole_photo(make_finder, clips):
-    """Of a scenery the edges count too, for its things as for its sounds."""
+def test_paper_uses_the_centre_and_the_others_the_whole_photo(make_finder, clips):
+    """The edges of a scenery count for things and for sounds."""
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     finder = make_finder("fused")
-    results = finder.search_all(finder.look(photo_bright_in(1, 6)), top=1)
+    results = finder.search_all(finder.classify(photo_bright_in(1, 6)), top=1)
     scenes = {result.matcher.name: result.scene for result in results}
     centre, mean = np.ones(7), np.full(7, 2.0)
     centre[1], mean[[1, 6]] = 255, 256
@@ -153,11 +160,11 @@ def test_the_paper_sees_the_centre_alone_the_others_the_whole_photo(make_finder,
         np.testing.assert_allclose(scenes[name][DUMMY_HEARD.name].values, heard, atol=1e-9)
 
 
-def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips):
+def test_every_matcher_searches_and_the_default_one_comes_first(make_finder, clips):
     for i, clip in enumerate(clips):  # what sounds right looks wrong
         hear(clip, sound(SOUND_OF_CLASS[6 - i]))
     finder = make_finder("heard")
-    seen = finder.look(photo_bright_in(3))
+    seen = finder.classify(photo_bright_in(3))
     results = finder.search_all(seen, top=3)
     assert [result.matcher.name for result in results] == ["heard", "paper", "fused"]
     assert {result.snapshot for result in results} == {14}
@@ -169,18 +176,18 @@ def test_every_matcher_answers_and_the_sites_own_comes_first(make_finder, clips)
     assert [place.clip for place in alone.found] == [place.clip for place in results[0].found]
 
 
-def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
-    """The formula of `SoundMatcher`, written down again over the stored profiles."""
+def test_the_order_follows_the_formula(make_finder, make_clip):
+    """The formula of `SoundMatcher`, computed from the stored profiles."""
     rng = np.random.default_rng(5)
     heard = {}
     for _ in range(30):
         scores = rng.uniform(0, 1, 5)
         scores[rng.integers(5)] = 0  # there is always a sound that is not there
         heard[hear(make_clip(rng.dirichlet(np.full(7, 0.4))), scores).pk] = scores
-    seen = make_finder("fused").look(photo_bright_in(2, 0))
+    seen = make_finder("fused").classify(photo_bright_in(2, 0))
     result = make_finder("fused").search(seen, top=30)
 
-    p = seen.mean(axis=0)
+    p = seen.views.mean(axis=0)
     t = result.scene[DUMMY_HEARD.name].values
     m = 1 - p[5]
     u = (1 - p[3]) * max(0, 1 - (t[2] + t[4]) / 0.1)
@@ -201,11 +208,11 @@ def test_the_order_is_that_of_the_recipe(make_finder, make_clip):
     assert set(ranked) | others == set(expected)
 
 
-def test_sounds_are_told_before_things(make_finder, clips):
+def test_sounds_are_explained_before_things(make_finder, clips):
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     finder = make_finder("fused")
-    result = finder.search(finder.look(photo_bright_in(1)), top=1)
+    result = finder.search(finder.classify(photo_bright_in(1)), top=1)
     best = result.found[0]
     assert [told.space for told in best.explanations] == [DUMMY_HEARD.name, DUMMY.name]
     assert best.explanations[0].terms[0].label.name == "Wind"
@@ -217,8 +224,13 @@ def test_sounds_are_told_before_things(make_finder, clips):
     assert best.explanations[0].total_nats == pytest.approx(better, abs=1e-5)
 
 
+def photo_of(finder, views):
+    """A photo in which the image network sees these distributions."""
+    return replace(finder.classify(photo_bright_in(0)), views=views)
+
+
 def mostly(strips):
-    """What a model says that sees some classes with these shares, in one view."""
+    """A distribution with these shares of some classes, for one view."""
     seen = np.zeros((1, 7))
     for strip, share in strips.items():
         seen[0, strip] = share
@@ -226,13 +238,14 @@ def mostly(strips):
 
 
 @pytest.mark.parametrize(("telling", "space"), [(0.19, DUMMY.name), (0.21, DUMMY_HEARD.name)])
-def test_a_photo_that_says_next_to_nothing_of_sounds_is_judged_by_its_things(
+def test_a_photo_that_indicates_few_sounds_is_judged_by_its_things(
     make_finder, clips, telling, space
 ):
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
     seen = mostly({5: 1 - telling, 2: telling})
-    (best, *_) = make_finder("fused").search(seen, top=1).found
+    finder = make_finder("fused")
+    (best, *_) = finder.search(photo_of(finder, seen), top=1).found
     spaces = [told.space for told in best.explanations]
     assert spaces == [space, *({DUMMY.name, DUMMY_HEARD.name} - {space})]
     log_q = np.log(DUMMY.clip_profile(peaked_at(clips.index(best.clip))).values)
@@ -251,13 +264,15 @@ def test_a_photo_that_says_next_to_nothing_of_sounds_is_judged_by_its_things(
 
 
 @pytest.mark.parametrize(("telling", "places"), [(0.19, 2), (0.21, 1)])
-def test_takes_are_recognised_by_what_the_photo_is_judged_by(
+def test_takes_are_recognised_in_the_space_in_which_the_photo_is_judged(
     make_finder, make_clip, telling, places
 ):
-    """The same sounds, of quite different things."""
+    """Recordings with the same sounds and different things."""
     for thing in (2, 5):
         hear(make_clip(peaked_at(thing)), sound(1))
-    result = make_finder("fused").search(mostly({5: 1 - telling, 2: telling}), top=5)
+    finder = make_finder("fused")
+    photo = photo_of(finder, mostly({5: 1 - telling, 2: telling}))
+    result = finder.search(photo, top=5)
     assert len(result.found) == places
 
 
@@ -265,9 +280,9 @@ def test_takes_are_recognised_by_what_the_photo_is_judged_by(
 
 
 @pytest.mark.parametrize("name", ["heard", "fused"])
-def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, clips, name):
+def test_a_default_matcher_without_profiles_is_a_clear_error(make_finder, clips, name):
     finder = make_finder(name)
-    seen = finder.look(photo_bright_in(6))
+    seen = finder.classify(photo_bright_in(6))
     with pytest.raises(EngineError, match=r"lack the profiles of .*profile_clips") as caught:
         finder.search(seen, top=1)
     assert caught.value.code == "profiles_missing"
@@ -278,20 +293,20 @@ def test_a_matcher_that_was_asked_for_and_knows_nothing_says_so(make_finder, cli
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])
-def test_a_library_that_no_matcher_knows_is_not_called_empty(make_finder, clips, name):
+def test_a_library_without_profiles_is_not_reported_as_empty(make_finder, clips, name):
     ClipProfile.objects.all().delete()
     finder = make_finder(name)
     with pytest.raises(EngineError, match="lack the profiles of paper") as caught:
-        finder.search_all(finder.look(photo_bright_in(6)), top=1)
+        finder.search_all(finder.classify(photo_bright_in(6)), top=1)
     assert caught.value.code == "profiles_missing"
 
 
-def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder, clips):
+def test_a_library_of_withdrawn_recordings_lacks_no_profiles(make_finder, clips):
     finder = make_finder("fused")
     with transaction.atomic():
         Clip.objects.update(removed_in=advance_snapshot())
     with pytest.raises(EngineError) as caught:
-        finder.search(finder.look(photo_bright_in(0)), top=1)
+        finder.search(finder.classify(photo_bright_in(0)), top=1)
     assert caught.value.code == "library_empty"
 
 
@@ -299,14 +314,14 @@ def test_where_every_recording_was_withdrawn_none_lacks_its_profile(make_finder,
 @pytest.mark.parametrize(
     ("described", "all_answer"), [(0, False), (1, False), (3, False), (4, True), (7, True)]
 )
-def test_the_paper_stands_in_until_half_of_the_library_has_its_profiles(
+def test_paper_is_used_until_half_of_the_library_has_profiles(
     make_finder, clips, site, described, all_answer
 ):
     """A matcher that knows too little is not asked at all: not even beside the others."""
     for clip in clips[:described]:
         hear(clip, sound(0))
     finder = make_finder(site)
-    results = finder.search_all(finder.look(photo_bright_in(6)), top=1)
+    results = finder.search_all(finder.classify(photo_bright_in(6)), top=1)
     others = [name for name in ("paper", "heard", "fused") if name != site]
     names = [result.matcher.name for result in results]
     assert names == ([site, *others] if all_answer else ["paper"])
@@ -316,26 +331,64 @@ def test_the_paper_stands_in_until_half_of_the_library_has_its_profiles(
     assert paper.found[0].clip == clips[6]
 
 
-def test_a_change_of_the_recipe_counts_from_the_next_photo_on(make_finder, clips):
+def test_a_changed_recipe_applies_to_the_next_photo(make_finder, clips):
     """A finder lives as long as its worker: what is in force is asked for each time."""
     known = small_matchers()
     finder = make_finder("fused", matchers=known)
     for i, clip in enumerate(clips):
         hear(clip, sound(SOUND_OF_CLASS[i]))
-    seen = finder.look(photo_bright_in(0))
+    seen = finder.classify(photo_bright_in(0))
     before = finder.search(seen, top=7)
     known["fused"] = small_matchers()["heard"]
     known["fused"].name, known["fused"].version = "fused", 2
-    after = finder.search(seen, top=7)
+    after = finder.search(finder.classify(photo_bright_in(0)), top=7)
     assert (before.matcher.version, after.matcher.version) == (1, 2)
     scores = [{place.clip.pk: place.score for place in run.found} for run in (before, after)]
     assert scores[0] != scores[1]
 
 
+# --- two image networks ----------------------------------------------------------------------
+
+
+def of_network(network):
+    """The matchers of the site by another image network."""
+    return {"paper": PaperMatcher(replace(DUMMY, image_model=network), classes_bank((DUMMY,)))}
+
+
+def test_a_photo_is_classified_and_ranked_by_one_network(tmp_path, index_directory, clips):
+    """The network changes between classification and search: the photo keeps its own."""
+    networks = [DUMMY.image_model, "dummy-eye@2"]
+    eyes = {network: DummyEye() for network in networks}
+    in_force = [*networks]
+    registry = ModelRegistry(
+        tmp_path,
+        build_image_classifiers={
+            name: partial(lambda eye, _: eye, eye) for name, eye in eyes.items()
+        },
+    )
+    finder = SoundFinder(
+        "paper",
+        registry=registry,
+        index_directory=index_directory,
+        load_matchers=lambda _: [of_network(in_force[0])["paper"]],
+    )
+    for network in networks:
+        photo = finder.classify(photo_bright_in(2))
+        in_force.pop(0)
+        in_force.append("gone@1")
+        for result in (finder.search(photo, top=1), *finder.search_all(photo, top=1)):
+            run = store_run("a" * 64, result=result)
+            assert run.model_versions == {"dummy": {"image": network, "audio": DUMMY.audio_model}}
+    assert MatchRun.objects.count() == 2
+    assert sorted(SceneProfile.objects.values_list("model_version", flat=True)) == networks
+    with pytest.raises(WeightsError, match=r"no network is 'gone@1'"):
+        finder.classify(photo_bright_in(2))
+
+
 # --- takes of one recording ------------------------------------------------------------------
 
 
-def test_takes_of_one_source_stand_behind_the_best_of_them(finder, make_clip):
+def test_takes_of_one_source_are_grouped_under_the_best(finder, make_clip):
     """A source may be the page of a collection: what sounds quite different is no take."""
     source = "https://example.org/sea"
     first = make_clip(peaked_at(2), source_url=source)
@@ -343,7 +396,7 @@ def test_takes_of_one_source_stand_behind_the_best_of_them(finder, make_clip):
     near = make_clip(moved(0.49), source_url=source)
     far = make_clip(moved(0.51), source_url=source)
     different = make_clip(peaked_at(0), source_url=source)
-    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=5)
     assert [(place.rank, place.clip, place.takes) for place in result.found] == [
         (1, first, (near.pk,)),
         (2, other, ()),
@@ -357,26 +410,26 @@ def moved(distance):
     return peaked_at(2) + distance * (np.eye(7)[4] - np.eye(7)[2])
 
 
-def test_recordings_that_sound_the_same_are_one_whatever_their_source(finder, make_clip):
+def test_recordings_that_sound_the_same_are_grouped_whatever_their_source(finder, make_clip):
     first = make_clip(peaked_at(2), source_url="https://example.org/1")
     nearly = peaked_at(2) + np.array([0.019, 0, -0.019, 0, 0, 0, 0])  # total variation 0.019
     close = make_clip(nearly, source_url="https://example.org/2")
     further = peaked_at(2) + np.array([0.021, 0, -0.021, 0, 0, 0, 0])
     apart = make_clip(further)
-    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=5)
     assert [(place.rank, place.clip, place.takes) for place in result.found] == [
         (1, first, (close.pk,)),
         (2, apart, ()),
     ]
 
 
-def test_recordings_without_a_source_are_not_of_one_source(finder, clips):
-    result = finder.search(finder.look(photo_bright_in(2)), top=7)
+def test_recordings_without_a_source_are_not_grouped(finder, clips):
+    result = finder.search(finder.classify(photo_bright_in(2)), top=7)
     assert len(result.found) == 7
     assert not any(place.takes for place in result.found)
 
 
-def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
+def test_many_takes_at_the_top_use_one_place(finder, make_clip):
     """Forty takes of the best: the third place still goes to another recording."""
     rng = np.random.default_rng(1)
     others = [make_clip([0.02, 0.02, 0.6 - 0.1 * i, 0.02, 0.02, 0.3, 0.02 + 0.1 * i])
@@ -387,7 +440,7 @@ def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
         )
         for _ in range(40)
     ]
-    result = finder.search(finder.look(photo_bright_in(2)), top=3)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=3)
     assert [place.rank for place in result.found] == [1, 2, 3]
     assert result.found[0].clip in crowd
     assert {result.found[0].clip.pk, *result.found[0].takes} == {clip.pk for clip in crowd}
@@ -397,21 +450,21 @@ def test_takes_that_crowd_the_top_cost_no_place(finder, make_clip):
 def test_a_library_of_one_recording_has_one_place(finder, make_clip):
     for _ in range(9):
         make_clip(peaked_at(2), source_url="https://a.b/c")
-    result = finder.search(finder.look(photo_bright_in(2)), top=5)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=5)
     assert len(result.found) == 1
     assert len(result.found[0].takes) == 8
 
 
-def test_a_library_that_is_given_is_searched_as_it_was(finder, clips, make_clip, index_directory):
+def test_a_given_library_is_searched_at_its_snapshot(finder, clips, make_clip, index_directory):
     matcher = small_matchers()["paper"]
     library = open_library(matcher, directory=index_directory)
-    seen = finder.look(photo_bright_in(4))
-    make_clip(seen[0])
-    assert search(seen, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
+    seen = finder.classify(photo_bright_in(4))
+    make_clip(seen.views[0])
+    assert search(seen.views, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])
-def test_a_recording_that_tells_nothing_apart_is_ranked_and_stops_nobody(make_finder, clips, name):
+def test_a_recording_with_a_flat_profile_is_ranked(make_finder, clips, name):
     """Its score is the same for all photos of a bank: it fits none better than another."""
     for i, clip in enumerate(clips):
         hear(clip, np.full(5, 0.3) if i == 4 else sound(SOUND_OF_CLASS[i]))
@@ -420,7 +473,7 @@ def test_a_recording_that_tells_nothing_apart_is_ranked_and_stops_nobody(make_fi
         distribution=np.full(7, 1 / 7)
     )
     finder = make_finder(name)
-    result = finder.search(finder.look(photo_bright_in(2)), top=7)
+    result = finder.search(finder.classify(photo_bright_in(2)), top=7)
     (place,) = (place for place in result.found if place.clip == flat)
     assert place.judgement.standard == pytest.approx(0, abs=1e-6)
     assert place.judgement.strength == Strength.NONE

@@ -1,4 +1,4 @@
-"""Recordings that are in the library already are described in a new space, or by a new model."""
+"""Missing profiles of recordings in the library are computed."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
 from retrieval.services.profiling import (
     forget_failures,
-    owe_profiles,
     profile_clips,
+    request_missing_profiles,
     run_profiling_slice,
 )
 from retrieval.services.timed_jobs import Slicing
@@ -70,7 +70,7 @@ def scratch(tmp_path):
 
 @pytest.fixture
 def import_tones(tmp_path, media_root, pool, scratch):
-    """Import pure tones as a program would that knows nothing of sounds."""
+    """Import pure tones with profiles in the first space only."""
     for space in (DUMMY, DUMMY_HEARD):
         dummy_space_row(space)
 
@@ -103,7 +103,7 @@ def heard(clip, space=DUMMY_HEARD):
     return clip.profiles.get(space_id=space.name, model_version=space.audio_model)
 
 
-def test_a_library_from_before_gets_what_it_lacks(import_tones, describe):
+def test_missing_profiles_of_an_older_library_are_computed(import_tones, describe):
     clips = import_tones(200, 600, 1000)
     report = describe()
     assert (report.profiled, report.failed, report.stopped_early) == (3, 0, False)
@@ -118,7 +118,7 @@ def test_a_library_from_before_gets_what_it_lacks(import_tones, describe):
         assert clip.profiles.count() == 2
 
 
-def test_what_is_made_later_equals_what_an_import_makes(import_tones, describe):
+def test_profiles_equal_those_of_an_import(import_tones, describe):
     (later,) = import_tones(700)
     describe()
     Clip.objects.update(sha256="ab" * 32)  # so that the same file is a new one
@@ -137,7 +137,7 @@ def test_what_is_made_later_equals_what_an_import_makes(import_tones, describe):
             np.testing.assert_array_equal(ours.distribution, theirs.distribution)
 
 
-def test_only_what_is_missing_is_made(import_tones, describe):
+def test_only_missing_profiles_are_computed(import_tones, describe):
     import_tones(200, 600)
     assert describe().profiled == 2
     before = list(ClipProfile.objects.order_by("id").values())
@@ -153,7 +153,7 @@ def test_only_what_is_missing_is_made(import_tones, describe):
     assert len(after) == len(before) + 2
 
 
-def test_where_nothing_is_missing_no_model_is_loaded_and_no_snapshot_taken(import_tones, describe):
+def test_without_missing_profiles_nothing_is_loaded_and_no_snapshot_taken(import_tones, describe):
     import_tones(200)
     describe()
     snapshot = Library.objects.get().snapshot
@@ -162,7 +162,7 @@ def test_where_nothing_is_missing_no_model_is_loaded_and_no_snapshot_taken(impor
     assert Library.objects.get().snapshot == snapshot
 
 
-def test_after_a_change_of_the_models_version_all_is_made_again(import_tones, describe):
+def test_a_new_model_version_needs_new_profiles(import_tones, describe):
     clips = import_tones(200, 1000)
     describe()
 
@@ -181,7 +181,7 @@ def test_after_a_change_of_the_models_version_all_is_made_again(import_tones, de
     assert describe(space=NEWER, ear=Sounds).profiled == 0
 
 
-def test_withdrawn_and_unfinished_recordings_are_left_alone(import_tones, describe):
+def test_withdrawn_and_unfinished_recordings_are_skipped(import_tones, describe):
     gone, kept = import_tones(200, 600)
     with transaction.atomic():
         Clip.objects.filter(pk=gone.pk).update(removed_in=advance_snapshot())
@@ -190,7 +190,7 @@ def test_withdrawn_and_unfinished_recordings_are_left_alone(import_tones, descri
     assert not gone.profiles.filter(space_id=DUMMY_HEARD.name).exists()
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(import_tones, describe, monkeypatch):
+def test_an_interrupted_run_is_continued(import_tones, describe, monkeypatch):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 2)
     import_tones(200, 400, 600, 800, 1000)
 
@@ -210,7 +210,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(import_tones, describe, mon
     assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 5
 
 
-def test_a_group_is_stored_whole_or_not_at_all(import_tones, describe, monkeypatch):
+def test_a_group_is_stored_atomically(import_tones, describe, monkeypatch):
     """Described in words last: by then profiles and windows are written."""
     import_tones(200, 600)
     snapshot = Library.objects.get().snapshot
@@ -229,9 +229,7 @@ def test_a_group_is_stored_whole_or_not_at_all(import_tones, describe, monkeypat
 
 
 @pytest.mark.parametrize("damage", ["vanished", "cut off", "no sound"])
-def test_what_cannot_be_read_any_more_is_noted_and_not_tried_for_ever(
-    import_tones, describe, damage
-):
+def test_an_unreadable_recording_is_recorded_and_not_retried(import_tones, describe, damage):
     bad, good = import_tones(200, 600)
     path = Path(bad.original.path)
     if damage == "vanished":
@@ -254,7 +252,7 @@ def test_what_cannot_be_read_any_more_is_noted_and_not_tried_for_ever(
     assert ProfileFailure.objects.count() == 2
 
 
-def test_a_library_of_which_nothing_can_be_read_comes_to_an_end(import_tones, describe):
+def test_a_library_of_unreadable_recordings_ends(import_tones, describe):
     for clip in import_tones(200, 600):
         Path(clip.original.path).unlink()
     snapshot = Library.objects.get().snapshot
@@ -273,7 +271,7 @@ def test_a_library_of_which_nothing_can_be_read_comes_to_an_end(import_tones, de
         ((1, 1, 1, 1), [4]),
     ],
 )
-def test_a_group_is_of_half_an_hour_at_most_or_of_one_recording(
+def test_a_group_has_at_most_half_an_hour_or_one_recording(
     import_tones, describe, durations_s, after_each_group
 ):
     for clip, duration_s in zip(import_tones(200, 400, 600, 800), durations_s, strict=True):
@@ -299,7 +297,7 @@ def test_a_run_tries_each_recording_once(import_tones, describe, monkeypatch):
     assert (report.profiled, report.failed, rounds) == (1, 1, [1, 0])
 
 
-def test_failures_are_forgotten_of_the_models_of_now_alone(import_tones, describe):
+def test_only_failures_of_current_models_are_deleted(import_tones, describe):
     bad, _ = import_tones(200, 600)
     original = Path(bad.original.path)
     content = original.read_bytes()
@@ -313,20 +311,20 @@ def test_failures_are_forgotten_of_the_models_of_now_alone(import_tones, describ
     assert describe().profiled == 0
 
 
-def test_a_storage_that_is_away_is_no_recordings_fault(import_tones, describe, media_root):
+def test_missing_storage_is_not_recorded_as_a_failure(import_tones, describe, media_root):
     import_tones(200, 600)
     (media_root / "recordings").rename(media_root / "unmounted")
-    with pytest.raises(StorageError, match="the folder of recordings is away"):
+    with pytest.raises(StorageError, match="the folder of recordings is missing"):
         describe()
     assert not ProfileFailure.objects.exists()
     assert not ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).exists()
 
 
-def test_a_job_without_its_storage_waits_for_it(import_tones, work, media_root):
+def test_a_job_waits_for_missing_storage(import_tones, work, media_root):
     clips = import_tones(200, 600)
     recordings = media_root / "recordings"
     shutil.move(recordings, media_root / "unmounted")
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert work(owed).state == JobState.QUEUED
     assert not ProfileFailure.objects.exists()
     shutil.move(media_root / "unmounted", recordings)
@@ -334,7 +332,7 @@ def test_a_job_without_its_storage_waits_for_it(import_tones, work, media_root):
     assert all(heard(clip) for clip in clips)
 
 
-def test_a_fault_of_the_decoder_costs_only_its_recording(import_tones, describe, pool, monkeypatch):
+def test_a_decoder_crash_affects_one_recording_only(import_tones, describe, pool, monkeypatch):
     """As in an import: the others are not to suffer."""
     bad, good = import_tones(200, 600)
     submit = pool.submit_recording
@@ -362,7 +360,7 @@ def test_a_fault_of_the_decoder_costs_only_its_recording(import_tones, describe,
     ],
     ids=["disk", "decoder"],
 )
-def test_faults_of_ours_are_no_recordings_and_the_job_waits(import_tones, work, monkeypatch, fault):
+def test_own_faults_are_not_recorded_and_the_job_waits(import_tones, work, monkeypatch, fault):
     clips = import_tones(200, 600)
 
     def faulty(self, path, **options):
@@ -370,7 +368,7 @@ def test_faults_of_ours_are_no_recordings_and_the_job_waits(import_tones, work, 
         future.set_exception(fault)
         return future
 
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     with monkeypatch.context() as broken:
         broken.setattr(DecodingPool, "submit_recording", faulty)
         assert work(owed).state == JobState.QUEUED
@@ -382,7 +380,7 @@ def test_faults_of_ours_are_no_recordings_and_the_job_waits(import_tones, work, 
 # --- two at once -----------------------------------------------------------------------------
 
 
-def test_what_another_run_stored_meanwhile_is_not_stored_again(import_tones, describe, tmp_path):
+def test_profiles_stored_by_another_run_are_not_stored_again(import_tones, describe, tmp_path):
     import_tones(200, 600)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -399,7 +397,7 @@ def test_what_another_run_stored_meanwhile_is_not_stored_again(import_tones, des
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_two_at_once_do_not_double(import_tones, pool, tmp_path):
+def test_concurrent_runs_store_each_profile_once(import_tones, pool, tmp_path):
     import_tones(200, 600, 1000)
     both_have_heard = threading.Barrier(2)
     reports, errors = [], []
@@ -433,7 +431,7 @@ def test_two_at_once_do_not_double(import_tones, pool, tmp_path):
 # --- searching them --------------------------------------------------------------------------
 
 
-def test_the_index_picks_them_up_at_the_snapshot_in_which_they_came(
+def test_the_index_includes_profiles_from_their_snapshot_on(
     import_tones, describe, index_directory, monkeypatch
 ):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 2)
@@ -461,54 +459,54 @@ def test_the_index_picks_them_up_at_the_snapshot_in_which_they_came(
 # --- in the background -----------------------------------------------------------------------
 
 
-def test_what_is_owed_is_recorded_once(import_tones):
+def test_a_job_is_requested_once(import_tones):
     import_tones(200)
     for _ in range(3):
-        owe_profiles([DUMMY, DUMMY_HEARD])
+        request_missing_profiles([DUMMY, DUMMY_HEARD])
     owed = LibraryProfiling.objects.get()
     assert (owed.space_id, owed.model_version) == (DUMMY_HEARD.name, DUMMY_HEARD.audio_model)
-    owe_profiles([DUMMY, NEWER])
+    request_missing_profiles([DUMMY, NEWER])
     assert LibraryProfiling.objects.count() == 2
 
 
-def test_only_what_is_new_is_told(import_tones):
+def test_only_new_jobs_are_returned(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert owed == LibraryProfiling.objects.get()
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []
 
 
-def test_nothing_is_owed_where_nothing_is_missing(import_tones, describe):
+def test_no_job_is_requested_without_missing_profiles(import_tones, describe):
     (clip,) = import_tones(200)
-    assert owe_profiles([DUMMY]) == []
+    assert request_missing_profiles([DUMMY]) == []
     describe()
-    assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY, DUMMY_HEARD]) == []
     ProfileFailure.objects.create(
         clip=clip, space_id=NEWER.name, model_version=NEWER.audio_model, code="audio_truncated"
     )
-    assert owe_profiles([NEWER]) == []
+    assert request_missing_profiles([NEWER]) == []
     assert not LibraryProfiling.objects.exists()
 
 
-def test_while_one_is_worked_on_no_other_is_owed(import_tones):
+def test_no_job_is_requested_while_one_is_processed(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     LibraryProfiling.objects.update(
         state=JobState.PROCESSING, lease_owner="w", lease_expires_at="2100-01-01T00:00Z"
     )
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []
     LibraryProfiling.objects.update(
         state=JobState.DONE, lease_owner="", lease_expires_at=None,
         finished_at="2026-01-01T00:00Z",
     )  # fmt: skip
-    (again,) = owe_profiles([DUMMY_HEARD])
+    (again,) = request_missing_profiles([DUMMY_HEARD])
     assert again.pk != owed.pk
 
 
 def test_missing_profiles_wake_the_ingest_worker_after_the_commit(
     import_tones, monkeypatch, django_capture_on_commit_callbacks
 ):
-    """Of the real spaces neither knows this recording."""
+    """The recording has no profile in either real space."""
     import_tones(200)
     sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
@@ -537,18 +535,18 @@ def work(tmp_path):
     return work
 
 
-def test_a_slice_describes_what_is_owed(import_tones, work):
+def test_a_slice_computes_missing_profiles(import_tones, work):
     clips = import_tones(200, 600)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert work(owed).state == JobState.DONE
     assert [heard(clip).distribution.argmax() for clip in clips] == [0, 1]
     assert work(owed).attempts == 1  # a second wake-up finds nothing to do
 
 
-def test_a_long_one_is_worked_off_in_slices(import_tones, work, monkeypatch):
+def test_a_long_job_is_processed_in_slices(import_tones, work, monkeypatch):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
     import_tones(200, 400, 600, 800, 1000)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     slices = 1
     while work(owed, slice_s=0.0).state != JobState.DONE:
         assert (owed.state, owed.attempts, owed.lease_owner) == (JobState.QUEUED, 0, "")
@@ -563,17 +561,17 @@ def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkey
     sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     import_tones(200, 600)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     LibraryProfiling.objects.update(created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z")
     assert work(owed, slice_s=0.0).woken_at is None
     assert submission.wake_overdue() == 1
     assert sent == [owed.pk]
 
 
-def test_a_job_of_another_release_is_left_to_its_worker(import_tones, work):
+def test_a_job_of_another_release_is_left_alone(import_tones, work):
     """Neither failed nor taken: the sweeper wakes a worker in its time, maybe the right one."""
     import_tones(200)
-    (owed,) = owe_profiles([NEWER])
+    (owed,) = request_missing_profiles([NEWER])
     LibraryProfiling.objects.update(woken_at="2026-01-01T00:00Z")
     before = LibraryProfiling.objects.values().get()
     work(owed)
@@ -581,83 +579,83 @@ def test_a_job_of_another_release_is_left_to_its_worker(import_tones, work):
     assert work(owed, spaces=[DUMMY, NEWER]).state == JobState.DONE
 
 
-def test_a_job_of_a_release_that_is_gone_ends_and_bars_nothing(import_tones, work):
+def test_a_job_of_a_removed_release_ends_and_blocks_nothing(import_tones, work):
     import_tones(200)
-    (newer,) = owe_profiles([DUMMY, NEWER])
-    (owed,) = owe_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
+    (newer,) = request_missing_profiles([DUMMY, NEWER])
+    (owed,) = request_missing_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
     newer.refresh_from_db()
     assert (newer.state, newer.failure_code) == (JobState.FAILED, "model_superseded")
     assert newer.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
     assert work(owed).state == JobState.DONE
-    (again,) = owe_profiles([DUMMY, NEWER])
+    (again,) = request_missing_profiles([DUMMY, NEWER])
     assert work(again, spaces=[DUMMY, NEWER]).state == JobState.DONE
 
 
-def test_a_job_at_work_is_not_ended_by_a_newer_release(import_tones):
+def test_a_processed_job_is_not_ended_by_a_newer_release(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
-    owe_profiles([NEWER])
+    request_missing_profiles([NEWER])
     owed.refresh_from_db()
     assert (owed.state, owed.lease_owner) == (JobState.PROCESSING, "w")
 
 
-def test_a_job_that_ends_its_worker_is_not_owed_for_ever(import_tones, caplog):
+def test_a_job_that_kills_its_worker_is_not_requested_again(import_tones, caplog):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     for _ in range(MAX_ATTEMPTS):
         assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
         assert release_owned(LibraryProfiling, owner="w") == 1
     for _ in range(3):
-        assert owe_profiles([DUMMY, DUMMY_HEARD]) == []
+        assert request_missing_profiles([DUMMY, DUMMY_HEARD]) == []
     assert LibraryProfiling.objects.get().failure_code == "poison"
     assert "[poison]; `manage.py profile_clips --retry-failed` tries again" in caplog.text
-    (newer,) = owe_profiles([DUMMY, NEWER])  # another model has its own try
+    (newer,) = request_missing_profiles([DUMMY, NEWER])  # another model has its own try
     assert newer.model_version == NEWER.audio_model
 
 
-def test_failed_jobs_are_forgotten_of_the_models_of_now_alone(import_tones):
+def test_only_failed_jobs_of_current_models_are_deleted(import_tones):
     import_tones(200)
     for space in (DUMMY_HEARD, NEWER):
-        (owed,) = owe_profiles([space])
+        (owed,) = request_missing_profiles([space])
         held = claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
         assert held is not None
         fail(held, code="model_error", detail="no numbers")
     forget_failures([DUMMY, NEWER])
     assert LibraryProfiling.objects.get().model_version == DUMMY_HEARD.audio_model
-    assert owe_profiles([DUMMY_HEARD]) == []
-    assert len(owe_profiles([NEWER])) == 1
+    assert request_missing_profiles([DUMMY_HEARD]) == []
+    assert len(request_missing_profiles([NEWER])) == 1
 
 
-def test_jobs_that_did_not_fail_are_not_forgotten(import_tones):
+def test_jobs_that_did_not_fail_are_kept(import_tones):
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     forget_failures([DUMMY_HEARD])
     assert LibraryProfiling.objects.get() == owed
 
 
-def test_weights_that_are_not_there_fail_with_their_code(import_tones, work, tmp_path):
+def test_missing_weights_fail_the_job_with_their_code(import_tones, work, tmp_path):
     def missing(_):
         raise WeightsError("no weights", code="weights_unavailable")
 
     import_tones(200)
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     registry = ModelRegistry(
         tmp_path, build_audio_classifiers={DUMMY_HEARD.audio_classifier: missing}
     )
     assert work(owed, registry=registry).state == JobState.FAILED
     assert (owed.failure_code, owed.failure_detail) == ("weights_unavailable", "no weights")
     assert not ProfileFailure.objects.exists()  # it is not the recordings' fault
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []
     forget_failures([DUMMY_HEARD])
-    (again,) = owe_profiles([DUMMY_HEARD])
+    (again,) = request_missing_profiles([DUMMY_HEARD])
     assert work(again).state == JobState.DONE
 
 
 def test_a_recording_that_cannot_be_read_does_not_fail_the_job(import_tones, work):
     bad, good = import_tones(200, 600)
     Path(bad.original.path).unlink()
-    (owed,) = owe_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles([DUMMY_HEARD])
     assert work(owed).state == JobState.DONE
     assert heard(good)
-    assert owe_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles([DUMMY_HEARD]) == []

@@ -313,7 +313,7 @@ def test_the_page_shows_the_stages(site, clips, finder, monkeypatch):
         steps.extend(re.findall(r'aria-current="step">(\w+)<', html))
 
     page()
-    for name in ("look", "search_all"):
+    for name in ("classify", "search_all"):
         method = getattr(finder, name)
         monkeypatch.setattr(
             finder, name, lambda *a, method=method, **k: (page(), method(*a, **k))[1]

@@ -210,7 +210,9 @@ def test_the_import_command_reports_a_full_disk(disk, tmp_path, settings, monkey
         "retrieval.management.commands.import_clips.ModelRegistry",
         lambda _: dummy_registry(tmp_path),
     )
-    monkeypatch.setattr("retrieval.management.commands.import_clips.all_spaces", lambda: [DUMMY])
+    monkeypatch.setattr(
+        "retrieval.management.commands.import_clips.available_spaces", lambda: [DUMMY]
+    )
     settings.SOUNDSCAPE_SCRATCH_DIRECTORY = tmp_path / "scratch"
     dummy_space_row()
     folder = recordings(tmp_path / "recordings")

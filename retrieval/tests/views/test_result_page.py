@@ -334,3 +334,13 @@ def test_a_photo_without_sounds_is_explained_by_objects(client, find):
     page = page_of(client, scene)
     assert "You would hear" not in page
     assert "share in the photo" in page
+
+
+def test_runs_of_two_image_networks_are_never_compared(client, find):
+    """A matcher of other spaces has other versions, but it must have seen the same network."""
+    scene = find(2, matcher="fused")
+    assert {one.name for one in result_of(scene).compared} == {"paper", "heard", "fused"}
+    paper = MatchRun.objects.get(matcher="paper")
+    paper.model_versions["dummy"]["image"] = "another-eye@1"
+    paper.save()
+    assert {one.name for one in result_of(scene).compared} == {"heard", "fused"}

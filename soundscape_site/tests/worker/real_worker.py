@@ -28,7 +28,7 @@ class Finder:
 
     input_shape = (1, 1, 3)
 
-    def look(self, views: Any) -> Any:
+    def classify(self, views: Any) -> Any:
         _DEEDS[os.environ[DEED]]()
         raise EngineError("nothing found", code="nothing_found")
 

@@ -512,3 +512,13 @@ def test_the_bank_is_not_read_until_something_is_judged(rng):
     matcher = matcher_named("fused", bank=bank)
     assert matcher.query(random_scene(rng, matcher)).shape == (matcher.columns,)
     assert "photos-7@1-" in matcher.rows_version
+
+
+@pytest.mark.parametrize("name", MATCHERS)
+def test_a_matcher_is_made_for_one_image_network(name):
+    default, other = matcher_named(name), matcher_named(name, image="eye@1")
+    assert {space.image_classifier for space in other.spaces} == {"eye@1"}
+    assert set(other.image_models.values()).isdisjoint(default.image_models.values())
+    assert other.audio_models == default.audio_models
+    assert other.rows_version == default.rows_version  # one index serves both
+    assert other.bank.version != default.bank.version

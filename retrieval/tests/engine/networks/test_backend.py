@@ -1,4 +1,4 @@
-"""Keras is imported late, quietly and always set up the same way."""
+"""Keras is imported on first use, silently and with fixed settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_known_announcements_are_withheld_and_all_else_is_passed_on(capfd):
+def test_only_known_announcements_are_suppressed(capfd):
     with announcements_withheld():
         for announcement in ANNOUNCEMENTS:
             os.write(2, b"I0000 12:00 port.cc:153] " + announcement + b" and so on\n")
@@ -32,7 +32,7 @@ def test_known_announcements_are_withheld_and_all_else_is_passed_on(capfd):
     assert capfd.readouterr().err == "E0000 something is really wrong\nafterwards\n"
 
 
-def test_standard_error_is_back_after_a_failure(capfd):
+def test_standard_error_is_restored_after_a_failure(capfd):
     def fail():
         os.write(2, b"what went before\n")
         raise ImportError("no such library")
@@ -44,7 +44,7 @@ def test_standard_error_is_back_after_a_failure(capfd):
     assert capfd.readouterr().err == "what went before\nafterwards\n"
 
 
-def test_nothing_but_building_a_model_imports_the_heavy_libraries():
+def test_only_building_a_network_imports_keras_and_tensorflow():
     done = _python(
         "import sys\n"
         "import retrieval.engine.networks.provisioning, retrieval.engine.networks.registry\n"
@@ -53,7 +53,7 @@ def test_nothing_but_building_a_model_imports_the_heavy_libraries():
     assert done.stdout == "[]\n"
 
 
-def test_keras_starts_silently_and_ignores_the_users_own_settings(tmp_path):
+def test_keras_starts_silently_and_ignores_the_users_settings(tmp_path):
     (tmp_path / "keras.json").write_text(
         json.dumps(
             {"floatx": "float16", "image_data_format": "channels_first", "backend": "tensorflow"}

@@ -17,18 +17,21 @@ from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks import conversion
 from retrieval.engine.networks.conversion import (
     convert,
+    efficientnet_arrays,
     mobilenet_arrays,
     soundnet_arrays,
     write_arrays,
     yamnet_arrays,
 )
 from retrieval.engine.networks.weights import (
+    EFFICIENTNET_LITE0,
     MOBILENET_V2,
     SOUNDNET_8,
     YAMNET,
     content_digest,
     load_arrays,
 )
+from retrieval.tests.engine.networks.legacy_files import legacy_file, tensor
 from retrieval.tests.toy_weights import PUBLISHED, toy_arrays, toy_spec
 
 
@@ -40,7 +43,7 @@ def source(tmp_path, monkeypatch):
     return path
 
 
-def test_what_is_converted_can_be_loaded(source, tmp_path):
+def test_converted_weights_can_be_loaded(source, tmp_path):
     spec = toy_spec()
 
     path = convert(spec, source, tmp_path / "models")
@@ -59,7 +62,7 @@ def test_converting_twice_gives_the_same_bytes(source, tmp_path):
     assert convert(spec, source, tmp_path / "b").read_bytes() == first
 
 
-def test_a_conversion_with_another_outcome_is_not_kept(source, tmp_path):
+def test_a_conversion_with_unexpected_content_is_discarded(source, tmp_path):
     spec = replace(toy_spec(), content_sha256="0" * 64)
 
     with pytest.raises(WeightsError, match="instead of 0000") as caught:
@@ -121,7 +124,7 @@ def _write_often(target, value):
         write_arrays(target, {"a": np.full(100_000, value, dtype=np.float32)})
 
 
-def test_two_processes_may_write_at_the_same_time(tmp_path):
+def test_concurrent_writes_leave_a_whole_file(tmp_path):
     target = tmp_path / "toy.npz"
     write_arrays(target, {"a": np.zeros(100_000, dtype=np.float32)})
     context = multiprocessing.get_context("spawn")
@@ -160,7 +163,7 @@ def _published_soundnet(rng: np.random.Generator) -> dict[str, dict[str, np.ndar
     return layers
 
 
-def test_folding_changes_nothing_of_what_a_soundnet_layer_computes(rng):
+def test_folding_does_not_change_the_output_of_a_soundnet_layer(rng):
     layers = _published_soundnet(rng)
 
     arrays = soundnet_arrays(_pickled_array(layers))
@@ -187,7 +190,7 @@ def test_only_the_head_for_objects_is_kept_and_it_is_not_changed(rng):
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.weights
+@pytest.mark.weights("mobilenet")
 def test_mobilenet_is_dequantised_as_in_the_reference(shared_dir):
     published = (shared_dir / "models" / MOBILENET_V2.source_name).read_bytes()
     reference: dict[str, list[np.ndarray]] = {}
@@ -224,6 +227,72 @@ def test_mobilenet_is_dequantised_as_in_the_reference(shared_dir):
     assert not reference
 
 
+def _published_efficientnet(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    tensors: dict[str, np.ndarray] = {}
+    for number in range(49):
+        shape = (6, 1, 3, 3) if number % 3 == 1 else (6, 6, 1, 1)
+        tensors[f"{number:02}.conv.weight"] = rng.normal(size=shape).astype(np.float32)
+        for part in ("weight", "bias", "running_mean"):
+            tensors[f"{number:02}.bn.{part}"] = rng.normal(size=6).astype(np.float32)
+        variance = rng.uniform(1e-4, 4, size=6)
+        tensors[f"{number:02}.bn.running_var"] = variance.astype(np.float32)
+    tensors["_fc.weight"] = rng.normal(size=(5, 6)).astype(np.float32)
+    tensors["_fc.bias"] = rng.normal(size=5).astype(np.float32)
+    return tensors
+
+
+def test_folding_does_not_change_the_output_of_an_efficientnet_layer(rng, monkeypatch):
+    tensors = _published_efficientnet(rng)
+    stored = {
+        name: tensor(name, values, axes=tuple(reversed(range(values.ndim))))
+        for name, values in tensors.items()
+    }
+
+    arrays = efficientnet_arrays(legacy_file(stored, monkeypatch))
+
+    for number in range(49):
+        layer = tensors[f"{number:02}.conv.weight"].astype(np.float64)
+        is_depthwise = layer.shape[1] == 1
+        patch = rng.normal(size=(*layer.shape[2:], 6))
+        wiring = "hwo,ojhw->o" if is_depthwise else "hwi,oihw->o"
+        gamma, beta, mean, variance = (
+            tensors[f"{number:02}.bn.{part}"].astype(np.float64)
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        convolved = np.einsum(wiring, patch, layer)
+        expected = (convolved - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+        kernel, bias = arrays[f"conv{number:02}.kernel"], arrays[f"conv{number:02}.bias"]
+        wiring = "hwi,hwij->i" if is_depthwise else "hwi,hwio->o"
+        folded = np.einsum(wiring, patch, kernel.astype(np.float64)) + bias
+        np.testing.assert_allclose(folded, expected, rtol=1e-5, atol=1e-5 * np.abs(kernel).max())
+    np.testing.assert_array_equal(arrays["dense.kernel"], tensors["_fc.weight"].T, strict=True)
+    np.testing.assert_array_equal(arrays["dense.bias"], tensors["_fc.bias"], strict=True)
+    assert len(arrays) == 2 * 50
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+
+
+def test_an_efficientnet_with_another_number_of_layers_is_refused(rng, monkeypatch):
+    tensors = _published_efficientnet(rng)
+    del tensors["48.conv.weight"]
+    stored = {name: tensor(name, values) for name, values in tensors.items()}
+    with pytest.raises(WeightsError, match="found 48 and 49 normalisations") as caught:
+        efficientnet_arrays(legacy_file(stored, monkeypatch))
+    assert caught.value.code == "conversion_failed"
+
+
+def test_a_torch_file_with_another_hash_is_never_unpickled(tmp_path, monkeypatch):
+    def unpickle(_):
+        pytest.fail("the file was read")
+
+    monkeypatch.setattr(conversion, "read_tensors", unpickle)
+    source = tmp_path / EFFICIENTNET_LITE0.source_name
+    source.write_bytes(b"another file")
+
+    with pytest.raises(WeightsError, match="is not the published efficientnet") as caught:
+        convert(EFFICIENTNET_LITE0, source, tmp_path / "models")
+    assert caught.value.code == "weights_source_altered"
+
+
 def test_a_file_with_other_layers_is_refused(monkeypatch):
     layer = [np.zeros((1, 1, 1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32)]
     monkeypatch.setattr(conversion, "_tflite_operators", lambda _: [("CONV_2D", layer)] * 28)
@@ -238,9 +307,9 @@ def test_a_file_with_other_layers_is_refused(monkeypatch):
     assert caught.value.code == "conversion_failed"
 
 
-@pytest.mark.weights
-def test_yamnet_is_read_whole(shared_dir):
-    """That it is dequantised right is what its golden scores prove."""
+@pytest.mark.weights("yamnet")
+def test_all_arrays_of_yamnet_are_read(shared_dir):
+    """The golden scores test the dequantisation."""
     published = (shared_dir / "models" / YAMNET.source_name).read_bytes()
 
     arrays = yamnet_arrays(published)
@@ -254,8 +323,8 @@ def test_yamnet_is_read_whole(shared_dir):
     assert {(height, width, last) for height, width, _, last in depthwise} == {(3, 3, 1)}
 
 
-@pytest.mark.weights
-def test_the_readers_notice_of_its_removal_is_not_passed_on(shared_dir):
+@pytest.mark.weights("mobilenet")
+def test_the_deprecation_warning_of_the_tflite_reader_is_suppressed(shared_dir):
     published = (shared_dir / "models" / MOBILENET_V2.source_name).read_bytes()
 
     with warnings.catch_warnings(record=True) as told:

@@ -1,4 +1,4 @@
-"""MobileNet's wiring with weights made up, and the real ones against the golden files."""
+"""MobileNet against the golden files and the reference weights."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def classifier() -> MobileNetClassifier:
     return MobileNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
 
-@pytest.mark.weights
-def test_the_ten_photos_give_the_golden_classes(classifier, shared_dir):
+@pytest.mark.weights("mobilenet")
+def test_ten_photos_get_the_golden_classes(classifier, shared_dir):
     golden = json.loads((shared_dir / "golden/top5.json").read_text())["photos"]
     assert len(golden) == 10
     squares = []
@@ -41,7 +41,7 @@ def test_the_ten_photos_give_the_golden_classes(classifier, shared_dir):
             assert found == pytest.approx(entry["p"], abs=0.02), (name, entry)
 
 
-@pytest.mark.weights
+@pytest.mark.weights("mobilenet")
 def test_the_network_is_the_reference_network(shared_dir):
     reference = load_keras().applications.MobileNetV2(
         weights=str(shared_dir / "models/mobilenet_v2_1.0_224.weights.h5")
@@ -52,8 +52,8 @@ def test_the_network_is_the_reference_network(shared_dir):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.weights
-def test_batches_give_what_single_photos_give(classifier, rng):
+@pytest.mark.weights("mobilenet")
+def test_a_batch_gives_the_same_as_single_photos(classifier, rng):
     photos = rng.integers(0, 256, (3, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8)
     photos[1] //= 4
 
@@ -68,13 +68,13 @@ def test_batches_give_what_single_photos_give(classifier, rng):
     assert np.abs(together[0] - together[1]).max() > 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("mobilenet")
 def test_no_photos_give_no_distributions(classifier):
     none = np.empty((0, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8)
     assert classifier.classify(none).shape == (0, len(classifier.vocabulary))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("mobilenet")
 @pytest.mark.parametrize(
     "photos",
     [
@@ -83,13 +83,13 @@ def test_no_photos_give_no_distributions(classifier):
         np.zeros((SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8),
     ],
 )
-def test_photos_of_another_kind_are_refused(classifier, photos):
+def test_photos_of_another_dtype_or_shape_are_refused(classifier, photos):
     with pytest.raises(ModelInputError, match=r"expected uint8 of shape \(n, 224, 224, 3\)"):
         classifier.classify(photos)
 
 
-@pytest.mark.weights
-def test_a_network_that_gives_no_distribution_is_an_error(monkeypatch):
+@pytest.mark.weights("mobilenet")
+def test_an_output_that_is_not_finite_is_an_error(monkeypatch):
     def broken_arrays(spec, directory):
         arrays = load_arrays(spec, directory)
         return arrays | {"dense.bias": np.full_like(arrays["dense.bias"], np.nan)}
@@ -100,6 +100,6 @@ def test_a_network_that_gives_no_distribution_is_an_error(monkeypatch):
         broken.classify(np.zeros((1, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("mobilenet")
 def test_the_version_names_the_content(classifier):
     assert classifier.model_version == "mobilenet-v2-1.0-224@6ce178a344ee"

@@ -1,4 +1,4 @@
-"""Checks of what models take and give."""
+"""Checks of the inputs and outputs of networks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_no_rows_give_no_rows():
 
 @pytest.mark.parametrize("function", [class_probabilities, independent_probabilities])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_output_that_is_not_finite_is_an_error_that_says_where(function, bad):
+def test_output_that_is_not_finite_is_an_error_with_its_position(function, bad):
     logits = np.zeros((2, 3))
     logits[1, 2] = bad
 
@@ -57,7 +57,7 @@ def test_output_that_is_not_finite_is_an_error_that_says_where(function, bad):
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (3, 2)])
-def test_output_with_other_classes_is_an_error(shape):
+def test_output_with_another_number_of_classes_is_an_error(shape):
     with pytest.raises(ModelOutputError, match="expected 3 classes"):
         class_probabilities(np.zeros(shape), classes=3)
 
@@ -72,12 +72,12 @@ def test_output_with_other_classes_is_an_error(shape):
         np.float32(0),
     ],
 )
-def test_input_of_another_kind_is_refused(batch):
+def test_input_of_another_dtype_or_shape_is_refused(batch):
     with pytest.raises(ModelInputError, match=r"expected float32 of shape \(n, 5\), got"):
         check_input(np.asarray(batch), dtype=np.float32, shape=(5,))
 
 
-def test_input_that_is_not_finite_is_refused_by_number():
+def test_input_that_is_not_finite_is_refused_with_its_position():
     batch = np.zeros((3, 5), dtype=np.float32)
     batch[1, 4] = np.nan
 
@@ -86,6 +86,6 @@ def test_input_that_is_not_finite_is_refused_by_number():
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_right_input_passes(count):
+def test_valid_input_is_accepted(count):
     check_input(np.zeros((count, 5), dtype=np.float32), dtype=np.float32, shape=(5,))
     check_input(np.zeros((count, 2, 2, 3), dtype=np.uint8), dtype=np.uint8, shape=(2, 2, 3))

@@ -1,4 +1,4 @@
-"""Weights come to the models directory from wherever they can be had."""
+"""Weights are found or downloaded, and converted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def shelf(tmp_path):
 
 @pytest.fixture(autouse=True)
 def downloads(monkeypatch):
-    """Stand in for the network; returns what was asked of it."""
+    """Replace downloads; return the requests."""
     asked = []
 
     def download(origin, target, sha256, *, progress):
@@ -58,7 +58,7 @@ def test_a_published_file_in_the_search_path_is_converted(spec, shelf, directory
     assert downloads == []
 
 
-def test_what_nobody_has_is_downloaded_and_kept_for_the_next_time(spec, directory, downloads):
+def test_a_missing_file_is_downloaded_and_kept(spec, directory, downloads):
     told = []
 
     done = provide(
@@ -77,7 +77,7 @@ def test_what_nobody_has_is_downloaded_and_kept_for_the_next_time(spec, director
     assert again.path == directory / "toy.bin"
 
 
-def test_right_weights_are_left_alone_unless_forced(spec, shelf, directory):
+def test_valid_weights_are_kept_unless_forced(spec, shelf, directory):
     provide(spec, search_path=[shelf], directory=directory)
     before = (directory / "toy.npz").stat()
 
@@ -91,7 +91,7 @@ def test_right_weights_are_left_alone_unless_forced(spec, shelf, directory):
     assert (directory / "toy.npz").stat().st_mtime_ns > before.st_mtime_ns
 
 
-def test_altered_weights_are_made_anew(spec, shelf, directory):
+def test_altered_weights_are_converted_again(spec, shelf, directory):
     provide(spec, search_path=[shelf], directory=directory)
     (directory / "toy.npz").write_bytes(b"altered")
 
@@ -101,9 +101,7 @@ def test_altered_weights_are_made_anew(spec, shelf, directory):
     load_arrays(spec, directory)
 
 
-def test_an_altered_source_is_an_error_and_not_replaced_in_silence(
-    spec, shelf, directory, downloads
-):
+def test_an_altered_source_is_an_error_and_not_skipped(spec, shelf, directory, downloads):
     (shelf / "toy.bin").write_bytes(b"altered")
 
     with pytest.raises(WeightsError, match="is not the published") as caught:
@@ -112,7 +110,7 @@ def test_an_altered_source_is_an_error_and_not_replaced_in_silence(
     assert downloads == []
 
 
-def test_weights_that_fit_no_vocabulary_are_not_converted_again_for_nothing(
+def test_weights_that_do_not_fit_the_vocabulary_are_not_converted_again(
     spec, shelf, directory, monkeypatch
 ):
     provide(spec, search_path=[shelf], directory=directory)
@@ -124,7 +122,7 @@ def test_weights_that_fit_no_vocabulary_are_not_converted_again_for_nothing(
     assert caught.value.code == "weights_misaligned"
 
 
-def test_what_a_killed_conversion_left_is_swept_away(spec, shelf, directory):
+def test_leftovers_of_a_killed_conversion_are_deleted(spec, shelf, directory):
     directory.mkdir(parents=True)
     (directory / ".toy.npz.k1ll3d").write_bytes(b"half")
     (directory / ".other.npz.r0nn1ng").write_bytes(b"half")
@@ -135,7 +133,7 @@ def test_what_a_killed_conversion_left_is_swept_away(spec, shelf, directory):
     assert names == {"toy.npz", ".lock", ".other.npz.r0nn1ng"}
 
 
-def test_a_second_one_waits_until_the_first_is_done(spec, shelf, directory):
+def test_a_second_process_waits_for_the_first(spec, shelf, directory):
     directory.mkdir(parents=True)
     finished = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Classifiers are built when they are asked for, once, whoever asks at the same time."""
+"""The registry builds each classifier on first use, once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.networks.registry import ModelRegistry
+from retrieval.engine.networks.registry import IMAGE_CLASSIFIERS, VIEW_SHAPE, ModelRegistry
+from retrieval.engine.networks.weights import IMAGE_NETWORKS
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
@@ -18,13 +19,14 @@ from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
 TWO = Vocabulary("two", (ClassLabel(0, "a", "apple"), ClassLabel(1, "b", "bell")))
 
 
+EYE = "fake-eye@1"
 EAR = "fake-ear@1"
 
 
 class FakeEye:
-    model_version = "fake-eye@1"
+    model_version = EYE
     vocabulary = TWO
-    input_shape = (8, 8, 3)
+    input_shape = VIEW_SHAPE
 
     def __init__(self, models_directory: Path) -> None:
         self.models_directory = models_directory
@@ -36,7 +38,7 @@ class FakeEye:
 
 
 class FakeEar:
-    model_version = "fake-ear@1"
+    model_version = EAR
     vocabulary = TWO
     sample_rate_hz = 100
     windowing = Windowing(
@@ -58,27 +60,29 @@ def never(models_directory: Path):
 
 def test_each_classifier_is_built_once_from_the_models_directory():
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=FakeEye, build_audio_classifiers={EAR: FakeEar}
+        Path("models"),
+        build_image_classifiers={EYE: FakeEye},
+        build_audio_classifiers={EAR: FakeEar},
     )
 
-    eye, ear = registry.image_classifier(), registry.audio_classifier(EAR)
+    eye, ear = registry.image_classifier(EYE), registry.audio_classifier(EAR)
 
     assert isinstance(eye, FakeEye)
     assert isinstance(ear, FakeEar)
     assert eye.models_directory == ear.models_directory == Path("models")
-    assert registry.image_classifier() is eye
+    assert registry.image_classifier(EYE) is eye
     assert registry.audio_classifier(EAR) is ear
 
 
-def test_nothing_is_built_before_it_is_asked_for():
+def test_nothing_is_built_before_first_use():
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=never, build_audio_classifiers={EAR: FakeEar}
+        Path("models"), build_image_classifiers={EYE: never}, build_audio_classifiers={EAR: FakeEar}
     )
     registry.audio_classifier(EAR)
-    registry.warm(images=False)
+    registry.warm()
 
 
-def test_many_threads_get_the_same_one():
+def test_many_threads_get_the_same_classifier():
     built = []
     everybody_asks = threading.Barrier(8)
 
@@ -87,12 +91,12 @@ def test_many_threads_get_the_same_one():
         return FakeEye(models_directory)
 
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=build, build_audio_classifiers={EAR: never}
+        Path("models"), build_image_classifiers={EYE: build}, build_audio_classifiers={EAR: never}
     )
 
     def ask(_):
         everybody_asks.wait()
-        return registry.image_classifier()
+        return registry.image_classifier(EYE)
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, range(8)))
@@ -101,7 +105,7 @@ def test_many_threads_get_the_same_one():
     assert len(set(map(id, answers))) == 1
 
 
-def test_a_failed_build_is_told_and_tried_again():
+def test_a_failed_build_raises_and_is_retried():
     attempts = iter([WeightsError("no weights", code="weights_missing"), None])
 
     def build(models_directory):
@@ -110,7 +114,7 @@ def test_a_failed_build_is_told_and_tried_again():
         return FakeEar(models_directory)
 
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=never, build_audio_classifiers={EAR: build}
+        Path("models"), build_image_classifiers={EYE: never}, build_audio_classifiers={EAR: build}
     )
 
     with pytest.raises(WeightsError, match="no weights"):
@@ -119,36 +123,42 @@ def test_a_failed_build_is_told_and_tried_again():
 
 
 @pytest.mark.parametrize(("images", "sounds"), [(True, True), (True, False), (False, True)])
-def test_warming_runs_what_is_wanted_once(images, sounds):
+def test_warming_runs_the_given_networks_once(images, sounds):
     eye, ear = FakeEye(Path("models")), FakeEar(Path("models"))
     registry = ModelRegistry(
         Path("models"),
-        build_image_classifier=(lambda _: eye) if images else never,
+        build_image_classifiers={EYE: (lambda _: eye) if images else never},
         build_audio_classifiers={EAR: (lambda _: ear) if sounds else never},
     )
 
-    registry.warm(images=images, sounds=[EAR] * sounds)
+    registry.warm(images=[EYE] * images, sounds=[EAR] * sounds)
 
-    assert eye.seen == [("uint8", (1, 8, 8, 3))] * images
+    assert eye.seen == [("uint8", (1, *VIEW_SHAPE))] * images
     assert ear.heard == [("float32", (1, 200))] * sounds
 
 
-def test_a_model_that_nobody_can_build_is_named():
+def test_an_unknown_model_is_an_error_that_names_it():
     registry = ModelRegistry(
-        Path("models"), build_image_classifier=never, build_audio_classifiers={EAR: never}
+        Path("models"), build_image_classifiers={EYE: never}, build_audio_classifiers={EAR: never}
     )
-    with pytest.raises(WeightsError, match="no audio model is 'other@2'; there are: fake-ear@1"):
+    with pytest.raises(WeightsError, match="no network is 'other@2'; there are: fake-ear@1"):
         registry.audio_classifier("other@2")
+    with pytest.raises(WeightsError, match="no network is 'other@2'; there are: fake-eye@1"):
+        registry.image_classifier("other@2")
 
 
-@pytest.mark.weights
-def test_the_real_models_are_what_a_registry_holds(settings):
+@pytest.mark.weights("mobilenet", "efficientnet-lite0", "soundnet", "yamnet")
+def test_the_registry_builds_the_real_networks(settings):
     registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
-    versions = [space.audio_classifier for space in (objects(), heard())]
+    images = [network.model_version for network in IMAGE_NETWORKS]
+    sounds = [space.audio_classifier for space in (objects(), heard())]
+    assert list(IMAGE_CLASSIFIERS) == images
 
-    registry.warm(sounds=versions)
+    registry.warm(images=images, sounds=sounds)
 
-    assert registry.image_classifier().model_version.startswith("mobilenet-v2-1.0-224@")
-    assert [registry.audio_classifier(version).model_version for version in versions] == versions
-    assert registry.image_classifier().vocabulary is objects().vocabulary
+    eyes = [registry.image_classifier(version) for version in images]
+    assert [eye.model_version for eye in eyes] == images
+    assert {eye.input_shape for eye in eyes} == {VIEW_SHAPE}
+    assert [eye.vocabulary is objects().vocabulary for eye in eyes] == [True, True]
+    assert [registry.audio_classifier(version).model_version for version in sounds] == sounds
     assert registry.audio_classifier(heard().audio_classifier).vocabulary is heard().vocabulary

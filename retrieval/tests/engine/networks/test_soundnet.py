@@ -47,7 +47,7 @@ def _random_arrays(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def _by_hand(arrays: dict[str, np.ndarray], waveform: np.ndarray) -> np.ndarray:
-    """Return the logits [steps, classes] in float64, from nothing but sliding windows."""
+    """Return the logits [steps, classes] in float64, computed with sliding windows."""
     signal = waveform.astype(np.float64)[:, np.newaxis] * 256
     for name, (_, kernel, stride, zeros, pool) in PUBLISHED_LAYERS.items():
         signal = np.pad(signal, ((zeros, zeros), (0, 0)))
@@ -61,7 +61,7 @@ def _by_hand(arrays: dict[str, np.ndarray], waveform: np.ndarray) -> np.ndarray:
     return signal
 
 
-def test_the_network_computes_what_the_paper_says(rng):
+def test_the_network_agrees_with_numpy(rng):
     arrays = _random_arrays(rng)
     waveform = rng.uniform(-1, 1, WINDOW_SAMPLES // 2).astype(np.float32)
 
@@ -86,8 +86,8 @@ def chirp() -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * (200 * t + 100 * t * t))).astype(np.float32)
 
 
-@pytest.mark.weights
-def test_the_chirp_gives_the_golden_distribution(classifier, chirp, shared_dir):
+@pytest.mark.weights("soundnet")
+def test_the_chirp_gets_the_golden_distribution(classifier, chirp, shared_dir):
     golden = np.load(shared_dir / "golden/soundnet_chirp.npz")["chirp_objects"]
 
     distribution = classifier.classify_windows(chirp[np.newaxis])[0]
@@ -96,8 +96,8 @@ def test_the_chirp_gives_the_golden_distribution(classifier, chirp, shared_dir):
     assert np.abs(distribution - golden).max() < 1e-6
 
 
-@pytest.mark.weights
-def test_the_six_clips_give_the_golden_classes(classifier, shared_dir):
+@pytest.mark.weights("soundnet")
+def test_six_clips_get_the_golden_classes(classifier, shared_dir):
     golden = json.loads((shared_dir / "golden/top5.json").read_text())["audio"]
     assert len(golden) == 6
 
@@ -119,8 +119,8 @@ def test_the_six_clips_give_the_golden_classes(classifier, shared_dir):
             assert found == pytest.approx(entry["p"], abs=0.02), (path, entry)
 
 
-@pytest.mark.weights
-def test_batches_give_what_single_windows_give(classifier, rng):
+@pytest.mark.weights("soundnet")
+def test_a_batch_gives_the_same_as_single_windows(classifier, rng):
     windows = rng.normal(0, 0.1, (BATCH_WINDOWS + 1, WINDOW_SAMPLES)).astype(np.float32)
     windows *= np.geomspace(0.01, 1, len(windows), dtype=np.float32)[:, np.newaxis]
 
@@ -135,19 +135,19 @@ def test_batches_give_what_single_windows_give(classifier, rng):
     assert np.abs(together[0] - together[-1]).max() > 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_no_windows_give_no_distributions(classifier):
     none = np.empty((0, WINDOW_SAMPLES), dtype=np.float32)
     assert classifier.classify_windows(none).shape == (0, len(classifier.vocabulary))
 
 
-@pytest.mark.weights
-def test_silence_gives_a_distribution_too(classifier):
+@pytest.mark.weights("soundnet")
+def test_silence_gives_a_distribution(classifier):
     silence = np.zeros((1, WINDOW_SAMPLES), dtype=np.float32)
     assert classifier.classify_windows(silence).sum() == pytest.approx(1)
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 @pytest.mark.parametrize(
     "windows",
     [
@@ -156,13 +156,13 @@ def test_silence_gives_a_distribution_too(classifier):
         np.full((1, WINDOW_SAMPLES), np.nan, dtype=np.float32),
     ],
 )
-def test_windows_of_another_kind_are_refused(classifier, windows):
+def test_windows_of_another_dtype_or_shape_are_refused(classifier, windows):
     with pytest.raises(ModelInputError) as caught:
         classifier.classify_windows(windows)
     assert caught.value.code == "model_input"
 
 
-def test_a_network_that_gives_no_distribution_is_an_error(rng, monkeypatch):
+def test_an_output_that_is_not_finite_is_an_error(rng, monkeypatch):
     arrays = _random_arrays(rng)
     arrays["conv8.kernel"] = np.zeros((8, 1024, 1000), dtype=np.float32)
     arrays["conv8.bias"] = np.full(1000, np.nan, dtype=np.float32)
@@ -173,6 +173,6 @@ def test_a_network_that_gives_no_distribution_is_an_error(rng, monkeypatch):
         broken.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("soundnet")
 def test_the_version_names_the_content(classifier):
     assert classifier.model_version == "soundnet-8@3ff399c821b4"

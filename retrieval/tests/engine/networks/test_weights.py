@@ -1,4 +1,4 @@
-"""Which weight files are trusted, and that nothing else is read."""
+"""Only verified weight files are read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def spec() -> WeightSpec:
     return toy_spec()
 
 
-def test_the_digest_is_of_the_content_and_not_of_the_file(tmp_path):
+def test_the_digest_depends_on_the_content_alone(tmp_path):
     np.savez(tmp_path / "a.npz", allow_pickle=True, **ARRAYS)
     np.savez_compressed(tmp_path / "b.npz", allow_pickle=True, **dict(reversed(ARRAYS.items())))
 
@@ -53,11 +53,11 @@ def test_the_digest_ignores_memory_layout_and_byte_order():
         {"extra": np.zeros(1, dtype=np.float32)},
     ],
 )
-def test_the_digest_sees_every_change(change):
+def test_the_digest_changes_with_every_value(change):
     assert content_digest(ARRAYS | change) != content_digest(ARRAYS)
 
 
-def test_the_digest_sees_a_change_of_name():
+def test_the_digest_changes_with_a_name():
     renamed = {name.upper(): array for name, array in ARRAYS.items()}
     assert content_digest(renamed) != content_digest(ARRAYS)
 
@@ -77,7 +77,7 @@ def test_arrays_are_loaded_as_they_were_saved(spec, tmp_path):
         np.testing.assert_array_equal(loaded[name], array, strict=True)
 
 
-def test_missing_weights_say_what_to_do(spec, tmp_path):
+def test_the_error_for_missing_weights_names_the_remedy(spec, tmp_path):
     with pytest.raises(
         WeightsError, match=r"toy are missing: no .*manage\.py fetch_models"
     ) as caught:
@@ -85,7 +85,7 @@ def test_missing_weights_say_what_to_do(spec, tmp_path):
     assert caught.value.code == "weights_missing"
 
 
-def test_one_flipped_bit_is_noticed(spec, tmp_path):
+def test_a_flipped_bit_is_detected(spec, tmp_path):
     altered = {name: array.copy() for name, array in ARRAYS.items()}
     altered["bias"].view(np.uint32)[500] ^= 1
     np.savez(tmp_path / "toy.npz", allow_pickle=True, **altered)
@@ -106,7 +106,7 @@ def _flip_a_byte(content: bytes) -> bytes:
     "damage",
     [lambda b: b[:-300], lambda b: b[:100], lambda _: b"", lambda _: b"text", _flip_a_byte],
 )
-def test_a_damaged_file_is_altered_weights(spec, tmp_path, damage):
+def test_a_damaged_file_counts_as_altered(spec, tmp_path, damage):
     path = tmp_path / "toy.npz"
     np.savez(path, allow_pickle=True, **ARRAYS)
     path.write_bytes(damage(path.read_bytes()))
@@ -136,7 +136,7 @@ def test_a_pickle_among_the_converted_weights_is_never_loaded(spec, tmp_path):
     assert not mark.exists()
 
 
-def test_outputs_that_do_not_fit_the_vocabulary_are_noticed(spec, tmp_path):
+def test_outputs_that_do_not_fit_the_vocabulary_are_an_error(spec, tmp_path):
     short = {"bias": np.zeros(999, dtype=np.float32)}
     np.savez(tmp_path / "toy.npz", allow_pickle=True, **short)
 
@@ -156,7 +156,7 @@ def test_the_source_comes_from_the_first_folder_that_has_it(spec, tmp_path):
     assert find_source(spec, folders[:2]) is None
 
 
-def test_a_source_that_is_not_the_published_one_is_named_and_not_skipped(spec, tmp_path):
+def test_a_source_with_another_hash_is_an_error_and_not_skipped(spec, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     (tmp_path / "a" / "toy.bin").write_bytes(b"something else")

@@ -36,7 +36,7 @@ def starts_of(duration_s, **changed):
         (60, [0, 20, 40]),
     ],
 )
-def test_whole_windows_and_one_for_a_long_rest(duration_s, expected):
+def test_whole_windows_and_one_for_a_long_remainder(duration_s, expected):
     assert starts_of(duration_s) == pytest.approx(expected)
 
 
@@ -61,7 +61,7 @@ def test_a_recording_must_have_samples():
 
 
 @given(st.integers(1, 5_000), st.integers(1, 700), st.integers(0, 700), st.integers(1, 700))
-def test_windows_lie_within_and_leave_no_long_rest(samples, window, tail, hop):
+def test_windows_lie_within_and_leave_no_long_remainder(samples, window, tail, hop):
     placed = windowing(window_samples=window, min_tail_samples=tail, hop_samples=hop)
     starts = placed.starts(samples)
     assert starts[0] == 0
@@ -77,7 +77,7 @@ def test_windows_lie_within_and_leave_no_long_rest(samples, window, tail, hop):
 
 
 @given(st.integers(1, 3_000), st.integers(1, 500))
-def test_without_a_tail_limit_every_sample_is_heard(samples, window):
+def test_without_a_tail_limit_every_sample_is_covered(samples, window):
     placed = windowing(window_samples=window, hop_samples=window, min_tail_samples=0)
     starts = placed.starts(samples)
     heard = np.zeros(samples, bool)
@@ -101,7 +101,7 @@ def test_windows_are_cut_from_a_memory_map(tmp_path):
 @pytest.mark.parametrize(
     ("repeat", "filled"), [(True, [1, 2, 3, 1, 2, 3, 1, 2]), (False, [1, 2, 3, 0, 0, 0, 0, 0])]
 )
-def test_short_recording_fills_its_window(repeat, filled):
+def test_a_short_recording_fills_its_window(repeat, filled):
     placed = windowing(window_samples=8, repeat_short=repeat)
     assert placed.cut(np.array([1, 2, 3], np.float32), (0,)).tolist() == [filled]
 

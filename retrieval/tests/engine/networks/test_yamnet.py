@@ -34,7 +34,7 @@ PUBLISHED_BLOCKS = [
 
 
 def random_arrays(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Weights of the right shapes that neither vanish nor saturate on the way."""
+    """Random weights whose activations neither vanish nor saturate."""
     arrays, channels = {"conv00.kernel": rng.normal(0, 0.3, (3, 3, 1, 32))}, 32
     for number, (_, filters) in enumerate(PUBLISHED_BLOCKS):
         arrays[f"conv{2 * number + 1:02}.kernel"] = rng.normal(0, 0.5, (3, 3, channels, 1))
@@ -90,7 +90,7 @@ def by_hand(arrays: dict[str, np.ndarray], patch: np.ndarray) -> np.ndarray:
     return scores
 
 
-def test_the_network_computes_what_the_paper_says(rng):
+def test_the_network_agrees_with_numpy(rng):
     arrays = random_arrays(rng)
     patch = rng.normal(0, 2, (FRAMES, BANDS)).astype(np.float32)
 
@@ -120,7 +120,7 @@ def windows_of(waveform: np.ndarray) -> np.ndarray:
     return np.stack([waveform[start : start + WINDOW_SAMPLES] for start in starts])
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_chirp_gives_the_golden_patch(chirp_windows, shared_dir):
     golden = np.load(shared_dir / "golden/yamnet_chirp.npz")["first_logmel"]
     arrays = load_arrays(YAMNET, settings.SOUNDSCAPE_MODELS_DIRECTORY)
@@ -131,7 +131,7 @@ def test_the_chirp_gives_the_golden_patch(chirp_windows, shared_dir):
     assert np.abs(patch - golden).max() < 1e-3
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_chirp_gives_the_golden_scores(classifier, chirp_windows, shared_dir):
     golden = np.load(shared_dir / "golden/yamnet_chirp.npz")["scores_mean"]
 
@@ -140,8 +140,8 @@ def test_the_chirp_gives_the_golden_scores(classifier, chirp_windows, shared_dir
     assert np.abs(scores - golden).max() < 1e-3
 
 
-@pytest.mark.weights
-def test_the_seven_clips_give_the_golden_scores(classifier, shared_dir):
+@pytest.mark.weights("yamnet")
+def test_seven_clips_get_the_golden_scores(classifier, shared_dir):
     golden = json.loads((shared_dir / "golden/yamnet_top5.json").read_text())
     names = [label.name for label in classifier.vocabulary]
     assert len(golden) == 7
@@ -163,8 +163,8 @@ def test_the_seven_clips_give_the_golden_scores(classifier, shared_dir):
             assert found == pytest.approx(entry["score"], abs=0.002), (path, entry)
 
 
-@pytest.mark.weights
-def test_batches_give_what_single_windows_give(classifier, rng):
+@pytest.mark.weights("yamnet")
+def test_a_batch_gives_the_same_as_single_windows(classifier, rng):
     windows = rng.normal(0, 0.1, (BATCH_WINDOWS + 1, WINDOW_SAMPLES)).astype(np.float32)
     windows *= np.geomspace(0.01, 1, len(windows), dtype=np.float32)[:, np.newaxis]
 
@@ -177,19 +177,19 @@ def test_batches_give_what_single_windows_give(classifier, rng):
     assert np.abs(together[0] - together[-1]).max() > 1e-3
 
 
-@pytest.mark.weights
-def test_silence_is_called_silence(classifier):
+@pytest.mark.weights("yamnet")
+def test_silence_is_classified_as_silence(classifier):
     scores = classifier.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))[0]
     assert classifier.vocabulary[int(scores.argmax())].name == "Silence"
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_no_windows_give_no_scores(classifier):
     none = np.empty((0, WINDOW_SAMPLES), dtype=np.float32)
     assert classifier.classify_windows(none).shape == (0, len(classifier.vocabulary))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 @pytest.mark.parametrize(
     "windows",
     [
@@ -198,14 +198,14 @@ def test_no_windows_give_no_scores(classifier):
         np.full((1, WINDOW_SAMPLES), np.nan, dtype=np.float32),
     ],
 )
-def test_windows_of_another_kind_are_refused(classifier, windows):
+def test_windows_of_another_dtype_or_shape_are_refused(classifier, windows):
     with pytest.raises(ModelInputError) as caught:
         classifier.classify_windows(windows)
     assert caught.value.code == "model_input"
 
 
-@pytest.mark.weights
-def test_a_network_that_gives_no_score_is_an_error(monkeypatch):
+@pytest.mark.weights("yamnet")
+def test_an_output_that_is_not_finite_is_an_error(monkeypatch):
     arrays = load_arrays(YAMNET, settings.SOUNDSCAPE_MODELS_DIRECTORY)
     arrays["dense.bias"] = np.full_like(arrays["dense.bias"], np.nan)
     monkeypatch.setattr("retrieval.engine.networks.yamnet.load_arrays", lambda *_: arrays)
@@ -215,6 +215,6 @@ def test_a_network_that_gives_no_score_is_an_error(monkeypatch):
         broken.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))
 
 
-@pytest.mark.weights
+@pytest.mark.weights("yamnet")
 def test_the_version_names_the_content(classifier):
     assert classifier.model_version == "yamnet@56b43b7e3749"

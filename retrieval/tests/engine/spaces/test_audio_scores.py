@@ -22,8 +22,8 @@ def test_the_largest_score_counts_within_a_moment():
     assert list(found.starts_s) == [0, 2]
 
 
-def test_what_must_last_counts_by_its_smallest_score_within_a_moment():
-    """A pause between two barks is no silence; a moment that is silent throughout is."""
+def test_the_smallest_score_of_a_lasting_class_counts_within_a_moment():
+    """A pause between two barks is not silence; a whole silent moment is."""
     bark, silence = [0.9, 0.0, 0.1, 0.0], [0.0, 0.95, 0.8, 0.9]
     windows = np.array([bark, silence], dtype=np.float32).T
     found = loudest_of_moments(AudioScores(windows, [0, 1, 2, 3]), moment_s=2, lasting=[1])
@@ -33,7 +33,7 @@ def test_what_must_last_counts_by_its_smallest_score_within_a_moment():
 
 @settings(deadline=None)
 @given(st.integers(1, 100), st.sets(st.integers(0, 3)))
-def test_the_others_are_what_they_are_without_what_must_last(count, lasting):
+def test_lasting_classes_do_not_change_the_others(count, lasting):
     given_windows = hearing(count)
     loudest = loudest_of_moments(given_windows, moment_s=5).windows
     quietest = -loudest_of_moments(
@@ -60,7 +60,7 @@ def test_the_others_are_what_they_are_without_what_must_last(count, lasting):
         (2, 20.0, 2),
     ],
 )
-def test_a_recording_is_divided_into_as_many_moments_as_come_nearest(windows, hop_s, moments):
+def test_moments_are_as_long_as_possible_to_the_given_length(windows, hop_s, moments):
     found = loudest_of_moments(hearing(windows, hop_s=hop_s), moment_s=5)
     assert len(found.windows) == len(found.starts_s) == moments
 
@@ -100,7 +100,7 @@ def test_moments_begin_where_their_first_window_does():
     assert list(found.starts_s) == [3, 8, 13, 18]
 
 
-def test_what_was_heard_is_not_changed():
+def test_the_given_scores_are_not_changed():
     before = hearing(20)
     kept = before.windows.copy()
     loudest_of_moments(before, moment_s=5).windows[:] = 0

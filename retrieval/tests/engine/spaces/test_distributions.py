@@ -26,7 +26,7 @@ def test_accepts_float32_rounding_and_renormalises():
     assert Distribution(softmax).values.sum() == pytest.approx(1, abs=1e-12)
 
 
-def test_keeps_a_copy_that_nobody_can_change():
+def test_keeps_a_read_only_copy():
     given_values = np.array([0.25, 0.75])
     distribution = Distribution(given_values)
     given_values[0] = 9
@@ -47,7 +47,7 @@ def test_keeps_a_copy_that_nobody_can_change():
         ([0.0, 0.0], r"sum to 0\.0"),
     ],
 )
-def test_refuses_what_is_no_distribution(values, complaint):
+def test_refuses_invalid_distributions(values, complaint):
     with pytest.raises(InvalidDistributionError, match=complaint):
         Distribution(values)
 

@@ -13,6 +13,7 @@ from retrieval.engine.errors import (
     SpaceMismatchError,
     VocabularyError,
 )
+from retrieval.engine.networks.weights import MOBILENET_V2
 from retrieval.engine.spaces import space
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import (
@@ -67,7 +68,7 @@ def test_a_recording_is_the_mean_of_its_windows(space, rng):
     )
 
 
-def test_windows_are_remembered_as_the_model_gave_them(space, rng):
+def test_scores_of_windows_are_stored_unchanged(space, rng):
     hearing = AudioScores(
         rng.dirichlet(np.ones(len(space)), size=3).astype(np.float32), [0, 20, 40]
     )
@@ -87,12 +88,12 @@ def test_refuses_another_number_of_classes(space, side):
         getattr(space, side)([0.2, 0.3, 0.5])
 
 
-def test_refuses_what_is_no_distribution(space):
+def test_refuses_invalid_distributions(space):
     with pytest.raises(InvalidDistributionError, match="not finite"):
         space.clip_profile(np.full(len(space), np.nan))
 
 
-# --- what one would hear in a photo's scenery ----------------------------------------------
+# --- sounds expected in a photo's scenery --------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -111,19 +112,19 @@ def test_refuses_what_is_no_distribution(space):
         ([view((0, 0.2), (5, 0.8)), view((1, 1.0))], [0.14 / 1.2, 1.06 / 1.2, 0, 0, 0]),
     ],
 )
-def test_a_photo_is_carried_over_by_the_table(views, expected):
+def test_a_photo_is_mapped_by_the_table(views, expected):
     profile = DUMMY_HEARD.scene_profile(np.array(views))
     np.testing.assert_allclose(profile.values, expected, atol=1e-15)
 
 
-def test_of_a_photo_that_says_nothing_one_would_hear_what_one_hears_anywhere():
-    """The mean over the six classes that say something."""
+def test_a_photo_without_sounds_gets_the_average_sounds():
+    """The mean over the six classes with sounds."""
     anywhere = np.array([0.7 + 0.5, 0.3 + 1.0 + 0.2, 0.4, 0.8 + 0.5 + 1.0, 0.6]) / 6
     mute = DUMMY_HEARD.scene_profile(view((5, 1.0)))
     np.testing.assert_allclose(mute.values, anywhere, atol=1e-15)
 
 
-def test_the_real_table_carries_photos_over(rng):
+def test_photos_are_mapped_by_the_real_table(rng):
     table, space = load_heard_there(), heard()
     views = rng.dirichlet(np.full(1000, 0.05), size=4)
     expected = dict.fromkeys((label.key for label in space.vocabulary), 0.0)
@@ -138,12 +139,12 @@ def test_the_real_table_carries_photos_over(rng):
     )
 
 
-def test_a_photo_is_refused_in_the_words_of_the_table():
+def test_a_photo_of_another_size_is_refused_with_the_tables_size():
     with pytest.raises(SpaceMismatchError, match="table of 'dummy-heard' has 7 classes, got 5"):
         DUMMY_HEARD.scene_profile(np.full(5, 0.2))
 
 
-# --- how what is heard in a recording is shared --------------------------------------------
+# --- sounds of a recording -----------------------------------------------------------------
 
 
 def test_scores_are_smoothed_by_three_sounds_spread_evenly():
@@ -154,12 +155,12 @@ def test_scores_are_smoothed_by_three_sounds_spread_evenly():
     np.testing.assert_allclose(DUMMY_HEARD.clip_profile(moments).values, expected, atol=1e-15)
 
 
-def test_a_recording_with_three_certain_sounds_is_half_smoothed():
+def test_a_recording_with_three_full_scores_is_half_smoothed():
     profile = DUMMY_HEARD.clip_profile(np.array([1.0, 1.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(profile.values, 0.5 / 3 * np.array([1, 1, 0, 1, 0]) + 0.5 / 5)
 
 
-def test_a_recording_in_which_nothing_is_heard_is_flat():
+def test_a_recording_without_scores_is_flat():
     profile = DUMMY_HEARD.clip_profile(np.zeros((3, 5)))
     np.testing.assert_allclose(profile.values, np.full(5, 0.2), rtol=1e-12)
 
@@ -183,8 +184,8 @@ def test_smoothing_keeps_the_order_of_the_sounds(scores):
 
 @settings(deadline=None)
 @given(scores_of_a_recording, st.integers(0, 520))
-def test_the_scores_are_found_again_from_the_profile(scores, silent):
-    """One of the sounds at least is not there at all, as in any recording."""
+def test_scores_are_recovered_from_the_profile(scores, silent):
+    """At least one sound has score 0, as in any recording."""
     scores[:, silent] = 0
     space = heard()
     found = space.scores(space.clip_profile(scores))
@@ -193,20 +194,20 @@ def test_the_scores_are_found_again_from_the_profile(scores, silent):
 
 @settings(deadline=None)
 @given(scores_of_a_recording)
-def test_scores_found_again_are_scores_and_never_too_high(scores):
+def test_recovered_scores_are_valid_and_never_too_high(scores):
     found = heard().scores(heard().clip_profile(scores))
     assert found.min() == pytest.approx(0, abs=1e-12)
     assert 0 <= found.min() <= found.max() <= 1
     assert (found <= scores.astype(np.float64).mean(axis=0) + 1e-9).all()
 
 
-def test_scores_are_found_in_their_own_space_alone(rng):
+def test_scores_are_recovered_in_the_space_of_sounds_only(rng):
     things = objects()
     with pytest.raises(SpaceMismatchError, match="'heard' has 521 classes, got 1000"):
         heard().scores(things.clip_profile(rng.dirichlet(np.ones(1000))))
 
 
-def test_a_recording_is_remembered_by_the_loudest_of_its_moments(rng):
+def test_the_largest_scores_of_moments_are_stored(rng):
     """Twenty windows half a second apart are ten seconds: two moments of five."""
     windows = rng.random((20, 5), dtype=np.float32)
     remembered = DUMMY_HEARD.remembered(AudioScores(windows, [i / 2 for i in range(20)]))
@@ -216,7 +217,7 @@ def test_a_recording_is_remembered_by_the_loudest_of_its_moments(rng):
     assert list(remembered.starts_s) == [0, 5]
 
 
-def test_a_pause_between_two_barks_is_remembered_as_no_silence():
+def test_a_pause_between_two_barks_is_not_silence():
     """Two moments of five seconds: barks with a pause in one, nothing at all in the other."""
     space = heard()
     bark, silence = (space.vocabulary.by_name(name).index for name in ("Bark", "Silence"))
@@ -229,7 +230,7 @@ def test_a_pause_between_two_barks_is_remembered_as_no_silence():
     np.testing.assert_allclose(remembered[:, silence], [0.1, 0.9], rtol=1e-6)
 
 
-def test_of_all_sounds_silence_alone_must_last(rng):
+def test_only_silence_must_last(rng):
     space = heard()
     windows = rng.random((10, 521), dtype=np.float32)
     (remembered,) = space.remembered(AudioScores(windows, [i / 2 for i in range(10)])).windows
@@ -244,7 +245,7 @@ def test_scores_of_another_vocabulary_are_refused():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
-def test_scores_that_are_none_are_refused(bad):
+def test_invalid_scores_are_refused(bad):
     with (
         np.errstate(invalid="ignore"),
         pytest.raises(InvalidDistributionError, match=r"finite|negative"),
@@ -263,16 +264,16 @@ def test_the_two_spaces_of_the_project():
     assert things.floor == 1e-9
 
 
-def test_things_of_the_whole_photo_are_things_seen_otherwise():
-    """Profiles of the centre and of the whole must never be taken for each other."""
+def test_profiles_of_the_whole_photo_have_another_version():
+    """Profiles of the centre and of the whole photo are never confused."""
     centre, whole = objects(), objects(whole=True)
     assert (centre.whole, whole.whole, heard().whole) == (False, True, True)
     assert whole.image_model == f"{centre.image_model}+views-4"
     assert replace(whole, whole=False, image_model=centre.image_model) == centre
 
 
-def test_an_audio_side_names_the_network_that_listens():
-    """Two things make a profile of sounds; only the first is a network to load."""
+def test_an_audio_side_names_its_network():
+    """Its version also names the pooling, which is no network."""
     sounds, things = heard(), objects()
     assert sounds.audio_model == f"{sounds.audio_classifier}+moments-5s-lasting-silence-even-3"
     assert sounds.audio_classifier.startswith("yamnet@")
@@ -283,15 +284,15 @@ def test_an_audio_side_names_the_network_that_listens():
     ("constant", "other"),
     [("MOMENT_S", 2.5), ("EVEN_EVIDENCE", 0.3), ("LASTING", ("Silence", "Hum")), ("LASTING", ())],
 )
-def test_profiles_made_otherwise_have_another_name(monkeypatch, constant, other):
-    """A stored profile is never read by the rules of another program."""
+def test_profiles_computed_differently_have_another_version(monkeypatch, constant, other):
+    """A stored profile is never interpreted by other rules."""
     before = heard()
     monkeypatch.setattr(space, constant, other)
     assert heard().audio_model != before.audio_model
     assert heard().audio_classifier == before.audio_classifier
 
 
-def test_a_sound_that_must_last_is_one_of_the_vocabulary(rng):
+def test_a_lasting_sound_must_be_in_the_vocabulary(rng):
     slip = replace(DUMMY_HEARD, lasting=("Quiet",))
     with pytest.raises(VocabularyError, match="no class called 'Quiet'"):
         slip.remembered(AudioScores(rng.random((3, 5), dtype=np.float32), [0, 1, 2]))
@@ -303,3 +304,13 @@ def test_an_image_side_changes_with_the_table():
     assert heard().image_model == f"{objects(whole=True).image_model}+{own.version}"
     assert heard(other).image_model == f"{objects(whole=True).image_model}+{other.version}"
     assert heard(other).audio_model == heard().audio_model
+
+
+def test_a_space_names_its_image_network():
+    """The image network changes only the versions of photo profiles."""
+    for make in (objects, lambda **given: objects(whole=True, **given), heard):
+        default, other = make(), make(image="eye@1")
+        assert default.image_classifier == MOBILENET_V2.model_version
+        assert other.image_classifier == "eye@1"
+        assert other.image_model == default.image_model.replace(MOBILENET_V2.model_version, "eye@1")
+        assert replace(other, image_model=default.image_model) == default
