@@ -36,12 +36,7 @@ class LimitState:
 
 
 def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
-    """Limit this process irrevocably, tie it to its parent, and test each limit.
-
-    Returns the limits with the result of their tests.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Limit this process irrevocably, tie it to its parent, and return each limit as tested."""
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, limits.max_address_space_bytes),
@@ -50,6 +45,7 @@ def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
     ):
         _lower(kind, most)
     if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _drop_capabilities()
     missing = syscall_filter.install()
     memory = limits.max_address_space_bytes
@@ -61,7 +57,7 @@ def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
         _state("open files", str(limits.max_open_files), _is_limited(resource.RLIMIT_NOFILE)),
         _state("CPU time", "for each job", _cpu_is_bounded()),
         _state("processes", "none", _is_refused(_fork), missing),
-        _state("network", "none", _is_refused(_open_socket), missing),
+        _state("network", "none", _is_refused(lambda: socket.socket().close()), missing),
     )
 
 
@@ -127,7 +123,3 @@ def _fork() -> None:
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
-
-
-def _open_socket() -> None:
-    socket.socket().close()

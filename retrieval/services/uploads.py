@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from retrieval.decoding.pool import DecodedPhoto
+from retrieval.decoding.answers import DecodedPhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.matching.matcher import Matcher
