@@ -145,7 +145,7 @@ def read_limits_answer(answer: Message) -> tuple[LimitState, ...]:
 def error_answer(error: Exception) -> Message:
     """Return the message that carries an error: its class, code and text.
 
-    A file that would exceed the limit on file size is at fault; any unexpected error is ours.
+    Exceeding the limit on file size is the file's fault; an unexpected error is a bug.
     """
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         error = DecodeError(f"decoding exceeds the limit on file size: {error}")
@@ -165,11 +165,8 @@ def read_error_answer(answer: Message) -> Exception | None:
     if "error" not in answer.fields:
         return None
     fields = _checked(answer.fields, _ERROR)
-    kind, code, detail = (
-        _ERRORS.get(fields["error"], RuntimeError),
-        fields["code"],
-        fields["detail"],
-    )
+    code, detail = fields["code"], fields["detail"]
+    kind = _ERRORS.get(fields["error"], RuntimeError)
     if kind is OSError and code.isdecimal():
         return OSError(int(code), detail)
     if not issubclass(kind, DecodeError):

@@ -86,20 +86,15 @@ def _with_played_file(
 
 def _photo(request: Message, limits: DecodingLimits) -> Message:
     path = request.fields["path"]
-    source = request.body if path is None else Path(path)
-    return photo_answer(decode_photo(source, limits))
+    return photo_answer(decode_photo(Path(path) if path else request.body, limits))
 
 
 def _recording(request: Message, limits: DecodingLimits) -> Message:
-    fields = request.fields
-    played = fields["played_path"]
+    path, played = request.fields["path"], request.fields["played_path"]
+    waveform_paths = {rate_hz: Path(file) for rate_hz, file in request.fields["waveform_paths"]}
+    played_path = Path(played) if played else None
     return recording_answer(
-        decode_recording(
-            Path(fields["path"]),
-            {rate_hz: Path(path) for rate_hz, path in fields["waveform_paths"]},
-            None if played is None else Path(played),
-            limits.recording,
-        )
+        decode_recording(Path(path), waveform_paths, played_path, limits.recording)
     )
 
 

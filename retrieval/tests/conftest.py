@@ -12,7 +12,7 @@ from retrieval.tests.factories import ClipFactory
 
 @pytest.fixture(autouse=True)
 def in_front(monkeypatch):
-    """Keep the priority of this process and of its session for the tests to come."""
+    """Keep the priority of this process and of its session for later tests."""
     monkeypatch.setattr("os.nice", lambda _: 0)
     monkeypatch.setattr(priority, "SESSION_NICENESS", Path("/nowhere/autogroup"))
 
@@ -28,7 +28,7 @@ def shared_dir(settings) -> Path:
 
 @pytest.fixture
 def media_root(settings, tmp_path) -> Path:
-    """A media folder of the test's own."""
+    """A temporary media folder."""
     folder: Path = tmp_path / "media"
     settings.MEDIA_ROOT = folder
     return folder
@@ -36,7 +36,7 @@ def media_root(settings, tmp_path) -> Path:
 
 @pytest.fixture
 def index_directory(settings, tmp_path) -> Path:
-    """An index folder of the test's own."""
+    """A temporary index folder."""
     folder: Path = tmp_path / "index"
     settings.SOUNDSCAPE_INDEX_DIRECTORY = folder
     return folder
