@@ -240,7 +240,7 @@ def test_snapshots_are_committed_in_the_order_of_their_numbers(index_directory):
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_snapshot_needs_a_transaction():
-    with pytest.raises(transaction.TransactionManagementError, match="needs the transaction"):
+    with pytest.raises(transaction.TransactionManagementError, match="requires a transaction"):
         advance_snapshot()
 
 
