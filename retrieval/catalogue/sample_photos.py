@@ -47,7 +47,7 @@ def sample_photos(folder: Path) -> list[Sample]:
         ]
     uses = Counter(slugify(path.stem) for path in files)
     return [
-        Sample(slug=_slug(path, folder=folder, uses=uses), name=_words(path.stem), path=path)
+        Sample(slug=_slug(path, folder=folder, uses=uses), name=_title_from(path.stem), path=path)
         for path in files[:_SHOWN]
     ]
 
@@ -70,5 +70,5 @@ def _slug(path: Path, *, folder: Path, uses: Counter[str]) -> str:
     return f"{slug or 'photo'}-{digest}"
 
 
-def _words(stem: str) -> str:
+def _title_from(stem: str) -> str:
     return stem.replace("_", " ").replace("-", " ").strip().capitalize()

@@ -6,9 +6,11 @@ type and range are checked, and no answer can name a class, a function or a path
 
 from __future__ import annotations
 
+import errno
 import math
 import re
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,19 +34,53 @@ PHOTO_SIDE_PX: Final = 224
 PLAYED_SUFFIXES: Final = frozenset({PREVIEW_SUFFIX, *CLEAN_SUFFIXES})
 
 _MOST_DETAIL_CHARACTERS: Final = 20_000
-_DECODE_ERRORS: Final = {
-    kind.__name__: kind for kind in (DecodeError, ImageDecodeError, AudioDecodeError)
+_ERRORS: Final[dict[str, type[Exception]]] = {
+    kind.__name__: kind
+    for kind in (ImageDecodeError, AudioDecodeError, DecodeError, OSError, MemoryError)
 }
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
-_Check = Callable[[object], bool]
+# A rule is the range of an int, the bounds of a float, the pattern of a text, or a set of values.
+_Rule = range | tuple[float, float] | re.Pattern[str] | frozenset[str] | frozenset[bool]
+_OPTIONAL: Final = frozenset({"loudness_lufs", "played_suffix"})
+_PHOTO: Final[dict[str, _Rule]] = {
+    "views": range(1, 5),
+    "width_px": range(1, 1_000_001),
+    "height_px": range(1, 1_000_001),
+    "media_type": frozenset(photo_headers.MEDIA_TYPES),
+    "sha256": _SHA256,
+}
+_RECORDING: Final[dict[str, _Rule]] = {
+    "duration_s": (0, 1e9),
+    "sample_rate_hz": range(1, 10_000_001),
+    "channels": range(1, 1_001),
+    "container": frozenset(Container),
+    "codec": re.compile("[a-z0-9_.-]{1,40}"),
+    "loudness_lufs": (-1_000, 1_000),
+    "true_peak_dbtp": (-1_000, 1_000),
+    "sample_peak": (0, 1_000),
+    "samples_sha256": _SHA256,
+    "browser_playable": frozenset({False, True}),
+    "played_suffix": PLAYED_SUFFIXES,
+}
+_LIMIT: Final[dict[str, _Rule]] = {
+    "name": re.compile(".{1,100}"),
+    "in_force": frozenset({False, True}),
+    "detail": re.compile(".{0,1000}", re.DOTALL),
+}
+_ERROR: Final[dict[str, _Rule]] = {
+    "error": frozenset({*_ERRORS, "RuntimeError"}),
+    "code": re.compile("[a-z0-9_]{0,60}"),
+    "detail": re.compile(f".{{0,{_MOST_DETAIL_CHARACTERS}}}", re.DOTALL),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedPhoto:
-    """What is kept of an uploaded photo: pixels and facts, no metadata.
+    """Pixels and facts of an uploaded photo, without its metadata.
 
-    `views` are uint8 [n, 224, 224, 3], RGB, for the network, the centre first; `web_image`
-    is a JPEG for the page; size and type are the upload's, upright; `sha256` is that of its bytes.
+    `views` are RGB, uint8 [n, 224, 224, 3], the centre first; `web_image` is a JPEG.
+    Size (upright), type and hash are those of the upload.
     """
 
     views: NDArray[np.uint8]
@@ -80,7 +116,7 @@ def recording_answer(facts: RecordingFacts) -> Message:
 
 
 def read_recording_answer(answer: Message, *, played_path: Path | None) -> RecordingFacts:
-    """Return the facts of a message; only a file that was asked for can have been written."""
+    """Return the facts of a message; only a requested file can have been written."""
     fields = _checked(answer.fields, _RECORDING)
     suffix = fields.pop("played_suffix")
     if len(answer.body) != WAVEFORM_PEAKS or (suffix is None) != (played_path is None):
@@ -100,20 +136,27 @@ def limits_answer(limits: tuple[LimitState, ...]) -> Message:
 
 def read_limits_answer(answer: Message) -> tuple[LimitState, ...]:
     """Return the limits of a message."""
-    found = _checked(answer.fields, {"limits": lambda value: isinstance(value, list)})["limits"]
+    found = answer.fields.get("limits")
+    if not isinstance(found, list):
+        raise ForeignAnswerError("it has no list of limits")
     return tuple(LimitState(**_checked(limit, _LIMIT)) for limit in found)
 
 
-def error_answer(error: BaseException) -> Message:
-    """Return the message that carries an error: its class by name, its code and its words."""
-    kind, code, detail = "RuntimeError", "", str(error)
+def error_answer(error: Exception) -> Message:
+    """Return the message that carries an error: its class, code and text.
+
+    Exceeding the limit on file size is the file's fault; an unexpected error is a bug.
+    """
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        error = DecodeError(f"decoding exceeds the limit on file size: {error}")
+    kind = next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), "RuntimeError")
+    code, detail = "", str(error)
     if isinstance(error, DecodeError):
-        kind, code = type(error).__name__, error.code
+        code = error.code
     elif isinstance(error, OSError):
-        kind, code = "OSError", str(error.errno or 0)
-        detail = detail.removeprefix(f"[Errno {error.errno}] ")
-    elif isinstance(error, MemoryError):
-        kind = "MemoryError"
+        code, detail = str(error.errno or 0), detail.removeprefix(f"[Errno {error.errno}] ")
+    elif kind == "RuntimeError":
+        detail = f"{error!r} in a decoding process\n{traceback.format_exc()}"
     return Message({"error": kind, "code": code, "detail": detail[:_MOST_DETAIL_CHARACTERS]})
 
 
@@ -122,82 +165,35 @@ def read_error_answer(answer: Message) -> Exception | None:
     if "error" not in answer.fields:
         return None
     fields = _checked(answer.fields, _ERROR)
-    kind, code, detail = fields["error"], fields["code"], fields["detail"]
-    if kind == "MemoryError":
-        return MemoryError(detail)
-    if kind == "RuntimeError":
-        return RuntimeError(detail)
-    if kind == "OSError":
-        return OSError(int(code), detail) if code.isdecimal() else OSError(detail)
-    error = _DECODE_ERRORS[kind](detail, code=code)
+    code, detail = fields["code"], fields["detail"]
+    kind = _ERRORS.get(fields["error"], RuntimeError)
+    if kind is OSError and code.isdecimal():
+        return OSError(int(code), detail)
+    if not issubclass(kind, DecodeError):
+        return kind(detail)
+    error = kind(detail, code=code)
     if error.decoder_unavailable:
         raise ForeignAnswerError(f"a decoding process cannot report {code}")
     return error
 
 
-def _checked(fields: object, checks: Mapping[str, _Check]) -> dict[str, Any]:
+def _checked(fields: object, rules: Mapping[str, _Rule]) -> dict[str, Any]:
     """Return fields that are exactly the expected ones."""
-    if not isinstance(fields, dict) or fields.keys() != checks.keys():
+    if not isinstance(fields, dict) or fields.keys() != rules.keys():
         raise ForeignAnswerError("its fields are not the expected ones")
-    for name, accepts in checks.items():
-        if not accepts(fields[name]):
+    for name, rule in rules.items():
+        if not (_accepts(rule, fields[name]) or (fields[name] is None and name in _OPTIONAL)):
             raise ForeignAnswerError(f"its {name} is malformed")
     return dict(fields)
 
 
-def _whole(least: int, most: int) -> _Check:
-    return lambda value: type(value) is int and least <= value <= most
-
-
-def _real(least: float, most: float) -> _Check:
-    return lambda value: isinstance(value, float) and least <= value <= most
-
-
-def _text(pattern: str) -> _Check:
-    compiled = re.compile(pattern, re.DOTALL)
-    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
-
-
-def _one_of(*values: str) -> _Check:
-    return lambda value: isinstance(value, str) and value in values
-
-
-def _optional(check: _Check) -> _Check:
-    return lambda value: value is None or check(value)
-
-
-def _flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-_SHA256: Final = _text("[0-9a-f]{64}")
-_PHOTO: Final[dict[str, _Check]] = {
-    "views": _whole(1, 4),
-    "width_px": _whole(1, 1_000_000),
-    "height_px": _whole(1, 1_000_000),
-    "media_type": _one_of(*photo_headers.MEDIA_TYPES),
-    "sha256": _SHA256,
-}
-_RECORDING: Final[dict[str, _Check]] = {
-    "duration_s": _real(0, 1e9),
-    "sample_rate_hz": _whole(1, 10_000_000),
-    "channels": _whole(1, 1_000),
-    "container": _one_of(*Container),
-    "codec": _text("[a-z0-9_.-]{1,40}"),
-    "loudness_lufs": _optional(_real(-1_000, 1_000)),
-    "true_peak_dbtp": _real(-1_000, 1_000),
-    "sample_peak": _real(0, 1_000),
-    "samples_sha256": _SHA256,
-    "browser_playable": _flag,
-    "played_suffix": _optional(_one_of(*PLAYED_SUFFIXES)),
-}
-_LIMIT: Final[dict[str, _Check]] = {
-    "name": _text(".{1,100}"),
-    "in_force": _flag,
-    "detail": _text(".{0,1000}"),
-}
-_ERROR: Final[dict[str, _Check]] = {
-    "error": _one_of("MemoryError", "OSError", "RuntimeError", *_DECODE_ERRORS),
-    "code": _text("[a-z0-9_]{0,60}"),
-    "detail": _text(f".{{0,{_MOST_DETAIL_CHARACTERS}}}"),
-}
+def _accepts(rule: _Rule, value: object) -> bool:
+    match rule:
+        case range():
+            return type(value) is int and value in rule
+        case (least, most):
+            return isinstance(value, float) and least <= value <= most
+        case re.Pattern():
+            return isinstance(value, str) and rule.fullmatch(value) is not None
+        case _:
+            return isinstance(value, str | bool) and value in rule

@@ -6,11 +6,9 @@ Django, no database and no model.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import socket
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +25,6 @@ from retrieval.decoding.answers import (
 from retrieval.decoding.confinement import allow_cpu, confine
 from retrieval.decoding.limits import DecodingLimits
 from retrieval.decoding.messages import Channel, Message
-from retrieval.engine.errors import DecodeError
 from retrieval.engine.photos.headers import sniff_media_type
 from retrieval.engine.photos.images import encode_for_web, open_photo, photo_views, read_photo
 from retrieval.engine.recordings.analysis import RecordingFacts, RecordingLimits, analyse_recording
@@ -89,20 +86,15 @@ def _with_played_file(
 
 def _photo(request: Message, limits: DecodingLimits) -> Message:
     path = request.fields["path"]
-    source = request.body if path is None else Path(path)
-    return photo_answer(decode_photo(source, limits))
+    return photo_answer(decode_photo(Path(path) if path else request.body, limits))
 
 
 def _recording(request: Message, limits: DecodingLimits) -> Message:
-    fields = request.fields
-    played = fields["played_path"]
+    path, played = request.fields["path"], request.fields["played_path"]
+    waveform_paths = {rate_hz: Path(file) for rate_hz, file in request.fields["waveform_paths"]}
+    played_path = Path(played) if played else None
     return recording_answer(
-        decode_recording(
-            Path(fields["path"]),
-            {rate_hz: Path(path) for rate_hz, path in fields["waveform_paths"]},
-            None if played is None else Path(played),
-            limits.recording,
-        )
+        decode_recording(Path(path), waveform_paths, played_path, limits.recording)
     )
 
 
@@ -112,33 +104,22 @@ FUNCTIONS: Final[Mapping[str, Function]] = {"photo": _photo, "recording": _recor
 def serve(descriptor: int, functions: Mapping[str, Function] = FUNCTIONS) -> None:
     """Confine this process, report its limits, and answer requests.
 
-    Each answer is preceded by an empty message as soon as the request has arrived: if the process
-    dies after it, the request is the cause.
+    An empty message acknowledges each request: if the process dies later, the request is the cause.
     """
     channel = Channel(socket.socket(fileno=descriptor))
-    limits = DecodingLimits.from_fields(channel.receive().fields)
+    limits = DecodingLimits.from_fields(**channel.receive().fields)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
         os.dup2(nowhere.fileno(), 2)  # decoders write to stderr about damaged files
     channel.send(limits_answer(confine(limits)))
     while True:
         try:
             request = channel.receive()
-        except EOFError:
+        except ConnectionError:
             return
         allow_cpu(request.fields["cpu_s"])
         channel.send(Message())
-        channel.send(_answer(functions, request, limits))
-
-
-def _answer(functions: Mapping[str, Function], request: Message, limits: DecodingLimits) -> Message:
-    try:
-        return functions[request.fields["function"]](request, limits)
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            return error_answer(DecodeError(f"decoding exceeds the limit on file size: {error}"))
-        return error_answer(error)
-    except (DecodeError, MemoryError) as error:
-        return error_answer(error)
-    except Exception as error:  # noqa: BLE001 - a fault of ours, for the parent to raise
-        trace = traceback.format_exc()
-        return error_answer(RuntimeError(f"{error!r} in a decoding process\n{trace}"))
+        try:
+            answer = functions[request.fields["function"]](request, limits)
+        except Exception as error:  # noqa: BLE001 - the parent raises it
+            answer = error_answer(error)
+        channel.send(answer)

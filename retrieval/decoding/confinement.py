@@ -18,7 +18,6 @@ from retrieval.decoding import syscall_filter
 from retrieval.decoding.limits import DecodingLimits
 
 _PR_SET_PDEATHSIG: Final = 1
-_MEGABYTE: Final = 1_000_000
 _CAPABILITIES_VERSION: Final = 0x2008_0522
 _FILE_ACCESS: Final = 0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: root reads others' recordings
 
@@ -36,12 +35,7 @@ class LimitState:
 
 
 def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
-    """Limit this process irrevocably, tie it to its parent, and test each limit.
-
-    Returns the limits with the result of their tests.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Limit this process irrevocably, tie it to its parent, and return each limit as tested."""
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_AS, limits.max_address_space_bytes),
@@ -49,7 +43,9 @@ def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
         (resource.RLIMIT_NOFILE, limits.max_open_files),
     ):
         _lower(kind, most)
+    allow_cpu(1)
     if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _drop_capabilities()
     missing = syscall_filter.install()
     memory = limits.max_address_space_bytes
@@ -59,9 +55,9 @@ def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
             "file size", _megabytes(limits.max_written_bytes), _is_limited(resource.RLIMIT_FSIZE)
         ),
         _state("open files", str(limits.max_open_files), _is_limited(resource.RLIMIT_NOFILE)),
-        _state("CPU time", "for each job", _cpu_is_bounded()),
+        _state("CPU time", "for each job", _is_limited(resource.RLIMIT_CPU)),
         _state("processes", "none", _is_refused(_fork), missing),
-        _state("network", "none", _is_refused(_open_socket), missing),
+        _state("network", "none", _is_refused(lambda: socket.socket().close()), missing),
     )
 
 
@@ -94,16 +90,11 @@ def _state(name: str, allowed: str, holds: bool, missing: str = "") -> LimitStat
 
 
 def _megabytes(size: int) -> str:
-    return f"{size // _MEGABYTE} MB"
+    return f"{size // 1_000_000} MB"
 
 
 def _is_limited(kind: int) -> bool:
-    return resource.getrlimit(kind)[1] != resource.RLIM_INFINITY
-
-
-def _cpu_is_bounded() -> bool:
-    allow_cpu(1)
-    return resource.getrlimit(resource.RLIMIT_CPU)[0] != resource.RLIM_INFINITY
+    return resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
 
 
 def _memory_is_bounded(size: int) -> bool:
@@ -127,7 +118,3 @@ def _fork() -> None:
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
-
-
-def _open_socket() -> None:
-    socket.socket().close()

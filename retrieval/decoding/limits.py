@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ from retrieval.engine.recordings.analysis import RecordingLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodingLimits:
-    """What is accepted as a file, and which resources decoding it may use."""
+    """Limits on a file, and on the resources that decoding it may use."""
 
     photo: PhotoLimits = field(default_factory=PhotoLimits)
     recording: RecordingLimits = field(default_factory=RecordingLimits)
@@ -28,10 +27,6 @@ class DecodingLimits:
     max_open_files: int = 64
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+    def from_fields(cls, *, photo: Any, recording: Any, **fields: Any) -> Self:
         """Rebuild limits from the result of `dataclasses.asdict`."""
-        nested = {
-            "photo": PhotoLimits(**fields["photo"]),
-            "recording": RecordingLimits(**fields["recording"]),
-        }
-        return cls(**{**fields, **nested})
+        return cls(photo=PhotoLimits(**photo), recording=RecordingLimits(**recording), **fields)

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 MOST_BYTES: Final = 64_000_000
 """Largest answer that the pool reads, about ten times that of the largest photo."""
@@ -17,7 +17,7 @@ _MOST_HEADER_BYTES: Final = 1_000_000
 _LENGTHS: Final = struct.Struct("!II")  # of the header and of the body
 
 
-class ForeignAnswerError(Exception):
+class ForeignAnswerError(ConnectionError):
     """An answer that the code of a decoding process never sends."""
 
 
@@ -29,15 +29,12 @@ class Message:
     body: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
 class Channel:
-    """One end of the socket between the pool and a decoding process.
+    """One end of the socket between pool and child; refuses messages of more than `most_bytes`."""
 
-    Messages of more than `most_bytes` are not read.
-    """
-
-    def __init__(self, connected: socket.socket, *, most_bytes: float = math.inf) -> None:
-        self._socket = connected
-        self._most_bytes = most_bytes
+    _socket: socket.socket
+    most_bytes: float = math.inf
 
     def close(self) -> None:
         """Close this end; the other end reads the end of the stream."""
@@ -51,20 +48,14 @@ class Channel:
         self._socket.sendall(message.body)
 
     def receive(self, *, timeout_s: float | None = None) -> Message:
-        """Return the next message, complete within the timeout.
+        """Return the next message, complete within the timeout (else TimeoutError).
 
-        Raises
-        ------
-        ForeignAnswerError
-            If it is malformed or too large.
-        TimeoutError
-            If it does not arrive in time.
-        EOFError, OSError
-            If the other end is closed.
+        Raises ForeignAnswerError if it is malformed or too large, and another ConnectionError if
+        the other end is closed.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         header_bytes, body_bytes = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
-        if header_bytes > _MOST_HEADER_BYTES or header_bytes + body_bytes > self._most_bytes:
+        if header_bytes > _MOST_HEADER_BYTES or header_bytes + body_bytes > self.most_bytes:
             raise ForeignAnswerError(f"it has {header_bytes} and {body_bytes} bytes")
         fields = _parsed(self._read(header_bytes, deadline))
         return Message(fields, self._read(body_bytes, deadline))
@@ -73,32 +64,22 @@ class Channel:
         data = bytearray(size)
         missing = memoryview(data)
         while missing:
-            self._socket.settimeout(_seconds_until(deadline))
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left)
             count = self._socket.recv_into(missing)
             if count == 0:
-                raise EOFError("the other end is closed")
+                raise ConnectionError("the other end is closed")
             missing = missing[count:]
         return bytes(data)
 
 
-def _seconds_until(deadline: float | None) -> float | None:
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 def _parsed(header: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(header, parse_constant=_refuse_constant)
+        fields = json.loads(header, parse_constant=int)  # int() refuses NaN and Infinity
     except (ValueError, RecursionError) as error:
         raise ForeignAnswerError(f"its header is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ForeignAnswerError("its header is not an object")
     return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")

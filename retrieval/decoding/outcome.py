@@ -1,4 +1,4 @@
-"""The outcome of decoding a recording: facts, a fault of the file, or a fault of ours."""
+"""The outcome of decoding a recording: facts, a fault of the file, or an error on this side."""
 
 from __future__ import annotations
 
@@ -21,23 +21,10 @@ class DecoderUnavailableError(Exception):
 
 
 def decoded_recording(future: Future[RecordingFacts], *, name: object) -> RecordingFacts:
-    """Wait for a recording and return its facts.
+    """Wait for a recording and return its facts; `name` identifies it in the log.
 
-    Parameters
-    ----------
-    future : Future
-        Result of `DecodingPool.submit_recording`.
-    name : object
-        Name of the recording in the log.
-
-    Raises
-    ------
-    DecodeError
-        If this recording cannot be decoded; others can.
-    DecoderUnavailableError
-        If no recording can be decoded at the moment.
-    StorageError
-        If the scratch disk fails.
+    Raises DecodeError if this recording cannot be decoded, DecoderUnavailableError if none can be
+    at the moment, StorageError if the scratch disk fails.
     """
     try:
         return future.result()
@@ -47,6 +34,6 @@ def decoded_recording(future: Future[RecordingFacts], *, name: object) -> Record
         raise
     except OSError as error:  # of our disk; an unreadable recording is a DecodeError
         raise content_store.storage_error(error) from error
-    except RuntimeError as error:  # a fault of our code, which must not stop other recordings
+    except RuntimeError as error:  # a bug, which must not stop other recordings
         logger.exception("decoding %s", name)
         raise DecodeError(str(error).splitlines()[0], code="decoder_fault") from error

@@ -1,12 +1,10 @@
 """A pool of child processes, the only place where untrusted files are decoded.
 
-A decoder that crashes, hangs or exhausts its memory ends one child and fails one file; the web
-process and the TensorFlow process are not affected.
+A decoder that crashes, hangs or exhausts its memory ends one child and fails one file only.
 
-Each child is a fresh interpreter with its own socket. Alternatives that failed: in pools whose
-workers share a queue (the standard library's, pebble's) the death of one worker, even an idle one,
-breaks the others; the fork server of `multiprocessing` outlives a killed parent, and does not start
-in a process of Celery's billiard.
+Each child has its own socket: where workers share a queue (the standard library's pool, pebble's)
+the death of one breaks the others. Each is a fresh interpreter: the fork server of
+`multiprocessing` outlives a killed parent, and does not start in a process of Celery's pool.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -40,8 +38,6 @@ from retrieval.decoding.messages import MOST_BYTES, Channel, ForeignAnswerError,
 from retrieval.engine.errors import AudioDecodeError, DecodeError, ImageDecodeError
 from retrieval.engine.recordings.analysis import RecordingFacts
 
-__all__ = ["ChildLostError", "DecodedPhoto", "DecodingPool"]
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -49,6 +45,7 @@ T = TypeVar("T")
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _START_ATTEMPTS: Final = 3
 _START_TIMEOUT_S: Final = 30.0
+# Variables that an interpreter needs; none contains a secret.
 _INHERITED_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -98,15 +95,12 @@ class DecodingPool:
             raise ImageDecodeError(msg, code="decoder_busy") from error
 
     def submit_photo(self, source: Path | bytes) -> Future[DecodedPhoto]:
-        """Decode, check and re-encode a photo."""
-        job = {"function": "photo", "cpu_s": self._limits.photo_cpu_s}
-        if isinstance(source, Path):
-            request = Message({**job, "path": str(source)})
-        else:
-            request = Message({**job, "path": None}, source)
+        """Start to decode a photo."""
+        path, body = (str(source), b"") if isinstance(source, Path) else (None, source)
+        fields = {"function": "photo", "cpu_s": self._limits.photo_cpu_s, "path": path}
         return self._submit(
             _Job(
-                request=request,
+                request=Message(fields, body),
                 read=read_photo_answer,
                 timeout_s=self._limits.photo_timeout_s,
                 failure=ImageDecodeError,
@@ -122,10 +116,8 @@ class DecodingPool:
     ) -> Future[RecordingFacts]:
         """Measure a recording and write its waveforms, one for each sample rate.
 
-        With `preview_path` (the child sets its suffix) the file to be served is written too: the
-        recording without its tags or, if browsers do not play it, a preview. A recording that
-        fails leaves none of these files. Submit at most a few dozen ahead: each waveform stays on
-        disk until it is used.
+        With `preview_path` (the child sets its suffix) also write the file for browsers: the
+        recording without its tags, or a preview. A recording that fails leaves none of these files.
         """
         fields = {
             "function": "recording",
@@ -151,9 +143,8 @@ class DecodingPool:
 
     @property
     def limits_found(self) -> tuple[LimitState, ...]:
-        """The limits of a child; empty before one has started."""
-        reports = [child.limits_found for child in self._children if child.limits_found]
-        return reports[-1] if reports else ()
+        """The limits of a child; empty before the first has started."""
+        return next((child.limits_found for child in self._children if child.limits_found), ())
 
     def close(self) -> None:
         """Stop the children at once; jobs under way fail with `decoding_stopped`."""
@@ -182,8 +173,8 @@ class DecodingPool:
     def _start_one(self) -> None:
         child = self._idle.get()
         try:
-            if not self._closed:
-                with suppress(OSError, EOFError, ForeignAnswerError):  # the first job reports it
+            with suppress(OSError):  # the first job reports it
+                if not self._closed:
                     child.await_start()
         finally:
             self._idle.put(child)
@@ -197,14 +188,10 @@ class DecodingPool:
                 path.unlink(missing_ok=True)
             raise self._failure_of(job, error) from error
         finally:
-            self._make_ready(child)
+            if not self._closed:
+                with suppress(OSError):  # the next job reports it
+                    child.start()
             self._idle.put(child)
-
-    def _make_ready(self, child: _Child) -> None:
-        """Start the child before its next job; if that fails, the job reports it."""
-        if not self._closed:
-            with suppress(OSError):
-                child.start()
 
     def _failure_of(self, job: _Job[T], error: ChildLostError | MemoryError) -> DecodeError:
         if self._closed:
@@ -243,6 +230,7 @@ class _Child:
         """Start the process if it is not running; return the channel to it."""
         if self._channel is not None:
             return self._channel
+        inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
         ours, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
@@ -251,7 +239,7 @@ class _Child:
                 [sys.executable, "-P", "-c", code],
                 pass_fds=(descriptor,),
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                env={**inherited, "PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"},
                 process_group=0,  # no Ctrl-C; the session, which sets the priority, is the parent's
             )
         self._channel = Channel(ours, most_bytes=MOST_BYTES)
@@ -283,8 +271,7 @@ class _Child:
         channel = self._hand_over(job)
         try:
             answer = channel.receive(timeout_s=job.timeout_s)
-            error = read_error_answer(answer)
-            outcome = job.read(answer) if error is None else error
+            outcome = read_error_answer(answer) or job.read(answer)
         except TimeoutError as error:
             self.stop()
             msg = f"decoding took longer than {job.timeout_s:g} s"
@@ -292,7 +279,7 @@ class _Child:
         except ForeignAnswerError as error:
             self.stop()
             raise ChildLostError(f"the decoder's answer is malformed: {error}") from error
-        except (OSError, EOFError) as error:
+        except OSError as error:
             cause = self._cause_of_death()
             self.stop()
             if cause == "SIGXCPU":
@@ -313,27 +300,22 @@ class _Child:
                 channel = self.await_start()
                 channel.send(job.request, timeout_s=_START_TIMEOUT_S)
                 channel.receive(timeout_s=_START_TIMEOUT_S)
-            except (OSError, EOFError, ForeignAnswerError):
+            except OSError:
                 self.stop()
             else:
                 return channel
         raise ChildLostError("no decoder could be started", code="decoder_unavailable")
 
     def _cause_of_death(self) -> str:
-        process = self._process
-        if process is None:
-            return "stopped"
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(1.0)
-        status = process.returncode
-        if status is not None and status < 0:
-            return signal.Signals(-status).name
-        return f"exit status {status}"
+        status = None
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(1.0)
+        return signal.Signals(-status).name if status and status < 0 else f"exit status {status}"
 
     def kill(self) -> None:
         """Kill the process; its next job starts another."""
-        process = self._process
-        if process is not None:
+        if (process := self._process) is not None:
             process.kill()
 
     def stop(self) -> None:
@@ -346,16 +328,7 @@ class _Child:
         self._process = self._channel = None
 
 
-def _environment() -> dict[str, str]:
-    """Return what an interpreter needs, and none of the parent's secrets."""
-    inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-    return {**inherited, "PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"}
-
-
-def _played_files(path: Path | None) -> Iterator[Path]:
-    """Yield every file for browsers that a child may have started to write."""
-    if path is None:
-        return
-    for suffix in PLAYED_SUFFIXES:
-        whole = path.with_suffix(suffix)
-        yield from (whole, whole.with_name(whole.name + ".part"))
+def _played_files(path: Path | None) -> list[Path]:
+    """Return every file for browsers that a child may have started to write."""
+    endings = (suffix + part for suffix in PLAYED_SUFFIXES for part in ("", ".part"))
+    return [path.with_suffix(ending) for ending in endings] if path else []

@@ -13,7 +13,7 @@ class EngineError(Exception):
     Parameters
     ----------
     detail : str
-        What happened, with the offending value, in words a user can act on.
+        What happened, with the offending value, so that a user can act on it.
     code : str
         Stable identifier of the cause, e.g. ``image_truncated``. Defaults to
         the class's own code.
@@ -47,7 +47,7 @@ class DecodeError(EngineError):
 
     @property
     def decoder_unavailable(self) -> bool:
-        """Whether the fault is ours: no decoder was available, whatever the file."""
+        """Whether no decoder was available, whatever the file."""
         return self.code in _DECODER_UNAVAILABLE
 
 
@@ -76,7 +76,7 @@ class VocabularyError(EngineError):
 
 
 class ModelInputError(EngineError):
-    """An array of the wrong shape or type for a model: a fault of the caller, not of a photo."""
+    """An array of the wrong shape or type for a model: a caller's error, not the photo's."""
 
     code = "model_input"
 

@@ -22,7 +22,7 @@ LEASE: Final = timedelta(seconds=30)
 _RENEWALS_PER_LEASE: Final = 3
 
 
-class KeptLease:
+class RenewedLease:
     """A lease that a thread renews; the first renewal is due after a third of its length."""
 
     def __init__(self, held: transitions.Claim, lease: timedelta) -> None:
@@ -60,16 +60,16 @@ class KeptLease:
 
 
 @contextmanager
-def kept(held: transitions.Claim, *, lease: timedelta = LEASE) -> Iterator[KeptLease]:
+def renewed(held: transitions.Claim, *, lease: timedelta = LEASE) -> Iterator[RenewedLease]:
     """Renew a job's lease until the block ends, however long it takes.
 
     The lease of a hanging worker is renewed too; its task's time limit ends it.
     """
-    keeping = KeptLease(held, lease)
-    thread = threading.Thread(target=keeping.renew_until_ended, name="lease", daemon=True)
+    renewed_lease = RenewedLease(held, lease)
+    thread = threading.Thread(target=renewed_lease.renew_until_ended, name="lease", daemon=True)
     thread.start()
     try:
-        yield keeping
+        yield renewed_lease
     finally:
-        keeping.end()
+        renewed_lease.end()
         thread.join()

@@ -1,4 +1,4 @@
-"""Lower the CPU priority of work that nobody waits for."""
+"""Lower the CPU priority of background work."""
 
 from __future__ import annotations
 

@@ -62,12 +62,12 @@ def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim |
 
 def finish(held: Claim, **fields: Any) -> None:
     """Mark a job as done and update its fields."""
-    _leave(held, JobState.DONE, finished_at=Now(), **fields)
+    _end_attempt(held, JobState.DONE, finished_at=Now(), **fields)
 
 
 def fail(held: Claim, *, code: str, detail: str) -> None:
     """Mark a job as failed."""
-    _leave(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
+    _end_attempt(held, JobState.FAILED, finished_at=Now(), failure_code=code, failure_detail=detail)
 
 
 def note(held: Claim, **fields: Any) -> None:
@@ -83,7 +83,7 @@ def renew(held: Claim, *, lease: timedelta) -> None:
 
 def pause(held: Claim) -> None:
     """Queue a partly finished job again and reset its attempt counter."""
-    _leave(held, JobState.QUEUED, attempts=0, woken_at=None)
+    _end_attempt(held, JobState.QUEUED, attempts=0, woken_at=None)
 
 
 def note_woken(model: type[Job], pk: Any) -> None:
@@ -119,7 +119,7 @@ def _release(held: QuerySet[Job]) -> int:
     return poisoned + requeued
 
 
-def _leave(held: Claim, state: JobState, **fields: Any) -> None:
+def _end_attempt(held: Claim, state: JobState, **fields: Any) -> None:
     """End this attempt at a job, fenced by owner and attempt."""
     if not _enter(_owned(held), state, **_NO_LEASE, **fields):
         raise StaleClaimError(_describe(held))

@@ -71,7 +71,7 @@ def build_report(
     Raises
     ------
     TruthError
-        If the truth table grades no recording of this library.
+        If the ground truth grades no recording of this library.
     """
     paths = {recording.clip_id: recording.path for recording in recordings}
     graded = {
@@ -82,7 +82,7 @@ def build_report(
         for name, by_photo in rankings.items()
     }
     if not any(any(grades) for by_photo in graded.values() for grades in by_photo.values()):
-        raise TruthError("the truth table grades no recording of this library")
+        raise TruthError("the ground truth grades no recording of this library")
     values = {
         name: {photo: measure(grades) for photo, grades in by_photo.items()}
         for name, by_photo in graded.items()

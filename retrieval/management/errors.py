@@ -1,4 +1,4 @@
-"""Turns expected failures of a command into messages for the operator."""
+"""Turn expected failures of a command into messages."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class PhotoReport:
 
     @property
     def sounds(self) -> HeardSpace | None:
-        """The matcher's space of sounds, or None."""
+        """The matcher's space `heard`, or None."""
         return next((one for one in self.matcher.spaces if isinstance(one, HeardSpace)), None)
 
 

@@ -83,7 +83,7 @@ class MatchRun(models.Model):
 
 
 class Scene(Job):
-    """An uploaded photo; anyone who knows its unguessable id may see it."""
+    """An uploaded photo; its unguessable id is all that is needed to see it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(  # CASCADE would delete rows without their files

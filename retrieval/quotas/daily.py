@@ -34,10 +34,10 @@ def check_quota(allowances: Sequence[Allowance], *, byte_size: int) -> None:
 
 @transaction.atomic
 def count_upload(allowances: Sequence[Allowance], *, byte_size: int) -> None:
-    """Count an upload on all allowances, or on none if one of them is exhausted.
+    """Count an upload towards all allowances, or none of them if one is exhausted.
 
     The rows stay locked until the caller's transaction ends, so that concurrent uploads cannot
-    exceed a limit. They are locked in the order of their keys, so that none of them deadlock.
+    exceed a limit. They are locked in the order of their keys, which prevents deadlocks.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A counter that an upload goes on, its limits, and its owner in words for error messages."""
+    """A counter of uploads, its limits, and its owner as named in error messages."""
 
     key: str
     whose: str

@@ -63,7 +63,7 @@ def check_rate(allowances: Iterable[Allowance]) -> None:
 
 
 def _longest_wait(allowances: Sequence[Allowance]) -> int:
-    """Count an upload on all allowances in one exchange; return the seconds to wait."""
+    """Count an upload towards all allowances in one exchange; return the seconds to wait."""
     with _redis(settings.REDIS_URL).pipeline(transaction=True) as steps:
         for allowance in allowances:
             key = _PREFIX + allowance.key

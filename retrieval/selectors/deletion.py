@@ -48,5 +48,5 @@ def discarded_names(*, limit: int) -> list[str]:
 
 
 def photo_has_scene(photo_sha256: str) -> bool:
-    """Say whether any scene shows a photo."""
+    """Return whether any scene shows a photo."""
     return Scene.objects.filter(photo_sha256=photo_sha256).exists()

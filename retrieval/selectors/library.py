@@ -25,7 +25,7 @@ class LibraryState:
 
 @dataclass(frozen=True, slots=True)
 class ProfiledClip:
-    """A clip with its distribution in every space that was asked for."""
+    """A clip with its distribution in each requested space."""
 
     clip_id: int
     profiles: Mapping[str, Distribution]
@@ -117,7 +117,7 @@ def searchable_recordings() -> list[tuple[int, str, str]]:
     return [(clip_id, path, source or path) for clip_id, path, source in rows]
 
 
-def clips_served_as_they_came() -> Iterator[Clip]:
+def clips_without_clean_copy() -> Iterator[Clip]:
     """Yield the served recordings that have no preview file."""
     served = served_clips().filter(preview="").defer("peaks").order_by("pk")
     return served.iterator(chunk_size=_CHUNK_CLIPS)
@@ -129,5 +129,5 @@ def clip_count() -> int:
 
 
 def library_has_clips() -> bool:
-    """Say whether any recording is served, without counting."""
+    """Return whether any recording is served, without counting."""
     return served_clips().exists()

@@ -31,7 +31,7 @@ class NamedFile:
     made_from: str
 
     def is_as_named(self, sha256: str) -> bool | None:
-        """Say whether the content's hash matches the name; None if the name cannot tell."""
+        """Return whether the content's hash matches the name; None if the name contains none."""
         in_name = PurePosixPath(self.name).stem
         if sha256 == in_name:
             return True
@@ -62,7 +62,7 @@ def named_file_count() -> int:
 
 
 def is_named(name: str) -> bool:
-    """Say whether any row refers to a file."""
+    """Return whether any row refers to a file."""
     return (
         Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
         or Clip.objects.filter(Q(original=name) | Q(preview=name)).exists()

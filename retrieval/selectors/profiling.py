@@ -10,7 +10,7 @@ from retrieval.selectors.library import served_clips
 
 
 def profiling_is_open() -> bool:
-    """Say whether a profiling job is unfinished."""
+    """Return whether a profiling job is unfinished."""
     return LibraryProfiling.objects.filter(finished_at__isnull=True).exists()
 
 

@@ -27,7 +27,7 @@ def runs_by_matcher(scene: Scene) -> dict[str, MatchRun]:
 
 
 def _are_models_alike(one: MatchRun, other: MatchRun) -> bool:
-    """Say whether two runs in the same spaces used the same models; True for other spaces."""
+    """Return whether two runs in the same spaces used the same models; True for other spaces."""
     ours, theirs = one.model_versions, other.model_versions
     if ours.keys() == theirs.keys():
         return bool(ours == theirs)

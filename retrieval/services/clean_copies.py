@@ -12,8 +12,8 @@ from retrieval.decoding.outcome import decoded_recording
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip
-from retrieval.selectors.library import clips_served_as_they_came
-from retrieval.services.clips import keep_preview
+from retrieval.selectors.library import clips_without_clean_copy
+from retrieval.services.clips import store_preview
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def make_clean_copies(
         If decoding is unavailable.
     """
     failed = []
-    for done, clip in enumerate(clips_served_as_they_came(), 1):
+    for done, clip in enumerate(clips_without_clean_copy(), 1):
         try:
             _make_clean_copy(clip, pool=pool, scratch=scratch)
         except DecodeError as error:
@@ -52,7 +52,7 @@ def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
     copy = facts.preview_path
     if copy is None:  # impossible: a copy was requested
         raise DecodeError(f"no copy of {original} was made", code="decoder_fault")
-    preview = keep_preview(file=copy)
+    preview = store_preview(file=copy)
     copy.unlink()
     Clip.objects.filter(pk=clip.pk).update(
         preview=preview, loudness_lufs=facts.loudness_lufs, true_peak_dbtp=facts.true_peak_dbtp

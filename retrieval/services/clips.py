@@ -25,7 +25,7 @@ RECORDINGS_FOLDER: Final = "recordings"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFiles:
+class StoredFiles:
     """Storage names of a recording; the preview is empty if browsers play the original."""
 
     original: str
@@ -40,7 +40,7 @@ class NewClip:
     sha256: str
     byte_size: int
     facts: RecordingFacts
-    files: KeptFiles
+    files: StoredFiles
     item: ImportItem
     scores: Mapping[str, AudioScores]
 
@@ -64,15 +64,17 @@ def metadata_problem(*, entry: ManifestEntry) -> RowProblem | None:
     return None
 
 
-def keep_files(*, file: Path, sha256: str, facts: RecordingFacts) -> KeptFiles:
+def store_files(*, file: Path, sha256: str, facts: RecordingFacts) -> StoredFiles:
     """Store a recording and its preview; the suffix comes from the format, not from the user."""
     original = content_store.keep(
         file, folder=RECORDINGS_FOLDER, sha256=sha256, suffix=f".{facts.container}"
     )
-    return KeptFiles(original, keep_preview(file=facts.preview_path) if facts.preview_path else "")
+    return StoredFiles(
+        original, store_preview(file=facts.preview_path) if facts.preview_path else ""
+    )
 
 
-def keep_preview(*, file: Path) -> str:
+def store_preview(*, file: Path) -> str:
     """Store the file that browsers play and return its storage name."""
     return content_store.keep(
         file, folder="previews", sha256=content_store.sha256_of(file), suffix=file.suffix

@@ -24,7 +24,7 @@ from retrieval.selectors.deletion import (
     photo_has_scene,
 )
 from retrieval.selectors.media_files import is_named
-from retrieval.storage.content_locks import lock_alone
+from retrieval.storage.content_locks import lock_exclusively
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> tuple[str, .
     photo_sha256 = Scene.objects.filter(pk=scene_id).values_list("photo_sha256", flat=True).first()
     if photo_sha256 is None:
         return None
-    lock_alone(photo_sha256)  # uploads of the same photo are committed, or start after us
+    lock_exclusively(photo_sha256)  # uploads of the same photo are committed, or start after us
     scene = Scene.objects.select_for_update().filter(pk=scene_id).first()
     if scene is None:
         return None
@@ -104,7 +104,7 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> tuple[str, .
 
 @transaction.atomic
 def _delete_user_without_scenes(user_id: int) -> bool:
-    """Delete a user unless a scene is theirs; say whether the user is deleted."""
+    """Delete a user unless a scene is theirs; return whether the user is deleted."""
     user = User.objects.select_for_update().filter(pk=user_id).first()  # blocks new scenes
     if user is None:
         return True
@@ -129,7 +129,7 @@ def _remove(names: Iterable[str]) -> int:
 @transaction.atomic
 def _remove_file(name: str) -> None:
     """Remove a file unless a row refers to it; delete its `DiscardedFile` row."""
-    lock_alone(name)
+    lock_exclusively(name)
     DiscardedFile.objects.filter(pk=name).delete()
     if not is_named(name):
         default_storage.delete(name)

@@ -1,4 +1,4 @@
-"""Background imports, which run in time slices."""
+"""Background imports, run in time slices."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
-from retrieval.storage.content_locks import lock_alone
+from retrieval.storage.content_locks import lock_exclusively
 from retrieval.storage.listing import changed_at, hash_and_size, stored_names
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _without_file(name: str, report: MediaReport) -> None:
 
 def _without_row(name: str, report: MediaReport, *, fix: bool) -> None:
     with transaction.atomic():
-        lock_alone(name)
+        lock_exclusively(name)
         written = changed_at(name)
         if written is None or is_named(name):
             return

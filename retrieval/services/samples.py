@@ -1,4 +1,4 @@
-"""The web images of the sample photos, each decoded once and kept."""
+"""The web images of the sample photos, each decoded once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 _FOLDER: Final = "samples"
 _SUFFIX: Final = ".jpg"
-_REMEMBERED: Final = 20
+_CACHED_IMAGES: Final = 20
 
 
-def kept_photo(sample: Sample) -> str | None:
+def sample_image(sample: Sample) -> str | None:
     """Return the stored name of a sample's web image; None if the sample cannot be decoded.
 
-    Each sample is decoded only once, also a damaged one, because visitors' photos wait for the
-    same decoder.
+    Each sample, even a damaged one, is decoded only once: visitors' photos wait for the same
+    decoder.
 
     Raises
     ------
@@ -33,16 +33,16 @@ def kept_photo(sample: Sample) -> str | None:
         If no decoder is available at the moment.
     """
     facts = sample.path.stat()
-    name = _kept(sample.path, facts.st_size, facts.st_mtime_ns)
+    name = _cached_image(sample.path, facts.st_size, facts.st_mtime_ns)
     if name is not None and not default_storage.exists(name):
-        _kept.cache_clear()
-        name = _kept(sample.path, facts.st_size, facts.st_mtime_ns)
+        _cached_image.cache_clear()
+        name = _cached_image(sample.path, facts.st_size, facts.st_mtime_ns)
     return name
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _kept(path: Path, _size: int, _changed_ns: int) -> str | None:
-    """Return the result of `kept_photo`, cached until the file's size or change time differs."""
+@lru_cache(maxsize=_CACHED_IMAGES)
+def _cached_image(path: Path, _size: int, _changed_ns: int) -> str | None:
+    """Return the result of `sample_image`, cached until the file's size or change time differs."""
     sha256 = content_store.sha256_of(path)
     name = content_store.content_name(folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
     if default_storage.exists(name):

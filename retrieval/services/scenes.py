@@ -32,7 +32,7 @@ def find_sounds(*, scene_id: UUID, finder: SoundFinder, worker: str) -> None:
     if held is None:
         logger.info("scene %s is not queued: nothing to do", scene_id)
         return
-    with leases.kept(held):
+    with leases.renewed(held):
         _match(held, finder=finder)
 
 

@@ -1,4 +1,4 @@
-"""Long jobs on recordings, which run in time slices; each slice is one attempt."""
+"""Long jobs on recordings, run in time slices; each slice is one attempt."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PermanentJobError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Resources of one time slice; the work returns soon after `is_over` returns true."""
+    """Resources of one time slice; the work must return once `is_over` returns true."""
 
     pool: DecodingPool
     scratch: Path
@@ -72,7 +72,7 @@ class Slicing:
     def _work(self, held: transitions.Claim, work: Callable[[Slice], bool]) -> bool:
         deadline = time.monotonic() + self.slice_s
         with (
-            leases.kept(held) as lease,
+            leases.renewed(held) as lease,
             scratch_folder(self.scratch_directory) as scratch,
             DecodingPool(processes=self.decoding_processes) as pool,
         ):

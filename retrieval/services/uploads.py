@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from retrieval.decoding.pool import DecodedPhoto
+from retrieval.decoding.answers import DecodedPhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.matching.matcher import Matcher
@@ -23,7 +23,7 @@ from retrieval.selectors.matchers import matcher_in_force
 from retrieval.selectors.scenes import queued_count, stored_run
 from retrieval.services.runs import model_versions
 from retrieval.storage import content_store
-from retrieval.storage.content_locks import share_lock
+from retrieval.storage.content_locks import lock_shared
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def create_scene(
     QueueFullError
         If `queue_limit` photos are queued already; nothing is stored.
     """
-    share_lock(decoded.sha256)  # keeps the stored run until this scene refers to it
+    lock_shared(decoded.sha256)  # keeps the stored run until this scene refers to it
     run = stored_run(
         decoded.sha256,
         matcher=matcher,
@@ -110,7 +110,7 @@ def create_scene(
 
 
 def _decode(content: bytes, allowances: Sequence[Allowance]) -> DecodedPhoto:
-    """Decode a photo; a faulty one counts on the quota, because it costs as much as a good one."""
+    """Decode a photo; a faulty one counts towards the quota, because it costs as much."""
     try:
         return photo_pool().decode_photo(content)
     except DecodeError as error:

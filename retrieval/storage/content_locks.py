@@ -12,12 +12,12 @@ _SHARED = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))"
 _EXCLUSIVE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
-def share_lock(content: str) -> None:
+def lock_shared(content: str) -> None:
     """Prevent the deletion of a content until the transaction ends."""
     _lock(_SHARED, content)
 
 
-def lock_alone(content: str) -> None:
+def lock_exclusively(content: str) -> None:
     """Wait for all holders of the lock and exclude others until the transaction ends."""
     _lock(_EXCLUSIVE, content)
 

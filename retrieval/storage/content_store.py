@@ -16,7 +16,7 @@ from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from retrieval.storage.content_locks import share_lock
+from retrieval.storage.content_locks import lock_shared
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def _keep(stream: BinaryIO, name: str) -> str:
     The file cannot be deleted before the surrounding transaction ends. Without one (a recording's
     row is added minutes after its file) only its recent modification time protects the file.
     """
-    share_lock(name)
+    lock_shared(name)
     return _stored(stream, name)
 
 
@@ -109,13 +109,13 @@ def _stored(stream: BinaryIO, name: str) -> str:
             logger.info("the modification time of %s is unchanged: %s", name, error.strerror)
         return name
     try:
-        _write_whole(stream, target)
+        _write_atomically(stream, target)
     except OSError as error:
         raise storage_error(error) from error
     return name
 
 
-def _write_whole(stream: BinaryIO, target: Path) -> None:
+def _write_atomically(stream: BinaryIO, target: Path) -> None:
     """Write a temporary file and rename it, so that readers never see a partial file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".arriving-")

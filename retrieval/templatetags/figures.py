@@ -64,7 +64,7 @@ def host(url: str) -> str:
 
 @register.filter
 def times_average(term: dict[str, Any]) -> str:
-    """Say how many times as strong a class is in the recording as in the average one.
+    """Return how many times as strong a class is in the recording as in the average one.
 
     A term is p (log q - mean log q); divided by p it is the logarithm of q over the library's
     geometric mean.

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from retrieval.decoding.pool import DecodedPhoto
+from retrieval.decoding.answers import DecodedPhoto
 from retrieval.models import Scene
 from retrieval.services.uploads import create_scene
 from retrieval.storage.content_store import sha256_of_bytes

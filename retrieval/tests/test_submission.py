@@ -69,7 +69,7 @@ def test_one_lost_message_is_replaced_by_one(broker, waiting):
 
 
 def test_messages_of_one_kind_do_not_hide_the_loss_of_another(broker):
-    """Imports whose messages wait, and a profiling whose message is gone."""
+    """Imports whose messages wait, and a profiling job whose message was lost."""
     imports = [LibraryImport.objects.create(source=f"/{n}") for n in range(3)]
     profiling = LibraryProfiling.objects.create(space_id="objects", model_version="m")
     for model in (LibraryImport, LibraryProfiling):

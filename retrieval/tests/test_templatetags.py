@@ -130,7 +130,7 @@ def test_templates_can_use_them():
 
 
 @dataclass(frozen=True)
-class HeardWord:
+class NamedSound:
     name: str
     share: float
 
@@ -141,12 +141,12 @@ class HeardWord:
      (["waves", "wind", "birds"], "waves, wind and birds")],
 )  # fmt: skip
 def test_sounds_are_listed_with_commas_and_and(names: list[str], written: str):
-    assert figures.sound_names([HeardWord(name, 0.5) for name in names]) == written
+    assert figures.sound_names([NamedSound(name, 0.5) for name in names]) == written
 
 
 def test_the_first_sounds_are_listed_with_scores():
     words = [
-        HeardWord(name, share)
+        NamedSound(name, share)
         for name, share in zip("abcde", (0.84, 0.3, 0.25, 0.2, 0.1), strict=True)
     ]
     assert figures.scored_sounds(words) == "a 0.8, b 0.3, c 0.2 and d 0.2"

@@ -30,7 +30,7 @@ def scene_or_404(scene_id: UUID) -> Scene:
     Raises
     ------
     Http404
-        If there is none; `gone_if_deleted` turns that into 410 for a deleted scene.
+        If it does not exist; `gone_if_deleted` turns that into 410 for a deleted scene.
     """
     scene = scene_with_run(scene_id)
     if scene is None:
@@ -57,7 +57,7 @@ def gone_if_deleted(view: View) -> View:
 @require_POST
 @gone_if_deleted
 def scene_delete(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
-    """Delete a scene of this visitor's; its address then says so."""
+    """Delete a scene of this visitor; its address then answers 410."""
     scene = scene_or_404(scene_id)
     if not owns(request, scene):
         raise PermissionDenied(f"scene {scene_id} belongs to another visitor")

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from retrieval.catalogue.sample_photos import sample_named
 from retrieval.engine.errors import DecodeError
 from retrieval.selectors.library import served_clips
-from retrieval.services.samples import kept_photo
+from retrieval.services.samples import sample_image
 from retrieval.storage.content_store import StorageError, storage_error
 from retrieval.views.deletion import gone_if_deleted, scene_or_404
 from retrieval.views.playable_clips import audio_version
@@ -86,7 +86,7 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
     try:
-        name = kept_photo(sample)
+        name = sample_image(sample)
     except (DecodeError, StorageError) as error:
         logger.warning("sample %s is unavailable for now: %s [%s]", slug, error, error.code)
         return _unavailable(error.code)

@@ -1,6 +1,6 @@
 """The status, title and sentence that a visitor gets for each error code.
 
-Details of errors are logged. The words here say what happened and what to do.
+Details of errors are logged; these sentences state what happened and what to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BUSY: Final = "Please try again in half a minute; nothing was kept."
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One refusal: stable code, HTTP status, and words for the visitor."""
+    """One refusal: stable code, HTTP status, title and sentence."""
 
     code: str
     status: int
@@ -36,14 +36,14 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "malformed_multipart": (
         400,
         "The photo did not arrive in one piece",
-        "What was sent broke off or was mixed up on its way. Send it once more.",
+        "The upload is incomplete or was altered on its way. Send it once more.",
     ),
     "too_many_fields": (400, "That is no photo", "Far more was sent than a photo. Send one."),
     "fields_too_large": (413, "That is no photo", "Far more was sent than a photo. Send one."),
     "unsupported_encoding": (
         415,
-        "This photo arrived packed",
-        "Send the photo as it is; compressed requests are not unpacked here.",
+        "This photo was sent compressed",
+        "Compressed requests are not accepted. Send the photo unchanged.",
     ),
     "file_empty": (
         400,
@@ -60,12 +60,12 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "image_truncated": (
         422,
         "This photo is incomplete",
-        "It breaks off before its end. Save or copy it once more and try again.",
+        "Its end is missing. Save or copy it once more and try again.",
     ),
     "image_decode_failed": (
         422,
         "This photo is damaged",
-        "It cannot be opened. Save it anew with another program, or take another photo.",
+        "It cannot be opened. Save it again with another program, or take another photo.",
     ),
     "image_too_many_pixels": (
         422,
@@ -84,20 +84,20 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     ),
     "image_metadata_too_large": (
         422,
-        "This photo carries too much besides the picture",
-        "Texts and profiles in it outgrow what we take. Save it without them and try again.",
+        "This photo contains too much besides the picture",
+        "The texts and profiles in it are too large. Save it without them and try again.",
     ),
     "decode_failed": (422, "This photo is damaged", "It cannot be opened. Try another one."),
     "decode_timeout": (
         422,
         "This photo takes too long to read",
-        "Save it anew as a JPEG, perhaps smaller, and try again.",
+        "Save it again as a JPEG, perhaps smaller, and try again.",
     ),
     "decoder_busy": (503, "Too many photos are being read", _BUSY),
-    "decoder_unavailable": (503, "Photos cannot be read just now", _BUSY),
+    "decoder_unavailable": (503, "Photos cannot be read at the moment", _BUSY),
     "decoding_stopped": (503, "The site is just being restarted", _BUSY),
     "storage_full": (507, "There is no room left for photos", _FULL),
-    "storage_unavailable": (503, "Photos cannot be kept just now", _BUSY),
+    "storage_unavailable": (503, "Photos cannot be stored at the moment", _BUSY),
     "queue_full": (503, "Too many photos are waiting", ""),
     "quota_photos": (429, "That is all for today", ""),
     "quota_bytes": (429, "That is all for today", ""),
@@ -125,7 +125,7 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "poison": (
         500,
         "This photo could not be matched",
-        "It was tried several times and never came to an end. Please try another one.",
+        "Several attempts did not finish. Please try another one.",
     ),
 }
 _OTHER: Final = (422, "This photo could not be used", "Please try another one.")

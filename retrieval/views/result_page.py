@@ -1,4 +1,4 @@
-"""What the result page shows of a scene and of the recordings found for it."""
+"""The content of the result page: a scene and the recordings found for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MATCHER_WORDS: Final = {
     "heard": "by what one hears there",
     "paper": "by things, as in the paper",
 }
-"""The matchers in the order in which the page lists them, and its words for them."""
+"""The matchers in the page's order, with the page's names for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class MatchView:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """A run, and the models and bank that it used, in words."""
+    """A run, with the names of the models and bank that it used."""
 
     run: MatchRun
     image_model: str
@@ -79,7 +79,7 @@ class ResultView:
     """Everything that the result page shows."""
 
     fits: bool
-    stand_in: bool
+    is_fallback: bool
     best: MatchView
     alternatives: tuple[MatchView, ...]
     later: tuple[MatchView, ...]
@@ -115,7 +115,7 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
     of_sounds = sounds is not None and sounds.name == explanation["space"]
     return ResultView(
         fits=_fits(best),
-        stand_in=matcher is None and _is_stand_in(run),
+        is_fallback=matcher is None and _is_fallback(run),
         best=best,
         alternatives=tuple(others[:FIRST_ALTERNATIVES]),
         later=tuple(others[FIRST_ALTERNATIVES:]),
@@ -127,13 +127,13 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
     )
 
 
-def _is_stand_in(run: MatchRun) -> bool:
-    """Say whether another matcher would answer once all recordings have profiles."""
+def _is_fallback(run: MatchRun) -> bool:
+    """Return whether another matcher would answer once all recordings have profiles."""
     return run.matcher != settings.SOUNDSCAPE_MATCHER and profiling_is_open()
 
 
 def _fits(best: MatchView) -> bool:
-    """Say whether the best match fits the photo, rather than only being the nearest."""
+    """Return whether the best match fits the photo, rather than only being the nearest."""
     return best.strength != Strength.NONE if best.strength else best.total_nats >= FITS_ABOVE_NATS
 
 
@@ -193,7 +193,7 @@ def _why(explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool
     }
 
 
-def _bank_in_words(version: str) -> str:
+def _bank_description(version: str) -> str:
     """Name the bank against which scores were judged."""
     if version.startswith("photos-"):
         return "the photos of this site"
@@ -206,6 +206,6 @@ def _provenance(run: MatchRun) -> Provenance:
         run=run,
         image_model=models[0]["image"].partition("@")[0],
         audio_models=tuple(sorted(model["audio"].partition("@")[0] for model in models)),
-        bank=_bank_in_words(run.bank),
+        bank=_bank_description(run.bank),
         search_ms=run.search_seconds * 1000,
     )

@@ -38,7 +38,7 @@ class Visitor:
 
     @property
     def allowances(self) -> tuple[Allowance, ...]:
-        """The counters that an upload goes on.
+        """The counters to which an upload is added.
 
         A visitor who deletes the cookie gets a new browser's counter but keeps the address's.
         """

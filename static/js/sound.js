@@ -115,7 +115,7 @@ class Sound extends EventTarget {
     this.#seam = setTimeout(() => this.#loop(deck, next, seam), Math.max(0, left) * 1000);
   }
 
-  // Cross-fades to the beginning. If the second deck does not start, the first one loops by itself.
+  // Cross-fades to the beginning. If the second deck does not start, the first one loops.
   async #loop(deck, next, seam) {
     const request = this.#request;
     await next.start(deck.clip, 0).catch(() => null);

@@ -49,7 +49,7 @@ whenPresent("[data-upload]", (form) => {
   });
 });
 
-// Swaps in error responses that have a target of their own; htmx would ignore them.
+// Swaps in error responses that name a target; htmx would ignore them.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
   if (xhr.status < 400 || !xhr.getResponseHeader("HX-Retarget")) return;

@@ -141,7 +141,7 @@ class Bank:
 def classes_bank(spaces: Sequence[ClassSpace]) -> Bank:
     """Return the bank that needs no photo: a one-hot distribution of each image class.
 
-    In a space of sounds, each audible class counts with its row of the table; mute classes are
+    In the space `heard`, each audible class counts with its row of the table; mute classes are
     left out.
     """
     digest = hashlib.sha256(

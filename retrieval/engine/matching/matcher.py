@@ -34,8 +34,8 @@ class Judgement:
     divergences_nats : mapping of str to float
         ``D(photo || recording)`` by the space's name.
     explained : float
-        Share of the photo's information that the recording explains, at most 1; in a space of
-        sounds times the photo's audible share.
+        Share of the photo's information that the recording explains, at most 1; in the space
+        `heard`, times the photo's audible share.
     standard : float
         Standard score in the space in which the photo is judged: ``p . log q`` minus the
         recording's mean over the bank, in standard deviations.
@@ -62,7 +62,7 @@ class Matcher(ABC):
         The name that users choose.
     version : int
         To be raised with every change to the code that may change a ranking. Models, table and
-        bank have versions of their own.
+        bank have separate versions.
     spaces : tuple of ClassSpace
         The spaces whose profiles it needs.
     bank : Bank

@@ -80,9 +80,9 @@ class SoundMatcher(Matcher):
     name : str
         The name that users choose.
     things : ClassSpace
-        The space of things, ImageNet's classes.
+        The space `objects`, of ImageNet's classes.
     sounds : HeardSpace
-        The space of sounds.
+        The space `heard`, of AudioSet's classes.
     bank : Bank
         Reference photos in both spaces.
     things_always, things_when_mute : float
@@ -198,7 +198,7 @@ class SoundMatcher(Matcher):
         return float(seen[self.sounds.table.audible].sum())
 
     def told_in(self, scene: Profiles) -> ClassSpace:
-        """Return the space of sounds, or of things if the photo's audible share is too small."""
+        """Return `heard`, or `objects` if the photo's audible share is too small."""
         return self.sounds if self.audible_share(scene) >= MIN_AUDIBLE_SHARE else self.things
 
     def _wildness(self, scene: Profiles) -> float:

@@ -20,17 +20,17 @@ class Strength(StrEnum):
 
 
 EXPLAINED_FROM: Final = {Strength.WEAK: 0.2, Strength.FAIR: 0.4, Strength.STRONG: 0.55}
-"""Smallest explained share of each strength in a space of sounds; docs/matching.md shows the
+"""Smallest explained share of each strength in the space `heard`; docs/matching.md shows the
 measurements behind them."""
 
 STANDARD_FROM: Final = {Strength.WEAK: 1.0, Strength.FAIR: 2.0, Strength.STRONG: 3.0}
-"""Smallest standard score of each strength in a space of things."""
+"""Smallest standard score of each strength in the space `objects`."""
 
 _ROUNDING: Final = 1e-9
 
 MIN_STANDARD_SCORE: Final = 0.5
-"""In a space of sounds, a match below it is none: the recording fits this photo hardly better than
-the bank's."""
+"""A match in the space `heard` with a lower standard score has no strength: the recording fits this
+photo hardly better than the photos of the bank."""
 
 
 def explained_share(scene: Distribution, divergence_nats: float) -> float:
@@ -59,7 +59,7 @@ def explained_share(scene: Distribution, divergence_nats: float) -> float:
 
 
 def strength_by_sounds(*, explained: float, standard: float) -> Strength:
-    """Return the strength of a match in a space of sounds.
+    """Return the strength of a match in the space `heard`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def strength_by_sounds(*, explained: float, standard: float) -> Strength:
 
 
 def strength_by_things(*, standard: float) -> Strength:
-    """Return the strength of a match in a space of things, which depends on `standard` alone."""
+    """Return the strength of a match in the space `objects`, which depends on `standard` alone."""
     return _strongest(standard, STANDARD_FROM)
 
 

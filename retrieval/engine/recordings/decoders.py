@@ -178,7 +178,7 @@ class FfmpegSource(AudioSource):
     file : FileIO
         The open file.
     container : Container
-        Selects the demuxer; no other is tried.
+        The only demuxer that is tried.
     """
 
     _decoder_errors = FFMPEG_ERRORS
@@ -257,14 +257,14 @@ def _undecodable(error: Exception) -> AudioDecodeError:
 
 
 def open_container(file: FileIO, container: Container) -> InputContainer:
-    """Open a file with FFmpeg as one format; no other file can be opened.
+    """Open a file with FFmpeg as one format, without access to other files.
 
     Parameters
     ----------
     file : FileIO
         The open file; it is read from its current position.
     container : Container
-        Selects the demuxer; no other is tried.
+        The only demuxer that is tried.
     """
     return av.open(
         file,

@@ -1,4 +1,4 @@
-"""A description of a recording in words: its sounds, and flags for librarians."""
+"""The description of a recording: names of its sounds, and flags for librarians."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class DetectedSound:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A recording in words.
+    """The sounds and flags of a recording.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ def describe(windows: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
         if scores[index] >= AUDIBLE_SCORE
     ]
     flagged = {
-        flag: max((scores[place] for place in _known(names, vocabulary)), default=0.0)
+        flag: max((scores[place] for place in _positions_of(names, vocabulary)), default=0.0)
         for flag, names in _FLAGGED_BY.items()
     }
     if sounds and sounds[0].score > flagged[Flag.NOISE]:
@@ -140,7 +140,7 @@ def describe(windows: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
     return Description(tuple(sounds), tuple(flags))
 
 
-def _known(names: frozenset[str], vocabulary: Vocabulary) -> list[int]:
+def _positions_of(names: frozenset[str], vocabulary: Vocabulary) -> list[int]:
     return vocabulary.positions(name for name in names if vocabulary.has_name(name))
 
 

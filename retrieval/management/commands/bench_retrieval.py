@@ -33,11 +33,11 @@ from retrieval.services.matching import SoundFinder
 
 
 class Command(BaseCommand):
-    """Measure the quality of matches against the project's truth table."""
+    """Measure the quality of matches against the project's ground truth."""
 
     help = (
         "Rank the library for each sample photo of a scenery and measure the first recording, the "
-        "first five and the first ten against the truth table, with confidence intervals."
+        "first five and the first ten against the ground truth, with confidence intervals."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         truth = load_truth()
         recordings = [Recording(*facts) for facts in searchable_recordings()]
         if not recordings:
-            raise CommandError("the library holds no recordings; run `make setup` [library_empty]")
+            raise CommandError("The library is empty; run `make setup` [library_empty]")
         seen = self._seen(truth)
         rankings = dict(self._rankings(name, seen) for name in names)
         known = set.intersection(
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         )
         if not known:
             raise CommandError(
-                "no recording has the profiles of all these matchers; run "
+                "No recording has the profiles of all these matchers; run "
                 "`manage.py profile_clips` [profiles_missing]"
             )
         if len(known) < len(recordings):
@@ -104,7 +104,7 @@ class Command(BaseCommand):
         missing = [photo for photo in truth.photos if photo not in photos]
         if missing:
             raise CommandError(
-                f"{len(missing)} photos of the truth table, {missing[0]} first, are not in "
+                f"{len(missing)} photos of the ground truth, the first is {missing[0]}, are not in "
                 f"{settings.SOUNDSCAPE_SAMPLE_PHOTOS}; set SOUNDSCAPE_SAMPLE_PHOTOS to their folder"
             )
         finder = SoundFinder(

@@ -80,7 +80,7 @@ def _verdict(report: MediaReport) -> str:
     if report.missing.count or report.altered.count:
         steps.append("restore missing and altered files from a backup")
     if report.unreadable.count:
-        steps.append("the log says why files are unreadable: permissions or the disk")
+        steps.append("see the log about unreadable files: permissions or the disk")
     if report.orphaned.count:
         steps.append("delete orphaned files with --fix")
     return f"Media files and database differ: {counts}; {', '.join(steps)} [media_disagrees]"

@@ -1,4 +1,4 @@
-"""`manage.py clean_recordings`: makes missing tag-free copies of recordings."""
+"""`manage.py clean_recordings`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,5 @@ class Command(BaseCommand):
         self.stdout.write(f"Copies without tags made: {len(done) - len(failed)}.")
         if failed:
             raise CommandError(
-                f"No copy could be made of the recordings with the ids {failed}; the log gives the "
-                "reasons."
+                f"No copy was made of the recordings with the ids {failed}; see the log."
             )

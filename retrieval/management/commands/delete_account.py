@@ -13,10 +13,9 @@ from retrieval.selectors.deletion import account_named, owned_scene_count
 from retrieval.services.deletion import delete_account
 
 _WHAT_STAYS = (
-    "What stays: the addresses of its photos, which answer that the photo was deleted; the "
-    "account's number in imports that it requested, sounds that it overrode and the audit log; and "
-    "its upload counts for up to two days. Photos that were sent before signing in belong to the "
-    "browser that sent them."
+    "What stays: the addresses of its photos, which answer that the photo was deleted; the id of "
+    "the account in imports that it requested, in overrides of sounds and in the audit log; its "
+    "upload counts, for up to two days. Photos uploaded before signing in belong to the browser."
 )
 
 
@@ -24,7 +23,7 @@ class Command(BaseCommand):
     """Delete an account with all its photos."""
 
     help = (
-        "Delete an account, every photo it sent and the results for them. Run the same command "
+        "Delete an account with all its photos and their results. Run the same command "
         "again to complete an interrupted deletion."
     )
 

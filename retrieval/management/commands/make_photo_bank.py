@@ -28,4 +28,4 @@ class Command(BaseCommand):
             bank = make_photo_bank(spaces=spaces)
         except BankTooSmallError as error:
             raise CommandError(f"{error} [bank_too_small]") from error
-        self.stdout.write(f"Bank {bank.pk}, of {bank.photos} photos, is in force.")
+        self.stdout.write(f"Bank {bank.pk} of {bank.photos} photos applies from now on.")

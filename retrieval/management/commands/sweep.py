@@ -1,4 +1,4 @@
-"""`manage.py sweep`: re-queues interrupted jobs, wakes workers, deletes expired photos."""
+"""`manage.py sweep`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     help = (
         "Run until stopped: re-queue jobs whose worker died, wake workers for waiting jobs, "
         "request missing profiles of recordings, and delete photos after their retention time. "
-        "Several sweepers may run; one works and the others stand by."
+        "Several sweepers may run; one works, the others wait."
     )
 
     _profiles_checked_at: float | None = None

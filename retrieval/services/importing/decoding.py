@@ -52,7 +52,7 @@ class RecordingDecoder:
     def decode(self, candidates: Iterable[Candidate]) -> Iterator[DecodedRecording | None]:
         """Yield decoded recordings in order; record the files that cannot be decoded.
 
-        None asks the next stages to store all recordings before it: the next candidate has the
+        A None makes the next stages store all recordings before it: the next candidate has the
         content of one of them, and is a duplicate if that one can be stored.
         """
         for candidate in candidates:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from retrieval.catalogue.manifest import RowProblem
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.models import ImportItem
-from retrieval.services.clips import NewClip, keep_files, store_clips
+from retrieval.services.clips import NewClip, store_clips, store_files
 from retrieval.services.importing.outcomes import OutcomeLog
 from retrieval.services.importing.profiling import ProfiledRecording
 
@@ -24,7 +24,7 @@ def _new_clip(recording: ProfiledRecording, log: OutcomeLog) -> NewClip | None:
     """Store a recording's files; return None if the file can no longer be read."""
     candidate, facts = recording.decoded.candidate, recording.decoded.facts
     try:
-        files = keep_files(file=candidate.entry.file, sha256=candidate.sha256, facts=facts)
+        files = store_files(file=candidate.entry.file, sha256=candidate.sha256, facts=facts)
     except (FileNotFoundError, PermissionError) as error:
         problem = f"It became unreadable during the import: {error.strerror}."
         log.fail(candidate, RowProblem("file_missing", problem))

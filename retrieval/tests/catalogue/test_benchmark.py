@@ -300,13 +300,15 @@ def test_recordings_without_all_profiles_are_left_out_and_reported(small_site):
 
 def test_a_library_without_profiles_cannot_be_measured(small_site):
     ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).delete()
-    with pytest.raises(CommandError, match=r"no recording has the profiles.*profile_clips"):
+    with pytest.raises(CommandError, match=r"No recording has the profiles.*profile_clips"):
         bench()
 
 
 def test_missing_photos_are_reported(small_site, settings):
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = settings.SOUNDSCAPE_SAMPLE_PHOTOS / "deeper"
-    with pytest.raises(CommandError, match=r"1 photos of the truth table, four\.png first"):
+    with pytest.raises(
+        CommandError, match=r"1 photos of the ground truth, the first is four\.png,"
+    ):
         bench()
 
 

@@ -42,8 +42,8 @@ def exhaust_memory() -> int:
     return len(bytearray(20_000_000_000))
 
 
-def raise_a_fault() -> None:
-    raise KeyError("a fault of ours")
+def raise_an_unexpected_error() -> None:
+    raise KeyError("a bug")
 
 
 def find_the_disk_full() -> None:

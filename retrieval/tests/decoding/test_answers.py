@@ -1,4 +1,4 @@
-"""Answers come back as they were sent; a value of the wrong type, size or range is refused."""
+"""A read answer equals the written one; a value of the wrong type, size or range is refused."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_limits():
 
 
 @pytest.mark.parametrize("kind", [DecodeError, ImageDecodeError, AudioDecodeError])
-def test_errors_keep_their_class_code_and_words(kind):
+def test_errors_keep_their_class_code_and_text(kind):
     error = read_error_answer(error_answer(kind("cut short", code="image_truncated")))
     assert isinstance(error, DecodeError)
     assert type(error) is kind

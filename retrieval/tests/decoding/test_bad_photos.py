@@ -290,7 +290,7 @@ def test_36_wrong_content_length(site, length):
 
 
 def test_34_same_photo_twice_creates_two_scenes(site):
-    """Nobody learns that another visitor sent it; its files are stored once."""
+    """Neither visitor learns of the other; the files are stored once."""
     assert [send(site, photos.jpeg()).status_code for _ in range(2)] == [303, 303]
     first, second = Scene.objects.all()
     assert first.pk != second.pk

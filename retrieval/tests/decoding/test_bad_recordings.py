@@ -149,7 +149,7 @@ def test_53_manifest_cannot_import_other_files(run, folder, path):
     assert codes()[path] == ("file_missing" if path.startswith("sub") else "unsupported_media_type")
 
 
-def test_54_words_of_a_manifest_are_not_interpreted(run, folder, client, settings):
+def test_54_texts_of_a_manifest_are_not_interpreted(run, folder, client, settings):
     written(folder / "a.wav", noise(0.6), subtype="PCM_16")
     words = SCRIPT.decode() + SQL.decode()
     run(write_manifest(folder, [{"path": "a.wav", "title": words, "author": words, "tags": words}]))

@@ -47,9 +47,9 @@ def test_dead_child_is_distinguished_from_a_damaged_file(pool):
     assert (damaged.killed, damaged.fault) == (False, False)
     death = judge(pool.probe(probes.crash))
     assert (death.code, death.killed, death.fault) == ("image_decode_failed", True, False)
-    fault = judge(pool.probe(probes.raise_a_fault))
+    fault = judge(pool.probe(probes.raise_an_unexpected_error))
     assert (fault.code, fault.killed, fault.fault) == ("fault", False, True)
-    assert "a fault of ours" in fault.detail
+    assert "a bug" in fault.detail
 
 
 class DeadlyPool:

@@ -39,7 +39,7 @@ def pool():
 def eventually(condition):
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)
 
 
@@ -210,9 +210,9 @@ def test_children_are_replaced_after_so_many_jobs():
     assert pids[0] == pids[2] != pids[3]
 
 
-def test_our_own_faults_are_not_decode_errors(pool):
-    with pytest.raises(RuntimeError, match=r"KeyError\('a fault of ours'\)[\s\S]*raise_a_fault"):
-        pool.probe(probes.raise_a_fault).result(PATIENCE_S)
+def test_unexpected_errors_are_not_decode_errors(pool):
+    with pytest.raises(RuntimeError, match=r"KeyError\('a bug'\)[\s\S]*raise_an_unexpected_error"):
+        pool.probe(probes.raise_an_unexpected_error).result(PATIENCE_S)
     with pytest.raises(OSError, match="No space left") as raised:
         pool.probe(probes.find_the_disk_full).result(PATIENCE_S)
     assert raised.value.errno == 28

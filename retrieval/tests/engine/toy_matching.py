@@ -70,7 +70,7 @@ def random_recording(rng, matcher):
     return clip, scores.mean(axis=0)
 
 
-def anywhere_by_hand(table):
+def expected_anywhere(table):
     """Return the share of each sound by name, as a mean over sceneries of means over classes."""
     by_scenery = defaultdict(list)
     for entry in table.entries:
@@ -84,9 +84,9 @@ def anywhere_by_hand(table):
     return anywhere
 
 
-def oddness_by_hand(table, scores):
+def expected_oddness(table, scores):
     """Return the oddness of scores: rarity relative to the most common sound, at most 15."""
-    anywhere = {name: share + 0.001 for name, share in anywhere_by_hand(table).items()}
+    anywhere = {name: share + 0.001 for name, share in expected_anywhere(table).items()}
     most_common = max(anywhere.values())
     odd = sum(
         score * np.log(most_common / share)
@@ -116,7 +116,7 @@ def expected_score(matcher, scene, clip, scores):
         m * (t @ np.log(q))
         + w * (p @ log_things - np.mean(one_hot)) / np.std(one_hot)
         - matcher.speech_penalty * sum(q[speech]) * u
-        - matcher.oddness_penalty * oddness_by_hand(sounds.table, scores)
+        - matcher.oddness_penalty * expected_oddness(sounds.table, scores)
     )
 
 

@@ -41,7 +41,7 @@ def expiry(held):
 
 
 def test_a_lease_is_renewed_until_the_work_ends(held):
-    with leases.kept(held, lease=SHORT) as lease:
+    with leases.renewed(held, lease=SHORT) as lease:
         first = expiry(held)
         until(lambda: expiry(held) > first + 2 * SHORT)
         assert not lease.is_lost
@@ -50,7 +50,7 @@ def test_a_lease_is_renewed_until_the_work_ends(held):
 
 
 def test_a_lease_that_another_worker_took_is_lost(held):
-    with leases.kept(held, lease=SHORT) as lease:
+    with leases.renewed(held, lease=SHORT) as lease:
         transitions.release_owned(Scene, owner="w1")
         assert transitions.claim(Scene, held.pk, owner="w2", lease=timedelta(minutes=1)) is not None
         until(lambda: lease.is_lost)
@@ -58,6 +58,6 @@ def test_a_lease_that_another_worker_took_is_lost(held):
 
 
 def test_a_lease_is_not_renewed_after_an_error(held):
-    with pytest.raises(OSError, match="disk"), leases.kept(held, lease=SHORT):
+    with pytest.raises(OSError, match="disk"), leases.renewed(held, lease=SHORT):
         raise OSError("disk")
     until(lambda: has_expired(held))

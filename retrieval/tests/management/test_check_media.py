@@ -133,7 +133,7 @@ def test_an_unreadable_file_is_neither_altered_nor_missing(scenes, monkeypatch, 
     assert report["files"] == 5
     assert f"{unreadable} cannot be read: [Errno {number}] {os.strerror(number)}" in caplog.text
     out = io.StringIO()
-    words = "0 missing, 0 altered, 1 unreadable, 0 orphaned; the log says why files are"
+    words = "0 missing, 0 altered, 1 unreadable, 0 orphaned; see the log about unreadable"
     with pytest.raises(CommandError, match=words) as raised:
         call_command("check_media", stdout=out)
     assert "backup" not in str(raised.value)

@@ -110,7 +110,7 @@ def test_import_reports_and_match_finds(small_library, shared_dir, tmp_path):
     assert "expected sounds: " in table
 
 
-def test_match_on_an_empty_library_says_what_to_do(tmp_path, index_directory, db):
+def test_match_on_an_empty_library_names_the_next_step(tmp_path, index_directory, db):
     Image.new("RGB", (64, 64), "blue").save(tmp_path / "blue.png")
     _, _, failed = match(tmp_path / "blue.png")
     assert failed is not None

@@ -24,7 +24,7 @@ def test_the_first_missing_migration_is_named():
 
 
 @pytest.mark.parametrize("command", ["match", "import_clips", "heard_there"])
-def test_without_tables_commands_say_what_to_do_before_they_load_models(
+def test_without_tables_commands_name_the_next_step_before_they_load_models(
     command, monkeypatch, tmp_path
 ):
     def loaded(*arguments, **options):

@@ -56,7 +56,7 @@ def test_bytes_are_counted_up_to_the_limit():
         assert raised.value.code == "quota_bytes"
 
 
-def test_an_upload_counts_on_all_allowances_or_on_none():
+def test_an_upload_counts_towards_all_allowances_or_none():
     address = allowance(photos=1, key="address:cd", whose="one network address")
     count_upload([address], byte_size=1)
     with pytest.raises(LimitExceededError, match="network address"):

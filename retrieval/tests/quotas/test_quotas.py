@@ -130,13 +130,13 @@ def test_a_faulty_photo_counts(settings):
     assert statuses(send(client, photo()[:60]) for _ in range(3)) == [422, 422, 429]
 
 
-def test_a_photo_refused_for_our_reasons_does_not_count(settings):
+def test_a_photo_refused_by_a_failure_of_the_site_does_not_count(settings):
     settings.SOUNDSCAPE_QUEUE_LIMIT = 0
     assert send(Client()).status_code == 503
     assert not UploadTally.objects.exists()
 
 
-def test_the_rate_limit_says_how_long_to_wait(settings):
+def test_the_rate_limit_reports_the_waiting_time(settings):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 0, 2)
     client = Client()
     answers = [send(client) for _ in range(3)]
@@ -184,7 +184,7 @@ def full_redis(settings):
 
 
 @pytest.mark.usefixtures("full_redis")
-def test_a_full_redis_lets_photos_through(settings, caplog):
+def test_a_full_redis_refuses_no_photo(settings, caplog):
     settings.SOUNDSCAPE_VISITOR_LIMITS = (0, 0, 1)
     assert statuses(send(Client()) for _ in range(2)) == [303, 303]
     assert "maxmemory" in caplog.text

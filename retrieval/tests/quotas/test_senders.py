@@ -13,7 +13,7 @@ PEER = "192.0.2.1"
     ("forwarded_for", "proxies", "address"),
     [
         ("", 0, PEER),
-        ("203.0.113.9", 0, PEER),  # not written by a proxy of ours
+        ("203.0.113.9", 0, PEER),  # not written by our proxy
         ("203.0.113.9", 1, "203.0.113.9"),
         ("1.1.1.1, 203.0.113.9", 1, "203.0.113.9"),  # the client forged the first
         ("1.1.1.1, 203.0.113.9, 10.0.0.2", 2, "203.0.113.9"),

@@ -30,7 +30,7 @@ committing = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Simulates the end of the process."""
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def until_our_lock_is_awaited():
             cursor.execute(waiting)
             if cursor.fetchone()[0]:
                 return
-            assert time.monotonic() < deadline, "nobody waits"
+            assert time.monotonic() < deadline, "no transaction waits"
             time.sleep(0.01)
 
 
@@ -218,10 +218,10 @@ def test_a_photo_that_arrives_after_the_deletion_is_refused(ada, elsewhere):
 @within_a_transaction
 def test_the_address_of_each_photo_gives_the_reason(ada, photos, client):
     delete_account(user_id=ada.pk)
-    told = client.get(f"/scenes/{photos[0].pk}/")
-    assert told.status_code == 410
-    assert "It went with the account that had sent it." in told.content.decode()
-    assert "wanted it gone" not in told.content.decode()
+    page = client.get(f"/scenes/{photos[0].pk}/")
+    assert page.status_code == 410
+    assert "It was deleted with the account that had sent it." in page.content.decode()
+    assert "The person who sent it" not in page.content.decode()
 
 
 def commanded(monkeypatch, *arguments, answer=None):

@@ -101,7 +101,7 @@ def test_an_unavailable_disk_or_decoder_ends_the_command(
     assert Clip.objects.exclude(preview="").count() == len(clips)
 
 
-def test_a_fault_of_the_decoder_affects_only_its_recording(old_clip, monkeypatch, caplog):
+def test_a_bug_of_the_decoder_affects_only_its_recording(old_clip, monkeypatch, caplog):
     bad, good = old_clip(), old_clip()
     submit = DecodingPool.submit_recording
 

@@ -12,7 +12,7 @@ from retrieval.catalogue.manifest import ManifestEntry
 from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
-from retrieval.services.clips import KeptFiles, NewClip, store_clips
+from retrieval.services.clips import NewClip, StoredFiles, store_clips
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 
 SOURCE = "/sounds/library.csv"
@@ -33,7 +33,7 @@ def new_clip(path, *, content, seed=1, scores=None):
         sha256=content * 64,
         byte_size=1000,
         facts=FACTS,
-        files=KeptFiles(f"recordings/{content}.wav", ""),
+        files=StoredFiles(f"recordings/{content}.wav", ""),
         item=ImportItem(path=path, byte_size=1000, modified_ns=1, outcome="imported"),
         scores=by_space,
     )

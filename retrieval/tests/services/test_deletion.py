@@ -64,7 +64,7 @@ def committing(django_capture_on_commit_callbacks):
     return delete
 
 
-def test_the_last_scene_takes_the_photos_runs_and_files_with_it(clips, finder, committing):
+def test_deleting_the_last_scene_of_a_photo_deletes_its_runs_and_files(clips, finder, committing):
     scene, other = accepted(1), accepted(2)
     for one in (scene, other):
         find_sounds(scene_id=one.pk, finder=finder, worker="w")

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene
 from retrieval.services.deletion import delete_scene
 from retrieval.services.scenes import find_sounds
-from retrieval.storage.content_locks import lock_alone, share_lock
+from retrieval.storage.content_locks import lock_exclusively, lock_shared
 from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import accepted
 
@@ -57,7 +57,7 @@ def waiting_for_a_lock():
 def until_a_lock_is_awaited():
     deadline = time.monotonic() + 30
     while not waiting_for_a_lock():
-        assert time.monotonic() < deadline, "nobody waits for a lock"
+        assert time.monotonic() < deadline, "no transaction waits for a lock"
         time.sleep(0.01)
 
 
@@ -110,7 +110,7 @@ def test_an_upload_while_a_file_is_removed_writes_it_again(finder, elsewhere, mo
 
 
 def test_concurrent_uploads_and_deletions_lose_no_file(finder, elsewhere):
-    """Upload and delete the same few photos in several threads; the remaining scenes are whole."""
+    """Upload and delete a few photos in several threads; the remaining scenes are complete."""
 
     def visitor(number):
         for turn in range(12):
@@ -127,7 +127,7 @@ def test_concurrent_uploads_and_deletions_lose_no_file(finder, elsewhere):
     assert not DiscardedFile.objects.exists()
 
 
-@pytest.mark.parametrize("lock", [share_lock, lock_alone])
+@pytest.mark.parametrize("lock", [lock_shared, lock_exclusively])
 def test_a_lock_needs_a_transaction(lock, media_root):
     with pytest.raises(transaction.TransactionManagementError, match="needs a transaction"):
         lock("any")

@@ -253,7 +253,7 @@ def test_a_file_that_disappears_during_profiling_fails(run, tmp_path):
     assert [clip.path for clip in Clip.objects.all()] == ["b.wav"]
 
 
-def test_a_fault_of_the_decoder_affects_only_its_file(run, tmp_path, pool, monkeypatch):
+def test_a_bug_of_the_decoder_affects_only_its_file(run, tmp_path, pool, monkeypatch):
     tone(tmp_path / "a.wav")
     tone(tmp_path / "b.wav", hz=900)
     submit = pool.submit_recording

@@ -38,7 +38,7 @@ def sounds(seed):
 
 
 def give_heard_profile(clip, scores):
-    """Add a clip's profile in the space of sounds, in a new snapshot."""
+    """Add a clip's profile in the space `heard`, in a new snapshot."""
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         ClipProfile.objects.create(
@@ -240,7 +240,7 @@ def test_snapshots_are_committed_in_the_order_of_their_numbers(index_directory):
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_snapshot_needs_a_transaction():
-    with pytest.raises(transaction.TransactionManagementError, match="needs the transaction"):
+    with pytest.raises(transaction.TransactionManagementError, match="requires a transaction"):
         advance_snapshot()
 
 
@@ -276,7 +276,7 @@ def test_an_index_of_the_first_format_is_built_again(make_clip, library, index_d
     assert (opened.index.rows < 0).all()
 
 
-def test_an_index_ahead_of_a_restored_database_is_built_again(make_clip, library, caplog):
+def test_an_index_newer_than_a_restored_database_is_built_again(make_clip, library, caplog):
     kept, lost = make_clip(q(1)), make_clip(q(2))
     library()
     Clip.objects.filter(pk=lost.pk).delete()

@@ -60,7 +60,7 @@ def test_too_few_photos_make_no_bank():
 
 def test_a_bank_contains_mean_and_covariance_and_applies_at_once():
     by_space = add_profiles(MIN_BANK_PHOTOS)
-    assert "of 300 photos, is in force" in make()
+    assert "of 300 photos applies" in make()
     bank = PhotoBank.objects.get()
     for name in ("fused", "heard"):
         matcher = matcher_in_force(name)

@@ -1,4 +1,4 @@
-"""A photo from upload to result: real decoding, a stand-in image model, a small library."""
+"""A photo from upload to result: real decoding, a fake image model, a small library."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_too_many_bytes(site, settings):
     assert refusal(answer).code == "file_too_large"
 
 
-def test_a_full_queue_says_when_to_come_back(site, settings, clips):
+def test_a_full_queue_names_the_time_to_retry(site, settings, clips):
     settings.SOUNDSCAPE_QUEUE_LIMIT = 1
     upload(site, photo(bright_strip=1))
     answer = upload(site, photo(bright_strip=2))
@@ -405,7 +405,7 @@ def test_a_scene_that_does_not_exist(site):
         assert site.get(f"/scenes/{unknown}/{path}").status_code == 404
 
 
-def test_without_a_worker_the_page_says_so(site, clips, monkeypatch):
+def test_without_a_worker_the_page_reports_it(site, clips, monkeypatch):
     alive = site.get("/").content.decode()
     upload(site, photo())
     monkeypatch.setattr(pages, "worker_alive", lambda: False)
@@ -415,7 +415,7 @@ def test_without_a_worker_the_page_says_so(site, clips, monkeypatch):
 
 
 def add_sound_profile(clip, scores):
-    """Profile a clip in the space of sounds too."""
+    """Profile a clip in the space `heard` too."""
     dummy_space_row(DUMMY_HEARD)
     with transaction.atomic():
         ClipProfile.objects.create(

@@ -67,7 +67,7 @@ def test_a_full_queue_stores_and_counts_nothing(decode_by, settings):
 
 
 @pytest.mark.parametrize(("code", "counted"), [("image_truncated", 1), ("decoder_busy", 0)])
-def test_only_faults_of_the_photo_count(decode_by, code, counted):
+def test_only_faulty_photos_count(decode_by, code, counted):
     def decode(_):
         raise ImageDecodeError("no photo", code=code)
 

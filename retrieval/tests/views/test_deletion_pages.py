@@ -61,7 +61,7 @@ def delete(browser, scene, **options):
     return browser.post(f"/scenes/{scene.pk}/delete/", **options)
 
 
-def test_the_uploader_deletes_the_photo_and_its_address_says_so(
+def test_the_uploader_deletes_the_photo_and_its_address_reports_it(
     client, django_capture_on_commit_callbacks
 ):
     scene = failed(upload(client))
@@ -72,7 +72,7 @@ def test_the_uploader_deletes_the_photo_and_its_address_says_so(
     answer = page(client, scene)
     assert answer.status_code == 410
     assert "This photo has been deleted" in answer.content.decode()
-    assert "Whoever sent it wanted it gone" in answer.content.decode()
+    assert "The person who sent it has deleted it." in answer.content.decode()
     assert not default_storage.exists(str(scene.photo.name))
     assert delete(client, scene).status_code == 410
 

@@ -84,7 +84,7 @@ def test_versions_are_short_and_alphanumeric(clip):
 
 @pytest.fixture
 def folder(settings, tmp_path, media_root):
-    samples._kept.cache_clear()
+    samples._cached_image.cache_clear()
     settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "samples"
     settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
     return settings.SOUNDSCAPE_SAMPLE_PHOTOS
@@ -127,7 +127,7 @@ def test_a_sample_is_decoded_once_and_revalidated_by_its_etag(client, folder, de
     assert first["Content-Security-Policy"].startswith("sandbox")
     assert Image.open(io.BytesIO(b"".join(first.streaming_content))).size == (40, 30)
     assert get_photo(client, folder, **{"If-None-Match": first["ETag"]}).status_code == 304
-    samples._kept.cache_clear()  # like a new process
+    samples._cached_image.cache_clear()  # like a new process
     assert get_photo(client, folder).status_code == 200
     assert len(decoded) == 1
 
@@ -138,7 +138,7 @@ def test_a_sample_is_decoded_again_if_it_changed_or_its_copy_is_lost(client, fol
     (folder / "pier.png").write_bytes(photo("black") + b"tail")
     assert get_photo(client, folder)["ETag"] != first["ETag"]
     (sample,) = sample_photos(folder)
-    kept = samples.kept_photo(sample)
+    kept = samples.sample_image(sample)
     assert kept is not None
     default_storage.delete(kept)
     assert get_photo(client, folder).status_code == 200

@@ -112,7 +112,7 @@ def test_the_next_match_replaces_a_withdrawn_best(client, scene):
     assert after.best.clip.audio_url in page
 
 
-def test_a_result_without_any_recording_left_says_so(client, scene):
+def test_a_result_without_any_recording_left_reports_it(client, scene):
     urls = [playable(clip).audio_url for clip in Clip.objects.all()]
     assert any(url in page_of(client, scene) for url in urls)
     withdraw(*Clip.objects.values_list("pk", flat=True))
@@ -157,7 +157,7 @@ def test_the_explanation_names_expected_and_detected_sounds(client, find):
     assert "share of what one would hear" in page
 
 
-def test_a_recording_without_detected_sounds_says_so(client, find):
+def test_a_recording_without_detected_sounds_is_described_as_such(client, find):
     Clip.objects.update(sounds=[])
     page = " ".join(page_of(client, find(4, matcher="fused")).split())
     assert "In this recording nothing is heard for certain." in page
@@ -179,7 +179,7 @@ def test_every_match_shows_its_strength(client, find):
     assert page_of(client, scene).count(f"chip--{result.best.strength}") >= 1
 
 
-def test_without_a_fitting_match_the_page_says_so_and_shows_the_nearest(client, scene):
+def test_without_a_fitting_match_the_page_reports_it_and_shows_the_nearest(client, scene):
     assert "Nothing in the library really fits" not in page_of(client, scene)
     Match.objects.filter(run=scene.run).update(strength="none")
     page = page_of(client, scene)
@@ -222,7 +222,7 @@ def test_an_unknown_matcher_in_the_address_is_ignored(client, find):
 
 
 def test_a_result_of_a_single_matcher_offers_no_comparison(client, find):
-    forget_sounds(Clip.objects.all())
+    remove_sounds(Clip.objects.all())
     scene = find(2)
     assert result_of(scene).compared == ()
     assert "Compare the ways to match" not in page_of(client, scene)
@@ -254,7 +254,7 @@ def test_the_provenance_names_both_audio_models_and_the_bank(client, find):
         ("", ""),  # runs without a bank
     ],
 )
-def test_the_bank_is_described_in_words(client, find, version, words):
+def test_the_bank_is_described(client, find, version, words):
     scene = find(2, matcher="fused")
     MatchRun.objects.filter(pk=scene.run_id).update(bank=version)
     scene.run.refresh_from_db()
@@ -264,19 +264,19 @@ def test_the_bank_is_described_in_words(client, find, version, words):
     assert not version or version not in page
 
 
-def forget_sounds(clips):
+def remove_sounds(clips):
     ClipProfile.objects.filter(clip__in=list(clips), space_id=DUMMY_HEARD.name).delete()
 
 
 LISTENING = "We are still listening to our recordings"
 
 
-def test_a_result_by_a_stand_in_matcher_says_so(client, find):
-    forget_sounds(Clip.objects.order_by("pk")[:4])
+def test_a_result_by_a_fallback_matcher_is_marked(client, find):
+    remove_sounds(Clip.objects.order_by("pk")[:4])
     scene = find(2, matcher="fused")
     assert scene.run.matcher == "paper"
     profiling = LibraryProfiling.objects.create(space_id=DUMMY_HEARD.name, model_version="newer")
-    assert result_of(scene).stand_in
+    assert result_of(scene).is_fallback
     assert LISTENING in page_of(client, scene)
     LibraryProfiling.objects.filter(pk=profiling.pk).update(
         state=JobState.DONE, finished_at=timezone.now()
@@ -303,12 +303,12 @@ def test_a_run_with_a_reverted_table_is_not_compared(find):
 
 
 @pytest.mark.parametrize("matcher", list(MATCHER_WORDS))
-def test_a_configured_or_requested_matcher_is_no_stand_in(client, find, matcher):
+def test_a_configured_or_requested_matcher_is_no_fallback(client, find, matcher):
     scene = find(2, matcher=matcher)
-    assert not result_of(scene).stand_in
+    assert not result_of(scene).is_fallback
     assert LISTENING not in page_of(client, scene)
     for other in MATCHER_WORDS:
-        assert not result_of(scene, matcher=other).stand_in
+        assert not result_of(scene, matcher=other).is_fallback
 
 
 def test_the_comparison_leaves_out_withdrawn_recordings(find):

@@ -1,4 +1,4 @@
-"""Measures, compared with values by hand and with their textbook definitions."""
+"""Measures, compared with hand-computed values and with their textbook definitions."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ rankings = st.lists(st.sampled_from([B, D, G]), min_size=1, max_size=40)
         ([G, G, G, G, G, G], {"good@1": 1, "good-or-decent@1": 1, "P@5": 1, "MRR": 1}),
     ],
 )
-def test_measures_by_hand(grades, expected):
+def test_measures_equal_hand_computed_values(grades, expected):
     found = measure(grades)
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
-def test_gain_by_hand():
+def test_gain_equals_a_hand_computed_value():
     """(3 / log2 3 + 1 / log2 4) divided by the ideal order's (3 / log2 2 + 1 / log2 3)."""
     expected = (3 / math.log2(3) + 1 / 2) / (3 + 1 / math.log2(3))
     assert measure([B, G, D])["nDCG@10"] == pytest.approx(expected, rel=1e-12)

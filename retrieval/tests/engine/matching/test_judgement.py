@@ -236,7 +236,7 @@ def test_among_things_a_photo_is_judged_as_by_the_papers_matcher(audible, rng):
     ],
 )
 def test_among_things_the_strength_is_the_standard_score(standard, strength):
-    """The recording explains all of the photo's sounds and none of its one thing."""
+    """The recording explains all of the photo's sounds and nothing of its only object class."""
     log_q = np.log(np.full(7, 1 / 7))
     deviation = 0.02
     mean = np.eye(7)[5] * (log_q[5] - standard * deviation) / log_q[5]

@@ -22,7 +22,7 @@ from retrieval.engine.vocabulary.heard_there import (
     parse_heard_there,
 )
 from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary, load_vocabulary
-from retrieval.tests.engine.toy_matching import anywhere_by_hand
+from retrieval.tests.engine.toy_matching import expected_anywhere
 from retrieval.tests.factories import DUMMY_TABLE, SOUNDS
 
 SEEN = Vocabulary(
@@ -541,7 +541,7 @@ def test_the_real_tables_version_changes_with_a_weight(own):
 
 
 def test_every_scenery_of_the_real_table_counts_equally_anywhere(own):
-    expected = list(anywhere_by_hand(own).values())
+    expected = list(expected_anywhere(own).values())
     np.testing.assert_allclose(own.anywhere, expected, rtol=0, atol=1e-9)
     assert own.anywhere.sum() == pytest.approx(1)
     alike = own.weights[own.audible].mean(axis=0)  # if every class counted equally
