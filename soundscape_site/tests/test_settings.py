@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from soundscape_site.settings.paths import BASE_DIR
-from soundscape_site.web.server import PROGRAM
 
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.production",
@@ -93,8 +92,11 @@ def test_the_web_limits_its_waits_for_a_lock():
     answer = subprocess.run(
         [sys.executable, "-m", "django", "shell", "-v0", "-c", WAITS_FOR_A_LOCK],
         capture_output=True, text=True, cwd=BASE_DIR,
-        env=os.environ | PROGRAM | {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
-                                 "PYTHONPATH": str(BASE_DIR)},
+        env=os.environ | {
+            "SOUNDSCAPE_PROGRAM": "web",
+            "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test",
+            "PYTHONPATH": str(BASE_DIR),
+        },
     )  # fmt: skip
     assert answer.stdout.split() == ["5s", "LockNotAvailable"], answer.stderr
 
