@@ -36,8 +36,8 @@ _SAMPLE_CACHING = "public, max-age=3600"
 _AUDIO_PIECE_BYTES = 1 << 20
 """Most bytes of a response to an open-ended range.
 
-Players ask for all the rest and read it as slowly as it plays, which would occupy a thread. A
-piece is smaller than a player's read-ahead buffer, so it is read at once.
+Players ask for all the rest and stop reading while they are paused; the web server closes such a
+connection. A piece is smaller than a player's read-ahead buffer, so it is read at once.
 """
 
 

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from django.urls import reverse
 
 from retrieval.catalogue.licences import LICENCES
@@ -17,7 +16,6 @@ MAX_TRUE_PEAK_DBTP: Final = -1.0
 DUAL_MONO_LU: Final = 3.01
 """One channel comes out of two loudspeakers: twice the power (ITU-R BS.1770 sums channels)."""
 
-_WAVEFORM_BINS: Final = 200
 _VERSION_DIGITS: Final = 12
 
 
@@ -44,7 +42,7 @@ class PlayableClip:
     download_url: str
     duration_s: float
     gain_db: float
-    peaks: tuple[int, ...]
+    peaks: bytes
     withdrawn: bool
 
 
@@ -67,7 +65,7 @@ def playable(clip: Clip) -> PlayableClip:
             true_peak_dbtp=clip.true_peak_dbtp,
             channels=clip.channels,
         ),
-        peaks=_waveform(bytes(clip.peaks)),
+        peaks=bytes(clip.peaks),
         withdrawn=clip.removed_in is not None,
     )
 
@@ -91,9 +89,3 @@ def gain_db(*, loudness_lufs: float | None, true_peak_dbtp: float, channels: int
         return min(0.0, headroom)
     played_lufs = loudness_lufs + (DUAL_MONO_LU if channels == 1 else 0.0)
     return min(TARGET_LUFS - played_lufs, headroom)
-
-
-def _waveform(peaks: bytes) -> tuple[int, ...]:
-    """Reduce peaks to `_WAVEFORM_BINS` bins: the largest of each group."""
-    bins = np.array_split(np.frombuffer(peaks, dtype=np.uint8), _WAVEFORM_BINS)
-    return tuple(int(part.max()) for part in bins if part.size)
