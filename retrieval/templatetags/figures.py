@@ -64,15 +64,15 @@ def times_average(term: dict[str, Any]) -> str:
 
 
 @register.filter
-def sound_names(sounds: Sequence[Any]) -> str:
+def sound_names(sounds: Sequence[dict[str, Any]]) -> str:
     """List the names of sounds: waves, wind and birds."""
-    return _listed([sound.name for sound in sounds])
+    return _listed([sound["name"] for sound in sounds])
 
 
 @register.filter
-def scored_sounds(sounds: Sequence[Any], count: int = 4) -> str:
+def scored_sounds(sounds: Sequence[dict[str, Any]], count: int = 4) -> str:
     """List sounds with their scores: waves 0.8 and wind 0.3."""
-    return _listed([f"{sound.name} {sound.share:.1f}" for sound in sounds[:count]])
+    return _listed([f"{sound['name']} {sound['score']:.1f}" for sound in sounds[:count]])
 
 
 @register.filter

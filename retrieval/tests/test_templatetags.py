@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 
 import pytest
 from django.template import Context, Template
@@ -129,25 +128,19 @@ def test_templates_can_use_them():
     assert template.render(Context({"share": 0.5, "peaks": [3]})).endswith("M0.5 4.0v92.0")
 
 
-@dataclass(frozen=True)
-class NamedSound:
-    name: str
-    share: float
-
-
 @pytest.mark.parametrize(
     ("names", "written"),
     [([], ""), (["waves"], "waves"), (["waves", "wind"], "waves and wind"),
      (["waves", "wind", "birds"], "waves, wind and birds")],
 )  # fmt: skip
 def test_sounds_are_listed_with_commas_and_and(names: list[str], written: str):
-    assert figures.sound_names([NamedSound(name, 0.5) for name in names]) == written
+    assert figures.sound_names([{"name": name} for name in names]) == written
 
 
 def test_the_first_sounds_are_listed_with_scores():
     words = [
-        NamedSound(name, share)
-        for name, share in zip("abcde", (0.84, 0.3, 0.25, 0.2, 0.1), strict=True)
+        {"name": name, "score": score}
+        for name, score in zip("abcde", (0.84, 0.3, 0.25, 0.2, 0.1), strict=True)
     ]
     assert figures.scored_sounds(words) == "a 0.8, b 0.3, c 0.2 and d 0.2"
     assert figures.scored_sounds(words, 1) == "a 0.8"
