@@ -18,7 +18,7 @@ from retrieval.jobs.transitions import note_woken, release_expired, release_owne
 from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Scene
 from retrieval.quotas.limits import Allowance
 from retrieval.selectors.networks import available_spaces
-from retrieval.services.import_jobs import request_import
+from retrieval.services.importing.jobs import request_import
 from retrieval.services.profiling import request_missing_profiles
 from retrieval.services.uploads import receive_photo
 from retrieval.tasks import find_sounds_for_scene, profile_library, run_import

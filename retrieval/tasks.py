@@ -12,7 +12,7 @@ from retrieval.jobs.policies import inference_task, ingest_task
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.jobs.worker_names import child_name
 from retrieval.selectors.networks import available_spaces
-from retrieval.services.import_jobs import run_slice
+from retrieval.services.importing.jobs import run_slice
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
 from retrieval.services.scenes import find_sounds

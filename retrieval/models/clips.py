@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Value
@@ -15,6 +17,7 @@ from retrieval.models.vectors import DistributionField, vector_fills_space
 PREVIEW_MEDIA_TYPE = "audio/mpeg"
 PREVIEW_SUFFIX = ".mp3"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+_VERSION_DIGITS = 12
 
 
 class Clip(models.Model):
@@ -126,6 +129,14 @@ class Clip(models.Model):
         """Media type of the file that browsers play."""
         is_preview = str(self.preview.name or "").endswith(PREVIEW_SUFFIX)
         return PREVIEW_MEDIA_TYPE if is_preview else self.media_type
+
+    @property
+    def played_version(self) -> str:
+        """The part of the played file's address that changes with it.
+
+        The file's name contains its hash and differs between preview and original.
+        """
+        return hashlib.sha256(self.played_name.encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 class ClipProfile(models.Model):

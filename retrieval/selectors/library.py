@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from uuid import UUID
 
 from django.db.models import Count, Max, Q, QuerySet
 
@@ -16,14 +15,6 @@ _CHUNK_CLIPS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class LibraryState:
-    """Identity and newest snapshot of the library."""
-
-    uuid: UUID
-    snapshot: int
-
-
-@dataclass(frozen=True, slots=True)
 class ProfiledClip:
     """A clip with its distribution in each requested space."""
 
@@ -31,10 +22,9 @@ class ProfiledClip:
     profiles: Mapping[str, Distribution]
 
 
-def library_state() -> LibraryState:
+def library_state() -> Library:
     """Return the library's identity and newest snapshot."""
-    library = Library.objects.get()
-    return LibraryState(uuid=library.uuid, snapshot=library.snapshot)
+    return Library.objects.get()
 
 
 def clips_by_id(clip_ids: Iterable[int]) -> dict[int, Clip]:
@@ -73,13 +63,8 @@ def profiled_clips(
     )
     stream = iter(clip_ids.iterator(chunk_size=_CHUNK_CLIPS))
     while chunk := list(islice(stream, _CHUNK_CLIPS)):
-        yield from _with_profiles(chunk, wanted)
-
-
-def _with_profiles(clip_ids: list[int], wanted: Q) -> Iterator[ProfiledClip]:
-    by_clip = _profiles(clip_ids, wanted)
-    for clip_id in clip_ids:
-        yield ProfiledClip(clip_id=clip_id, profiles=by_clip[clip_id])
+        for clip_id, profiles in _profiles(chunk, wanted).items():  # in the order of the chunk
+            yield ProfiledClip(clip_id, profiles)
 
 
 def profiles_of(

@@ -39,9 +39,8 @@ def _image_networks(model_versions: dict[str, dict[str, str]]) -> set[str]:
 
 
 def matches_of(run: MatchRun) -> list[Match]:
-    """Return a run's matches by rank, with their clips and divergences."""
-    matches = run.matches.select_related("clip").prefetch_related("divergences")
-    return list(matches.order_by("rank"))
+    """Return a run's matches by rank, with their clips."""
+    return list(run.matches.select_related("clip").order_by("rank"))
 
 
 def best_served_matches(runs: Iterable[MatchRun]) -> dict[int, Match]:

@@ -25,32 +25,19 @@ RECORDINGS_FOLDER: Final = "recordings"
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFiles:
-    """Storage names of a recording; the preview is empty if browsers play the original."""
-
-    original: str
-    preview: str
-
-
-@dataclass(frozen=True, slots=True)
 class NewClip:
-    """A recording whose files are stored, with its model output by name of the space."""
+    """A recording whose files are stored, with its model output by name of the space.
+
+    `original` and `preview` are storage names; `preview` is empty if browsers play the original.
+    """
 
     entry: ManifestEntry
     sha256: str
-    byte_size: int
     facts: RecordingFacts
-    files: StoredFiles
+    original: str
+    preview: str
     item: ImportItem
     scores: Mapping[str, AudioScores]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredClips:
-    """Number and total duration of the stored clips."""
-
-    stored: int
-    audio_seconds: float
 
 
 def metadata_problem(*, entry: ManifestEntry) -> RowProblem | None:
@@ -64,14 +51,15 @@ def metadata_problem(*, entry: ManifestEntry) -> RowProblem | None:
     return None
 
 
-def store_files(*, file: Path, sha256: str, facts: RecordingFacts) -> StoredFiles:
-    """Store a recording and its preview; the suffix comes from the format, not from the user."""
+def store_files(*, file: Path, sha256: str, facts: RecordingFacts) -> tuple[str, str]:
+    """Store a recording and its preview; return their storage names.
+
+    The suffix comes from the format, not from the user.
+    """
     original = content_store.keep(
         file, folder=RECORDINGS_FOLDER, sha256=sha256, suffix=f".{facts.container}"
     )
-    return StoredFiles(
-        original, store_preview(file=facts.preview_path) if facts.preview_path else ""
-    )
+    return original, store_preview(file=facts.preview_path) if facts.preview_path else ""
 
 
 def store_preview(*, file: Path) -> str:
@@ -89,8 +77,8 @@ def update_metadata(*, clip_id: int, entry: ManifestEntry) -> None:
 @transaction.atomic
 def store_clips(
     *, clips: Sequence[NewClip], source: str, spaces: Sequence[ClassSpace]
-) -> StoredClips:
-    """Store recordings with profiles and windows, all or none.
+) -> list[NewClip]:
+    """Store recordings with profiles and windows, all or none; return those that were new.
 
     A recording whose content another import stored meanwhile is recorded as a duplicate. Rows are
     inserted in bulk, without `full_clean()`: `metadata_problem` validated the metadata, everything
@@ -110,7 +98,7 @@ def store_clips(
         if clip.sha256 in known:
             clip.item.outcome = ImportItem.Outcome.DUPLICATE
     record_items(items=[clip.item for clip in clips], source=source)
-    return StoredClips(len(fresh), sum(clip.facts.duration_s for clip in fresh))
+    return fresh
 
 
 def record_items(*, items: Sequence[ImportItem], source: str) -> None:
@@ -183,10 +171,10 @@ def _row(clip: NewClip, *, snapshot: int, spaces: Sequence[ClassSpace]) -> Clip:
     row = Clip(
         sha256=clip.sha256,
         **_metadata(clip.entry),
-        original=clip.files.original,
-        preview=clip.files.preview,
+        original=clip.original,
+        preview=clip.preview,
         media_type=facts.media_type,
-        byte_size=clip.byte_size,
+        byte_size=clip.item.byte_size,
         duration_s=facts.duration_s,
         sample_rate_hz=facts.sample_rate_hz,
         channels=facts.channels,

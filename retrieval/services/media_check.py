@@ -10,6 +10,9 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from django.core.files.storage import default_storage
@@ -101,17 +104,11 @@ def _side_by_side(
     rows: Iterator[NamedFile], files: Iterator[str]
 ) -> Iterator[tuple[str, NamedFile | None, bool]]:
     """Yield each name once with its row, if any, and whether the file exists."""
-    row, file = next(rows, None), next(files, None)
-    while row is not None or file is not None:
-        if row is None or (file is not None and file < row.name):
-            yield str(file), None, True
-            file = next(files, None)
-        elif file is None or row.name < file:
-            yield row.name, row, False
-            row = next(rows, None)
-        else:
-            yield file, row, True
-            row, file = next(rows, None), next(files, None)
+    named = ((row.name, row) for row in rows)
+    stored = ((name, None) for name in files)
+    for name, same in groupby(merge(named, stored, key=itemgetter(0)), key=itemgetter(0)):
+        entries = [row for _, row in same]  # a row comes before its file
+        yield name, entries[0], entries[-1] is None
 
 
 def _compare(row: NamedFile, report: MediaReport) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,15 +15,6 @@ NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 MINUS: Final = "\N{MINUS SIGN}"
 _SMALLEST_SHARE: Final = 0.001
 _SMALLEST_BAR_PERCENT: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class BarRow:
-    """A class of an explanation with the widths of its two bars, in percent."""
-
-    term: dict[str, Any]
-    scene_width: str
-    clip_width: str
 
 
 @register.filter
@@ -74,32 +64,32 @@ def times_average(term: dict[str, Any]) -> str:
 
 
 @register.filter
-def sound_names(sounds: Sequence[Any]) -> str:
+def sound_names(sounds: Sequence[dict[str, Any]]) -> str:
     """List the names of sounds: waves, wind and birds."""
-    return _listed([sound.name for sound in sounds])
+    return _listed([sound["name"] for sound in sounds])
 
 
 @register.filter
-def scored_sounds(sounds: Sequence[Any], count: int = 4) -> str:
+def scored_sounds(sounds: Sequence[dict[str, Any]], count: int = 4) -> str:
     """List sounds with their scores: waves 0.8 and wind 0.3."""
-    return _listed([f"{sound.name} {sound.share:.1f}" for sound in sounds[:count]])
+    return _listed([f"{sound['name']} {sound['score']:.1f}" for sound in sounds[:count]])
 
 
 @register.filter
-def bar_rows(terms: Sequence[dict[str, Any]]) -> list[BarRow]:
-    """Return the bars of each class, scaled separately for the photo and the recording.
+def bar_rows(terms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the widths of its two bars, in percent, to each class of an explanation.
 
-    A photo's shares are often ten times as large as a recording's, whose bars would be invisible
-    on a common scale.
+    The photo's and the recording's bars have separate scales: a photo's shares are often ten times
+    as large as a recording's, whose bars would be invisible on a common scale.
     """
     scene_largest = max((term["scene_share"] for term in terms), default=0.0)
     clip_largest = max((term["clip_share"] for term in terms), default=0.0)
     return [
-        BarRow(
-            term=term,
-            scene_width=_width(term["scene_share"], scene_largest),
-            clip_width=_width(term["clip_share"], clip_largest),
-        )
+        term
+        | {
+            "scene_width": _width(term["scene_share"], scene_largest),
+            "clip_width": _width(term["clip_share"], clip_largest),
+        }
         for term in terms
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -17,17 +17,17 @@ _SMALLEST_HALF: Final = 1.5  # silence is a dot
 
 
 @register.simple_tag
-def waveform_path(peaks: Sequence[int], *, bars: int = WIDTH_BARS) -> str:
+def waveform_path(peaks: Iterable[int], *, bars: int = WIDTH_BARS) -> str:
     """Draw peaks (0 to 255) as vertical bars, centred in a `bars` x 100 box.
 
     The loudest bar fills the height, because all recordings play at the same loudness.
     """
-    grouped = _largest_of_groups(peaks, bars)
+    grouped = _largest_of_groups(bytes(peaks), bars)  # PostgreSQL returns a memoryview
     top = max(grouped, default=0)
     return "".join(_bar(index, peak / top if top else 0.0) for index, peak in enumerate(grouped))
 
 
-def _largest_of_groups(peaks: Sequence[int], bars: int) -> list[int]:
+def _largest_of_groups(peaks: bytes, bars: int) -> list[int]:
     """Return one peak a bar; repeat peaks if there are fewer than bars."""
     count = len(peaks)
     if not count:

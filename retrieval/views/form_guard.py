@@ -1,4 +1,4 @@
-"""Refuse forms that cannot be parsed, with a code and an explanation."""
+"""Refuse forms that are too large or cannot be parsed, with a code and an explanation."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
-from retrieval.views.problems import Problem, problem
+from retrieval.decoding.configured_limits import photo_limits
+from retrieval.views.problems import Problem, photo_too_large, problem
 from retrieval.views.uploads import refused
 
 logger = logging.getLogger(__name__)
 
+_FORM_OVERHEAD_BYTES: Final = 1_000_000
 _PLAIN_ENCODINGS: Final = frozenset({"", "identity"})
 
 
 class FormGuardMiddleware:
-    """Parse each form and refuse it if that fails.
+    """Refuse a body that is too large, by its Content-Length, and a form that cannot be parsed.
 
-    Must stand before the CSRF middleware, which parses the form too, and would answer a form that
-    it cannot parse with a page of Django's, without a code.
+    Must stand before the CSRF middleware, which reads the whole form to find its token, and would
+    answer a form that it cannot parse with a page of Django's, without a code.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass on forms that can be parsed, and all other requests."""
-        refusal = _refusal(request) if request.method == "POST" else None
+        """Pass a request on unless it is refused."""
+        refusal = _refusal(request)
         if refusal is None:
             return self.get_response(request)
         logger.info("form refused: %s", refusal.code)
@@ -38,6 +40,19 @@ class FormGuardMiddleware:
 
 
 def _refusal(request: HttpRequest) -> Problem | None:
+    length = _stated_length(request)
+    if length > photo_limits().max_bytes + _FORM_OVERHEAD_BYTES:
+        return photo_too_large(length)
+    return _form_problem(request) if request.method == "POST" else None
+
+
+def _stated_length(request: HttpRequest) -> int:
+    """Return the request's Content-Length; 0 if it is not a number, as in Django."""
+    stated = request.META.get("CONTENT_LENGTH") or ""
+    return int(stated) if stated.isascii() and stated.isdigit() else 0
+
+
+def _form_problem(request: HttpRequest) -> Problem | None:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _PLAIN_ENCODINGS:
         return problem("unsupported_encoding", f"The request is encoded as {encoding[:20]!r}.")

@@ -19,7 +19,6 @@ from retrieval.selectors.library import served_clips
 from retrieval.services.samples import sample_image
 from retrieval.storage.content_store import StorageError, storage_error
 from retrieval.views.deletion import gone_if_deleted, scene_or_404
-from retrieval.views.playable_clips import audio_version
 from retrieval.views.problems import problem
 from retrieval.views.ranges import stored_file_response
 
@@ -36,8 +35,8 @@ _SAMPLE_CACHING = "public, max-age=3600"
 _AUDIO_PIECE_BYTES = 1 << 20
 """Most bytes of a response to an open-ended range.
 
-Players ask for all the rest and read it as slowly as it plays, which would occupy a thread. A
-piece is smaller than a player's read-ahead buffer, so it is read at once.
+Players ask for all the rest and stop reading while they are paused; the web server closes such a
+connection. A piece is smaller than a player's read-ahead buffer, so it is read at once.
 """
 
 
@@ -45,7 +44,7 @@ piece is smaller than a player's read-ahead buffer, so it is read at once.
 def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponseBase:
     """Send a recording to a player; with ?download=1 as a file with a name."""
     clip = get_object_or_404(served_clips(), pk=clip_id)
-    if version != audio_version(clip):
+    if version != clip.played_version:
         raise Http404(f"recording {clip_id} has no version {version!r}")
     name = clip.played_name
     downloads = "download" in request.GET

@@ -21,7 +21,6 @@ from retrieval.selectors.results import (
     runs_by_matcher,
     scene_profile,
 )
-from retrieval.views.playable_clips import PlayableClip, SoundShare, playable
 
 FITS_ABOVE_NATS: Final = 1.0
 """In runs without strengths, a best match that beats the average recording by less is said not to
@@ -38,18 +37,6 @@ MATCHER_WORDS: Final = {
     "paper": "by things, as in the paper",
 }
 """The matchers in the page's order, with the page's names for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class MatchView:
-    """A match as templates show it."""
-
-    rank: int
-    clip: PlayableClip
-    divergence_nats: float
-    total_nats: float
-    strength: str
-    other_takes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +67,11 @@ class ResultView:
 
     fits: bool
     is_fallback: bool
-    best: MatchView
-    alternatives: tuple[MatchView, ...]
-    later: tuple[MatchView, ...]
+    best: Match
+    alternatives: tuple[Match, ...]
+    later: tuple[Match, ...]
     why: dict[str, Any]
-    would_hear: tuple[SoundShare, ...]
+    would_hear: tuple[dict[str, str], ...]
     top_classes: tuple[dict[str, Any], ...]
     provenance: Provenance
     compared: tuple[ComparedMatcher, ...]
@@ -92,7 +79,7 @@ class ResultView:
     @property
     def all_withdrawn(self) -> bool:
         """Whether every recording of the result has been withdrawn."""
-        return self.best.clip.withdrawn
+        return self.best.clip.removed_in is not None
 
 
 def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
@@ -107,19 +94,18 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
     run = (matcher in MATCHER_WORDS and runs.get(matcher)) or scene.run
     spaces = matcher_named(run.matcher).spaces
     matches = matches_of(run)
-    views = [_match_view(match) for match in matches]
-    place = next((at for at, view in enumerate(views) if not view.clip.withdrawn), 0)
-    best, others = views[place], [*views[:place], *views[place + 1 :]]
-    explanation = matches[place].explanations[0]
+    served = (at for at, match in enumerate(matches) if match.clip.removed_in is None)
+    best = matches.pop(next(served, 0))
+    explanation = best.explanations[0]
     sounds = next((one for one in spaces if isinstance(one, HeardSpace)), None)
     of_sounds = sounds is not None and sounds.name == explanation["space"]
     return ResultView(
         fits=_fits(best),
         is_fallback=matcher is None and _is_fallback(run),
         best=best,
-        alternatives=tuple(others[:FIRST_ALTERNATIVES]),
-        later=tuple(others[FIRST_ALTERNATIVES:]),
-        why=_why(explanation, best.divergence_nats, of_sounds=of_sounds),
+        alternatives=tuple(matches[:FIRST_ALTERNATIVES]),
+        later=tuple(matches[FIRST_ALTERNATIVES:]),
+        why=_why(best, of_sounds=of_sounds),
         would_hear=tuple(_would_hear(run, sounds)) if sounds and of_sounds else (),
         top_classes=tuple(_top_classes(run, spaces[0])),
         provenance=_provenance(run),
@@ -132,9 +118,11 @@ def _is_fallback(run: MatchRun) -> bool:
     return run.matcher != settings.SOUNDSCAPE_MATCHER and profiling_is_open()
 
 
-def _fits(best: MatchView) -> bool:
+def _fits(best: Match) -> bool:
     """Return whether the best match fits the photo, rather than only being the nearest."""
-    return best.strength != Strength.NONE if best.strength else best.total_nats >= FITS_ABOVE_NATS
+    if best.strength:
+        return best.strength != Strength.NONE
+    return bool(best.explanations[0]["total_nats"] >= FITS_ABOVE_NATS)
 
 
 def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMatcher, ...]:
@@ -154,11 +142,11 @@ def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMat
     )
 
 
-def _would_hear(run: MatchRun, space: HeardSpace) -> Iterable[SoundShare]:
+def _would_hear(run: MatchRun, space: HeardSpace) -> Iterable[dict[str, str]]:
     """Yield the sounds of the photo's scenery: the largest, and others of at least 4 %."""
     for place, (index, share) in enumerate(scene_profile(run, space).largest(_TOP_SOUNDS)):
         if place == 0 or share >= _SMALLEST_SHARE_SHOWN:
-            yield SoundShare(short_name(space.vocabulary[index]), share)
+            yield {"name": short_name(space.vocabulary[index])}
 
 
 def _top_classes(run: MatchRun, space: ClassSpace) -> Iterable[dict[str, Any]]:
@@ -167,20 +155,9 @@ def _top_classes(run: MatchRun, space: ClassSpace) -> Iterable[dict[str, Any]]:
         yield {"label": space.vocabulary[index].name, "share": share}
 
 
-def _match_view(match: Match) -> MatchView:
-    explanation = match.explanations[0]
-    divergences = {row.space_id: row.divergence_nats for row in match.divergences.all()}
-    return MatchView(
-        rank=match.rank,
-        clip=playable(match.clip),
-        divergence_nats=divergences[explanation["space"]],
-        total_nats=explanation["total_nats"],
-        strength=match.strength,
-        other_takes=len(match.takes),
-    )
+def _why(best: Match, *, of_sounds: bool) -> dict[str, Any]:
+    explanation = best.explanations[0]
 
-
-def _why(explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool) -> dict[str, Any]:
     def name(label: dict[str, Any]) -> str:
         return short_name(ClassLabel(**label)) if of_sounds else str(label["name"])
 
@@ -189,7 +166,7 @@ def _why(explanation: dict[str, Any], divergence_nats: float, *, of_sounds: bool
         "terms": [term | {"label": name(term["label"])} for term in explanation["terms"]],
         "rest_nats": explanation["rest_nats"],
         "total_nats": explanation["total_nats"],
-        "divergence_nats": divergence_nats,
+        "divergence_nats": best.divergences.get(space_id=explanation["space"]).divergence_nats,
     }
 
 

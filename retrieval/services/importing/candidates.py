@@ -10,7 +10,7 @@ from typing import Final
 
 from retrieval.catalogue.manifest import ManifestEntry, RowProblem
 from retrieval.models import ImportItem
-from retrieval.selectors.imports import SettledItem, settled_items
+from retrieval.selectors.imports import settled_items
 from retrieval.selectors.library import existing_sha256
 from retrieval.services.clips import metadata_problem, update_metadata
 from retrieval.services.importing.outcomes import Candidate, OutcomeLog
@@ -39,9 +39,7 @@ def find_candidates(*, entries: Iterable[ManifestEntry], log: OutcomeLog) -> Ite
         log.publish()
 
 
-def _examine(
-    entry: ManifestEntry, settled: SettledItem | None, log: OutcomeLog
-) -> Candidate | None:
+def _examine(entry: ManifestEntry, settled: ImportItem | None, log: OutcomeLog) -> Candidate | None:
     """Return a new or changed file with its hash; otherwise record the outcome."""
     problem = entry.problem or metadata_problem(entry=entry)
     if problem is None:
@@ -62,13 +60,13 @@ def _examine(
     return None
 
 
-def _is_same_file(candidate: Candidate, settled: SettledItem) -> bool:
+def _is_same_file(candidate: Candidate, settled: ImportItem) -> bool:
     return (candidate.byte_size, candidate.modified_ns) == (settled.byte_size, settled.modified_ns)
 
 
-def _settle_unchanged(candidate: Candidate, settled: SettledItem, log: OutcomeLog) -> None:
+def _settle_unchanged(candidate: Candidate, settled: ImportItem, log: OutcomeLog) -> None:
     """Copy changed metadata, such as a corrected licence, to the clip."""
-    clip_id = settled.imported_clip_id
+    clip_id = settled.clip_id if settled.outcome == ImportItem.Outcome.IMPORTED else None
     if settled.row_digest == candidate.entry.digest or clip_id is None:
         log.report.duplicates += 1
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from retrieval.catalogue.manifest import ManifestEntry, RowProblem
 from retrieval.models import ImportItem
-from retrieval.services.clips import StoredClips, record_items
+from retrieval.services.clips import NewClip, record_items
 
 
 @dataclass(slots=True)
@@ -84,8 +84,8 @@ class OutcomeLog:
         record_items(items=[candidate.item(outcome, clip_id=clip_id)], source=self.source)
         self.report.duplicates += 1
 
-    def stored(self, outcome: StoredClips, *, of: int) -> None:
-        """Count a stored group of `of` recordings; the rest of them were duplicates."""
-        self.report.imported += outcome.stored
-        self.report.duplicates += of - outcome.stored
-        self.report.audio_seconds += outcome.audio_seconds
+    def stored(self, clips: Sequence[NewClip], *, of: int) -> None:
+        """Count the stored clips of a group of `of`; the rest of them were duplicates."""
+        self.report.imported += len(clips)
+        self.report.duplicates += of - len(clips)
+        self.report.audio_seconds += sum(clip.facts.duration_s for clip in clips)

@@ -13,13 +13,13 @@ from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Clip, ImportItem
 from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing import ClipImporter
+from retrieval.templatetags.players import audio_url, download_url
 from retrieval.tests.bad_inputs import recordings
 from retrieval.tests.bad_inputs.cases import ACCEPTED
 from retrieval.tests.bad_inputs.photos import SCRIPT, SQL
 from retrieval.tests.engine.toy_sounds import noise, written
 from retrieval.tests.factories import DUMMY, dummy_space_row
 from retrieval.tests.fakes import DummyEar
-from retrieval.views.playable_clips import playable
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +57,7 @@ def folder(tmp_path):
 
 
 def served(client, clip):
-    answer = client.get(playable(clip).audio_url)
+    answer = client.get(audio_url(clip))
     assert answer.status_code == 200
     assert answer["Content-Type"] == clip.played_media_type
     assert answer["X-Content-Type-Options"] == "nosniff"
@@ -155,7 +155,7 @@ def test_54_texts_of_a_manifest_are_not_interpreted(run, folder, client, setting
     run(write_manifest(folder, [{"path": "a.wav", "title": words, "author": words, "tags": words}]))
     clip = Clip.objects.get()
     assert clip.title == words
-    answer = client.get(playable(clip).download_url)
+    answer = client.get(download_url(clip))
     disposition = answer["Content-Disposition"]
     assert disposition.startswith("attachment;")
     assert "\n" not in disposition

@@ -18,9 +18,9 @@ from retrieval.management.commands import clean_recordings
 from retrieval.models import Clip
 from retrieval.services.library import advance_snapshot
 from retrieval.storage.content_store import sha256_of_bytes
+from retrieval.templatetags.players import audio_url
 from retrieval.tests.bad_inputs.photos import SCRIPT
 from retrieval.tests.bad_inputs.recordings import with_tags
-from retrieval.views.playable_clips import playable
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def old_clip(make_clip, media_root, tmp_path, settings):
 
 
 def served(client, clip):
-    return b"".join(client.get(playable(clip).audio_url).streaming_content)
+    return b"".join(client.get(audio_url(clip)).streaming_content)
 
 
 def test_a_copy_without_tags_is_made(old_clip, client, capsys, settings):

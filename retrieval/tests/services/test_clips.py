@@ -12,7 +12,7 @@ from retrieval.catalogue.manifest import ManifestEntry
 from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
-from retrieval.services.clips import NewClip, StoredFiles, store_clips
+from retrieval.services.clips import NewClip, store_clips
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 
 SOURCE = "/sounds/library.csv"
@@ -31,9 +31,9 @@ def new_clip(path, *, content, seed=1, scores=None):
     return NewClip(
         entry=ManifestEntry(path=path, file=Path("/sounds", path), title=path, license="CC0-1.0"),
         sha256=content * 64,
-        byte_size=1000,
         facts=FACTS,
-        files=StoredFiles(f"recordings/{content}.wav", ""),
+        original=f"recordings/{content}.wav",
+        preview="",
         item=ImportItem(path=path, byte_size=1000, modified_ns=1, outcome="imported"),
         scores=by_space,
     )
@@ -73,7 +73,7 @@ def test_a_group_that_fails_is_rolled_back(monkeypatch):
 def test_a_group_is_stored_in_one_snapshot():
     dummy_space_row()
     stored = store(new_clip("a.wav", content="a"), new_clip("b.wav", content="b"))
-    assert (stored.stored, stored.audio_seconds) == (2, 5.0)
+    assert [(clip.sha256[0], clip.facts.duration_s) for clip in stored] == [("a", 2.5), ("b", 2.5)]
     assert set(Clip.objects.values_list("added_in", flat=True)) == {1}
     assert set(ClipProfile.objects.values_list("added_in", flat=True)) == {1}
     assert ClipWindow.objects.count() == 6
@@ -87,7 +87,7 @@ def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
     store_clips(clips=[new_clip("first.wav", content="a")], source="/other.csv", spaces=[DUMMY])
     theirs = Clip.objects.get()
     stored = store(*ours)
-    assert (stored.stored, stored.audio_seconds) == (1, 2.5)
+    assert [(clip.sha256[0], clip.facts.duration_s) for clip in stored] == [("b", 2.5)]
     assert list(Clip.objects.values_list("path", flat=True).order_by("id")) == [
         "first.wav", "ours.wav",
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from retrieval import submission, tasks
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip, ImportItem, JobState, LibraryImport
-from retrieval.services.import_jobs import request_import, run_slice
+from retrieval.services.importing.jobs import request_import, run_slice
 from retrieval.services.timed_jobs import Slicing
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 from retrieval.tests.fakes import dummy_registry

@@ -20,9 +20,9 @@ from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
 from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing import ClipImporter
 from retrieval.storage import content_store
+from retrieval.templatetags.players import audio_url, download_url
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 from retrieval.tests.fakes import DummyEar, DummySounds
-from retrieval.views.playable_clips import playable
 
 pytestmark = pytest.mark.django_db
 
@@ -413,8 +413,7 @@ def test_the_served_copy_has_no_tags(run, tmp_path, client):
     )
     run(write_manifest(tmp_path, "sea.wav", title="Sea"))
     clip = Clip.objects.get()
-    player = playable(clip)
-    for url in (player.audio_url, player.download_url):
+    for url in (audio_url(clip), download_url(clip)):
         answer = client.get(url)
         assert (answer.status_code, answer["Content-Type"]) == (200, "audio/wav")
         assert answer["X-Content-Type-Options"] == "nosniff"

@@ -17,7 +17,7 @@ from PIL import Image
 from retrieval.decoding import web_pool
 from retrieval.models import Clip, JobState, LibraryImport, Scene, UploadTally
 from retrieval.services import timed_jobs, uploads
-from retrieval.services.import_jobs import request_import, run_slice
+from retrieval.services.importing.jobs import request_import, run_slice
 from retrieval.services.timed_jobs import Slicing
 from retrieval.tests.factories import DUMMY, dummy_space_row, small_matchers
 from retrieval.tests.fakes import dummy_registry

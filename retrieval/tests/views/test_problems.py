@@ -19,13 +19,13 @@ from retrieval.jobs import transitions
 from retrieval.quotas import daily, rates
 from retrieval.services import matching, scenes, uploads
 from retrieval.storage import content_store
-from retrieval.views import form_guard, problems, upload_limit
+from retrieval.views import form_guard, problems
 from retrieval.views import uploads as upload_views
 from retrieval.views.problems import _KNOWN, photo_too_large, problem
 
 MODULES = (
     pool, child, errors, headers, images, index, transitions, recipes, matching, content_store,
-    problems, registry, form_guard, scenes, uploads, daily, rates, upload_limit,
+    problems, registry, form_guard, scenes, uploads, daily, rates,
     upload_views, weights,
 )  # fmt: skip
 KNOW_A_FIGURE = {

@@ -10,7 +10,7 @@ from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.models import LibraryImport
 from retrieval.services.audio_profiles import audio_profilers
-from retrieval.services.importing import ClipImporter
+from retrieval.services.importing.importer import ClipImporter
 from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
 
 
