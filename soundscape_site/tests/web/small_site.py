@@ -31,5 +31,5 @@ def application(environ, start_response):
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO")
-    server.get_wsgi_application = lambda: application  # type: ignore[assignment]
+    setattr(server, "get_wsgi_application", lambda: application)  # noqa: B010
     server.main()
