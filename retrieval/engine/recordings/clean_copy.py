@@ -30,12 +30,9 @@ CLEAN_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".mp4", ".webm")
 
 _MOST_BYTES: Final = 1_000_000_000  # above this size a preview is served instead
 
-_MUXERS: Final = {
-    Container.WAV: ("wav", {}),
-    Container.MP3: ("mp3", {"id3v2_version": "0"}),
-    Container.OGG: ("ogg", {}),
-    Container.MP4: ("mp4", {"movflags": "+faststart"}),
-    Container.WEBM: ("webm", {}),
+_MUXER_OPTIONS: Final = {
+    Container.MP3: {"id3v2_version": "0"},
+    Container.MP4: {"movflags": "+faststart"},
 }
 
 
@@ -46,10 +43,8 @@ def write_clean_copy(
 
     Parameters
     ----------
-    path : Path
-        A recording that browsers play.
-    target : Path
-        The file to write; it is never left incomplete.
+    path, target : Path
+        A recording that browsers play, and the file to write, which is never left incomplete.
     facts : RecordingFacts
         Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`.
     limits : RecordingLimits, optional
@@ -83,7 +78,6 @@ def write_clean_copy(
 
 
 def _copy_packets(path: Path, target: Path, container: Container) -> None:
-    muxer, options = _MUXERS[container]
     with (
         path.open("rb", buffering=0) as file,
         open_container(file, container) as source,
@@ -91,8 +85,9 @@ def _copy_packets(path: Path, target: Path, container: Container) -> None:
         av.open(
             clean,
             "w",
-            format=muxer,
-            container_options={**options, "fflags": "+bitexact"},  # without the name of the encoder
+            format=container.value,
+            # Without the name of the encoder.
+            container_options={"fflags": "+bitexact", **_MUXER_OPTIONS.get(container, {})},
         ) as copy,
     ):
         stream = only_audio_stream(source)
