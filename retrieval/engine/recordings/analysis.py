@@ -30,19 +30,7 @@ _MOST_PLAUSIBLE_CHANNELS = 64  # a header with more is damaged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingLimits:
-    """What is accepted as a recording.
-
-    Parameters
-    ----------
-    min_duration_s, max_duration_s : float
-        Shortest and longest duration of the decoded samples.
-    max_channels : int
-        Most channels.
-    min_sample_rate_hz, max_sample_rate_hz : int
-        Sample rates.
-    max_bytes : int
-        Largest file.
-    """
+    """What is accepted as a recording; the duration is that of the decoded samples."""
 
     min_duration_s: float = 0.5
     max_duration_s: float = 4 * 3600.0

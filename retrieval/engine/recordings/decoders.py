@@ -136,10 +136,7 @@ class LibsndfileSource(AudioSource):
         self.stated_duration_s = self._sound.frames / self.sample_rate_hz
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
-        while True:
-            block = self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
-            if not len(block):
-                return
+        while len(block := self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             yield block
 
     def close(self) -> None:
