@@ -96,21 +96,9 @@ def analyse_recording(
 ) -> RecordingFacts:
     """Measure a recording and write its waveforms, decoding it once, block by block.
 
-    Parameters
-    ----------
-    path : Path
-        The recording.
-    waveform_paths : mapping of int to Path
-        The file to write for each sample rate: mono (the mean of the channels), resampled with
-        soxr HQ, for :func:`~retrieval.engine.recordings.waveforms.open_waveform`. A failure
-        removes all of them.
-    limits : RecordingLimits, optional
-        What is accepted.
-
-    Returns
-    -------
-    RecordingFacts
-        Without a preview.
+    `waveform_paths` has the file to write for each sample rate: mono (the mean of the channels),
+    resampled with soxr HQ, for :func:`~retrieval.engine.recordings.waveforms.open_waveform`. A
+    failure removes all of them.
 
     Raises
     ------

@@ -39,21 +39,10 @@ _MUXER_OPTIONS: Final = {
 def write_clean_copy(
     path: Path, target: Path, *, facts: RecordingFacts, limits: RecordingLimits | None = None
 ) -> bool:
-    """Write a copy that contains the same sound and nothing else.
+    """Write a copy that contains the same sound and nothing else, completely or not at all.
 
-    Parameters
-    ----------
-    path, target : Path
-        A recording that browsers play, and the file to write, which is never left incomplete.
-    facts : RecordingFacts
-        Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`.
-    limits : RecordingLimits, optional
-        What is accepted as a recording.
-
-    Returns
-    -------
-    bool
-        False if no copy decodes to the same samples; no file is left then.
+    Return False, and leave no file, if no copy decodes to the same samples as the recording, which
+    browsers must play.
     """
     container = Container(facts.container)
     if path.stat().st_size > _MOST_BYTES:

@@ -44,22 +44,10 @@ def write_preview(
     facts: RecordingFacts,
     limits: RecordingLimits | None = None,
 ) -> RecordingFacts:
-    """Write a browser-playable copy of a recording, mono or stereo.
+    """Write a browser-playable MP3 of a recording, mono or stereo, completely or not at all.
 
-    Parameters
-    ----------
-    path, target : Path
-        The recording, and the MP3 to write, which is never left incomplete.
-    facts : RecordingFacts
-        Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`. A recording
-        with a true peak above -1 dBTP is attenuated, so that the copy does not clip.
-    limits : RecordingLimits, optional
-        What is accepted as a recording.
-
-    Returns
-    -------
-    RecordingFacts
-        Of the copy, whose loudness the player needs.
+    A recording with a true peak above -1 dBTP is attenuated, so that the copy does not clip.
+    Return the facts about the copy, whose loudness the player needs.
 
     Raises
     ------
