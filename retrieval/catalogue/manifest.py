@@ -135,11 +135,7 @@ def _row_problem(values: Mapping[str, str], *, extra: object) -> RowProblem | No
     path, licence = values["path"], values["license"]
     known = ", ".join(LICENCES)
     rules = (
-        (
-            extra is None,
-            "row_has_extra_fields",
-            f"Too many cells, {extra!r}: quote commas.",
-        ),
+        (extra is None, "row_has_extra_fields", f"Too many cells, {extra!r}: quote commas."),
         (path, "path_required", "The row names no file."),
         (
             len(path) <= MAX_PATH_CHARACTERS,

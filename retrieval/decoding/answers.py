@@ -25,7 +25,6 @@ from retrieval.engine.photos import headers as photo_headers
 from retrieval.engine.recordings.analysis import WAVEFORM_PEAKS, RecordingFacts
 from retrieval.engine.recordings.clean_copy import CLEAN_SUFFIXES
 from retrieval.engine.recordings.headers import Container
-from retrieval.engine.recordings.playability import MEDIA_TYPES
 from retrieval.engine.recordings.preview import PREVIEW_SUFFIX
 
 PHOTO_SIDE_PX: Final = 224
@@ -122,7 +121,7 @@ def read_recording_answer(answer: Message, *, played_path: Path | None) -> Recor
     if len(answer.body) != WAVEFORM_PEAKS or (suffix is None) != (played_path is None):
         raise ForeignAnswerError("its peaks or its played file are not the requested ones")
     return RecordingFacts(
-        media_type=MEDIA_TYPES[Container(fields["container"])],
+        media_type=Container(fields["container"]).media_type,
         peaks=answer.body,
         preview_path=played_path and played_path.with_suffix(suffix),
         **fields,

@@ -50,14 +50,18 @@ def confine(limits: DecodingLimits) -> tuple[LimitState, ...]:
     missing = syscall_filter.install()
     memory = limits.max_address_space_bytes
     return (
-        _state("address space", _megabytes(memory), _memory_is_bounded(memory)),
+        _state(
+            "address space",
+            _megabytes(memory),
+            _fails(lambda: mmap.mmap(-1, memory).close(), OSError),
+        ),
         _state(
             "file size", _megabytes(limits.max_written_bytes), _is_limited(resource.RLIMIT_FSIZE)
         ),
         _state("open files", str(limits.max_open_files), _is_limited(resource.RLIMIT_NOFILE)),
         _state("CPU time", "for each job", _is_limited(resource.RLIMIT_CPU)),
-        _state("processes", "none", _is_refused(_fork), missing),
-        _state("network", "none", _is_refused(lambda: socket.socket().close()), missing),
+        _state("processes", "none", _fails(_fork), missing),
+        _state("network", "none", _fails(lambda: socket.socket().close()), missing),
     )
 
 
@@ -97,18 +101,10 @@ def _is_limited(kind: int) -> bool:
     return resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
 
 
-def _memory_is_bounded(size: int) -> bool:
-    try:
-        mmap.mmap(-1, size).close()
-    except OSError:
-        return True
-    return False
-
-
-def _is_refused(attempt: Callable[[], None]) -> bool:
+def _fails(attempt: Callable[[], None], error: type[OSError] = PermissionError) -> bool:
     try:
         attempt()
-    except PermissionError:
+    except error:
         return True
     return False
 

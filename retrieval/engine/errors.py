@@ -10,13 +10,8 @@ _DECODER_UNAVAILABLE: Final = frozenset({"decoder_unavailable", "decoder_busy", 
 class EngineError(Exception):
     """Base class of the engine's errors.
 
-    Parameters
-    ----------
-    detail : str
-        What happened, with the offending value, so that a user can act on it.
-    code : str
-        Stable identifier of the cause, e.g. ``image_truncated``. Defaults to
-        the class's own code.
+    `detail` says what happened, with the offending value, so that a user can act on it. `code` is a
+    stable identifier of the cause, e.g. ``image_truncated``; its default is the class's own code.
     """
 
     code = "engine_error"

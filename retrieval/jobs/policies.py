@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from celery import Task, shared_task  # noqa: TID251 # the only module that may
@@ -55,27 +56,10 @@ class OwnedTask(Task[Any, Any]):
 _Decorator: TypeAlias = Callable[[Callable[..., Any]], OwnedTask]
 
 
-def inference_task(name: str, *, throws: tuple[type[Exception], ...] = ()) -> _Decorator:
-    """Define a task for the worker that holds the image model.
-
-    Exceptions in `throws` are expected and logged without a traceback.
-    """
-    return _task(name, queue=INFERENCE_QUEUE, limits=INFERENCE_TIME_LIMITS, throws=throws)
-
-
-def ingest_task(name: str, *, throws: tuple[type[Exception], ...] = ()) -> _Decorator:
-    """Define a task for the worker that processes recordings."""
-    return _task(name, queue=INGEST_QUEUE, limits=INGEST_TIME_LIMITS, throws=throws)
-
-
-def watch_task(name: str) -> _Decorator:
-    """Define a task that a worker sends to itself to check that it receives messages."""
-    return _task(name, queue=_WATCH_QUEUE, limits=WATCH_TIME_LIMITS)
-
-
 def _task(
     name: str, *, queue: str, limits: TimeLimits, throws: tuple[type[Exception], ...] = ()
 ) -> _Decorator:
+    """Define a task; exceptions in `throws` are expected and logged without a traceback."""
     decorate: _Decorator = shared_task(
         name=f"{queue}.{name}",
         soft_time_limit=limits.soft_s,
@@ -87,3 +71,9 @@ def _task(
         base=OwnedTask,
     )
     return decorate
+
+
+inference_task = partial(_task, queue=INFERENCE_QUEUE, limits=INFERENCE_TIME_LIMITS)
+ingest_task = partial(_task, queue=INGEST_QUEUE, limits=INGEST_TIME_LIMITS)
+watch_task = partial(_task, queue=_WATCH_QUEUE, limits=WATCH_TIME_LIMITS)
+"""For a task that a worker sends to itself to check that it receives messages."""

@@ -43,6 +43,9 @@ class Claim:
     owner: str
     attempt: int
 
+    def __str__(self) -> str:
+        return f"{self.model.__name__} {self.pk}, attempt {self.attempt}"
+
 
 def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim | None:
     """Claim a job; return None if it is not queued or has no attempt left."""
@@ -73,7 +76,7 @@ def fail(held: Claim, *, code: str, detail: str) -> None:
 def note(held: Claim, **fields: Any) -> None:
     """Update fields of a held job."""
     if not _owned(held).update(**fields):
-        raise StaleClaimError(_describe(held))
+        raise StaleClaimError(held)
 
 
 def renew(held: Claim, *, lease: timedelta) -> None:
@@ -122,7 +125,7 @@ def _release(held: QuerySet[Job]) -> int:
 def _end_attempt(held: Claim, state: JobState, **fields: Any) -> None:
     """End this attempt at a job, fenced by owner and attempt."""
     if not _enter(_owned(held), state, **_NO_LEASE, **fields):
-        raise StaleClaimError(_describe(held))
+        raise StaleClaimError(held)
 
 
 def _enter(rows: QuerySet[Job], state: JobState, **fields: Any) -> int:
@@ -139,7 +142,3 @@ def _owned(held: Claim) -> QuerySet[Job]:
     return held.model._default_manager.filter(
         pk=held.pk, state=JobState.PROCESSING, lease_owner=held.owner, attempts=held.attempt
     )
-
-
-def _describe(held: Claim) -> str:
-    return f"{held.model.__name__} {held.pk}, attempt {held.attempt}"

@@ -54,21 +54,17 @@ def count_upload(allowances: Sequence[Allowance], *, byte_size: int) -> None:
 
 
 def _locked_tally(visitor: str, day: date) -> UploadTally:
-    """Lock and return the tally row; create it if it is missing."""
-    rows = UploadTally.objects.select_for_update().filter(visitor=visitor, day=day)
-    tally = rows.first()
-    if tally is None:
-        _create_tally(visitor, day)
-        tally = rows.get()
+    """Lock and return the tally row; if it is missing, create it and delete those of earlier days.
+
+    The deletion skips rows that another transaction has locked.
+    """
+    rows = UploadTally.objects.select_for_update()
+    tally, is_new = rows.get_or_create(visitor=visitor, day=day)
+    if is_new:
+        old = UploadTally.objects.filter(day__lt=day - timedelta(days=_DAYS_KEPT))
+        unlocked = old.select_for_update(skip_locked=True).values("pk")
+        UploadTally.objects.filter(pk__in=unlocked).delete()
     return tally
-
-
-def _create_tally(visitor: str, day: date) -> None:
-    """Create a tally row unless it exists, and delete the rows of earlier days."""
-    UploadTally.objects.bulk_create([UploadTally(visitor=visitor, day=day)], ignore_conflicts=True)
-    old = UploadTally.objects.filter(day__lt=day - timedelta(days=_DAYS_KEPT))
-    unlocked = old.select_for_update(skip_locked=True).values("pk")
-    UploadTally.objects.filter(pk__in=unlocked).delete()
 
 
 def _check(tally: UploadTally, allowance: Allowance, byte_size: int, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from functools import lru_cache
 from pathlib import Path
@@ -54,4 +55,4 @@ def _cached_image(path: Path, _size: int, _changed_ns: int) -> str | None:
             raise
         logger.warning("sample %s is not shown: %s [%s]", path, error.detail, error.code)
         return None
-    return content_store.keep_copy(decoded.web_image, folder=_FOLDER, sha256=sha256, suffix=_SUFFIX)
+    return content_store.store(io.BytesIO(decoded.web_image), name=name)

@@ -72,13 +72,13 @@ class Slicing:
     def _work(self, held: transitions.Claim, work: Callable[[Slice], bool]) -> bool:
         deadline = time.monotonic() + self.slice_s
         with (
-            leases.renewed(held) as lease,
+            leases.renewed(held) as lost,
             scratch_folder(self.scratch_directory) as scratch,
             DecodingPool(processes=self.decoding_processes) as pool,
         ):
             pool.warm()  # children start while this process loads the model
             finished = work(
-                Slice(pool, scratch, lambda: lease.is_lost or time.monotonic() > deadline)
+                Slice(pool, scratch, lambda: lost.is_set() or time.monotonic() > deadline)
             )
             if not finished:
                 pool.close()  # cancels recordings that were submitted ahead

@@ -66,18 +66,7 @@ def keep(path: Path, *, folder: str, sha256: str, suffix: str) -> str:
 
 def keep_bytes(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
     """Store bytes and return their storage name."""
-    name = content_name(folder=folder, sha256=sha256, suffix=suffix)
-    return _keep(io.BytesIO(content), name)
-
-
-def keep_copy(content: bytes, *, folder: str, sha256: str, suffix: str) -> str:
-    """Store a derived file that no row references, named by the hash of its source."""
-    return _stored(io.BytesIO(content), content_name(folder=folder, sha256=sha256, suffix=suffix))
-
-
-def keep_restored(stream: BinaryIO, *, name: str) -> None:
-    """Store a file of a backup under its old name; an exception of the stream stores nothing."""
-    _stored(stream, name)
+    return _keep(io.BytesIO(content), content_name(folder=folder, sha256=sha256, suffix=suffix))
 
 
 def content_name(*, folder: str, sha256: str, suffix: str) -> str:
@@ -93,11 +82,15 @@ def _keep(stream: BinaryIO, name: str) -> str:
     row is added minutes after its file) only its recent modification time protects the file.
     """
     lock_shared(name)
-    return _stored(stream, name)
+    return store(stream, name=name)
 
 
-def _stored(stream: BinaryIO, name: str) -> str:
-    """Store a stream completely or not at all; a file with this name has the same content."""
+def store(stream: BinaryIO, *, name: str) -> str:
+    """Store a stream that no new row references, such as a derived file; return its name.
+
+    It is stored completely, or not at all if the stream raises an exception. An existing file with
+    this name has the same content.
+    """
     try:
         target = Path(default_storage.path(name))
     except NotImplementedError:  # an object store, which stores atomically

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import IO, Any, Final
+from typing import Final
 
-from django.core.files import File
 from django.core.files.storage import default_storage
 
 # Derived files that no row references; a folder of the file system.
 _IGNORED: Final = frozenset({"samples", "lost+found"})
-_BLOCK_BYTES: Final = 1 << 20
 
 
 def stored_names() -> Iterator[str]:
@@ -41,12 +39,6 @@ def hash_and_size(name: str) -> tuple[str, int]:
     with default_storage.open(name, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
         return digest.hexdigest(), stream.tell()
-
-
-def blocks(stream: IO[bytes] | File[Any]) -> Iterator[bytes]:
-    """Yield a stream in blocks of 1 MiB."""
-    while block := stream.read(_BLOCK_BYTES):
-        yield block
 
 
 def changed_at(name: str) -> datetime | None:

@@ -24,7 +24,7 @@ from retrieval.models import (
     Scene,
 )
 from retrieval.services.deletion import delete_scene
-from retrieval.storage.content_store import keep_restored
+from retrieval.storage.content_store import store
 from retrieval.storage.listing import hash_and_size, stored_names
 from soundscape_site.backups.layout import (
     MEDIA,
@@ -151,7 +151,7 @@ def _restore_file(source: Path, name: str, sha256: str) -> int:
     try:
         with source.open("rb") as stream:
             checked = _Checked(stream, source, sha256)
-            keep_restored(checked, name=name)  # type: ignore[arg-type] # only `read` is used
+            store(checked, name=name)  # type: ignore[arg-type] # only `read` is used
             return checked.size
     except FileNotFoundError as error:
         raise BackupError(f"{source} is missing: use another backup.") from error

@@ -18,7 +18,6 @@ from django.db import connections, transaction
 from retrieval.models import Library
 from retrieval.selectors.deletion import deletions_since
 from retrieval.selectors.media_files import NamedFile, is_named, named_files
-from retrieval.storage.listing import blocks
 from soundscape_site.backups.layout import (
     DATABASE,
     FORMAT,
@@ -188,7 +187,7 @@ def _copy(name: str, target: Path) -> tuple[str, int]:
     with default_storage.open(name, "rb") as source:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as copy:
-            for block in blocks(source):
+            for block in source.chunks(1 << 20):
                 digest.update(block)
                 size += copy.write(block)
     return digest.hexdigest(), size

@@ -8,7 +8,6 @@ or decompressed here.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 from retrieval.engine.errors import ImageDecodeError
 
@@ -16,7 +15,8 @@ JPEG = "image/jpeg"
 PNG = "image/png"
 WEBP = "image/webp"
 HEIF = "image/heic"
-MEDIA_TYPES = (JPEG, PNG, WEBP, HEIF)
+PILLOW_FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP", HEIF: "HEIF"}
+MEDIA_TYPES = tuple(PILLOW_FORMATS)
 
 # Still pictures coded with HEVC; sequences (hevc, hevx, msf1) and AVIF are other formats.
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis"})
@@ -28,17 +28,7 @@ _MAX_PNG_METADATA_CHUNKS = 1_000
 
 
 def sniff_media_type(data: bytes) -> str:
-    """Return the media type of an image by its first bytes, whatever its name.
-
-    Parameters
-    ----------
-    data : bytes
-        The file, or at least its first 64 bytes.
-
-    Returns
-    -------
-    str
-        ``image/jpeg``, ``image/png``, ``image/webp`` or ``image/heic``.
+    """Return which of `MEDIA_TYPES` an image has, by its first 64 bytes.
 
     Raises
     ------
@@ -66,24 +56,12 @@ def _is_still_heic(data: bytes) -> bool:
 
 
 def declared_size(data: bytes, media_type: str) -> tuple[int, int] | None:
-    """Read the width and height in the header of a PNG or WebP, in pixels.
+    """Read the width and height in the header of a PNG or WebP, in pixels, before any rotation.
 
     Pillow reports the size of every format once it has opened the file. These two are read
     here because Pillow rejects a PNG of no pixels as an unknown format, and allocates two frames
-    of the declared size when it opens a WebP.
-
-    Parameters
-    ----------
-    data : bytes
-        The complete file.
-    media_type : str
-        Result of :func:`sniff_media_type`.
-
-    Returns
-    -------
-    tuple of int or None
-        Width and height before any EXIF rotation; ``None`` for other formats and for a
-        truncated header.
+    of the declared size when it opens a WebP. Return None for other formats and for a truncated
+    header.
     """
     kind = data[12:16]
     if media_type == PNG and kind == b"IHDR" and len(data) >= 24:
@@ -107,16 +85,8 @@ def check_complete(data: bytes, media_type: str, *, max_metadata_bytes: int) -> 
     """Reject a file that is shorter than its structure declares, or has too much metadata.
 
     Bytes after the image are accepted: re-encoding drops them. JPEG declares no
-    length; its decoder detects a missing end.
-
-    Parameters
-    ----------
-    data : bytes
-        The complete file.
-    media_type : str
-        Result of :func:`sniff_media_type`.
-    max_metadata_bytes : int
-        Largest total of all chunks of a PNG that hold no pixels.
+    length; its decoder detects a missing end. `max_metadata_bytes` limits the total of all chunks
+    of a PNG that hold no pixels.
 
     Raises
     ------
@@ -128,8 +98,7 @@ def check_complete(data: bytes, media_type: str, *, max_metadata_bytes: int) -> 
     elif media_type == WEBP:
         _check_reaches(data, int.from_bytes(data[4:8], "little") + 8)
     elif media_type == HEIF:
-        for end in _box_ends(data):
-            _check_reaches(data, end)
+        _check_boxes(data)
 
 
 def _check_reaches(data: bytes, end: int) -> None:
@@ -139,9 +108,14 @@ def _check_reaches(data: bytes, end: int) -> None:
 
 
 def _check_png(data: bytes, max_metadata_bytes: int) -> None:
+    position = len(_PNG_SIGNATURE)
     chunks = metadata_bytes = 0
-    for kind, length, end in _png_chunks(data):
-        _check_reaches(data, end)
+    kind = b""
+    while kind != b"IEND":
+        length = int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        position += 12 + length
+        _check_reaches(data, position)
         if kind not in _PNG_PIXEL_CHUNKS:
             chunks += 1
             metadata_bytes += length
@@ -150,19 +124,8 @@ def _check_png(data: bytes, max_metadata_bytes: int) -> None:
             raise ImageDecodeError(msg, code="image_metadata_too_large")
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield type, length and end of each chunk, up to and including the last one."""
-    position = len(_PNG_SIGNATURE)
-    kind = b""
-    while kind != b"IEND":
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        position += 12 + length
-        yield kind, length, position
-
-
-def _box_ends(data: bytes) -> Iterator[int]:
-    """Yield the end of each top-level box of an ISO base media file."""
+def _check_boxes(data: bytes) -> None:
+    """Check the end of each top-level box of an ISO base media file."""
     position = 0
     while position + 8 <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
@@ -171,4 +134,4 @@ def _box_ends(data: bytes) -> Iterator[int]:
         if length < 8 or not data[position + 4 : position + 8].isalnum():
             return  # 0: the box ends with the file; anything else is not a box
         position += length
-        yield position
+        _check_reaches(data, position)

@@ -18,10 +18,7 @@ from PIL import Image, ImageCms
 
 from retrieval.engine.errors import ImageDecodeError
 from retrieval.engine.photos.headers import (
-    HEIF,
-    JPEG,
-    PNG,
-    WEBP,
+    PILLOW_FORMATS,
     check_complete,
     declared_size,
     sniff_media_type,
@@ -30,7 +27,6 @@ from retrieval.engine.photos.limits import PhotoLimits
 
 pillow_heif.register_heif_opener()
 
-_PILLOW_FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP", HEIF: "HEIF"}
 _WEB_IMAGE_QUALITY = 85
 _MAX_PROFILE_BYTES = 4_000_000
 _EXIF_ORIENTATION = 0x0112
@@ -46,19 +42,7 @@ _UPRIGHT = {
 
 
 def read_photo(source: Path | bytes, limits: PhotoLimits) -> bytes:
-    """Read the bytes of a photo after checking its size.
-
-    Parameters
-    ----------
-    source : Path or bytes
-        A file, or its content.
-    limits : PhotoLimits
-        What is accepted.
-
-    Returns
-    -------
-    bytes
-        The complete file.
+    """Return the content of a photo, given as a file or as bytes, after checking its size.
 
     Raises
     ------
@@ -86,24 +70,12 @@ def _check_bytes(size: int, limits: PhotoLimits) -> None:
 
 
 def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
-    """Decode a photo of any accepted type to upright 8-bit sRGB.
+    """Decode a photo of any accepted type to upright 8-bit sRGB (mode RGB), without metadata.
 
     The size is checked by the header, before any pixel is decoded. The first frame of an
     animation is used; transparent parts become white; 16-bit values are scaled to 8 bits. An
     embedded colour profile (Display P3 on most phones) is converted to sRGB, on which the network
     was trained and which browsers assume for a file without a profile.
-
-    Parameters
-    ----------
-    source : Path or bytes
-        A file, or its content.
-    limits : PhotoLimits
-        What is accepted.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Mode RGB, upright, without any metadata.
 
     Raises
     ------
@@ -121,7 +93,7 @@ def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
     check_complete(data, media_type, max_metadata_bytes=limits.max_metadata_bytes)
     with (
         _decoding(limits),
-        Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[media_type]]) as image,
+        Image.open(BytesIO(data), formats=[PILLOW_FORMATS[media_type]]) as image,
     ):
         _check_size(*image.size, limits)
         if image.info.get("primary") is False:  # HEIC: only a tile or a thumbnail can be read
@@ -233,14 +205,7 @@ def _in_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Im
 
 
 def centre_square(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
-    """Crop the largest centred square and scale it to the network's input.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Mode RGB.
-    side_px : int
-        Side of the result.
+    """Crop the largest centred square of an RGB image and scale it to the network's input.
 
     Returns
     -------
@@ -256,13 +221,6 @@ def photo_views(image: Image.Image, side_px: int) -> NDArray[np.uint8]:
 
     The edges of a scenery are as informative as its centre. All views of a square photo are the
     same, so only one is returned.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Mode RGB.
-    side_px : int
-        Side of each view.
 
     Returns
     -------
@@ -291,20 +249,10 @@ def _square(image: Image.Image, left: int, top: int, side_px: int) -> NDArray[np
 
 
 def encode_for_web(image: Image.Image, max_side_px: int) -> bytes:
-    """Encode the pixels as a JPEG without metadata.
+    """Encode an RGB image, scaled down to a longest side, as a JPEG without metadata.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Mode RGB.
-    max_side_px : int
-        Longest side of the result; a smaller photo keeps its size.
-
-    Returns
-    -------
-    bytes
-        Progressive JPEG: smaller than PNG, supported everywhere, and several times
-        faster to encode than WebP; an upload waits for it.
+    A progressive JPEG is smaller than PNG, supported everywhere, and several times faster to
+    encode than WebP; an upload waits for it.
     """
     scale = min(1.0, max_side_px / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

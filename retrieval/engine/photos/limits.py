@@ -7,21 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoLimits:
-    """What is accepted as a photo.
+    """What is accepted as a photo; metadata is counted in PNG only.
 
-    Parameters
-    ----------
-    max_bytes : int
-        Largest file.
-    max_pixels : int
-        Largest width times height.
-    max_side_px : int
-        Longest side.
-    min_side_px : int
-        Shortest side. Below 16 pixels almost every pixel of the network's 224 x 224 input
-        would be interpolated.
-    max_metadata_bytes : int
-        Largest total of metadata; counted in PNG only.
+    Below a shortest side of 16 pixels almost every pixel of the network's 224 x 224 input would be
+    interpolated.
     """
 
     max_bytes: int = 20_000_000

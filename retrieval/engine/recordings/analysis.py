@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from retrieval.engine.errors import AudioDecodeError
 from retrieval.engine.recordings.decoders import AudioSource
 from retrieval.engine.recordings.envelope import PeakEnvelope
 from retrieval.engine.recordings.loudness import LoudnessMeter
-from retrieval.engine.recordings.playability import MEDIA_TYPES, browsers_play
+from retrieval.engine.recordings.playability import browsers_play
 from retrieval.engine.recordings.sources import open_source
 from retrieval.engine.recordings.waveforms import WaveformWriter, writing_waveform
 
@@ -29,19 +30,7 @@ _MOST_PLAUSIBLE_CHANNELS = 64  # a header with more is damaged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingLimits:
-    """What is accepted as a recording.
-
-    Parameters
-    ----------
-    min_duration_s, max_duration_s : float
-        Shortest and longest duration of the decoded samples.
-    max_channels : int
-        Most channels.
-    min_sample_rate_hz, max_sample_rate_hz : int
-        Sample rates.
-    max_bytes : int
-        Largest file.
-    """
+    """What is accepted as a recording; the duration is that of the decoded samples."""
 
     min_duration_s: float = 0.5
     max_duration_s: float = 4 * 3600.0
@@ -107,21 +96,9 @@ def analyse_recording(
 ) -> RecordingFacts:
     """Measure a recording and write its waveforms, decoding it once, block by block.
 
-    Parameters
-    ----------
-    path : Path
-        The recording.
-    waveform_paths : mapping of int to Path
-        The file to write for each sample rate: mono (the mean of the channels), resampled with
-        soxr HQ, for :func:`~retrieval.engine.recordings.waveforms.open_waveform`. A failure
-        removes all of them.
-    limits : RecordingLimits, optional
-        What is accepted.
-
-    Returns
-    -------
-    RecordingFacts
-        Without a preview.
+    `waveform_paths` has the file to write for each sample rate: mono (the mean of the channels),
+    resampled with soxr HQ, for :func:`~retrieval.engine.recordings.waveforms.open_waveform`. A
+    failure removes all of them.
 
     Raises
     ------
@@ -174,7 +151,8 @@ class _Pass:
         return self._frames / self._source.sample_rate_hz
 
     def _add(self, block: NDArray[np.float32]) -> None:
-        magnitudes = _loudest_channel(np.abs(block))
+        # Reduced column by column: ten times faster than along a short axis.
+        magnitudes = reduce(np.maximum, np.abs(block).T)
         peak = float(magnitudes.max(initial=0))  # NaN if any sample is
         _check_in_range(peak)
         self._peak = max(self._peak, peak)
@@ -183,7 +161,7 @@ class _Pass:
         self._envelope.add(magnitudes)
         self._meter.add(block)
         if self._writers:
-            mono = _mean_of_channels(block)
+            mono = reduce(np.add, block.T) * np.float32(1 / block.shape[1])
             for writer in self._writers:
                 writer.add(mono)
 
@@ -210,7 +188,7 @@ class _Pass:
             channels=source.channels,
             container=source.container.value,
             codec=source.codec,
-            media_type=MEDIA_TYPES[source.container],
+            media_type=source.container.media_type,
             loudness_lufs=loudness_lufs,
             true_peak_dbtp=true_peak_dbtp,
             peaks=self._envelope.summarise(WAVEFORM_PEAKS).tobytes(),
@@ -256,19 +234,3 @@ def _too_long(duration_s: float, limits: RecordingLimits) -> AudioDecodeError:
         f"{limits.max_duration_s:.0f} s are accepted"
     )
     return AudioDecodeError(msg, code="audio_too_long")
-
-
-def _loudest_channel(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reduce over channels column by column, ten times faster than along a short axis."""
-    loudest = magnitudes[:, 0]
-    for channel in range(1, magnitudes.shape[1]):
-        loudest = np.maximum(loudest, magnitudes[:, channel])
-    return loudest
-
-
-def _mean_of_channels(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    mono = block[:, 0].copy()
-    for channel in range(1, block.shape[1]):
-        mono += block[:, channel]
-    mono *= np.float32(1 / block.shape[1])
-    return mono

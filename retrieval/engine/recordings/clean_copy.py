@@ -30,35 +30,19 @@ CLEAN_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".mp4", ".webm")
 
 _MOST_BYTES: Final = 1_000_000_000  # above this size a preview is served instead
 
-_MUXERS: Final = {
-    Container.WAV: ("wav", {}),
-    Container.MP3: ("mp3", {"id3v2_version": "0"}),
-    Container.OGG: ("ogg", {}),
-    Container.MP4: ("mp4", {"movflags": "+faststart"}),
-    Container.WEBM: ("webm", {}),
+_MUXER_OPTIONS: Final = {
+    Container.MP3: {"id3v2_version": "0"},
+    Container.MP4: {"movflags": "+faststart"},
 }
 
 
 def write_clean_copy(
     path: Path, target: Path, *, facts: RecordingFacts, limits: RecordingLimits | None = None
 ) -> bool:
-    """Write a copy that contains the same sound and nothing else.
+    """Write a copy that contains the same sound and nothing else, completely or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        A recording that browsers play.
-    target : Path
-        The file to write; it is never left incomplete.
-    facts : RecordingFacts
-        Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`.
-    limits : RecordingLimits, optional
-        What is accepted as a recording.
-
-    Returns
-    -------
-    bool
-        False if no copy decodes to the same samples; no file is left then.
+    Return False, and leave no file, if no copy decodes to the same samples as the recording, which
+    browsers must play.
     """
     container = Container(facts.container)
     if path.stat().st_size > _MOST_BYTES:
@@ -83,7 +67,6 @@ def write_clean_copy(
 
 
 def _copy_packets(path: Path, target: Path, container: Container) -> None:
-    muxer, options = _MUXERS[container]
     with (
         path.open("rb", buffering=0) as file,
         open_container(file, container) as source,
@@ -91,8 +74,9 @@ def _copy_packets(path: Path, target: Path, container: Container) -> None:
         av.open(
             clean,
             "w",
-            format=muxer,
-            container_options={**options, "fflags": "+bitexact"},  # without the name of the encoder
+            format=container.value,
+            # Without the name of the encoder.
+            container_options={"fflags": "+bitexact", **_MUXER_OPTIONS.get(container, {})},
         ) as copy,
     ):
         stream = only_audio_stream(source)

@@ -28,22 +28,6 @@ from retrieval.engine.recordings.headers import Container
 BLOCK_FRAMES = 1 << 16
 TRUNCATION_TOLERANCE_S = 0.25  # for encoder delay and rounded headers
 
-_DEMUXERS = {
-    Container.WAV: "wav",
-    Container.RF64: "wav",
-    Container.W64: "w64",
-    Container.AIFF: "aiff",
-    Container.AU: "au",
-    Container.CAF: "caf",
-    Container.FLAC: "flac",
-    Container.OGG: "ogg",
-    Container.MP3: "mp3",
-    Container.ADTS: "aac",
-    Container.MP4: "mov",
-    Container.WEBM: "matroska",
-    Container.MATROSKA: "matroska",
-    Container.ASF: "asf",
-}
 # Only these declare their length; FFmpeg estimates the others from the bit rate.
 _STATES_LENGTH = frozenset(
     {Container.WAV, Container.AIFF, Container.CAF, Container.FLAC, Container.MP4}
@@ -131,13 +115,6 @@ class AudioSource(ABC):
 class LibsndfileSource(AudioSource):
     """A recording that libsndfile decodes.
 
-    Parameters
-    ----------
-    file : FileIO
-        The open file.
-    container : Container
-        Result of :func:`~retrieval.engine.recordings.headers.identify`.
-
     Raises
     ------
     soundfile.LibsndfileError
@@ -159,10 +136,7 @@ class LibsndfileSource(AudioSource):
         self.stated_duration_s = self._sound.frames / self.sample_rate_hz
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
-        while True:
-            block = self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
-            if not len(block):
-                return
+        while len(block := self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             yield block
 
     def close(self) -> None:
@@ -171,15 +145,7 @@ class LibsndfileSource(AudioSource):
 
 
 class FfmpegSource(AudioSource):
-    """A recording that FFmpeg decodes.
-
-    Parameters
-    ----------
-    file : FileIO
-        The open file.
-    container : Container
-        The only demuxer that is tried.
-    """
+    """A recording that FFmpeg decodes, as the given format only."""
 
     _decoder_errors = FFMPEG_ERRORS
 
@@ -189,16 +155,13 @@ class FfmpegSource(AudioSource):
         self.container = container
         try:
             self._opened = open_container(file, container)
+            try:
+                self._start()
+            except BaseException:
+                self.close()
+                raise
         except FFMPEG_ERRORS as error:
-            raise _undecodable(error) from error
-        try:
-            self._start()
-        except FFMPEG_ERRORS as error:
-            self.close()
-            raise _undecodable(error) from error
-        except AudioDecodeError:
-            self.close()
-            raise
+            raise AudioDecodeError(f"the recording cannot be decoded: {error}") from error
 
     def _start(self) -> None:
         """Decode the first frame: with some kinds of AAC only it has the sample rate."""
@@ -252,24 +215,12 @@ class FfmpegSource(AudioSource):
         self._opened.close()
 
 
-def _undecodable(error: Exception) -> AudioDecodeError:
-    return AudioDecodeError(f"the recording cannot be decoded: {error}")
-
-
 def open_container(file: FileIO, container: Container) -> InputContainer:
-    """Open a file with FFmpeg as one format, without access to other files.
-
-    Parameters
-    ----------
-    file : FileIO
-        The open file; it is read from its current position.
-    container : Container
-        The only demuxer that is tried.
-    """
+    """Open a file with FFmpeg from its position, as one format, without access to other files."""
     return av.open(
         file,
         "r",
-        format=_DEMUXERS[container],
+        format=container.demuxer,
         container_options={"codec_whitelist": _CODECS, "protocol_whitelist": "none"},
         metadata_errors="replace",
         io_open=_open_nothing_else,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from io import FileIO
+from typing import Self
 
 from retrieval.engine.errors import AudioDecodeError
 
@@ -23,53 +22,46 @@ _UNKNOWN_AU_LENGTH = 0xFFFFFFFF
 
 
 class Container(StrEnum):
-    """The accepted file formats."""
+    """The accepted file formats: name, FFmpeg demuxer, media type."""
 
-    WAV = "wav"
-    RF64 = "rf64"
-    W64 = "w64"
-    AIFF = "aiff"
-    AU = "au"
-    CAF = "caf"
-    FLAC = "flac"
-    OGG = "ogg"
-    MP3 = "mp3"
-    ADTS = "aac"
-    MP4 = "mp4"
-    WEBM = "webm"
-    MATROSKA = "matroska"
-    ASF = "asf"
+    demuxer: str
+    media_type: str
+
+    WAV = "wav", "wav", "audio/wav"
+    RF64 = "rf64", "wav", "audio/wav"
+    W64 = "w64", "w64", "audio/x-w64"
+    AIFF = "aiff", "aiff", "audio/aiff"
+    AU = "au", "au", "audio/basic"
+    CAF = "caf", "caf", "audio/x-caf"
+    FLAC = "flac", "flac", "audio/flac"
+    OGG = "ogg", "ogg", "audio/ogg"
+    MP3 = "mp3", "mp3", "audio/mpeg"
+    ADTS = "aac", "aac", "audio/aac"
+    MP4 = "mp4", "mov", "audio/mp4"
+    WEBM = "webm", "matroska", "audio/webm"
+    MATROSKA = "matroska", "matroska", "audio/x-matroska"
+    ASF = "asf", "asf", "audio/x-ms-wma"
+
+    def __new__(cls, name: str, demuxer: str = "", media_type: str = "") -> Self:
+        """Store the demuxer and the media type as attributes of the member."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.demuxer, member.media_type = demuxer, media_type
+        return member
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunks:
-    """The layout of a chunked format: each chunk starts with a name and a length."""
-
-    header: struct.Struct
-    first: int
-    samples: bytes
-    alignment: int
-
-
+# Header of a chunk (name and length), place of the first, name of the samples' chunk, alignment.
 _CHUNKS = {
-    Container.WAV: _Chunks(struct.Struct("<4sI"), 12, b"data", 2),
-    Container.AIFF: _Chunks(struct.Struct(">4sI"), 12, b"SSND", 2),
-    Container.CAF: _Chunks(struct.Struct(">4sq"), 8, b"data", 1),
+    Container.WAV: (struct.Struct("<4sI"), 12, b"data", 2),
+    Container.AIFF: (struct.Struct(">4sI"), 12, b"SSND", 2),
+    Container.CAF: (struct.Struct(">4sq"), 8, b"data", 1),
 }
 
 
 def identify(file: FileIO) -> Container:
     """Return a recording's format by its first bytes, whatever its name.
 
-    Parameters
-    ----------
-    file : FileIO
-        Open for reading. Its position is changed.
-
-    Returns
-    -------
-    Container
-        An accepted format.
+    It changes the file's position.
 
     Raises
     ------
@@ -143,17 +135,7 @@ def counts_its_frames(file: FileIO) -> bool:
     """Return whether an MP3 declares its length (a Xing, Info or VBRI header).
 
     Without it libsndfile estimates the length from the first frame's bit rate and
-    stops there.
-
-    Parameters
-    ----------
-    file : FileIO
-        An MP3. Its position is changed.
-
-    Returns
-    -------
-    bool
-        True if the first frame contains such a header.
+    stops there. It changes the file's position.
     """
     file.seek(0)
     first_frame = _after_tags(file, file.read(_MAX_PADDING_BYTES))[:256]
@@ -164,14 +146,7 @@ def check_complete(file: FileIO, container: Container) -> None:
     """Reject a file that is shorter than its structure declares, or has an invalid structure.
 
     Uncompressed formats are checked by the length of their data, Ogg by its pages;
-    for the others the decoder counts the samples.
-
-    Parameters
-    ----------
-    file : FileIO
-        Open for reading. Its position is changed.
-    container : Container
-        Result of :func:`identify`.
+    for the others the decoder counts the samples. It changes the file's position.
 
     Raises
     ------
@@ -182,7 +157,7 @@ def check_complete(file: FileIO, container: Container) -> None:
     """
     size = os.fstat(file.fileno()).st_size
     if container in _CHUNKS:
-        _check_chunks(file, size, _CHUNKS[container])
+        _check_chunks(file, size, container)
     elif container is Container.OGG:
         _check_ogg(file, size)
     elif container in {Container.AU, Container.W64, Container.RF64}:
@@ -206,19 +181,19 @@ def _stated_end(file: FileIO, container: Container) -> int:
     return 0 if length == _UNKNOWN_AU_LENGTH else int(offset + length)
 
 
-def _check_chunks(file: FileIO, size: int, chunks: _Chunks) -> None:
+def _check_chunks(file: FileIO, size: int, container: Container) -> None:
     """Walk the chunks of a file up to its samples."""
-    position = chunks.first
-    while position + chunks.header.size <= size:
+    header, position, samples, alignment = _CHUNKS[container]
+    while position + header.size <= size:
         file.seek(position)
-        kind, length = chunks.header.unpack(file.read(chunks.header.size))
-        position += chunks.header.size
+        kind, length = header.unpack(file.read(header.size))
+        position += header.size
         if kind == b"fmt ":
             _check_wave_format(file.read(8).ljust(8, b"\x00"))
-        if kind == chunks.samples:
+        if kind == samples:
             _check_reaches(size, position + length)
             return
-        position += max(0, length + length % chunks.alignment)
+        position += max(0, length + length % alignment)
 
 
 def _check_wave_format(fields: bytes) -> None:
@@ -228,31 +203,18 @@ def _check_wave_format(fields: bytes) -> None:
         raise AudioDecodeError(msg, code="audio_bad_format")
 
 
-@dataclass(frozen=True, slots=True)
-class _OggPage:
-    begins_stream: bool
-    end: int
-
-
 def _check_ogg(file: FileIO, size: int) -> None:
+    """Walk the pages of an Ogg file (RFC 3533)."""
     streams = end = 0
-    for page in _ogg_pages(file):
-        streams += page.begins_stream
-        end = page.end
+    while True:
+        file.seek(end)
+        head = file.read(27 + 255)
+        if len(head) < 27 or not head.startswith(b"OggS"):
+            break
+        segments = head[26]
+        end += 27 + segments + sum(head[27 : 27 + segments])
+        streams += bool(head[5] & 0x02)
         if streams > 1:
             msg = "the Ogg file has several streams; one is accepted"
             raise AudioDecodeError(msg, code="audio_unsupported_stream")
     _check_reaches(size, end)
-
-
-def _ogg_pages(file: FileIO) -> Iterator[_OggPage]:
-    """Yield the pages of an Ogg file (RFC 3533)."""
-    position = 0
-    while True:
-        file.seek(position)
-        head = file.read(27 + 255)
-        if len(head) < 27 or not head.startswith(b"OggS"):
-            return
-        segments = head[26]
-        position += 27 + segments + sum(head[27 : 27 + segments])
-        yield _OggPage(begins_stream=bool(head[5] & 0x02), end=position)

@@ -14,8 +14,6 @@ _BEYOND_5_1 = {
     6: pyebur128.ChannelType.LEFT_SURROUND,
     7: pyebur128.ChannelType.RIGHT_SURROUND,
 }
-_METER_RATE_HZ = 192_000
-_MOST_OVERSAMPLING = 4
 
 
 class LoudnessMeter:
@@ -40,7 +38,7 @@ class LoudnessMeter:
         for channel, kind in _BEYOND_5_1.items():
             if channel < channels:
                 self._integrated.set_channel(channel, kind)
-        factor = _oversampling(sample_rate_hz)
+        factor = 4 if sample_rate_hz < 96_000 else 2 if sample_rate_hz < 192_000 else 1
         self._oversampler = (
             soxr.ResampleStream(sample_rate_hz, factor * sample_rate_hz, channels, dtype="float32")
             if factor > 1
@@ -83,10 +81,3 @@ class LoudnessMeter:
             loudness_lufs if math.isfinite(loudness_lufs) else None,
             20 * math.log10(self._true_peak) if self._true_peak > 0 else -math.inf,
         )
-
-
-def _oversampling(sample_rate_hz: int) -> int:
-    factor = 1
-    while factor < _MOST_OVERSAMPLING and factor * sample_rate_hz < _METER_RATE_HZ:
-        factor *= 2
-    return factor

@@ -1,4 +1,4 @@
-"""The formats that every current browser plays, and the media types of all formats."""
+"""The formats that every current browser plays."""
 
 from __future__ import annotations
 
@@ -24,40 +24,11 @@ _MOST_CHANNELS = 2
 _LOWEST_RATE_HZ = 8_000
 _HIGHEST_RATE_HZ = 48_000  # higher rates are inaudible and double the download
 
-MEDIA_TYPES = {
-    Container.WAV: "audio/wav",
-    Container.RF64: "audio/wav",
-    Container.W64: "audio/x-w64",
-    Container.AIFF: "audio/aiff",
-    Container.AU: "audio/basic",
-    Container.CAF: "audio/x-caf",
-    Container.FLAC: "audio/flac",
-    Container.OGG: "audio/ogg",
-    Container.MP3: "audio/mpeg",
-    Container.ADTS: "audio/aac",
-    Container.MP4: "audio/mp4",
-    Container.WEBM: "audio/webm",
-    Container.MATROSKA: "audio/x-matroska",
-    Container.ASF: "audio/x-ms-wma",
-}
-
 
 def browsers_play(container: Container, codec: str, *, channels: int, sample_rate_hz: int) -> bool:
-    """Return whether a recording can be served unchanged, or needs a preview.
+    """Return whether Chrome, Firefox and Safari play a recording and can seek in it.
 
-    Parameters
-    ----------
-    container : Container
-        File format.
-    codec : str
-        Name of the codec, as in :class:`~retrieval.engine.recordings.decoders.AudioSource`.
-    channels, sample_rate_hz : int
-        Of the recording.
-
-    Returns
-    -------
-    bool
-        True if Chrome, Firefox and Safari play it and can seek in it.
+    `codec` is named as in :class:`~retrieval.engine.recordings.decoders.AudioSource`.
     """
     return (
         (container, codec) in _EVERYWHERE

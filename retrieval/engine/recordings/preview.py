@@ -44,24 +44,10 @@ def write_preview(
     facts: RecordingFacts,
     limits: RecordingLimits | None = None,
 ) -> RecordingFacts:
-    """Write a browser-playable copy of a recording, mono or stereo.
+    """Write a browser-playable MP3 of a recording, mono or stereo, completely or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        The recording.
-    target : Path
-        The MP3 to write; it is never left incomplete.
-    facts : RecordingFacts
-        Result of :func:`~retrieval.engine.recordings.analysis.analyse_recording`. A recording
-        with a true peak above -1 dBTP is attenuated, so that the copy does not clip.
-    limits : RecordingLimits, optional
-        What is accepted as a recording.
-
-    Returns
-    -------
-    RecordingFacts
-        Of the copy, whose loudness the player needs.
+    A recording with a true peak above -1 dBTP is attenuated, so that the copy does not clip.
+    Return the facts about the copy, whose loudness the player needs.
 
     Raises
     ------
@@ -95,7 +81,7 @@ def _encode(path: Path, target: Path, facts: RecordingFacts, limits: RecordingLi
         ) as preview,
     ):
         mix = _mixing_matrix(source.channels, facts.true_peak_dbtp)
-        mixed = (_mix(block, mix) for block in source.blocks())
+        mixed = (block @ mix for block in source.blocks())
         for block in _resampled(mixed, source.sample_rate_hz, rate_hz, mix.shape[1]):
             preview.write(block)
 
@@ -112,14 +98,6 @@ def _mixing_matrix(channels: int, true_peak_dbtp: float) -> NDArray[np.float32]:
     headroom = min(1.0, _PEAK / 10 ** (true_peak_dbtp / 20))
     matrix: NDArray[np.float32] = (mix / mix.sum(axis=0) * headroom).astype(np.float32)
     return matrix
-
-
-def _mix(block: NDArray[np.float32], mix: NDArray[np.float32]) -> NDArray[np.float32]:
-    mixed = np.zeros((len(block), mix.shape[1]), np.float32)
-    for channel, ears in enumerate(mix):
-        for ear, weight in enumerate(ears):
-            mixed[:, ear] += weight * block[:, channel]
-    return mixed
 
 
 def _resampled(

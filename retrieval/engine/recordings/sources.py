@@ -27,17 +27,7 @@ _FOR_FFMPEG_ONLY = frozenset(
 def open_source(path: Path, *, max_bytes: int) -> Iterator[AudioSource]:
     """Open a recording to read it once.
 
-    Parameters
-    ----------
-    path : Path
-        The file; its name is ignored.
-    max_bytes : int
-        Largest file that is accepted.
-
-    Yields
-    ------
-    AudioSource
-        Its format; ``blocks()`` decodes it.
+    Its content selects the decoder, never its name.
 
     Raises
     ------

@@ -18,13 +18,6 @@ class WaveformWriter:
     """Resample a mono recording block by block into an open file.
 
     The result equals resampling the whole recording at once.
-
-    Parameters
-    ----------
-    file : BinaryIO
-        Open for writing.
-    from_rate_hz, to_rate_hz : int
-        Sample rates of the input and of the file.
     """
 
     def __init__(self, file: BinaryIO, *, from_rate_hz: int, to_rate_hz: int) -> None:
@@ -52,20 +45,7 @@ class WaveformWriter:
 
 @contextmanager
 def writing_waveform(path: Path, *, from_rate_hz: int, to_rate_hz: int) -> Iterator[WaveformWriter]:
-    """Write a waveform file; an exception within the block removes it.
-
-    Parameters
-    ----------
-    path : Path
-        File to write; an existing one is replaced.
-    from_rate_hz, to_rate_hz : int
-        Sample rates of the input and of the file.
-
-    Yields
-    ------
-    WaveformWriter
-        Accepts the samples within the block.
-    """
+    """Write or replace a waveform file; an exception within the block removes it."""
     try:
         with path.open("wb") as file:
             writer = WaveformWriter(file, from_rate_hz=from_rate_hz, to_rate_hz=to_rate_hz)
@@ -77,12 +57,7 @@ def writing_waveform(path: Path, *, from_rate_hz: int, to_rate_hz: int) -> Itera
 
 
 def open_waveform(path: Path) -> NDArray[np.float32]:
-    """Map a waveform file into memory; only the parts that are read are loaded.
-
-    Parameters
-    ----------
-    path : Path
-        A file written by :func:`writing_waveform`.
+    """Map a file of :func:`writing_waveform` into memory; only the parts that are read are loaded.
 
     Returns
     -------

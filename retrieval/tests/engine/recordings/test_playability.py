@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from retrieval.engine.recordings.headers import Container
-from retrieval.engine.recordings.playability import MEDIA_TYPES, browsers_play
+from retrieval.engine.recordings.playability import browsers_play
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_formats_that_need_a_preview(container, codec):
 
 
 def test_every_container_has_a_media_type():
-    assert all(MEDIA_TYPES[container].startswith("audio/") for container in Container)
+    assert all(container.media_type.startswith("audio/") for container in Container)
