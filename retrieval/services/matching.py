@@ -17,7 +17,8 @@ from retrieval.engine.matching.matcher import Judgement, Matcher, Profiles
 from retrieval.engine.matching.ranking import RankedClip
 from retrieval.engine.matching.recipes import MATCHERS, PAPER
 from retrieval.engine.matching.takes import Take, TakeGroup, group_takes
-from retrieval.engine.networks.registry import VIEW_SHAPE, ModelRegistry
+from retrieval.engine.networks.classifiers import VIEW_SHAPE
+from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_by_id, library_has_clips, library_state, profiles_of
 from retrieval.selectors.matchers import matchers_in_force

@@ -1,17 +1,56 @@
-"""Set a network's weights; check its inputs and outputs."""
+"""Parts of networks: common layers, weights, checks of inputs and outputs."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
+from retrieval.engine.networks.backend import load_keras
 
 if TYPE_CHECKING:
     import keras
+
+
+class Relu6Convolutions:
+    """Adds convolutions to a network, named ``conv00``, ``conv01`` and so on."""
+
+    def __init__(self) -> None:
+        self._layers = load_keras().layers
+        self._numbers = itertools.count()
+
+    def __call__(
+        self,
+        signal: Any,
+        *,
+        filters: int | None,
+        kernel: int = 1,
+        stride: int = 1,
+        active: bool = True,
+    ) -> Any:
+        """Add a convolution, depthwise without `filters`, and its activation if `active`."""
+        settings = {"strides": stride, "padding": "same", "name": f"conv{next(self._numbers):02}"}
+        if filters is None:
+            signal = self._layers.DepthwiseConv2D(kernel, **settings)(signal)
+        else:
+            signal = self._layers.Conv2D(filters, kernel, **settings)(signal)
+        return self._layers.ReLU(max_value=6.0)(signal) if active else signal
+
+
+def pooled_classifier(
+    inputs: Any, signal: Any, arrays: Mapping[str, NDArray[np.float32]], *, name: str
+) -> keras.Model:
+    """Finish a network by global mean pooling and the layer ``dense``; set its weights."""
+    library = load_keras()
+    mean = library.layers.GlobalAveragePooling2D()(signal)
+    logits = library.layers.Dense(arrays["dense.bias"].size, name="dense")(mean)
+    network = library.Model(inputs, logits, name=name)
+    set_named_weights(network, arrays)
+    return network
 
 
 def set_named_weights(network: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> None:

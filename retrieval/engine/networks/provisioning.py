@@ -12,7 +12,7 @@ from pathlib import Path
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.conversion import convert
 from retrieval.engine.networks.downloads import Progress, download
-from retrieval.engine.networks.weights import WeightSpec, find_source, load_arrays
+from retrieval.engine.networks.weights import WeightSpec, load_arrays
 
 
 class ProvisionOutcome(StrEnum):
@@ -69,7 +69,8 @@ def provide(
     Raises
     ------
     WeightsError
-        As `find_source`, `download` and `convert`.
+        As `download` and `convert`. A found file of another content is not skipped, since
+        somebody put it there on purpose.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
@@ -79,7 +80,8 @@ def provide(
             return Provision(ProvisionOutcome.PRESENT, converted)
         if not is_usable:
             converted.unlink(missing_ok=True)  # or `auto` would choose an altered network
-        source = find_source(spec, search_path)
+        places = [folder / spec.source_name for folder in search_path]
+        source = next((place for place in places if place.is_file()), None)
         provenance = ProvisionOutcome.FOUND
         if source is None:
             source = directory / spec.source_name

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks.classifiers import VIEW_SHAPE
 from retrieval.engine.networks.efficientnet_lite0 import EfficientNetClassifier
 from retrieval.engine.networks.mobilenet import MobileNetClassifier
 from retrieval.engine.networks.soundnet import SoundNetClassifier
@@ -23,41 +24,17 @@ from retrieval.engine.networks.weights import (
 )
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.networks.yamnet import YamnetClassifier
-from retrieval.engine.vocabulary.labels import Vocabulary
-
-VIEW_SHAPE: Final = (224, 224, 3)
-"""Height, width and channels of a view of a photo: the same for every image network."""
 
 
 class ImageClassifier(Protocol):
     """A network that gives class distributions of photos."""
 
-    @property
-    def model_version(self) -> str:
-        """Name and content digest of the model, stored with every result."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The classes, in the order of the distributions' columns."""
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the photos taken: `VIEW_SHAPE`."""
-
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return distributions [n, classes] of RGB photos [n, *input_shape]."""
+        """Return distributions [n, classes] of RGB photos [n, *VIEW_SHAPE]."""
 
 
 class AudioClassifier(Protocol):
     """A network that gives class scores of windows of sound."""
-
-    @property
-    def model_version(self) -> str:
-        """Name and content digest of the model, stored with every result."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The classes, in the order of the scores' columns."""
 
     @property
     def sample_rate_hz(self) -> int:

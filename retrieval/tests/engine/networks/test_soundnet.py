@@ -166,7 +166,7 @@ def test_an_output_that_is_not_finite_is_an_error(rng, monkeypatch):
     arrays = _random_arrays(rng)
     arrays["conv8.kernel"] = np.zeros((8, 1024, 1000), dtype=np.float32)
     arrays["conv8.bias"] = np.full(1000, np.nan, dtype=np.float32)
-    monkeypatch.setattr("retrieval.engine.networks.soundnet.load_arrays", lambda *_: arrays)
+    monkeypatch.setattr("retrieval.engine.networks.classifiers.load_arrays", lambda *_: arrays)
 
     broken = SoundNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     with pytest.raises(ModelOutputError, match="the model gave nan"):
