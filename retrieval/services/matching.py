@@ -17,7 +17,8 @@ from retrieval.engine.matching.matcher import Judgement, Matcher, Profiles
 from retrieval.engine.matching.ranking import RankedClip
 from retrieval.engine.matching.recipes import MATCHERS, PAPER
 from retrieval.engine.matching.takes import Take, TakeGroup, group_takes
-from retrieval.engine.networks.registry import VIEW_SHAPE, ModelRegistry
+from retrieval.engine.networks.classifiers import VIEW_SHAPE
+from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_by_id, library_has_clips, library_state, profiles_of
 from retrieval.selectors.matchers import matchers_in_force
@@ -216,7 +217,7 @@ def _best(
     scene: Profiles, *, matcher: Matcher, library: SearchableLibrary, top: int
 ) -> tuple[list[RankedClip], list[TakeGroup], Mapping[int, Clip], Mapping[int, Profiles]]:
     """Rank enough clips for `top` recordings; the takes of a recording count once."""
-    query, told_in = matcher.query(scene), matcher.told_in(scene)
+    query, judged_space = matcher.query(scene), matcher.judged_space(scene)
     count = _CLIPS_PER_PLACE * top
     while True:
         ranked = library.ranker.rank(query, top=count)
@@ -224,7 +225,7 @@ def _best(
         clips = clips_by_id(clip_ids)
         profiles = profiles_of(clip_ids, model_versions=matcher.audio_models)
         groups = group_takes(
-            Take(clip_id, clips[clip_id].source_url, profiles[clip_id][told_in.name])
+            Take(clip_id, clips[clip_id].source_url, profiles[clip_id][judged_space.name])
             for clip_id in clip_ids
         )
         if len(groups) >= top or len(ranked) < count or count == _MOST_CLIPS_PER_PLACE * top:
@@ -236,8 +237,8 @@ def _explanations(
     scene: Profiles, clip: Profiles, matcher: Matcher, library: SearchableLibrary
 ) -> tuple[Explanation, ...]:
     """Explain in each space, first in the one in which this photo's matches are judged."""
-    log_rows, told_in = matcher.log_rows(clip), matcher.told_in(scene)
-    spaces = sorted(matcher.spaces, key=lambda space: space is not told_in)
+    log_rows, judged_space = matcher.log_rows(clip), matcher.judged_space(scene)
+    spaces = sorted(matcher.spaces, key=lambda space: space is not judged_space)
     return tuple(
         explain(
             space,

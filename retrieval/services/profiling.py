@@ -176,10 +176,12 @@ def run_profiling_slice(
     A job for an unknown model is left alone: it belongs to another release, whose worker will take
     it, or to none, and `request_missing_profiles` will end it.
     """
-    profiler = _profiler_for(profiling_id, audio_profilers(spaces, registry))
-    if profiler is None:
+    wanted = LibraryProfiling.objects.filter(pk=profiling_id).values_list(*_KEY).first()
+    space = next((space for space in spaces if _key(space) == wanted), None)
+    if space is None:
         logger.info("profiling job %s is for a model that this program lacks", profiling_id)
         return
+    (profiler,) = audio_profilers([space], registry)
 
     def work(part: Slice) -> bool:
         report = profile_clips(
@@ -188,11 +190,6 @@ def run_profiling_slice(
         return not report.stopped_early
 
     slicing.run(LibraryProfiling, profiling_id, work)
-
-
-def _profiler_for(profiling_id: int, profilers: Sequence[AudioProfiler]) -> AudioProfiler | None:
-    wanted = LibraryProfiling.objects.filter(pk=profiling_id).values_list(*_KEY).first()
-    return next((profiler for profiler in profilers if _key(profiler.space) == wanted), None)
 
 
 def _score(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from django.db import transaction
 
-from retrieval.engine.matching.explanation import Explanation
 from retrieval.engine.matching.matcher import Matcher
 from retrieval.models import Match, MatchDivergence, MatchRun, SceneProfile
 from retrieval.services.matching import SearchResult
@@ -63,7 +61,7 @@ def _store_matches(run: MatchRun, result: SearchResult) -> None:
             standard=found.judgement.standard,
             strength=found.judgement.strength.value,
             takes=list(found.takes),
-            explanations=[_as_data(explanation) for explanation in found.explanations],
+            explanations=[asdict(explanation) for explanation in found.explanations],
         )
         for found in result.found
     )
@@ -72,7 +70,3 @@ def _store_matches(run: MatchRun, result: SearchResult) -> None:
         for match, found in zip(matches, result.found, strict=True)
         for space, nats in found.judgement.divergences_nats.items()
     )
-
-
-def _as_data(explanation: Explanation) -> dict[str, Any]:
-    return asdict(explanation)

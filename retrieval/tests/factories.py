@@ -91,7 +91,7 @@ DUMMY_KINDS = KindsOfSound(
 )
 
 
-def dummy_ear_matcher(
+def dummy_sound_matcher(
     *,
     name: str = "dummy-ear",
     things: ClassSpace = DUMMY,
@@ -116,10 +116,10 @@ def dummy_ear_matcher(
 def small_matchers() -> dict[str, Matcher]:
     """Return small matchers under the names of the real ones."""
     things = PaperMatcher(DUMMY, classes_bank((DUMMY,)), name="paper")
-    heard = dummy_ear_matcher(
+    heard = dummy_sound_matcher(
         name="heard", things=DUMMY_WHOLE, things_always=0.0, things_when_mute=0.3
     )
-    fused = dummy_ear_matcher(name="fused", things=DUMMY_WHOLE)
+    fused = dummy_sound_matcher(name="fused", things=DUMMY_WHOLE)
     return {"paper": things, "heard": heard, "fused": fused}
 
 

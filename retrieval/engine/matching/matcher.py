@@ -96,7 +96,7 @@ class Matcher(ABC):
         """
         return {space.name: space.scene_profile(views) for space in self.spaces}
 
-    def told_in(self, scene: Profiles) -> ClassSpace:
+    def judged_space(self, scene: Profiles) -> ClassSpace:
         """Return the space in which the matches of a photo are judged and explained first."""
         return self.spaces[-1]
 
@@ -140,7 +140,7 @@ class Matcher(ABC):
             space.name: relative_entropy(profile_in(scene, space), profile_in(clip, space))
             for space in self.spaces
         }
-        space = self.told_in(scene)
+        space = self.judged_space(scene)
         p = profile_in(scene, space)
         log_row = space.log_row(profile_in(clip, space))
         mean, deviation = self.bank.moments[space.name].of_scores(log_row)

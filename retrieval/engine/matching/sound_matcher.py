@@ -197,7 +197,7 @@ class SoundMatcher(Matcher):
         seen = profile_in(scene, self.things).values
         return float(seen[self.sounds.table.audible].sum())
 
-    def told_in(self, scene: Profiles) -> ClassSpace:
+    def judged_space(self, scene: Profiles) -> ClassSpace:
         """Return `heard`, or `objects` if the photo's audible share is too small."""
         return self.sounds if self.audible_share(scene) >= MIN_AUDIBLE_SHARE else self.things
 

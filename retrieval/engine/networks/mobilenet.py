@@ -13,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.model_io import check_input, class_probabilities
-from retrieval.engine.networks.weights import MOBILENET_V2, Arrays, load_arrays
-from retrieval.engine.vocabulary.labels import load_vocabulary
+from retrieval.engine.networks.classifiers import VIEW_SHAPE, PhotoClassifier
+from retrieval.engine.networks.weights import MOBILENET_V2, Arrays
 
 if TYPE_CHECKING:
     import keras
-
-SIDE_PIXELS = 224
 
 
 def build(arrays: Arrays) -> keras.Model:
@@ -39,7 +36,7 @@ def build(arrays: Arrays) -> keras.Model:
     """
     library = load_keras()
     network = library.applications.MobileNetV2(
-        input_shape=(SIDE_PIXELS, SIDE_PIXELS, 3),
+        input_shape=VIEW_SHAPE,
         weights=None,
         classes=arrays["dense.bias"].size,
         classifier_activation=None,
@@ -64,49 +61,11 @@ def _identity_with_shift(shift: NDArray[np.float32], epsilon: float) -> list[NDA
     return [one, shift, zero, np.full_like(shift, 1 - epsilon)]
 
 
-class MobileNetClassifier:
-    """Classify photos by ImageNet's classes.
-
-    Parameters
-    ----------
-    models_directory : Path
-        Folder of the converted weights.
-
-    Raises
-    ------
-    WeightsError
-        If they are missing, altered or do not fit the vocabulary.
-    """
-
-    input_shape = (SIDE_PIXELS, SIDE_PIXELS, 3)
+class MobileNetClassifier(PhotoClassifier):
+    """Classify photos by MobileNet V2."""
 
     def __init__(self, models_directory: Path) -> None:
-        self.model_version = MOBILENET_V2.model_version
-        self.vocabulary = load_vocabulary(MOBILENET_V2.vocabulary)
-        self._network = build(load_arrays(MOBILENET_V2, models_directory))
+        super().__init__(MOBILENET_V2, models_directory, build=build)
 
-    def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return one class distribution per photo.
-
-        Parameters
-        ----------
-        images : uint8 array [shape=(n, 224, 224, 3)]
-            RGB, 0 to 255.
-
-        Returns
-        -------
-        float64 array [shape=(n, classes)]
-            Rows sum to 1.
-
-        Raises
-        ------
-        ModelInputError
-            If the array has another dtype or shape.
-        ModelOutputError
-            If the network's output is not finite.
-        """
-        check_input(images, dtype=np.uint8, shape=self.input_shape)
-        if len(images) == 0:
-            return np.empty((0, len(self.vocabulary)), dtype=np.float64)
-        logits = self._network.predict_on_batch(images.astype(np.float32) / 127.5 - 1)
-        return class_probabilities(logits, classes=len(self.vocabulary))
+    def _scaled(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return levels / 127.5 - 1

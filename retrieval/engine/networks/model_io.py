@@ -1,17 +1,56 @@
-"""Set a network's weights; check its inputs and outputs."""
+"""Parts of networks: common layers, weights, checks of inputs and outputs."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
+from retrieval.engine.networks.backend import load_keras
 
 if TYPE_CHECKING:
     import keras
+
+
+class Relu6Convolutions:
+    """Adds convolutions to a network, named ``conv00``, ``conv01`` and so on."""
+
+    def __init__(self) -> None:
+        self._layers = load_keras().layers
+        self._numbers = itertools.count()
+
+    def __call__(
+        self,
+        signal: Any,
+        *,
+        filters: int | None,
+        kernel: int = 1,
+        stride: int = 1,
+        active: bool = True,
+    ) -> Any:
+        """Add a convolution, depthwise without `filters`, and its activation if `active`."""
+        settings = {"strides": stride, "padding": "same", "name": f"conv{next(self._numbers):02}"}
+        if filters is None:
+            signal = self._layers.DepthwiseConv2D(kernel, **settings)(signal)
+        else:
+            signal = self._layers.Conv2D(filters, kernel, **settings)(signal)
+        return self._layers.ReLU(max_value=6.0)(signal) if active else signal
+
+
+def pooled_classifier(
+    inputs: Any, signal: Any, arrays: Mapping[str, NDArray[np.float32]], *, name: str
+) -> keras.Model:
+    """Finish a network by global mean pooling and the layer ``dense``; set its weights."""
+    library = load_keras()
+    mean = library.layers.GlobalAveragePooling2D()(signal)
+    logits = library.layers.Dense(arrays["dense.bias"].size, name="dense")(mean)
+    network = library.Model(inputs, logits, name=name)
+    set_named_weights(network, arrays)
+    return network
 
 
 def set_named_weights(network: keras.Model, arrays: Mapping[str, NDArray[np.float32]]) -> None:
@@ -40,24 +79,12 @@ def check_input(values: NDArray[np.generic], *, dtype: DTypeLike, shape: tuple[i
 
 
 def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
-    """Return the softmax over the last axis, computed in float64.
-
-    Parameters
-    ----------
-    logits : array_like [shape=(..., classes)]
-        A network's raw outputs.
-    classes : int
-        Size of the network's vocabulary.
-
-    Returns
-    -------
-    float64 array [shape=(..., classes)]
-        Probabilities within [0, 1]; each row sums to 1.
+    """Return the softmax over the last axis, float64 [shape=(..., classes)].
 
     Raises
     ------
     ModelOutputError
-        If the last axis has another length, or a value is not finite.
+        If the last axis has another length than `classes`, or a value is not finite.
     """
     values = _checked_output(logits, classes)
     # Subtract the maximum, so that exp() cannot overflow.
@@ -67,24 +94,12 @@ def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float6
 
 
 def independent_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
-    """Return the logistic function of each output, computed in float64.
-
-    Parameters
-    ----------
-    logits : array_like [shape=(..., classes)]
-        A network's raw outputs.
-    classes : int
-        Size of the network's vocabulary.
-
-    Returns
-    -------
-    float64 array [shape=(..., classes)]
-        Within [0, 1]; independent of each other.
+    """Return the logistic function of each output, float64 [shape=(..., classes)].
 
     Raises
     ------
     ModelOutputError
-        If the last axis has another length, or a value is not finite.
+        If the last axis has another length than `classes`, or a value is not finite.
     """
     values = _checked_output(logits, classes)
     # Never positive, so that exp() cannot overflow.

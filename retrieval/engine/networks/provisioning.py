@@ -12,7 +12,7 @@ from pathlib import Path
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.conversion import convert
 from retrieval.engine.networks.downloads import Progress, download
-from retrieval.engine.networks.weights import WeightSpec, find_source, load_arrays
+from retrieval.engine.networks.weights import WeightSpec, load_arrays
 
 
 class ProvisionOutcome(StrEnum):
@@ -25,15 +25,7 @@ class ProvisionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """The outcome for one network.
-
-    Attributes
-    ----------
-    provenance : ProvisionOutcome
-        ``PRESENT``: nothing had to be done.
-    path : Path
-        The published file that was converted, or the converted file if nothing had to be done.
-    """
+    """How weights were obtained; the converted file if they were present, else the published."""
 
     provenance: ProvisionOutcome
     path: Path
@@ -69,7 +61,8 @@ def provide(
     Raises
     ------
     WeightsError
-        As `find_source`, `download` and `convert`.
+        As `download` and `convert`. A found file of another content is not skipped, since
+        somebody put it there on purpose.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
@@ -79,7 +72,8 @@ def provide(
             return Provision(ProvisionOutcome.PRESENT, converted)
         if not is_usable:
             converted.unlink(missing_ok=True)  # or `auto` would choose an altered network
-        source = find_source(spec, search_path)
+        places = [folder / spec.source_name for folder in search_path]
+        source = next((place for place in places if place.is_file()), None)
         provenance = ProvisionOutcome.FOUND
         if source is None:
             source = directory / spec.source_name

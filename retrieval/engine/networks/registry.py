@@ -5,59 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks.classifiers import VIEW_SHAPE
 from retrieval.engine.networks.efficientnet_lite0 import EfficientNetClassifier
 from retrieval.engine.networks.mobilenet import MobileNetClassifier
 from retrieval.engine.networks.soundnet import SoundNetClassifier
-from retrieval.engine.networks.weights import (
-    EFFICIENTNET_LITE0,
-    MOBILENET_V2,
-    SOUNDNET_8,
-    YAMNET,
-)
+from retrieval.engine.networks.weights import EFFICIENTNET_LITE0, MOBILENET_V2, SOUNDNET_8, YAMNET
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.networks.yamnet import YamnetClassifier
-from retrieval.engine.vocabulary.labels import Vocabulary
-
-VIEW_SHAPE: Final = (224, 224, 3)
-"""Height, width and channels of a view of a photo: the same for every image network."""
 
 
 class ImageClassifier(Protocol):
     """A network that gives class distributions of photos."""
 
-    @property
-    def model_version(self) -> str:
-        """Name and content digest of the model, stored with every result."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The classes, in the order of the distributions' columns."""
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the photos taken: `VIEW_SHAPE`."""
-
     def classify(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return distributions [n, classes] of RGB photos [n, *input_shape]."""
+        """Return distributions [n, classes] of RGB photos [n, *VIEW_SHAPE]."""
 
 
 class AudioClassifier(Protocol):
     """A network that gives class scores of windows of sound."""
-
-    @property
-    def model_version(self) -> str:
-        """Name and content digest of the model, stored with every result."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The classes, in the order of the scores' columns."""
 
     @property
     def sample_rate_hz(self) -> int:
@@ -74,17 +45,16 @@ class AudioClassifier(Protocol):
 ImageBuilders = Mapping[str, Callable[[Path], ImageClassifier]]
 AudioBuilders = Mapping[str, Callable[[Path], AudioClassifier]]
 
-IMAGE_CLASSIFIERS: Final[ImageBuilders] = MappingProxyType(
-    {
-        MOBILENET_V2.model_version: MobileNetClassifier,
-        EFFICIENTNET_LITE0.model_version: EfficientNetClassifier,
-    }
-)
+IMAGE_CLASSIFIERS: Final[ImageBuilders] = {
+    MOBILENET_V2.model_version: MobileNetClassifier,
+    EFFICIENTNET_LITE0.model_version: EfficientNetClassifier,
+}
 """How to build each image network, by its version."""
 
-AUDIO_CLASSIFIERS: Final[AudioBuilders] = MappingProxyType(
-    {SOUNDNET_8.model_version: SoundNetClassifier, YAMNET.model_version: YamnetClassifier}
-)
+AUDIO_CLASSIFIERS: Final[AudioBuilders] = {
+    SOUNDNET_8.model_version: SoundNetClassifier,
+    YAMNET.model_version: YamnetClassifier,
+}
 """How to build each audio network, by its version."""
 
 Classifier = TypeVar("Classifier")
@@ -153,13 +123,7 @@ class ModelRegistry:
             return built[model_version]
 
     def warm(self, *, images: Collection[str] = (), sounds: Collection[str] = ()) -> None:
-        """Build networks and run each once, so that the first photo need not wait.
-
-        Parameters
-        ----------
-        images, sounds : collection of str
-            Versions of image and audio networks.
-        """
+        """Build networks, given by version, and run each once: the first photo need not wait."""
         for model_version in images:
             photo = np.zeros((1, *VIEW_SHAPE), dtype=np.uint8)
             self.image_classifier(model_version).classify(photo)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.model_io import check_input, class_probabilities, set_named_weights
-from retrieval.engine.networks.weights import SOUNDNET_8, Arrays, load_arrays
+from retrieval.engine.networks.classifiers import SoundClassifier
+from retrieval.engine.networks.model_io import class_probabilities, set_named_weights
+from retrieval.engine.networks.weights import SOUNDNET_8, Arrays
 from retrieval.engine.networks.windows import Windowing
-from retrieval.engine.vocabulary.labels import load_vocabulary
 
 if TYPE_CHECKING:
     import keras
@@ -67,7 +67,7 @@ HEAD_KERNEL = 8
 HEAD_STRIDE = 2
 
 
-def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
+def build(arrays: Arrays) -> keras.Model:
     """Build the network with its weights.
 
     Parameters
@@ -75,18 +75,15 @@ def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
     arrays : dict of str to float32 array
         Kernel and bias of each convolution, batch normalisation folded in.
         The head's bias tells the number of classes.
-    samples : int
-        Length of a window.
 
     Returns
     -------
     keras.Model
-        float32 (batch, samples, 1) in [-1, 1] to logits (batch, steps, classes).
-        A window of 20 s has 4 steps.
+        float32 (batch, 441000, 1) in [-1, 1] to logits (batch, 4 steps, classes).
     """
     library = load_keras()
     layers = library.layers
-    waveform = layers.Input((samples, 1))
+    waveform = layers.Input((WINDOW_SAMPLES, 1))
     signal = layers.Rescaling(FULL_SCALE)(waveform)
     for block in BLOCKS:
         # Keras's own "same" padding is asymmetric with a stride of 2.
@@ -103,53 +100,20 @@ def build(arrays: Arrays, *, samples: int = WINDOW_SAMPLES) -> keras.Model:
     return network
 
 
-class SoundNetClassifier:
-    """Classify windows of sound by ImageNet's classes.
-
-    Parameters
-    ----------
-    models_directory : Path
-        Folder of the converted weights.
-
-    Raises
-    ------
-    WeightsError
-        If they are missing, altered or do not fit the vocabulary.
-    """
+class SoundNetClassifier(SoundClassifier):
+    """Classify windows of sound by ImageNet's classes: rows sum to 1."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
     windowing = WINDOWING
+    batch_windows = BATCH_WINDOWS
 
     def __init__(self, models_directory: Path) -> None:
-        self.model_version = SOUNDNET_8.model_version
-        self.vocabulary = load_vocabulary(SOUNDNET_8.vocabulary)
-        self._network = build(load_arrays(SOUNDNET_8, models_directory))
+        super().__init__(SOUNDNET_8, models_directory, build=build)
 
-    def classify_windows(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return one class distribution per window: the mean over its time steps.
-
-        Parameters
-        ----------
-        waveforms : float32 array [shape=(n, 441000)]
-            Mono at 22 050 Hz, in [-1, 1]; a resampler's overshoot is not clipped.
-
-        Returns
-        -------
-        float64 array [shape=(n, classes)]
-            Rows sum to 1. Probabilities are averaged, not logits.
-
-        Raises
-        ------
-        ModelInputError
-            If the array has another dtype or shape or is not finite.
-        ModelOutputError
-            If the network's output is not finite.
-        """
-        check_input(waveforms, dtype=np.float32, shape=(WINDOW_SAMPLES,))
-        distributions = np.empty((len(waveforms), len(self.vocabulary)), dtype=np.float64)
-        for start in range(0, len(waveforms), BATCH_WINDOWS):
-            batch = slice(start, start + BATCH_WINDOWS)
-            logits = self._network.predict_on_batch(waveforms[batch, :, np.newaxis])
-            steps = class_probabilities(logits, classes=len(self.vocabulary))
-            distributions[batch] = steps.mean(axis=1)
-        return distributions
+    def _values(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the mean over the time steps, of probabilities instead of logits."""
+        logits = self._network.predict_on_batch(waveforms[:, :, np.newaxis])
+        mean: NDArray[np.float64] = class_probabilities(logits, classes=len(self.vocabulary)).mean(
+            axis=1
+        )
+        return mean

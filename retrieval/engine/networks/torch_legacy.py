@@ -32,15 +32,9 @@ class StoredTensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-def _rebuild_tensor(
-    storage: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
-) -> StoredTensor:
-    return StoredTensor(storage, offset, shape, strides)
-
-
 ALLOWED: Final[Mapping[tuple[str, str], Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): lambda *facts: StoredTensor(*facts[:4]),
     ("torch", "FloatStorage"): np.dtype("<f4"),
     ("torch", "LongStorage"): np.dtype("<i8"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.networks.downloads import HttpOrigin, PipOrigin, sha256_of
+from retrieval.engine.networks.downloads import HttpOrigin, PipOrigin
 from retrieval.engine.vocabulary.labels import load_vocabulary
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -134,29 +134,6 @@ def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
         digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(array.data)
     return digest.hexdigest()
-
-
-def find_source(spec: WeightSpec, directories: Iterable[Path]) -> Path | None:
-    """Return the published file from the first directory that has a file of its name.
-
-    Raises
-    ------
-    WeightsError
-        If that file has another hash (code ``weights_source_altered``). It is not skipped, since
-        somebody put it there on purpose.
-    """
-    for directory in directories:
-        candidate = directory / spec.source_name
-        if candidate.is_file():
-            found = sha256_of(candidate)
-            if found != spec.source_sha256:
-                raise WeightsError(
-                    f"{candidate} is not the published {spec.source_name}: expected SHA-256"
-                    f" {spec.source_sha256}, got {found}; delete or replace it, then {REMEDY}",
-                    code="weights_source_altered",
-                )
-            return candidate
-    return None
 
 
 def load_arrays(spec: WeightSpec, directory: Path) -> Arrays:

@@ -7,23 +7,22 @@ patches are computed by NumPy.
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from retrieval.engine.networks.backend import load_keras
+from retrieval.engine.networks.classifiers import SoundClassifier
 from retrieval.engine.networks.model_io import (
-    check_input,
+    Relu6Convolutions,
     independent_probabilities,
-    set_named_weights,
+    pooled_classifier,
 )
-from retrieval.engine.networks.weights import YAMNET, Arrays, load_arrays
+from retrieval.engine.networks.weights import YAMNET, Arrays
 from retrieval.engine.networks.windows import Windowing
-from retrieval.engine.vocabulary.labels import load_vocabulary
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +50,6 @@ BATCH_WINDOWS = 32
 KERNEL = 3
 FIRST_FILTERS = 32
 FIRST_STRIDE = 2
-LARGEST_ACTIVATION = 6.0
 
 
 class Separable(NamedTuple):
@@ -112,80 +110,27 @@ def build(arrays: Arrays) -> keras.Model:
     keras.Model
         float32 log-mel patches (batch, 96, 64) to logits (batch, classes).
     """
-    library = load_keras()
-    layers = library.layers
-    numbers = itertools.count()
-
-    def convolution(signal: Any, *, filters: int | None, kernel: int, stride: int = 1) -> Any:
-        """Add a convolution, depthwise without `filters`, and its activation."""
-        settings = {"strides": stride, "padding": "same", "name": f"conv{next(numbers):02}"}
-        if filters is None:
-            signal = layers.DepthwiseConv2D(kernel, **settings)(signal)
-        else:
-            signal = layers.Conv2D(filters, kernel, **settings)(signal)
-        return layers.ReLU(max_value=LARGEST_ACTIVATION)(signal)
-
+    layers = load_keras().layers
+    convolution = Relu6Convolutions()
     patch = layers.Input((FRAMES, BANDS))
     signal = layers.Reshape((FRAMES, BANDS, 1))(patch)
     signal = convolution(signal, filters=FIRST_FILTERS, kernel=KERNEL, stride=FIRST_STRIDE)
     for block in SEPARABLES:
         signal = convolution(signal, filters=None, kernel=KERNEL, stride=block.stride)
-        signal = convolution(signal, filters=block.filters, kernel=1)
-    mean = layers.GlobalAveragePooling2D()(signal)
-    logits = layers.Dense(arrays["dense.bias"].size, name="dense")(mean)
-    network = library.Model(patch, logits, name="yamnet")
-    set_named_weights(network, arrays)
-    return network
+        signal = convolution(signal, filters=block.filters)
+    return pooled_classifier(patch, signal, arrays, name="yamnet")
 
 
-class YamnetClassifier:
-    """Score windows of sound by AudioSet's classes.
-
-    Parameters
-    ----------
-    models_directory : Path
-        Folder of the converted weights.
-
-    Raises
-    ------
-    WeightsError
-        If they are missing, altered or do not fit the vocabulary.
-    """
+class YamnetClassifier(SoundClassifier):
+    """Score windows of sound by AudioSet's classes, independently: a row may have any sum."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
     windowing = WINDOWING
+    batch_windows = BATCH_WINDOWS
 
     def __init__(self, models_directory: Path) -> None:
-        self.model_version = YAMNET.model_version
-        self.vocabulary = load_vocabulary(YAMNET.vocabulary)
-        self._arrays = load_arrays(YAMNET, models_directory)
-        self._network = build(self._arrays)
+        super().__init__(YAMNET, models_directory, build=build)
 
-    def classify_windows(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the score of each class in each window.
-
-        Parameters
-        ----------
-        waveforms : float32 array [shape=(n, 15600)]
-            Mono at 16 kHz, in [-1, 1]; a resampler's overshoot is not clipped.
-
-        Returns
-        -------
-        float64 array [shape=(n, classes)]
-            Independent scores within [0, 1]: a row may have any sum.
-
-        Raises
-        ------
-        ModelInputError
-            If the array has another dtype or shape or is not finite.
-        ModelOutputError
-            If the network's output is not finite.
-        """
-        check_input(waveforms, dtype=np.float32, shape=(WINDOW_SAMPLES,))
-        scores = np.empty((len(waveforms), len(self.vocabulary)), dtype=np.float64)
-        for start in range(0, len(waveforms), BATCH_WINDOWS):
-            batch = slice(start, start + BATCH_WINDOWS)
-            patches = log_mel_patches(waveforms[batch], self._arrays)
-            logits = self._network.predict_on_batch(patches)
-            scores[batch] = independent_probabilities(logits, classes=len(self.vocabulary))
-        return scores
+    def _values(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        logits = self._network.predict_on_batch(log_mel_patches(waveforms, self._arrays))
+        return independent_probabilities(logits, classes=len(self.vocabulary))

@@ -8,26 +8,24 @@ from retrieval.engine.errors import SpaceMismatchError
 from retrieval.engine.spaces.distributions import Distribution
 
 
-def relative_entropy(p: Distribution, q: Distribution, *, floor: float | None = None) -> float:
+def relative_entropy(p: Distribution, q: Distribution) -> float:
     r"""Return the relative entropy of `p` with respect to `q`, in nats.
 
     .. math:: D(p \| q) = \sum_c p_c (\log p_c - \log q_c)
 
     Direction: `p` is the photo's, `q` the recording's; the two may not be exchanged. Base:
     natural logarithm. At zero: a class with ``p_c = 0`` adds nothing; a class with
-    ``p_c > 0 = q_c`` makes the result infinite, unless `floor` smooths `q`.
+    ``p_c > 0 = q_c`` makes the result infinite: smooth `q` first (`Distribution.floored`).
 
     Parameters
     ----------
     p, q : Distribution
         Over the same classes.
-    floor : float, optional
-        Smooth `q` first by `Distribution.floored`. No smoothing by default.
 
     Returns
     -------
     float
-        In nats, within [0, inf]; 0 exactly when the smoothed `q` equals `p`.
+        In nats, within [0, inf]; 0 exactly when `q` equals `p`.
 
     Raises
     ------
@@ -41,8 +39,6 @@ def relative_entropy(p: Distribution, q: Distribution, *, floor: float | None = 
     """
     if len(p) != len(q):
         raise SpaceMismatchError(f"p has {len(p)} classes and q has {len(q)}")
-    if floor is not None:
-        q = q.floored(floor)
     present = p.values > 0
     p_present, q_present = p.values[present], q.values[present]
     if not q_present.all():

@@ -221,23 +221,19 @@ def heard(
         Version of the image network.
     """
     table = table or load_heard_there()
+    lasting = "-".join(LASTING).lower()
+    pooling = f"moments-{MOMENT_S:g}s-lasting-{lasting}-even-{EVEN_EVIDENCE:g}"
     return HeardSpace(
         name=HEARD,
         vocabulary=load_vocabulary("audioset"),
         image_model=f"{image}+{VIEWS}+{table.version}",
-        audio_model=f"{YAMNET.model_version}+{_pooling_version()}",
+        audio_model=f"{YAMNET.model_version}+{pooling}",
         audio_classifier=YAMNET.model_version,
         floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),
         whole=True,
         table=table,
         lasting=LASTING,
     )
-
-
-def _pooling_version() -> str:
-    """Return the version of the computation of profiles from YAMNet's scores."""
-    lasting = "-".join(LASTING).lower()
-    return f"moments-{MOMENT_S:g}s-lasting-{lasting}-even-{EVEN_EVIDENCE:g}"
 
 
 def all_spaces() -> tuple[ClassSpace, ...]:

@@ -49,7 +49,8 @@ class Vocabulary:
     Raises
     ------
     VocabularyError
-        If the labels break one of these rules (code ``invalid_vocabulary``).
+        If the labels break one of these rules (code ``invalid_vocabulary``), or from any method,
+        if there is no class with the given position, key or name (code ``unknown_class``).
     """
 
     name: str
@@ -83,13 +84,7 @@ class Vocabulary:
         return iter(self.labels)
 
     def __getitem__(self, index: int) -> ClassLabel:
-        """Return the class at a position of the models' output, 0 <= index < len.
-
-        Raises
-        ------
-        VocabularyError
-            If the vocabulary has no such position (code ``unknown_class``).
-        """
+        """Return the class at a position of the models' output, 0 <= index < len."""
         if not 0 <= index < len(self.labels):
             raise VocabularyError(
                 f"vocabulary {self.name!r} has classes 0 to {len(self) - 1}, not {index}",
@@ -98,13 +93,7 @@ class Vocabulary:
         return self.labels[index]
 
     def by_key(self, key: str) -> ClassLabel:
-        """Return the class with a key.
-
-        Raises
-        ------
-        VocabularyError
-            If the vocabulary has no such key (code ``unknown_class``).
-        """
+        """Return the class with a key."""
         position = self._positions.get(key)
         if position is None:
             raise VocabularyError(
@@ -113,13 +102,7 @@ class Vocabulary:
         return self.labels[position]
 
     def by_name(self, name: str) -> ClassLabel:
-        """Return the first class with a name.
-
-        Raises
-        ------
-        VocabularyError
-            If the vocabulary has no such name (code ``unknown_class``).
-        """
+        """Return the first class with a name."""
         position = self._first_positions.get(name)
         if position is None:
             raise VocabularyError(
@@ -132,13 +115,7 @@ class Vocabulary:
         return name in self._first_positions
 
     def positions(self, names: Iterable[str]) -> list[int]:
-        """Return the position of the first class with each name, ascending.
-
-        Raises
-        ------
-        VocabularyError
-            If the vocabulary lacks one of the names (code ``unknown_class``).
-        """
+        """Return the position of the first class with each name, ascending."""
         return sorted(self.by_name(name).index for name in names)
 
     @cached_property

@@ -130,18 +130,15 @@ def describe(windows: NDArray[np.floating], vocabulary: Vocabulary) -> Descripti
         for index in named[:MAX_SOUNDS]
         if scores[index] >= AUDIBLE_SCORE
     ]
+    known = {label.name for label in vocabulary}
     flagged = {
-        flag: max((scores[place] for place in _positions_of(names, vocabulary)), default=0.0)
+        flag: max((scores[place] for place in vocabulary.positions(names & known)), default=0.0)
         for flag, names in _FLAGGED_BY.items()
     }
     if sounds and sounds[0].score > flagged[Flag.NOISE]:
         flagged[Flag.NOISE] = 0.0  # rain and surf are noise with a known cause
     flags = [flag for flag, score in flagged.items() if score >= _FLAGGED_SCORE]
     return Description(tuple(sounds), tuple(flags))
-
-
-def _positions_of(names: frozenset[str], vocabulary: Vocabulary) -> list[int]:
-    return vocabulary.positions(name for name in names if vocabulary.has_name(name))
 
 
 def short_name(label: ClassLabel) -> str:

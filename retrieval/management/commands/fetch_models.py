@@ -6,7 +6,6 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Collection
-from typing import Self
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -16,9 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.provisioning import Provision, ProvisionOutcome, provide
 from retrieval.engine.networks.weights import ALL_WEIGHTS, WeightSpec
+from retrieval.management.progress import LINE_EVERY_S
 from retrieval.selectors.networks import ignores_sounds, missing_requirements
-
-LINE_EVERY_S = 5.0
 
 
 class Command(BaseCommand):
@@ -76,35 +74,24 @@ def _sentence(spec: WeightSpec, provision: Provision) -> str:
     )
 
 
-class _Display:
+class _Display(Progress):
     """Progress of one download: a bar on a terminal, else a line every few seconds."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
-        self._console = Console(file=sys.stderr)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
+        console = Console(file=sys.stderr)
+        super().__init__(
+            *(TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn()),
+            console=console,
+            disable=not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task(name, total=None)
-        self._next_line = time.monotonic()
+        self._name, self._next_line = name, time.monotonic()
+        self._download = self.add_task(name, total=None)
 
     def show(self, done: int, total: int | None) -> None:
         """Update the display."""
-        self._bar.update(self._task, completed=done, total=total)
-        if not self._console.is_terminal and time.monotonic() >= self._next_line:
+        self.update(self._download, completed=done, total=total)
+        if not self.console.is_terminal and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_EVERY_S
             size = "" if total is None else f", {done / 1e6:.1f} of {total / 1e6:.1f} MB"
-            self._console.print(f"{self._name}: downloading{size}", soft_wrap=True)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
+            self.console.print(f"{self._name}: downloading{size}", soft_wrap=True)

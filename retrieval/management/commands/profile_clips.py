@@ -6,20 +6,18 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
-from retrieval.engine.errors import EngineError
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.jobs.priority import stepping_back
+from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ProgressDisplay
 from retrieval.selectors.networks import available_spaces
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services.audio_profiles import AudioProfiler, audio_profilers
 from retrieval.services.profiling import forget_failures, profile_clips
-from retrieval.storage.content_store import StorageError
 from retrieval.storage.scratch import scratch_folder
 
 
@@ -45,16 +43,10 @@ class Command(BaseCommand):
         if retry_failed:
             forget_failures(available_spaces())
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
-        try:
-            with stepping_back():  # a site on the same machine has priority
-                for profiler in audio_profilers(available_spaces(), registry):
-                    self._profile(profiler)
-        except EngineError as error:
-            raise CommandError(f"{error.detail} [{error.code}]") from error
-        except (StorageError, DecoderUnavailableError) as error:
-            raise CommandError(f"{error} [{error.code}]; call it again to go on") from error
-        except OSError as error:
-            raise CommandError(f"{error}; call it again to go on") from error
+        # A site on the same machine has priority.
+        with failures_as_command_errors(), stepping_back():
+            for profiler in audio_profilers(available_spaces(), registry):
+                self._profile(profiler)
 
     def _profile(self, profiler: AudioProfiler) -> None:
         lacking = unprofiled_clips(profiler.space).count()

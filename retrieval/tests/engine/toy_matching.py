@@ -11,7 +11,7 @@ from retrieval.engine.matching.sound_matcher import PEOPLE, PEOPLE_SHARE
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.engine.vocabulary.heard_there import Origin
 from retrieval.engine.vocabulary.sounds import SPEECH, TOO_GENERAL
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_sound_matcher
 
 
 def some_matcher(kind):
@@ -19,7 +19,7 @@ def some_matcher(kind):
     if kind in MATCHERS:
         return matcher_named(kind)
     always, mute = {"always": (0.7, 0.0), "mute": (0.0, 0.4), "both": (0.2, 0.5)}[kind]
-    return dummy_ear_matcher(
+    return dummy_sound_matcher(
         things_always=always, things_when_mute=mute, speech_penalty=2.5, oddness_penalty=0.7
     )
 

@@ -236,9 +236,7 @@ def test_without_a_decoder_no_recording_is_recorded_as_failed(small_library, tmp
         return future
 
     monkeypatch.setattr(DecodingPool, "submit_recording", unavailable)
-    with pytest.raises(
-        CommandError, match=r"no decoder \[decoder_unavailable\]; call it again to go on"
-    ):
+    with pytest.raises(CommandError, match=r"Stopped: no decoder .*the same command again"):
         profile_clips()
     with pytest.raises(CommandError, match=r"Stopped: no decoder .*the same command again"):
         call_command("import_clips", str(tmp_path / "library.csv"))

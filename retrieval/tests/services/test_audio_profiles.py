@@ -125,6 +125,5 @@ def test_each_space_gets_a_profiler_with_its_own_network(tmp_path):
     things, sounds = audio_profilers([DUMMY, DUMMY_HEARD], dummy_registry(tmp_path))
     assert (things.space, sounds.space) == (DUMMY, DUMMY_HEARD)
     assert (things.sample_rate_hz, sounds.sample_rate_hz) == (8_000, 4_000)
-    assert (things.classifier.model_version, sounds.classifier.model_version) == (
-        "dummy-ear@1", "dummy-sounds@1",
-    )  # fmt: skip
+    assert isinstance(things.classifier, DummyEar)
+    assert isinstance(sounds.classifier, DummySounds)

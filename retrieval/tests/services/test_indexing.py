@@ -21,7 +21,7 @@ from retrieval.tests.factories import (
     DUMMY,
     DUMMY_HEARD,
     DUMMY_MATCHER,
-    dummy_ear_matcher,
+    dummy_sound_matcher,
     dummy_space_row,
     unsaved_clip,
 )
@@ -107,7 +107,7 @@ def test_a_clip_is_added_when_its_profile_of_the_matchers_model_exists(make_clip
 
 
 def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
-    both = dummy_ear_matcher()
+    both = dummy_sound_matcher()
     clip = make_clip(q(1))
     assert library(both).size == 0
     give_heard_profile(clip, sounds(1))
@@ -116,7 +116,7 @@ def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
 
 def test_a_clip_is_added_with_the_last_profile_that_the_matcher_needs(make_clip, library):
     """It is appended after the clips that were added in the meantime."""
-    both = dummy_ear_matcher()
+    both = dummy_sound_matcher()
     early = make_clip(q(1))
     late = make_clip(q(2))
     for clip in (late, early):
@@ -128,7 +128,10 @@ def test_a_clip_is_added_with_the_last_profile_that_the_matcher_needs(make_clip,
 
 def test_matchers_with_the_same_rows_share_an_index(make_clip, library, index_directory):
     give_heard_profile(make_clip(q(1)), sounds(1))
-    for matcher in (dummy_ear_matcher(name="one"), dummy_ear_matcher(name="two", things_always=9)):
+    for matcher in (
+        dummy_sound_matcher(name="one"),
+        dummy_sound_matcher(name="two", things_always=9),
+    ):
         assert library(matcher).size == 1
     assert len(list(index_directory.iterdir())) == 1
     library(DUMMY_MATCHER)
@@ -138,14 +141,14 @@ def test_matchers_with_the_same_rows_share_an_index(make_clip, library, index_di
 def test_another_bank_has_another_index(make_clip, library, index_directory):
     """Rows contain the bank's means and deviations."""
     give_heard_profile(make_clip(q(1)), sounds(1))
-    before = library(dummy_ear_matcher())
+    before = library(dummy_sound_matcher())
     photos = np.random.default_rng(0).dirichlet(np.ones(7), size=9)
     bank = Bank(
         "photos-1",
         versions={DUMMY.name: "photos-1", DUMMY_HEARD.name: "photos-1"},
         load=lambda: {DUMMY.name: Moments.of(photos)},
     )
-    after = library(dummy_ear_matcher(bank=bank))
+    after = library(dummy_sound_matcher(bank=bank))
     assert len(list(index_directory.iterdir())) == 2
     log_q = np.log(DUMMY.clip_profile(q(1)).values)
     scores = photos @ log_q
@@ -158,14 +161,14 @@ def test_another_bank_has_another_index(make_clip, library, index_directory):
 def test_a_bank_that_differs_only_in_sounds_shares_the_index(make_clip, library, index_directory):
     """Rows contain the bank's statistics of things, and of nothing else."""
     give_heard_profile(make_clip(q(1)), sounds(1))
-    before = library(dummy_ear_matcher())
+    before = library(dummy_sound_matcher())
     classes = classes_bank((DUMMY, DUMMY_HEARD))
     bank = Bank(
         "photos-1+classes",
         versions={**classes.versions, DUMMY_HEARD.name: "photos-1"},
         load=classes.load,
     )
-    after = library(dummy_ear_matcher(bank=bank))
+    after = library(dummy_sound_matcher(bank=bank))
     assert len(list(index_directory.iterdir())) == 1
     np.testing.assert_array_equal(after.index.rows, before.index.rows)
 
@@ -174,10 +177,10 @@ def test_the_mean_in_each_space_excludes_removed_clips(make_clip, library):
     clips = [make_clip(q(seed)) for seed in range(4)]
     for clip in clips:
         give_heard_profile(clip, sounds(clip.pk))
-    library(dummy_ear_matcher())
+    library(dummy_sound_matcher())
     with transaction.atomic():
         Clip.objects.filter(pk=clips[1].pk).update(removed_in=advance_snapshot())
-    means = library(dummy_ear_matcher()).mean_log_rows
+    means = library(dummy_sound_matcher()).mean_log_rows
     kept = [clip.pk for clip in clips if clip != clips[1]]
     for space in (DUMMY, DUMMY_HEARD):
         rows = ClipProfile.objects.filter(space_id=space.name, clip__in=kept)
@@ -336,7 +339,7 @@ def test_a_clip_removed_before_its_last_profile_was_made_is_not_in_the_mean(make
     with transaction.atomic():
         Clip.objects.filter(pk=left.pk).update(removed_in=advance_snapshot())
     give_heard_profile(kept, sounds(1))
-    opened = library(dummy_ear_matcher())
+    opened = library(dummy_sound_matcher())
     assert opened.index.clip_ids.tolist() == [kept.pk]
     expected = np.log(DUMMY_HEARD.clip_profile(sounds(1)).values)
     np.testing.assert_allclose(opened.mean_log_rows[DUMMY_HEARD.name], expected, rtol=1e-6)

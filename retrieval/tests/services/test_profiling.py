@@ -46,7 +46,7 @@ from retrieval.services.profiling import (
 )
 from retrieval.services.timed_jobs import Slicing
 from retrieval.storage.content_store import StorageError
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_ear_matcher, dummy_space_row
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_sound_matcher, dummy_space_row
 from retrieval.tests.fakes import DummyEar, DummySounds, dummy_registry
 
 pytestmark = pytest.mark.django_db
@@ -436,7 +436,7 @@ def test_the_index_includes_profiles_from_their_snapshot_on(
 ):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 2)
     clips = import_tones(200, 600, 1000)
-    both = dummy_ear_matcher()
+    both = dummy_sound_matcher()
     before = open_library(both, directory=index_directory)
     assert before.size == 0
     stages = []

@@ -22,7 +22,7 @@ from retrieval.engine.matching.recipes import matcher_named
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import load_heard_there
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_TABLE, dummy_ear_matcher
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, DUMMY_TABLE, dummy_sound_matcher
 
 
 def log_row_of(space, rng):
@@ -106,7 +106,7 @@ def with_deviation(deviation):
 @pytest.mark.parametrize(("deviation", "counts"), [(0.0, 0), (0.0099, 0), (0.0101, 1)])
 def test_things_with_equal_probabilities_are_ignored_in_rows(deviation, counts):
     """Rows are float32: rounding errors must not become scores."""
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     clip = {
         "dummy": with_deviation(deviation),
         "dummy-heard": DUMMY_HEARD.clip_profile(np.zeros(5)),

@@ -23,7 +23,7 @@ from retrieval.tests.factories import (
     DUMMY,
     DUMMY_MATCHER,
     DUMMY_WHOLE,
-    dummy_ear_matcher,
+    dummy_sound_matcher,
 )
 
 
@@ -75,7 +75,7 @@ def test_a_judgement_follows_from_the_profiles(kind, rng):
     for _ in range(5):
         scene, clip = random_scene(rng, matcher), random_clip(rng, matcher)
         things, sounds = (space.name for space in matcher.spaces)
-        assert matcher.told_in(scene).name == sounds
+        assert matcher.judged_space(scene).name == sounds
 
         judgement = matcher.judge(scene, clip)
 
@@ -124,7 +124,7 @@ def test_strength_grows_with_the_explained_share(explained, strength):
     wind = 5 ** (explained - 1)
     q = np.full(5, (1 - wind) / 4)
     q[1] = wind
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     clip = {"dummy": DUMMY.clip_profile(np.arange(1, 8) / 28), "dummy-heard": Distribution(q)}
 
     judgement = matcher.judge(matcher.scene(seen(1)), clip)
@@ -141,7 +141,7 @@ def test_a_recording_that_fits_all_photos_is_no_match(above, strength):
     mean = np.eye(5)[1] * (log_q[1] - above * deviation) / log_q[1]
     covariance = np.outer(np.eye(5)[1], np.eye(5)[1]) * (deviation / log_q[1]) ** 2
     moments = {"dummy-heard": Moments(mean, covariance)}
-    matcher = dummy_ear_matcher(bank=bank_by_hand(**moments))
+    matcher = dummy_sound_matcher(bank=bank_by_hand(**moments))
     clip = {
         "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
         "dummy-heard": Distribution(np.exp(log_q)),
@@ -155,7 +155,7 @@ def test_a_recording_that_fits_all_photos_is_no_match(above, strength):
 
 def test_of_a_half_mute_photo_at_most_half_is_explained():
     """A recording that is strong for wind alone is fair if half of the photo is mute."""
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     clip = {
         "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
         "dummy-heard": Distribution([0.01, 0.96, 0.01, 0.01, 0.01]),
@@ -176,29 +176,31 @@ def test_of_a_half_mute_photo_at_most_half_is_explained():
 )
 def test_a_photo_with_a_small_audible_share_is_judged_among_things(audible, space):
     assert 0.19 < MIN_AUDIBLE_SHARE < 0.21
-    matcher = dummy_ear_matcher()
-    assert matcher.told_in(matcher.scene(seen(1, 5, share=audible))).name == space
+    matcher = dummy_sound_matcher()
+    assert matcher.judged_space(matcher.scene(seen(1, 5, share=audible))).name == space
 
 
 def test_from_the_minimum_share_on_a_photo_is_judged_among_sounds():
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     scene = matcher.scene(seen(1, 5, share=MIN_AUDIBLE_SHARE))
     assert matcher.audible_share(scene) == MIN_AUDIBLE_SHARE
-    assert matcher.told_in(scene).name == "dummy-heard"
+    assert matcher.judged_space(scene).name == "dummy-heard"
 
 
 def test_the_audible_share_is_that_of_all_views():
     """The centre shows a mute class; the other two views show the sea."""
-    matcher = dummy_ear_matcher(things=DUMMY_WHOLE)
+    matcher = dummy_sound_matcher(things=DUMMY_WHOLE)
     mute, sea = seen(5), seen(0)
-    assert matcher.told_in(matcher.scene(np.concatenate([mute, sea, sea]))).name == "dummy-heard"
-    assert matcher.told_in(matcher.scene(np.concatenate([sea, *[mute] * 5]))).name == "dummy"
+    assert (
+        matcher.judged_space(matcher.scene(np.concatenate([mute, sea, sea]))).name == "dummy-heard"
+    )
+    assert matcher.judged_space(matcher.scene(np.concatenate([sea, *[mute] * 5]))).name == "dummy"
 
 
 @pytest.mark.parametrize("audible", [0.0, 0.1, 0.19])
 def test_among_things_a_photo_is_judged_as_by_the_papers_matcher(audible, rng):
     """Over all views; the judgement has both divergences."""
-    matcher = dummy_ear_matcher(things=DUMMY_WHOLE)
+    matcher = dummy_sound_matcher(things=DUMMY_WHOLE)
     scene = matcher.scene(
         np.concatenate([seen(1, 5, share=audible), seen(5, 0, share=1 - audible)])
     )
@@ -241,7 +243,7 @@ def test_among_things_the_strength_is_the_standard_score(standard, strength):
     deviation = 0.02
     mean = np.eye(7)[5] * (log_q[5] - standard * deviation) / log_q[5]
     covariance = np.outer(np.eye(7)[5], np.eye(7)[5]) * (deviation / log_q[5]) ** 2
-    matcher = dummy_ear_matcher(bank=bank_by_hand(dummy=Moments(mean, covariance)))
+    matcher = dummy_sound_matcher(bank=bank_by_hand(dummy=Moments(mean, covariance)))
     scene = matcher.scene(seen(5))
     clip = {"dummy": Distribution(np.exp(log_q)), "dummy-heard": scene["dummy-heard"].floored(1e-6)}
 

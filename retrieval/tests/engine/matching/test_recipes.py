@@ -37,7 +37,7 @@ from retrieval.tests.factories import (
     DUMMY_MATCHER,
     DUMMY_TABLE,
     DUMMY_WHOLE,
-    dummy_ear_matcher,
+    dummy_sound_matcher,
 )
 
 # --- the paper's ---------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_the_papers_matcher_looks_at_the_centre_of_the_photo_alone(rng):
 def test_a_photos_profiles_are_those_of_its_views_in_every_space():
     """Two views: the paper looks at the centre, ears at both, things and sounds alike."""
     views = np.array([[1.0, 0, 0, 0, 0, 0, 0], [0, 0.5, 0, 0, 0, 0.5, 0]])
-    scene = dummy_ear_matcher(things=DUMMY_WHOLE).scene(views)
+    scene = dummy_sound_matcher(things=DUMMY_WHOLE).scene(views)
     assert list(scene) == ["dummy", "dummy-heard"]
     np.testing.assert_allclose(scene["dummy"].values, [0.5, 0.25, 0, 0, 0, 0.25, 0], atol=1e-15)
     np.testing.assert_allclose(
@@ -93,13 +93,13 @@ def test_matchers_by_sounds_look_at_the_things_of_the_whole_photo(name, rng):
 def test_the_papers_matcher_is_what_it_was(space, paper_like):
     assert (paper_like.version, paper_like.rows_version) == (1, "log")
     assert paper_like.spaces == (space,)
-    assert paper_like.told_in(paper_like.scene(np.eye(len(space))[0])) == space
+    assert paper_like.judged_space(paper_like.scene(np.eye(len(space))[0])) == space
     assert paper_like.image_models == {space.name: space.image_model}
     assert paper_like.audio_models == {space.name: space.audio_model}
 
 
 def test_log_rows_are_the_logarithms_in_each_space(rng):
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     clip = random_clip(rng, matcher)
     rows = matcher.log_rows(clip)
     assert list(rows) == ["dummy", "dummy-heard"]
@@ -127,7 +127,7 @@ def test_the_score_is_the_formula_computed_from_the_profiles(kind, rng):
 
 
 def test_both_sides_have_the_stated_length_and_precision(rng):
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     query = matcher.query(random_scene(rng, matcher))
     row = matcher.row(random_clip(rng, matcher))
     assert matcher.columns == 7 + 1 + 5 + 2
@@ -148,7 +148,7 @@ def bank_of(photos, version="photos-1@1"):
 def test_things_are_standardised_over_the_photos_of_the_bank(rng):
     """A bank of 30 photos: its mean and deviation of the score are those of 30 scores."""
     photos = rng.dirichlet(np.full(7, 0.3), size=30)
-    matcher = dummy_ear_matcher(
+    matcher = dummy_sound_matcher(
         bank=bank_of(photos), things_always=1.0, speech_penalty=0.0, oddness_penalty=0.0
     )
     clip, mute = random_clip(rng, matcher), seen(5)
@@ -160,8 +160,8 @@ def test_things_are_standardised_over_the_photos_of_the_bank(rng):
 
 
 def test_weights_change_the_photos_side_alone(rng):
-    one = dummy_ear_matcher(things_always=0.3, things_when_mute=0.0, speech_penalty=3.0)
-    other = dummy_ear_matcher(
+    one = dummy_sound_matcher(things_always=0.3, things_when_mute=0.0, speech_penalty=3.0)
+    other = dummy_sound_matcher(
         things_always=0.0, things_when_mute=0.9, speech_penalty=0.0, oddness_penalty=0.0
     )
     scene = random_scene(rng, one)
@@ -179,9 +179,9 @@ def test_heard_and_fused_share_their_rows(rng):
 
 
 def test_rows_over_another_bank_are_others(rng):
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     photos = rng.dirichlet(np.ones(7), size=9)
-    one, other = (dummy_ear_matcher(bank=bank_of(photos, f"photos-1@{i}")) for i in range(2))
+    one, other = (dummy_sound_matcher(bank=bank_of(photos, f"photos-1@{i}")) for i in range(2))
     clip = random_clip(rng, matcher)
     assert len({each.rows_version for each in (matcher, one, other)}) == 3
     assert not np.array_equal(one.row(clip), matcher.row(clip))
@@ -198,8 +198,8 @@ def test_rows_do_not_depend_on_how_a_bank_scores_sounds(rng):
         by_space = dict(zip(("dummy", "dummy-heard"), versions, strict=True))
         return Bank("+".join(versions), versions=by_space, load=lambda: moments)
 
-    whole = dummy_ear_matcher(bank=bank(of_both, things | sounds))
-    half = dummy_ear_matcher(bank=bank(of_things, things))
+    whole = dummy_sound_matcher(bank=bank(of_both, things | sounds))
+    half = dummy_sound_matcher(bank=bank(of_things, things))
     clip = random_clip(rng, whole)
     assert whole.rows_version == half.rows_version
     assert np.array_equal(whole.row(clip), half.row(clip))
@@ -223,7 +223,7 @@ def test_an_override_of_the_table_changes_photos_and_no_row(name, rng):
 
 def test_another_anywhere_gives_other_rows(rng):
     own, same, other = (
-        dummy_ear_matcher(anywhere=anywhere)
+        dummy_sound_matcher(anywhere=anywhere)
         for anywhere in (
             DUMMY_TABLE.anywhere, DUMMY_TABLE.anywhere.copy(), np.array([0.2, 0.2, 0.5, 0, 0.1])
         )
@@ -235,11 +235,11 @@ def test_another_anywhere_gives_other_rows(rng):
 
 
 def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
-    matcher = dummy_ear_matcher(things_always=0.0, things_when_mute=0.3)
+    matcher = dummy_sound_matcher(things_always=0.0, things_when_mute=0.3)
     mute = matcher.scene(seen(5))
     clips = [random_clip(rng, matcher) for _ in range(8)]
 
-    without_penalty = dummy_ear_matcher(
+    without_penalty = dummy_sound_matcher(
         things_always=0.0, things_when_mute=0.3, speech_penalty=0.0, oddness_penalty=0.0
     )
     scores = [score(without_penalty, mute, clip) for clip in clips]
@@ -251,7 +251,7 @@ def test_a_photo_that_says_nothing_of_sounds_leans_on_its_things(rng):
 
 
 def test_a_photo_that_says_all_by_sounds_does_not_lean_on_its_things(rng):
-    matcher = dummy_ear_matcher(
+    matcher = dummy_sound_matcher(
         things_always=0.0, things_when_mute=0.3, speech_penalty=0.0, oddness_penalty=0.0
     )
     sea = matcher.scene(seen(0))
@@ -262,7 +262,7 @@ def test_a_photo_that_says_all_by_sounds_does_not_lean_on_its_things(rng):
 
 @pytest.mark.parametrize("mute_share", [0.0, 0.25, 1.0])
 def test_the_telling_share_is_what_the_telling_classes_have(mute_share):
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     scene = matcher.scene(seen(5, 2, share=mute_share))
     assert matcher.audible_share(scene) == pytest.approx(1 - mute_share)
     assert DUMMY_MATCHER.audible_share(scene) == 1
@@ -273,7 +273,7 @@ def test_the_telling_share_is_what_the_telling_classes_have(mute_share):
 
 def penalty(view, q):
     """By how much a penalty of 3 nats lowers a score."""
-    on, off = dummy_ear_matcher(speech_penalty=3.0), dummy_ear_matcher(speech_penalty=0.0)
+    on, off = dummy_sound_matcher(speech_penalty=3.0), dummy_sound_matcher(speech_penalty=0.0)
     clip = {"dummy": DUMMY.clip_profile(np.arange(1, 8) / 28), "dummy-heard": q}
     return score(off, off.scene(view), clip) - score(on, on.scene(view), clip)
 
@@ -296,14 +296,14 @@ def test_speech_costs_its_share_times_how_deserted_the_place_is(view, deserted):
 
 def test_the_telling_share_is_that_of_the_whole_photo():
     """The centre tells; three edges show a thing that says nothing."""
-    ear = dummy_ear_matcher(things=DUMMY_WHOLE)
+    ear = dummy_sound_matcher(things=DUMMY_WHOLE)
     scene = ear.scene(np.concatenate([seen(1), seen(5), seen(5), seen(5)]))
     assert ear.audible_share(scene) == pytest.approx(0.25)
 
 
 def test_the_natural_share_is_that_of_the_whole_photo():
     """A little of people's own place at the edge of a natural scenery, none at its centre."""
-    ear = dummy_ear_matcher(things=DUMMY_WHOLE)
+    ear = dummy_sound_matcher(things=DUMMY_WHOLE)
     scene = ear.scene(np.concatenate([seen(1), seen(1, 3, share=0.92)]))
     natural, voices = 0.96, 0.04
     expected = 3.0 * natural * (1 - voices / PEOPLE_SHARE)
@@ -324,8 +324,8 @@ def test_the_penalty_puts_the_quiet_recording_before_the_one_that_talks():
         wind = matcher.scene(seen(1))
         return score(matcher, wind, talking) > score(matcher, wind, quiet)
 
-    assert talk_leads(dummy_ear_matcher(speech_penalty=0.0))
-    assert not talk_leads(dummy_ear_matcher(speech_penalty=3.0))
+    assert talk_leads(dummy_sound_matcher(speech_penalty=0.0))
+    assert not talk_leads(dummy_sound_matcher(speech_penalty=3.0))
 
 
 def test_speech_is_not_counted_twice_among_voices():
@@ -363,7 +363,7 @@ def test_a_slip_of_the_pen_among_the_names_of_sounds_is_noticed_at_once(kind):
     ],
 )
 def test_oddness_is_how_little_the_sounds_belong_to_any_place(scores, oddness):
-    matcher = dummy_ear_matcher()
+    matcher = dummy_sound_matcher()
     profile = DUMMY_HEARD.clip_profile(np.array(scores))
     assert matcher.oddness(profile) == pytest.approx(oddness, abs=1e-12)
 
@@ -383,7 +383,7 @@ WAVES_ALONE = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
     ],
 )
 def test_what_is_odd_in_every_way_is_no_odder_for_one_more(scores, oddness):
-    matcher = dummy_ear_matcher(anywhere=WAVES_ALONE)
+    matcher = dummy_sound_matcher(anywhere=WAVES_ALONE)
     profile = DUMMY_HEARD.clip_profile(np.array(scores))
     assert MAX_ODDNESS == 15
     assert matcher.oddness(profile) == pytest.approx(oddness, abs=1e-9)
@@ -393,7 +393,7 @@ def test_what_is_odd_in_every_way_is_no_odder_for_one_more(scores, oddness):
 
 @pytest.mark.parametrize("view", [seen(0), seen(3), seen(5)])
 def test_oddness_costs_the_same_at_every_place(view):
-    on, off = (dummy_ear_matcher(oddness_penalty=kappa) for kappa in (0.5, 0.0))
+    on, off = (dummy_sound_matcher(oddness_penalty=kappa) for kappa in (0.5, 0.0))
     clip = {
         "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
         "dummy-heard": DUMMY_HEARD.clip_profile(np.array([0.4, 0.0, 0.8, 0.0, 0.1])),

@@ -22,9 +22,9 @@ from retrieval.engine.networks.downloads import (
     HttpOrigin,
     PipOrigin,
     download,
-    sha256_of,
 )
 from retrieval.engine.networks.weights import ALL_WEIGHTS
+from retrieval.storage.content_store import sha256_of
 
 CONTENT = bytes(range(256)) * 4000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

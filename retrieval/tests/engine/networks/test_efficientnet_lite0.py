@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
+from retrieval.engine.networks.classifiers import VIEW_SHAPE
 from retrieval.engine.networks.efficientnet_lite0 import (
     STAGES,
     EfficientNetClassifier,
     build,
 )
-from retrieval.engine.networks.registry import VIEW_SHAPE
 from retrieval.engine.networks.weights import EFFICIENTNET_LITE0, load_arrays
 from retrieval.engine.photos.images import centre_square
 
@@ -138,7 +138,7 @@ def test_an_output_that_is_not_finite_is_an_error(monkeypatch):
         arrays = load_arrays(spec, directory)
         return arrays | {"dense.bias": np.full_like(arrays["dense.bias"], np.nan)}
 
-    monkeypatch.setattr("retrieval.engine.networks.efficientnet_lite0.load_arrays", broken_arrays)
+    monkeypatch.setattr("retrieval.engine.networks.classifiers.load_arrays", broken_arrays)
     broken = EfficientNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     with pytest.raises(ModelOutputError, match="the model gave nan"):
         broken.classify(np.zeros((1, *VIEW_SHAPE), dtype=np.uint8))

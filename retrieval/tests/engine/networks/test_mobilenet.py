@@ -11,7 +11,8 @@ from PIL import Image
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
 from retrieval.engine.networks.backend import load_keras
-from retrieval.engine.networks.mobilenet import SIDE_PIXELS, MobileNetClassifier, build
+from retrieval.engine.networks.classifiers import VIEW_SHAPE
+from retrieval.engine.networks.mobilenet import MobileNetClassifier, build
 from retrieval.engine.networks.weights import MOBILENET_V2, load_arrays
 from retrieval.engine.photos.images import centre_square
 
@@ -28,7 +29,7 @@ def test_ten_photos_get_the_golden_classes(classifier, shared_dir):
     squares = []
     for name in golden:
         with Image.open(shared_dir / "photos/kodak" / name) as photo:
-            squares.append(centre_square(photo.convert("RGB"), SIDE_PIXELS))
+            squares.append(centre_square(photo.convert("RGB"), VIEW_SHAPE[0]))
 
     distributions = classifier.classify(np.stack(squares))
 
@@ -54,7 +55,7 @@ def test_the_network_is_the_reference_network(shared_dir):
 
 @pytest.mark.weights("mobilenet")
 def test_a_batch_gives_the_same_as_single_photos(classifier, rng):
-    photos = rng.integers(0, 256, (3, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8)
+    photos = rng.integers(0, 256, (3, *VIEW_SHAPE), dtype=np.uint8)
     photos[1] //= 4
 
     together = classifier.classify(photos)
@@ -70,7 +71,7 @@ def test_a_batch_gives_the_same_as_single_photos(classifier, rng):
 
 @pytest.mark.weights("mobilenet")
 def test_no_photos_give_no_distributions(classifier):
-    none = np.empty((0, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8)
+    none = np.empty((0, *VIEW_SHAPE), dtype=np.uint8)
     assert classifier.classify(none).shape == (0, len(classifier.vocabulary))
 
 
@@ -78,9 +79,9 @@ def test_no_photos_give_no_distributions(classifier):
 @pytest.mark.parametrize(
     "photos",
     [
-        np.zeros((1, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.float32),
-        np.zeros((1, SIDE_PIXELS, SIDE_PIXELS, 4), dtype=np.uint8),
-        np.zeros((SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8),
+        np.zeros((1, *VIEW_SHAPE), dtype=np.float32),
+        np.zeros((1, *VIEW_SHAPE[:2], 4), dtype=np.uint8),
+        np.zeros(VIEW_SHAPE, dtype=np.uint8),
     ],
 )
 def test_photos_of_another_dtype_or_shape_are_refused(classifier, photos):
@@ -94,10 +95,10 @@ def test_an_output_that_is_not_finite_is_an_error(monkeypatch):
         arrays = load_arrays(spec, directory)
         return arrays | {"dense.bias": np.full_like(arrays["dense.bias"], np.nan)}
 
-    monkeypatch.setattr("retrieval.engine.networks.mobilenet.load_arrays", broken_arrays)
+    monkeypatch.setattr("retrieval.engine.networks.classifiers.load_arrays", broken_arrays)
     broken = MobileNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     with pytest.raises(ModelOutputError, match="the model gave nan"):
-        broken.classify(np.zeros((1, SIDE_PIXELS, SIDE_PIXELS, 3), dtype=np.uint8))
+        broken.classify(np.zeros((1, *VIEW_SHAPE), dtype=np.uint8))
 
 
 @pytest.mark.weights("mobilenet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import threading
 
 import pytest
@@ -101,12 +102,26 @@ def test_altered_weights_are_converted_again(spec, shelf, directory):
     load_arrays(spec, directory)
 
 
-def test_an_altered_source_is_an_error_and_not_skipped(spec, shelf, directory, downloads):
-    (shelf / "toy.bin").write_bytes(b"altered")
+def test_the_source_comes_from_the_first_folder_that_has_it(spec, shelf, directory, tmp_path):
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "toy.bin").write_bytes(PUBLISHED)
 
-    with pytest.raises(WeightsError, match="is not the published") as caught:
-        provide(spec, search_path=[shelf], directory=directory)
+    search_path = [tmp_path / "nowhere", tmp_path, shelf, second]
+    done = provide(spec, search_path=search_path, directory=directory)
+
+    assert done.path == shelf / "toy.bin"
+
+
+def test_an_altered_source_is_an_error_and_not_skipped(spec, shelf, directory, tmp_path, downloads):
+    (tmp_path / "toy.bin").write_bytes(b"altered")
+
+    with pytest.raises(WeightsError, match=r"toy\.bin is not the published") as caught:
+        provide(spec, search_path=[tmp_path, shelf], directory=directory)
     assert caught.value.code == "weights_source_altered"
+    assert spec.source_sha256 in caught.value.detail
+    assert hashlib.sha256(b"altered").hexdigest() in caught.value.detail
+    assert "fetch_models" in caught.value.detail
     assert downloads == []
 
 

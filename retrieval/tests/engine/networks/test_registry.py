@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.networks.registry import IMAGE_CLASSIFIERS, VIEW_SHAPE, ModelRegistry
+from retrieval.engine.networks.classifiers import VIEW_SHAPE, PhotoClassifier, SoundClassifier
+from retrieval.engine.networks.registry import IMAGE_CLASSIFIERS, ModelRegistry
 from retrieval.engine.networks.weights import IMAGE_NETWORKS
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.spaces.space import heard, objects
@@ -26,7 +27,6 @@ EAR = "fake-ear@1"
 class FakeEye:
     model_version = EYE
     vocabulary = TWO
-    input_shape = VIEW_SHAPE
 
     def __init__(self, models_directory: Path) -> None:
         self.models_directory = models_directory
@@ -156,9 +156,13 @@ def test_the_registry_builds_the_real_networks(settings):
 
     registry.warm(images=images, sounds=sounds)
 
-    eyes = [registry.image_classifier(version) for version in images]
-    assert [eye.model_version for eye in eyes] == images
-    assert {eye.input_shape for eye in eyes} == {VIEW_SHAPE}
-    assert [eye.vocabulary is objects().vocabulary for eye in eyes] == [True, True]
-    assert [registry.audio_classifier(version).model_version for version in sounds] == sounds
-    assert registry.audio_classifier(heard().audio_classifier).vocabulary is heard().vocabulary
+    for version in images:
+        eye = registry.image_classifier(version)
+        assert isinstance(eye, PhotoClassifier)
+        assert eye.model_version == version
+        assert eye.vocabulary is objects().vocabulary
+    for space in (objects(), heard()):
+        ear = registry.audio_classifier(space.audio_classifier)
+        assert isinstance(ear, SoundClassifier)
+        assert ear.model_version == space.audio_classifier
+        assert ear.vocabulary is space.vocabulary

@@ -63,13 +63,13 @@ def _by_hand(arrays: dict[str, np.ndarray], waveform: np.ndarray) -> np.ndarray:
 
 def test_the_network_agrees_with_numpy(rng):
     arrays = _random_arrays(rng)
-    waveform = rng.uniform(-1, 1, WINDOW_SAMPLES // 2).astype(np.float32)
+    waveform = rng.uniform(-1, 1, WINDOW_SAMPLES).astype(np.float32)
 
-    network = build(arrays, samples=WINDOW_SAMPLES // 2)
+    network = build(arrays)
     logits = np.asarray(network.predict_on_batch(waveform[np.newaxis, :, np.newaxis]))[0]
 
     expected = _by_hand(arrays, waveform)
-    assert logits.shape == expected.shape == (1, CLASSES)
+    assert logits.shape == expected.shape == (4, CLASSES)
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
@@ -166,7 +166,7 @@ def test_an_output_that_is_not_finite_is_an_error(rng, monkeypatch):
     arrays = _random_arrays(rng)
     arrays["conv8.kernel"] = np.zeros((8, 1024, 1000), dtype=np.float32)
     arrays["conv8.bias"] = np.full(1000, np.nan, dtype=np.float32)
-    monkeypatch.setattr("retrieval.engine.networks.soundnet.load_arrays", lambda *_: arrays)
+    monkeypatch.setattr("retrieval.engine.networks.classifiers.load_arrays", lambda *_: arrays)
 
     broken = SoundNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     with pytest.raises(ModelOutputError, match="the model gave nan"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from retrieval.engine.networks.weights import (
     ALL_WEIGHTS,
     WeightSpec,
     content_digest,
-    find_source,
     load_arrays,
 )
 from retrieval.tests.toy_weights import PUBLISHED, toy_arrays, toy_spec
@@ -143,30 +141,6 @@ def test_outputs_that_do_not_fit_the_vocabulary_are_an_error(spec, tmp_path):
     with pytest.raises(WeightsError, match="999 outputs but vocabulary 'imagenet'") as caught:
         load_arrays(replace(spec, content_sha256=content_digest(short)), tmp_path)
     assert caught.value.code == "weights_misaligned"
-
-
-def test_the_source_comes_from_the_first_folder_that_has_it(spec, tmp_path):
-    folders = [tmp_path / "nowhere", tmp_path / "empty", tmp_path / "first", tmp_path / "second"]
-    for folder in folders[1:]:
-        folder.mkdir()
-    for folder in folders[2:]:
-        (folder / "toy.bin").write_bytes(PUBLISHED)
-
-    assert find_source(spec, folders) == tmp_path / "first" / "toy.bin"
-    assert find_source(spec, folders[:2]) is None
-
-
-def test_a_source_with_another_hash_is_an_error_and_not_skipped(spec, tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    (tmp_path / "a" / "toy.bin").write_bytes(b"something else")
-    (tmp_path / "b" / "toy.bin").write_bytes(PUBLISHED)
-
-    with pytest.raises(WeightsError, match=r"a/toy\.bin is not the published") as caught:
-        find_source(spec, [tmp_path / "a", tmp_path / "b"])
-    assert caught.value.code == "weights_source_altered"
-    assert spec.source_sha256 in caught.value.detail
-    assert hashlib.sha256(b"something else").hexdigest() in caught.value.detail
 
 
 def test_models_do_not_share_files():

@@ -208,7 +208,7 @@ def test_windows_of_another_dtype_or_shape_are_refused(classifier, windows):
 def test_an_output_that_is_not_finite_is_an_error(monkeypatch):
     arrays = load_arrays(YAMNET, settings.SOUNDSCAPE_MODELS_DIRECTORY)
     arrays["dense.bias"] = np.full_like(arrays["dense.bias"], np.nan)
-    monkeypatch.setattr("retrieval.engine.networks.yamnet.load_arrays", lambda *_: arrays)
+    monkeypatch.setattr("retrieval.engine.networks.classifiers.load_arrays", lambda *_: arrays)
 
     broken = YamnetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     with pytest.raises(ModelOutputError, match="the model gave nan"):

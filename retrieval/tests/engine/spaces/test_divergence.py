@@ -60,8 +60,8 @@ def test_floor_makes_it_finite_and_known():
     p, q = Distribution([0.0, 1.0]), Distribution([1.0, 0.0])
     assert relative_entropy(p, q) == math.inf
     expected = rel_entr(p.values, q.floored(1e-9).values).sum()
-    assert relative_entropy(p, q, floor=1e-9) == pytest.approx(expected)
-    assert relative_entropy(p, q, floor=1e-9) == pytest.approx(-math.log(1e-9), rel=1e-6)
+    assert relative_entropy(p, q.floored(1e-9)) == pytest.approx(expected)
+    assert relative_entropy(p, q.floored(1e-9)) == pytest.approx(-math.log(1e-9), rel=1e-6)
 
 
 def test_refuses_different_vocabularies():
