@@ -77,14 +77,8 @@ class SoundMatcher(Matcher):
 
     Parameters
     ----------
-    name : str
-        The name that users choose.
-    things : ClassSpace
-        The space `objects`, of ImageNet's classes.
-    sounds : HeardSpace
-        The space `heard`, of AudioSet's classes.
-    bank : Bank
-        Reference photos in both spaces.
+    things, sounds : ClassSpace, HeardSpace
+        The spaces `objects`, of ImageNet's classes, and `heard`, of AudioSet's.
     things_always, things_when_mute : float
         ``w = things_always + things_when_mute (1 - m)``.
     speech_penalty : float
@@ -93,8 +87,6 @@ class SoundMatcher(Matcher):
         Kappa, the cost of one nat of oddness.
     anywhere : float64 [shape=(classes heard,)]
         Share of each sound in any place (`HeardThere.anywhere`).
-    kinds : KindsOfSound
-        Sounds with a special role.
 
     Raises
     ------
