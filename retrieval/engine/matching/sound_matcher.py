@@ -26,21 +26,11 @@ PEOPLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class KindsOfSound:
-    """Names of sounds with a special role; all must be in the matcher's vocabulary.
+    """Names of sounds with a special role; all must be in the matcher's vocabulary."""
 
-    Attributes
-    ----------
-    speech : frozenset of str
-        Penalised in places without people.
-    people : frozenset of str
-        Indicate people, in addition to speech.
-    too_general : frozenset of str
-        Labels that only generalise other sounds; they do not count as odd.
-    """
-
-    speech: frozenset[str]
-    people: frozenset[str]
-    too_general: frozenset[str]
+    speech: frozenset[str]  # penalised in places without people
+    people: frozenset[str]  # indicate people, in addition to speech
+    too_general: frozenset[str]  # only generalise other sounds; do not count as odd
 
 
 AUDIOSET_KINDS: Final = KindsOfSound(speech=SPEECH, people=PEOPLE, too_general=TOO_GENERAL)

@@ -64,15 +64,10 @@ def fade(length: int, *, attack_s: float, release_s: float) -> Samples:
 def gliding_tone(frequency_hz: Samples) -> Samples:
     """Return a sine of varying frequency.
 
-    Parameters
-    ----------
-    frequency_hz : Samples
-        float64 [shape=(n,)], Hz at each sample.
-
     Returns
     -------
     Samples : float64 [shape=(n,)]
-        Within [-1, 1], starting at 0.
+        Of the shape of `frequency_hz`, within [-1, 1], starting at 0.
     """
     phase = 2 * np.pi * np.cumsum(frequency_hz) / SAMPLE_RATE_HZ
     tone: Samples = np.sin(phase - phase[0])
