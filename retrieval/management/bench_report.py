@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any, Final
@@ -36,20 +36,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """Results of every matcher.
+    """Results by matcher or pair of matchers (first minus second) and by measure.
 
-    Attributes
-    ----------
-    photos, recordings : int
-        How many photos were matched, with how many recordings.
-    measures : mapping
-        Mean with confidence interval, by matcher and measure.
-    differences : mapping
-        Paired difference (first minus second), by pair of matchers and measure.
-    halves : mapping
-        By matcher: the measures in each half of the library; the halves have no source in common.
-    by_photo : mapping
-        By photo and matcher: the measures, and path and grade of the first three recordings.
+    The two halves of the library have no source in common. The results by photo hold the measures,
+    and path and grade of the first three recordings.
     """
 
     photos: int
@@ -90,19 +80,11 @@ def build_report(
     return BenchReport(
         photos=len(truth.photos),
         recordings=len(recordings),
-        measures={
-            name: {
-                key: bootstrap(list(found.values()))
-                for key in MEASURES
-                if (found := _values_of(key, by_photo))
-            }
-            for name, by_photo in values.items()
-        },
+        measures={name: _summary(by_photo) for name, by_photo in values.items()},
         differences={
             (one, other): {
-                key: paired_difference(_values_of(key, values[one]), found)
-                for key in MEASURES
-                if (found := _values_of(key, values[other]))
+                key: paired_difference(_by_measure(values[one])[key], found)
+                for key, found in _by_measure(values[other]).items()
             }
             for other, one in combinations(values, 2)
         },
@@ -125,8 +107,17 @@ def build_report(
     )
 
 
-def _values_of(key: str, by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {photo: values[key] for photo, values in by_photo.items() if key in values}
+def _by_measure(by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the values by measure and photo; leave out measures undefined for every photo."""
+    return {
+        key: found
+        for key in MEASURES
+        if (found := {photo: values[key] for photo, values in by_photo.items() if key in values})
+    }
+
+
+def _summary(by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, Interval]:
+    return {key: bootstrap(list(found.values())) for key, found in _by_measure(by_photo).items()}
 
 
 def _halves(
@@ -135,32 +126,17 @@ def _halves(
     graded: Mapping[str, Sequence[Grade]],
 ) -> list[dict[str, float]]:
     """Measure in each half separately, to show whether a few recordings dominate the result."""
-    half_of = dict(
-        zip(
-            [recording.clip_id for recording in recordings],
-            split_by_source([recording.source for recording in recordings], parts=HALVES),
-            strict=True,
-        )
-    )
+    parts = split_by_source([recording.source for recording in recordings], parts=HALVES)
+    half_of = {recording.clip_id: part for recording, part in zip(recordings, parts, strict=True)}
     results = []
     for half in range(HALVES):
-        values = {
-            photo: measure(
-                [
-                    grade
-                    for clip_id, grade in zip(ranking, graded[photo], strict=True)
-                    if half_of[clip_id] == half
-                ]
+        values = {}
+        for photo, ranking in rankings.items():
+            places = zip(ranking, graded[photo], strict=True)
+            values[photo] = measure(
+                [grade for clip_id, grade in places if half_of[clip_id] == half]
             )
-            for photo, ranking in rankings.items()
-        }
-        results.append(
-            {
-                key: bootstrap(list(found.values())).mean
-                for key in MEASURES
-                if (found := _values_of(key, values))
-            }
-        )
+        results.append({key: interval.mean for key, interval in _summary(values).items()})
     return results
 
 
@@ -175,60 +151,43 @@ def as_json(report: BenchReport) -> dict[str, Any]:
 
 def as_tables(report: BenchReport) -> str:
     """Return the report as tables that fit the terminal."""
+    means = Table("matcher", *MEASURES, title="All photos")
+    for name, measures in report.measures.items():
+        means.add_row(name, *_cells(measures, _interval))
+    means.add_section()
+    means.add_row("photos", *_cells(measures, lambda value: str(value.photos), default="0"))
+
+    differences = Table("difference", *MEASURES, title="Photo by photo")
+    for (one, other), measures in report.differences.items():
+        differences.add_row(f"{one} - {other}", *_cells(measures, _signed_interval))
+
+    halves = Table("matcher", *MEASURES, title="Halves of the library that share no source")
+    for name, results in report.halves.items():
+        for half in results:
+            halves.add_row(name, *_cells(half, "{:.3f}".format))
+
+    photos = Table("photo", *report.measures, title="First recording of each photo")
+    for photo, by_matcher in report.by_photo.items():
+        firsts = [result["first"][0] for result in by_matcher.values()]
+        photos.add_row(photo, *(f"{first['grade']}: {first['recording']}" for first in firsts))
+
     console = Console()
+    heading = Text(f"{report.photos} photos, {report.recordings} recordings; 95 % intervals")
     with console.capture() as capture:
-        console.print(
-            Group(
-                Text(f"{report.photos} photos, {report.recordings} recordings; 95 % intervals"),
-                _measures(report),
-                _differences(report),
-                _half_table(report),
-                _photos(report),
-            )
-        )
+        console.print(Group(heading, means, differences, halves, photos))
     return capture.get()
 
 
-def _measures(report: BenchReport) -> Table:
-    table = Table("matcher", *MEASURES, title="All photos")
-    for name, measures in report.measures.items():
-        table.add_row(name, *(_interval(measures.get(key)) for key in MEASURES))
-    any_measures = next(iter(report.measures.values()))
-    table.add_section()
-    table.add_row(
-        "photos",
-        *(str(any_measures[key].photos) if key in any_measures else "0" for key in MEASURES),
-    )
-    return table
+def _cells(
+    measures: Mapping[str, Any], show: Callable[[Any], str], *, default: str = "-"
+) -> list[str]:
+    """Return one cell per measure; `default` where the measure is undefined."""
+    return [show(measures[key]) if key in measures else default for key in MEASURES]
 
 
-def _differences(report: BenchReport) -> Table:
-    table = Table("difference", *MEASURES, title="Photo by photo")
-    for (one, other), measures in report.differences.items():
-        cells = (_interval(measures.get(key), signed=True) for key in MEASURES)
-        table.add_row(f"{one} - {other}", *cells)
-    return table
+def _interval(value: Interval) -> str:
+    return f"{value.mean:.3f} [{value.low:.2f}, {value.high:.2f}]"
 
 
-def _half_table(report: BenchReport) -> Table:
-    table = Table("matcher", *MEASURES, title="Halves of the library that share no source")
-    for name, halves in report.halves.items():
-        for half in halves:
-            table.add_row(name, *(f"{half[key]:.3f}" if key in half else "-" for key in MEASURES))
-    return table
-
-
-def _photos(report: BenchReport) -> Table:
-    names = list(report.measures)
-    table = Table("photo", *names, title="First recording of each photo")
-    for photo, by_matcher in report.by_photo.items():
-        firsts = [by_matcher[name]["first"][0] for name in names]
-        table.add_row(photo, *(f"{first['grade']}: {first['recording']}" for first in firsts))
-    return table
-
-
-def _interval(value: Interval | None, *, signed: bool = False) -> str:
-    if value is None:
-        return "-"
-    sign = "+" if signed else ""
-    return f"{value.mean:{sign}.3f} [{value.low:{sign}.2f}, {value.high:{sign}.2f}]"
+def _signed_interval(value: Interval) -> str:
+    return f"{value.mean:+.3f} [{value.low:+.2f}, {value.high:+.2f}]"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from retrieval.catalogue.licences import LICENCES, credit_line
-from retrieval.engine.matching.matcher import Matcher
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.labels import ClassLabel
 from retrieval.engine.vocabulary.sounds import short_name
@@ -23,49 +21,30 @@ _REASONS_SHOWN = 3
 _BAR_CELLS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoReport:
-    """The result for one photo."""
-
-    photo: str
-    result: SearchResult
-
-    @property
-    def matcher(self) -> Matcher:
-        """The matcher that was used."""
-        return self.result.matcher
-
-    @property
-    def sounds(self) -> HeardSpace | None:
-        """The matcher's space `heard`, or None."""
-        return next((one for one in self.matcher.spaces if isinstance(one, HeardSpace)), None)
-
-
-def as_json(report: PhotoReport) -> dict[str, Any]:
+def as_json(photo: str, result: SearchResult) -> dict[str, Any]:
     """Return the report as plain data.
 
     ``classes`` are the most probable image classes; ``would_hear`` the most probable sounds, if
     the matcher compares sounds.
     """
+    matcher = result.matcher
     return {
-        "photo": report.photo,
+        "photo": photo,
         "classes": [
-            {"wnid": label.key, "label": label.name, "p": p}
-            for label, p in _largest(report, report.matcher.spaces[0])
+            {"wnid": label.key, "label": label.name, "p": p} for label, p in _classes(result)
         ],
         "would_hear": [
-            {"key": label.key, "sound": short_name(label), "p": p}
-            for label, p in (_largest(report, report.sounds) if report.sounds else ())
+            {"key": label.key, "sound": short_name(label), "p": p} for label, p in _sounds(result)
         ],
-        "matches": [_match_as_json(found) for found in report.result.found],
-        "models": model_versions(report.matcher),
+        "matches": [_match_as_json(found) for found in result.found],
+        "models": model_versions(matcher),
         "matcher": {
-            "name": report.matcher.name,
-            "version": report.matcher.version,
-            "bank": report.matcher.bank.version,
+            "name": matcher.name,
+            "version": matcher.version,
+            "bank": matcher.bank.version,
         },
-        "snapshot": report.result.snapshot,
-        "library_size": report.result.library_size,
+        "snapshot": result.snapshot,
+        "library_size": result.library_size,
     }
 
 
@@ -109,59 +88,55 @@ def _match_as_json(found: FoundClip) -> dict[str, Any]:
     }
 
 
-def as_table(report: PhotoReport) -> str:
+def as_table(photo: str, result: SearchResult) -> str:
     """Return the report as a table that fits the terminal."""
+    parts: list[RenderableType] = [Text(f"\n{photo}", style="bold")]
+    classes = Table(box=None, show_header=False, pad_edge=False)
+    for label, p in _classes(result):
+        classes.add_row("  ", label.name, _bar(p), f"{p:6.1%}")
+    parts.append(classes)
+    if sounds := _sounds(result):
+        shares = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in sounds)
+        parts.append(Text(f"    expected sounds: {shares}", style="dim"))
+    parts += [_matches(result.found), Text(_provenance(result), style="dim")]
     console = Console()
     with console.capture() as capture:
-        console.print(
-            Group(
-                Text(f"\n{report.photo}", style="bold"),
-                _classes(report),
-                *_sounds(report),
-                _matches(report),
-                Text(_provenance(report), style="dim"),
-            )
-        )
+        console.print(Group(*parts))
     return capture.get()
 
 
-def _classes(report: PhotoReport) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for label, p in _largest(report, report.matcher.spaces[0]):
-        table.add_row("  ", label.name, _bar(p), f"{p:6.1%}")
-    return table
+def _classes(result: SearchResult) -> list[tuple[ClassLabel, float]]:
+    return _largest(result, result.matcher.spaces[0])
 
 
-def _sounds(report: PhotoReport) -> Iterator[Text]:
-    if report.sounds:
-        sounds = _largest(report, report.sounds)
-        shares = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in sounds)
-        yield Text(f"    expected sounds: {shares}", style="dim")
+def _sounds(result: SearchResult) -> list[tuple[ClassLabel, float]]:
+    """Return the most probable sounds; none if the matcher does not compare sounds."""
+    spaces = (space for space in result.matcher.spaces if isinstance(space, HeardSpace))
+    return [sound for space in spaces for sound in _largest(result, space)]
 
 
-def _largest(report: PhotoReport, space: ClassSpace) -> list[tuple[ClassLabel, float]]:
+def _largest(result: SearchResult, space: ClassSpace) -> list[tuple[ClassLabel, float]]:
     return [
         (space.vocabulary[index], p)
-        for index, p in report.result.scene[space.name].largest(_CLASSES_SHOWN)
+        for index, p in result.scene[space.name].largest(_CLASSES_SHOWN)
     ]
 
 
-def _matches(report: PhotoReport) -> Table:
+def _matches(found: Sequence[FoundClip]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
     table.add_column(justify="right")
     table.add_column(overflow="fold")
     table.add_column(min_width=_BAR_CELLS)
     table.add_column(justify="right", no_wrap=True)
-    found = report.result.found
     most = max(place.explanations[0].total_nats for place in found)
     for place in found:
         explanation = place.explanations[0]
-        share = explanation.total_nats / most if most > 0 else 0.0
+        share = max(0.0, explanation.total_nats / most) if most > 0 else 0.0
         divergence = place.judgement.divergences_nats[explanation.space]
         table.add_row(
             f"{place.rank}.",
             Text(place.clip.title, style="bold"),
-            _bar(max(0.0, share)),
+            _bar(share),
             f"{place.judgement.strength.value}, {divergence:.3f} nats",
         )
         table.add_row("", _details(place), "", "")
@@ -171,13 +146,8 @@ def _matches(report: PhotoReport) -> Table:
 def _details(place: FoundClip) -> Text:
     """Return credit, licence and reasons of a recording in full."""
     clip, explanation = place.clip, place.explanations[0]
-    credit = " · ".join(
-        part
-        for part in (
-            clip.author or "author unknown", LICENCES[clip.license].name, clip.source_url,
-        )
-        if part
-    )  # fmt: skip
+    parts = (clip.author or "author unknown", LICENCES[clip.license].name, clip.source_url)
+    credit = " · ".join(filter(None, parts))
     reasons = ", ".join(
         f"{short_name(term.label)} {term.advantage_nats:+.2f}"
         for term in explanation.terms[:_REASONS_SHOWN]
@@ -192,13 +162,13 @@ def _details(place: FoundClip) -> Text:
     )
 
 
-def _provenance(report: PhotoReport) -> str:
-    result, matcher = report.result, report.matcher
+def _provenance(result: SearchResult) -> str:
+    matcher = result.matcher
     models = ", ".join(f"{space.image_model} x {space.audio_model}" for space in matcher.spaces)
-    milliseconds = result.search_seconds * 1000
     return (
         f"matcher {matcher.name} v{matcher.version}, {models}, library snapshot "
-        f"{result.snapshot} ({result.library_size} clips), searched in {milliseconds:.1f} ms"
+        f"{result.snapshot} ({result.library_size} clips), searched in "
+        f"{result.search_seconds * 1000:.1f} ms"
     )
 
 

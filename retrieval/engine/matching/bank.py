@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,32 +29,20 @@ _DIGEST_DIGITS: Final = 12
 _CHUNK: Final = 500
 
 
-class ScoreMoments(Protocol):
-    """Computes the moments of a recording's scores over a bank."""
-
-    def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
-        """Return mean and standard deviation of a recording's scores, in nats."""
-
-
 class ClassMoments:
     """Moments over the bank of all one-hot distributions, without their covariance matrix."""
 
     def of_scores(self, log_row: NDArray[np.float64]) -> tuple[float, float]:
-        """Return mean and deviation of ``log q``: the score of a one-hot photo is one entry."""
+        """Return mean and deviation of ``log q``, in nats: each entry is a one-hot photo's score.
+
+        The deviation is at least `MIN_DEVIATION`.
+        """
         return float(log_row.mean()), max(float(log_row.std()), MIN_DEVIATION)
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and covariance of photos' distributions in one space.
-
-    Attributes
-    ----------
-    mean : float64 [shape=(k,)]
-        Mean of the distributions.
-    covariance : float64 [shape=(k, k)]
-        Population covariance of the distributions (divided by n, not n - 1).
-    """
+    """Mean [shape=(k,)] and population covariance [shape=(k, k)] of photos' distributions."""
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
@@ -110,6 +98,9 @@ class Moments:
         mean = float(self.mean @ log_row)
         variance = max(0.0, float(log_row @ self.covariance @ log_row))
         return mean, max(math.sqrt(variance), MIN_DEVIATION)
+
+
+ScoreMoments = ClassMoments | Moments
 
 
 @dataclass(frozen=True, eq=False)

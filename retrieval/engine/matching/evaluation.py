@@ -71,15 +71,7 @@ def measure(grades: Sequence[int]) -> dict[str, float]:
 
 
 def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
-    """Return the mean and its percentile bootstrap interval over photos.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One per photo, at least one.
-    seed : int
-        Seed of the resampling.
-    """
+    """Return the mean of one value per photo, at least one, and its percentile interval."""
     sample = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
     means = sample[rng.integers(0, sample.size, (RESAMPLES, sample.size))].mean(axis=1)
@@ -90,13 +82,7 @@ def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
 def paired_difference(
     one: Mapping[str, float], other: Mapping[str, float], *, seed: int = 0
 ) -> Interval:
-    """Return the mean and interval of the differences ``one - other``, photo by photo.
-
-    Parameters
-    ----------
-    one, other : mapping of str to float
-        Values by photo; photos that only one of them has are ignored.
-    """
+    """Return the mean and interval of ``one - other`` over the photos that both have."""
     common = sorted(one.keys() & other.keys())
     return bootstrap([one[photo] - other[photo] for photo in common], seed=seed)
 
@@ -108,10 +94,6 @@ def split_by_source(sources: Sequence[str], *, parts: int, seed: int = 0) -> NDA
     ----------
     sources : sequence of str
         Source of each recording; takes of one recording have the same.
-    parts : int
-        Number of parts.
-    seed : int
-        Seed of the shuffling.
 
     Returns
     -------
@@ -123,8 +105,8 @@ def split_by_source(sources: Sequence[str], *, parts: int, seed: int = 0) -> NDA
     part_of_source = np.empty(names.size, dtype=np.intp)
     filled = np.zeros(parts, dtype=np.intp)
     for source in order:
-        part_of_source[source] = filled.argmin()
-        filled[filled.argmin()] += sizes[source]
+        part = part_of_source[source] = filled.argmin()
+        filled[part] += sizes[source]
     return part_of_source[source_of]
 
 

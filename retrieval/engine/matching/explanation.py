@@ -18,8 +18,6 @@ class ClassTerm:
 
     Attributes
     ----------
-    label : ClassLabel
-        The class.
     scene_share, clip_share : float
         Its probability in the photo, ``p_c``, and in the recording, ``q_c``.
     advantage_nats : float
@@ -43,8 +41,6 @@ class Explanation:
 
     Attributes
     ----------
-    space : str
-        The space's name.
     terms : tuple of ClassTerm
         Those with the largest advantage, largest first.
     rest_nats : float
@@ -71,32 +67,26 @@ def explain(
     library_mean_log_row: NDArray[np.float64],
     count: int = 5,
 ) -> Explanation:
-    r"""Return the largest advantages :math:`p_c (\log q_c - \overline{\log q_c})`.
+    r"""Return the `count` largest advantages :math:`p_c (\log q_c - \overline{\log q_c})`.
 
-    Each class also carries its term of the divergence, :math:`p_c (\log p_c - \log q_c)`, which is
+    Ties are sorted by class index. A term of the divergence, :math:`p_c (\log p_c - \log q_c)`, is
     0 where :math:`p_c = 0`.
 
     Parameters
     ----------
-    space : ClassSpace
-        Space of the two distributions.
     scene : Distribution
         The photo, ``p``.
     clip_log_row : float [shape=(k,)]
         ``log q`` of the recording, in nats.
     library_mean_log_row : float64 [shape=(k,)]
         Mean of ``log q`` over the searched library, in nats.
-    count : int
-        Number of terms to return.
-
-    Returns
-    -------
-    Explanation
-        Its terms are sorted by advantage, ties by class index.
     """
     log_q = np.asarray(clip_log_row, dtype=np.float64)
     advantages = scene.values * (log_q - library_mean_log_row)
-    divergences = _divergence_terms(scene, log_q)
+    present = scene.values > 0
+    p = scene.values[present]
+    divergences = np.zeros(len(scene))
+    divergences[present] = p * (np.log(p) - log_q[present])
     order = np.argsort(-advantages, kind="stable")[:count]
     terms = tuple(
         ClassTerm(
@@ -116,11 +106,3 @@ def explain(
         total_nats=total,
         divergence_nats=float(divergences.sum()),
     )
-
-
-def _divergence_terms(scene: Distribution, log_q: NDArray[np.float64]) -> NDArray[np.float64]:
-    terms = np.zeros(len(scene))
-    present = scene.values > 0
-    p = scene.values[present]
-    terms[present] = p * (np.log(p) - log_q[present])
-    return terms

@@ -35,8 +35,6 @@ class IndexRow:
 
     Attributes
     ----------
-    clip_id : int
-        The recording.
     row : float32 [shape=(columns,)]
         The matcher's ``b``.
     log_q : float64 [shape=(classes,)]
@@ -103,7 +101,7 @@ class IndexFolder:
     Parameters
     ----------
     path : Path
-        The folder; created by the first append.
+        Created by the first append.
     columns : int
         Length of a row.
     classes : int
@@ -175,8 +173,8 @@ class IndexFolder:
                 log_q_sum += entry.log_q
                 max_abs = max(max_abs, float(np.abs(row).max()))
                 count += 1
-            for stream in (row_file, id_file):
-                _sync(stream)
+            _sync(row_file)
+            _sync(id_file)
         self._write_header(_Header(self.columns, count, snapshot, max_abs, log_q_sum.tolist()))
         return count - header.count
 

@@ -198,12 +198,9 @@ def profile_in(profiles: Profiles, space: ClassSpace) -> Distribution:
     SpaceMismatchError
         If it is missing or has the wrong number of classes.
     """
-    try:
-        profile = profiles[space.name]
-    except KeyError:
-        raise SpaceMismatchError(
-            f"no profile in space {space.name!r}, only in {sorted(profiles)}"
-        ) from None
+    profile = profiles.get(space.name)
+    if profile is None:
+        raise SpaceMismatchError(f"no profile in space {space.name!r}, only in {sorted(profiles)}")
     if len(profile) != len(space):
         raise SpaceMismatchError(
             f"space {space.name!r} has {len(space)} classes, the profile {len(profile)}"

@@ -15,15 +15,7 @@ _CHUNK_ROWS = 2048  # of a thousand columns: 16 MB in float64
 
 @dataclass(frozen=True, slots=True)
 class RankedClip:
-    """One entry of a ranking.
-
-    Attributes
-    ----------
-    clip_id : int
-        The recording.
-    score : float
-        ``a . b`` in float64; larger fits better.
-    """
+    """One entry of a ranking; the score ``a . b``, in float64, is larger for a better fit."""
 
     clip_id: int
     score: float
@@ -107,6 +99,5 @@ def _scores(
     scores = np.empty(positions.size)
     for start in range(0, positions.size, _CHUNK_ROWS):
         chunk = slice(start, start + _CHUNK_ROWS)
-        products = rows[positions[chunk]] * query
-        scores[chunk] = products.sum(axis=1)
+        scores[chunk] = (rows[positions[chunk]] * query).sum(axis=1)
     return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.bank import Bank, classes_bank
@@ -23,29 +23,16 @@ SPEECH_PENALTY: Final = 3.0
 ODDNESS_PENALTY: Final = 0.07
 
 
-class ThingsWeights(NamedTuple):
-    """How much a sound matcher weights the things that a photo shows."""
-
-    always: float
-    when_mute: float
-
-
 SOUND_MATCHERS: Final = MappingProxyType(
     {
-        "heard": ThingsWeights(always=0.0, when_mute=THINGS_BESIDE_SOUNDS),
-        "fused": ThingsWeights(always=THINGS_BESIDE_SOUNDS, when_mute=0.0),
+        "heard": (0.0, THINGS_BESIDE_SOUNDS),
+        "fused": (THINGS_BESIDE_SOUNDS, 0.0),
     }
 )
-"""The matchers that compare sounds. In ``heard``, things count only for photos that indicate few
-sounds."""
+"""The matchers that compare sounds, with `things_always` and `things_when_mute` of `SoundMatcher`.
+In ``heard``, things count only for photos that indicate few sounds."""
 
 MATCHERS: Final = (PAPER, *SOUND_MATCHERS)
-
-
-def paper(*, image: str = MOBILENET_V2.model_version) -> Matcher:
-    """Return the paper's matcher: relative entropy over ImageNet's classes."""
-    space = objects(image=image)
-    return PaperMatcher(space, classes_bank((space,)))
 
 
 def matcher_named(
@@ -74,21 +61,22 @@ def matcher_named(
         With code ``matcher_unknown`` if there is none of that name.
     """
     if name == PAPER:
-        return paper(image=image)
-    weights = SOUND_MATCHERS.get(name)
-    if weights is None:
+        space = objects(image=image)
+        return PaperMatcher(space, classes_bank((space,)))
+    if name not in SOUND_MATCHERS:
         raise EngineError(
             f"no matcher is called {name!r}; there are: {', '.join(MATCHERS)}",
             code="matcher_unknown",
         )
+    things_always, things_when_mute = SOUND_MATCHERS[name]
     things, sounds = objects(whole=True, image=image), heard(table, image=image)
     return SoundMatcher(
         name,
         things=things,
         sounds=sounds,
         bank=bank or classes_bank((things, sounds)),
-        things_always=weights.always,
-        things_when_mute=weights.when_mute,
+        things_always=things_always,
+        things_when_mute=things_when_mute,
         speech_penalty=SPEECH_PENALTY,
         oddness_penalty=ODDNESS_PENALTY,
         anywhere=load_heard_there().anywhere,  # overrides change photo profiles, not clip rows

@@ -26,21 +26,11 @@ PEOPLE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class KindsOfSound:
-    """Names of sounds with a special role; all must be in the matcher's vocabulary.
+    """Names of sounds with a special role; all must be in the matcher's vocabulary."""
 
-    Attributes
-    ----------
-    speech : frozenset of str
-        Penalised in places without people.
-    people : frozenset of str
-        Indicate people, in addition to speech.
-    too_general : frozenset of str
-        Labels that only generalise other sounds; they do not count as odd.
-    """
-
-    speech: frozenset[str]
-    people: frozenset[str]
-    too_general: frozenset[str]
+    speech: frozenset[str]  # penalised in places without people
+    people: frozenset[str]  # indicate people, in addition to speech
+    too_general: frozenset[str]  # only generalise other sounds; do not count as odd
 
 
 AUDIOSET_KINDS: Final = KindsOfSound(speech=SPEECH, people=PEOPLE, too_general=TOO_GENERAL)
@@ -77,14 +67,8 @@ class SoundMatcher(Matcher):
 
     Parameters
     ----------
-    name : str
-        The name that users choose.
-    things : ClassSpace
-        The space `objects`, of ImageNet's classes.
-    sounds : HeardSpace
-        The space `heard`, of AudioSet's classes.
-    bank : Bank
-        Reference photos in both spaces.
+    things, sounds : ClassSpace, HeardSpace
+        The spaces `objects`, of ImageNet's classes, and `heard`, of AudioSet's.
     things_always, things_when_mute : float
         ``w = things_always + things_when_mute (1 - m)``.
     speech_penalty : float
@@ -93,8 +77,6 @@ class SoundMatcher(Matcher):
         Kappa, the cost of one nat of oddness.
     anywhere : float64 [shape=(classes heard,)]
         Share of each sound in any place (`HeardThere.anywhere`).
-    kinds : KindsOfSound
-        Sounds with a special role.
 
     Raises
     ------

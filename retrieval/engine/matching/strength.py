@@ -46,7 +46,7 @@ def explained_share(scene: Distribution, divergence_nats: float) -> float:
     scene : Distribution
         The photo, ``p``.
     divergence_nats : float
-        ``D(p || q)``, in nats.
+        ``D(p || q)``.
 
     Returns
     -------
@@ -61,13 +61,8 @@ def explained_share(scene: Distribution, divergence_nats: float) -> float:
 def strength_by_sounds(*, explained: float, standard: float) -> Strength:
     """Return the strength of a match in the space `heard`.
 
-    Parameters
-    ----------
-    explained : float
-        `explained_share` times the photo's audible share.
-    standard : float
-        Standard score of the match: ``p . log q`` minus the recording's mean over the bank, in
-        standard deviations.
+    `explained` is `explained_share` times the photo's audible share; `standard` is the standard
+    score: ``p . log q`` minus the recording's mean over the bank, in standard deviations.
     """
     return Strength.NONE if standard < MIN_STANDARD_SCORE else _strongest(explained, EXPLAINED_FROM)
 

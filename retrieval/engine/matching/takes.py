@@ -37,20 +37,10 @@ class TakeGroup:
 
 
 def group_takes(ranked: Iterable[Take]) -> list[TakeGroup]:
-    """Group the takes of the same recording.
+    """Group the takes of the same recording; takes and groups are in ranked order, best first.
 
     A take joins the first group whose best take is at most `NEARLY_IDENTICAL` away, or at most
     `SAME_SOURCE` if both name the same source. Otherwise it starts a group.
-
-    Parameters
-    ----------
-    ranked : iterable of Take
-        Best first.
-
-    Returns
-    -------
-    list of TakeGroup
-        In the order of their best takes.
     """
     groups: list[TakeGroup] = []
     for take in ranked:

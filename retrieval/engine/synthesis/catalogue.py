@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.engine.errors import EngineError
 from retrieval.engine.synthesis.animals import birds, night_insects
 from retrieval.engine.synthesis.fire import campfire
 from retrieval.engine.synthesis.loop import Composer
@@ -18,24 +17,10 @@ from retrieval.engine.synthesis.weather import thunderstorm, wind
 
 @dataclass(frozen=True)
 class Ambience:
-    """One recording that can be synthesised.
+    """One recording that can be synthesised; the same seed gives the same samples."""
 
-    Attributes
-    ----------
-    name : str
-        Its key, valid as a file name.
-    title : str
-        Shown to visitors.
-    tags : tuple of str
-        The sounds in it.
-    compose : Composer
-        Makes the track.
-    seed : int
-        Of the random generator: the same seed gives the same samples.
-    """
-
-    name: str
-    title: str
+    name: str  # valid as a file name
+    title: str  # shown to visitors
     tags: tuple[str, ...]
     compose: Composer
     seed: int
@@ -65,27 +50,13 @@ AMBIENCES = (
 )
 
 
-def synthesise(name: str) -> NDArray[np.float32]:
+def synthesise(ambience: Ambience) -> NDArray[np.float32]:
     """Synthesise an ambience.
-
-    Parameters
-    ----------
-    name : str
-        One of the names in `AMBIENCES`.
 
     Returns
     -------
     float32 array [shape=(FRAMES, 2)]
         24 s at 44 100 Hz, left and right, within -3 dBFS, at -22 LUFS; it loops without a
         seam. The same samples on every call.
-
-    Raises
-    ------
-    EngineError
-        If there is no such ambience (code ``unknown_ambience``).
     """
-    for ambience in AMBIENCES:
-        if ambience.name == name:
-            return mastered(ambience.compose(np.random.default_rng(ambience.seed)))
-    known = ", ".join(ambience.name for ambience in AMBIENCES)
-    raise EngineError(f"no ambience {name!r}; there are {known}", code="unknown_ambience")
+    return mastered(ambience.compose(np.random.default_rng(ambience.seed)))

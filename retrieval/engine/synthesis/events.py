@@ -44,8 +44,7 @@ def place(track: Samples, sound: Samples, at_s: float, *, pan: float, gain: floa
 
 def times_within(length_s: float) -> Samples:
     """Return the times of a sound's samples, in seconds within [0, `length_s`)."""
-    times: Samples = np.arange(round(length_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-    return times
+    return np.arange(round(length_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
 
 
 def fade(length: int, *, attack_s: float, release_s: float) -> Samples:
@@ -59,22 +58,16 @@ def fade(length: int, *, attack_s: float, release_s: float) -> Samples:
     position_s = np.arange(length) / SAMPLE_RATE_HZ
     left_s = (length - 1) / SAMPLE_RATE_HZ - position_s
     slopes = np.minimum(np.minimum(position_s / attack_s, left_s / release_s), 1.0)
-    envelope: Samples = 0.5 - 0.5 * np.cos(np.pi * slopes)
-    return envelope
+    return 0.5 - 0.5 * np.cos(np.pi * slopes)
 
 
 def gliding_tone(frequency_hz: Samples) -> Samples:
     """Return a sine of varying frequency.
 
-    Parameters
-    ----------
-    frequency_hz : Samples
-        float64 [shape=(n,)], Hz at each sample.
-
     Returns
     -------
     Samples : float64 [shape=(n,)]
-        Within [-1, 1], starting at 0.
+        Of the shape of `frequency_hz`, within [-1, 1], starting at 0.
     """
     phase = 2 * np.pi * np.cumsum(frequency_hz) / SAMPLE_RATE_HZ
     tone: Samples = np.sin(phase - phase[0])
@@ -91,19 +84,11 @@ def swell(peak_s: float, *, rise_s: float, fall_s: float) -> Samples:
     """
     after_s = np.mod(clock_s() - peak_s, DURATION_S)
     before_s = DURATION_S - after_s
-    envelope: Samples = np.exp(-0.5 * np.minimum(after_s / fall_s, before_s / rise_s) ** 2)
-    return envelope
+    return np.exp(-0.5 * np.minimum(after_s / fall_s, before_s / rise_s) ** 2)
 
 
 def impulses(rng: np.random.Generator, *, rate_hz: float) -> Samples:
-    """Draw clicks at random times, for drops and sparks.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Random generator.
-    rate_hz : float
-        Mean number per second.
+    """Draw clicks at random times, `rate_hz` per second on average, for drops and sparks.
 
     Returns
     -------
@@ -126,8 +111,6 @@ def echoing(rng: np.random.Generator, track: Samples, *, decay_s: float, amount:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Random generator.
     track : Samples
         float64 [shape=(2, FRAMES)].
     decay_s : float

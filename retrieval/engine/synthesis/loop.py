@@ -100,8 +100,6 @@ def wide_noise(rng: np.random.Generator, response: Response, *, shared: float = 
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Random generator.
     response : Response
         Spectrum of the noise.
     shared : float
@@ -137,8 +135,6 @@ def moving_band(rng: np.random.Generator, centre_hz: Samples, width_hz: float) -
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Random generator.
     centre_hz : Samples
         Centre frequency at each sample, periodic, float64 [shape=(FRAMES,)].
     width_hz : float
@@ -151,24 +147,17 @@ def moving_band(rng: np.random.Generator, centre_hz: Samples, width_hz: float) -
     """
     slow = band(1e-3, width_hz, steepness=1)
     cycles = np.cumsum(centre_hz) / SAMPLE_RATE_HZ
-    closed = cycles * (np.round(cycles[-1]) / cycles[-1])
-    phase = 2 * np.pi * closed
+    phase = 2 * np.pi * (cycles * (np.round(cycles[-1]) / cycles[-1]))
     return _at_unit_rms(noise(rng, slow) * np.cos(phase) - noise(rng, slow) * np.sin(phase))
 
 
 def coloured(track: Samples, response: Response) -> Samples:
     """Filter a track, or one channel of it, with zero phase.
 
-    Parameters
-    ----------
-    track : Samples
-        float64 [shape=(..., FRAMES)].
-    response : Response
-        Gains.
-
     Returns
     -------
     Samples : float64 [shape=(..., FRAMES)]
+        Of the shape of `track`.
     """
     filtered: Samples = fft.irfft(fft.rfft(track) * response(_frequencies_hz()), FRAMES)
     return filtered
@@ -188,6 +177,5 @@ def convolved(track: Samples, impulse_response: Samples) -> Samples:
     -------
     Samples : float64 [shape=(..., FRAMES)]
     """
-    product = fft.rfft(track) * fft.rfft(impulse_response, FRAMES)
-    result: Samples = fft.irfft(product, FRAMES)
+    result: Samples = fft.irfft(fft.rfft(track) * fft.rfft(impulse_response, FRAMES), FRAMES)
     return result

@@ -69,8 +69,7 @@ def _k_weighting_power() -> Samples:
     gain = np.ones(frequencies_hz.size, dtype=np.complex128)
     for numerator, denominator in (_K_SHELF, _K_HIGHPASS):
         gain *= signal.freqz(numerator, denominator, frequencies_hz, fs=_K_WEIGHTING_RATE_HZ)[1]
-    squared: Samples = np.abs(gain) ** 2
-    return squared
+    return np.abs(gain) ** 2
 
 
 def limited(track: Samples) -> Samples:

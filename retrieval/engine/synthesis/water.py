@@ -84,8 +84,6 @@ def rainfall(rng: np.random.Generator, *, heaviness: float) -> Samples:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Random generator.
     heaviness : float
         Number of near drops relative to steady rain.
 

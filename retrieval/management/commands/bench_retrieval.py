@@ -33,12 +33,13 @@ from retrieval.services.matching import SoundFinder
 
 
 class Command(BaseCommand):
-    """Measure the quality of matches against the project's ground truth."""
+    """Measure the quality of matches against the project's ground truth.
 
-    help = (
-        "Rank the library for each sample photo of a scenery and measure the first recording, the "
-        "first five and the first ten against the ground truth, with confidence intervals."
-    )
+    Rank the library for each sample photo of a scenery and measure the first recording, the first
+    five and the first ten against the ground truth, with confidence intervals.
+    """
+
+    help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
@@ -50,12 +51,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *, matcher: list[str] | None, json: bool, **options: Any) -> None:
+    def handle(self, *, matcher: list[str] | None, **options: Any) -> None:
         """Rank, grade and print the report."""
         require_migrated_database()
         with failures_as_command_errors():
             report = self._measure(matcher or list(MATCHERS))
-        self.stdout.write(_dumped(report) if json else as_tables(report))
+        as_text = json.dumps(as_json(report), indent=2) if options["json"] else as_tables(report)
+        self.stdout.write(as_text)
 
     def _measure(self, names: list[str]) -> BenchReport:
         truth = load_truth()
@@ -63,7 +65,7 @@ class Command(BaseCommand):
         if not recordings:
             raise CommandError("The library is empty; run `make setup` [library_empty]")
         seen = self._seen(truth)
-        rankings = dict(self._rankings(name, seen) for name in names)
+        rankings = {name: self._rankings(name, seen) for name in names}
         known = set.intersection(
             *(set(ranking) for by_photo in rankings.values() for ranking in by_photo.values())
         )
@@ -88,16 +90,16 @@ class Command(BaseCommand):
             },
         )
 
-    def _rankings(
-        self, name: str, seen: dict[str, NDArray[np.float64]]
-    ) -> tuple[str, dict[str, list[int]]]:
+    def _rankings(self, name: str, seen: dict[str, NDArray[np.float64]]) -> dict[str, list[int]]:
+        """Rank the library for each photo."""
         matcher = matcher_in_force(name)
         library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
-        queries = {photo: matcher.query(matcher.scene(views)) for photo, views in seen.items()}
-        return matcher.name, {
-            photo: [place.clip_id for place in library.ranker.rank(query, top=max(1, library.size))]
-            for photo, query in queries.items()
-        }
+        rankings = {}
+        for photo, views in seen.items():
+            query = matcher.query(matcher.scene(views))
+            ranking = library.ranker.rank(query, top=max(1, library.size))
+            rankings[photo] = [place.clip_id for place in ranking]
+        return rankings
 
     def _seen(self, truth: Truth) -> dict[str, NDArray[np.float64]]:
         photos = {path.name: path for path in Path(settings.SOUNDSCAPE_SAMPLE_PHOTOS).rglob("*")}
@@ -117,7 +119,3 @@ class Command(BaseCommand):
                 photo: finder.classify(pool.decode_photo(photos[photo]).views).views
                 for photo in truth.photos
             }
-
-
-def _dumped(report: BenchReport) -> str:
-    return json.dumps(as_json(report), indent=2)

@@ -18,12 +18,13 @@ _NAMES_SHOWN: Final = 20
 
 
 class Command(BaseCommand):
-    """Compare the media files with the database."""
+    """Compare the media files with the database.
 
-    help = (
-        "Check that every file in the database exists with its original content, and that there "
-        "are no further files. The exit status is 1 if not. The site may be running."
-    )
+    Check that every file in the database exists with its original content, and that there are no
+    further files. The exit status is 1 if not. The site may be running.
+    """
+
+    help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
@@ -34,18 +35,21 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *, fix: bool, json: bool, **options: Any) -> None:
+    def handle(self, *, fix: bool, **options: Any) -> None:
         """Check and print the report."""
         require_migrated_database()
-        with ProgressDisplay("Checking", total=named_file_count(), quiet=json) as display:
+        with ProgressDisplay(
+            "Checking", total=named_file_count(), quiet=options["json"]
+        ) as display:
             report = check_media(
                 fix=fix,
                 on_progress=lambda now: display.show(
                     done=now.files, rate=megabytes_a_second(now.bytes)
                 ),
             )
-        if json:
-            self.stdout.write(_as_json(report))
+        if options["json"]:
+            data = {"agrees": report.agrees} | asdict(report)
+            self.stdout.write(json.dumps(data, ensure_ascii=False))
         else:
             self._print(report)
         if not report.agrees:
@@ -84,7 +88,3 @@ def _verdict(report: MediaReport) -> str:
     if report.orphaned.count:
         steps.append("delete orphaned files with --fix")
     return f"Media files and database differ: {counts}; {', '.join(steps)} [media_disagrees]"
-
-
-def _as_json(report: MediaReport) -> str:
-    return json.dumps({"agrees": report.agrees} | asdict(report), ensure_ascii=False)

@@ -17,10 +17,7 @@ from retrieval.storage.scratch import scratch_folder
 class Command(BaseCommand):
     """Make tag-free copies of recordings that an older version imported without one."""
 
-    help = (
-        "Make a copy without metadata tags of every recording that an older version imported and "
-        "that is still served with its tags."
-    )
+    help = __doc__
 
     def handle(self, **options: Any) -> None:
         """Make the copies and print how many were made."""

@@ -20,12 +20,12 @@ _WHAT_STAYS = (
 
 
 class Command(BaseCommand):
-    """Delete an account with all its photos."""
+    """Delete an account with all its photos and their results.
 
-    help = (
-        "Delete an account with all its photos and their results. Run the same command "
-        "again to complete an interrupted deletion."
-    )
+    Run the same command again to complete an interrupted deletion.
+    """
+
+    help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""

@@ -14,12 +14,13 @@ from retrieval.selectors.matchers import site_recipe, table_up_to
 
 
 class Command(BaseCommand):
-    """Show the sounds expected where a photo of a class is taken."""
+    """Print the sounds expected where a photo of each image class is taken.
 
-    help = (
-        "Print the sounds expected where a photo of each image class is taken, with this site's "
-        "overrides. With --markdown, print docs/heard-there.md, without overrides."
-    )
+    The table includes this site's overrides. With --markdown, print docs/heard-there.md, without
+    overrides.
+    """
+
+    help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""

@@ -26,13 +26,13 @@ from retrieval.storage.scratch import scratch_folder
 
 
 class Command(BaseCommand):
-    """Import recordings into the library."""
+    """Import the recordings of a manifest (CSV) or of a folder.
 
-    help = (
-        "Import the recordings of a manifest (CSV) or of a folder. Files that are already in the "
-        "library are skipped (compared by content). Run the same command again to continue an "
-        "interrupted import."
-    )
+    Files that are already in the library are skipped (compared by content). Run the same command
+    again to continue an interrupted import.
+    """
+
+    help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
@@ -41,15 +41,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *, source: Path, json: bool, **options: Any) -> None:
+    def handle(self, *, source: Path, **options: Any) -> None:
         """Run the import and print the report."""
         require_migrated_database()
         started = time.monotonic()
         with failures_as_command_errors(), stepping_back():
-            report = self._import(source.resolve(), quiet=json)
+            report = self._import(source.resolve(), quiet=options["json"])
         seconds = time.monotonic() - started
-        if json:
-            self.stdout.write(_as_json(report, seconds))
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_data(report, seconds)))
         else:
             self._print(report, seconds)
 
@@ -88,14 +88,12 @@ def _rate(report: ImportReport) -> Callable[[float], str]:
     )
 
 
-def _as_json(report: ImportReport, seconds: float) -> str:
-    return json.dumps(
-        {
-            "imported": report.imported,
-            "duplicates": report.duplicates,
-            "failed": [{"path": path, "code": problem.code} for path, problem in report.failed],
-            "audio_seconds": round(report.audio_seconds, 3),
-            "seconds": round(seconds, 3),
-            "realtime_factor": round(report.audio_seconds / seconds, 2),
-        }
-    )
+def _as_data(report: ImportReport, seconds: float) -> dict[str, Any]:
+    return {
+        "imported": report.imported,
+        "duplicates": report.duplicates,
+        "failed": [{"path": path, "code": problem.code} for path, problem in report.failed],
+        "audio_seconds": round(report.audio_seconds, 3),
+        "seconds": round(seconds, 3),
+        "realtime_factor": round(report.audio_seconds / seconds, 2),
+    }

@@ -12,13 +12,13 @@ from retrieval.services.site_overrides import BankTooSmallError, make_photo_bank
 
 
 class Command(BaseCommand):
-    """Standardise scores over the site's own photos instead of the image classes."""
+    """Standardise scores over the site's own photos instead of over the image classes.
 
-    help = (
-        "Compute the mean and covariance of the class distributions of this site's photos. New "
-        "matches then standardise a recording's score over these photos instead of over the image "
-        "classes. Nothing else of the photos is kept."
-    )
+    Compute the mean and covariance of the photos' class distributions; new matches then use them.
+    Nothing else of the photos is kept.
+    """
+
+    help = __doc__
 
     def handle(self, **options: Any) -> None:
         """Make the bank and print its size."""

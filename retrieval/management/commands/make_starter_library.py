@@ -16,19 +16,20 @@ from rich.progress import track
 
 from retrieval.catalogue.licences import LICENCES
 from retrieval.catalogue.manifest import COLUMNS
-from retrieval.engine.synthesis import AMBIENCES, SAMPLE_RATE_HZ, Ambience, synthesise
+from retrieval.engine.synthesis.catalogue import AMBIENCES, Ambience, synthesise
+from retrieval.engine.synthesis.loop import SAMPLE_RATE_HZ
 
 MANIFEST_NAME: Final = "library.csv"
 LICENCE: Final = LICENCES["CC0-1.0"]
 
 
 class Command(BaseCommand):
-    """Synthesise a library for a machine that has no recordings."""
+    """Synthesise eight ambient recordings for a machine that has no library.
 
-    help = (
-        "Synthesise eight ambient recordings, write them with a manifest, and print the manifest's "
-        "path. Every run writes the same files."
-    )
+    Write them with a manifest, and print the manifest's path. Every run writes the same files.
+    """
+
+    help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
@@ -57,7 +58,7 @@ def _write_library(folder: Path) -> list[Path]:
     recordings = []
     for ambience in track(AMBIENCES, description="Synthesising", console=Console(stderr=True)):
         file = folder / _file_name(ambience)
-        soundfile.write(file, synthesise(ambience.name), SAMPLE_RATE_HZ, subtype="PCM_16")
+        soundfile.write(file, synthesise(ambience), SAMPLE_RATE_HZ, subtype="PCM_16")
         recordings.append(file)
     manifest = folder / MANIFEST_NAME
     with manifest.open("w", encoding="utf-8", newline="") as stream:

@@ -17,14 +17,14 @@ from retrieval.engine.matching.recipes import MATCHERS
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
-from retrieval.management.match_report import PhotoReport, as_json, as_table
+from retrieval.management.match_report import as_json, as_table
 from retrieval.services.matching import SoundFinder
 
 
 class Command(BaseCommand):
-    """Find the recordings that fit each photo best."""
+    """Print the recordings that fit each photo best, and why."""
 
-    help = "Print the recordings that fit each photo best, and why."
+    help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the command's arguments."""
@@ -68,11 +68,11 @@ class Command(BaseCommand):
                     failed += 1
                     self._report_failure(photo, error, as_json_lines=as_json_lines)
                     continue
-                report = PhotoReport(photo, finder.search(finder.classify(decoded.views), top=top))
+                result = finder.search(finder.classify(decoded.views), top=top)
                 if as_json_lines:
-                    self.stdout.write(json.dumps(as_json(report), ensure_ascii=False))
+                    self.stdout.write(json.dumps(as_json(photo, result), ensure_ascii=False))
                 else:
-                    self.stdout.write(as_table(report))
+                    self.stdout.write(as_table(photo, result))
         return failed
 
     def _report_failure(self, photo: str, error: DecodeError, *, as_json_lines: bool) -> None:

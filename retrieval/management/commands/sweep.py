@@ -24,13 +24,13 @@ _LOCK_KEY = 0x5005_4CA9  # arbitrary, but unique among advisory lock keys
 
 
 class Command(BaseCommand):
-    """Re-queue interrupted jobs, wake workers for waiting ones, delete expired photos."""
+    """Re-queue interrupted jobs, wake workers for waiting ones, delete expired photos.
 
-    help = (
-        "Run until stopped: re-queue jobs whose worker died, wake workers for waiting jobs, "
-        "request missing profiles of recordings, and delete photos after their retention time. "
-        "Several sweepers may run; one works, the others wait."
-    )
+    Run until stopped; also request missing profiles of recordings. Several sweepers may run; one
+    works, the others wait.
+    """
+
+    help = __doc__
 
     _profiles_checked_at: float | None = None
     _spaces: tuple[ClassSpace, ...] = ()

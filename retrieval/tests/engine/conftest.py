@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrieval.engine.matching.matcher import Matcher
-from retrieval.engine.matching.recipes import paper
+from retrieval.engine.matching.recipes import matcher_named
 from retrieval.engine.spaces.space import ClassSpace, objects
 from retrieval.tests.factories import DUMMY, DUMMY_MATCHER
 
@@ -19,7 +19,7 @@ def space(request: pytest.FixtureRequest) -> ClassSpace:
 @pytest.fixture
 def paper_like(space: ClassSpace) -> Matcher:
     """The paper's matcher in the given space."""
-    return paper() if space.name == "objects" else DUMMY_MATCHER
+    return matcher_named("paper") if space.name == "objects" else DUMMY_MATCHER
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ import soundfile
 from django.core.management import CommandError, call_command
 
 from retrieval.catalogue.manifest import read_entries
-from retrieval.engine.synthesis import AMBIENCES, SAMPLE_RATE_HZ
+from retrieval.engine.synthesis.catalogue import AMBIENCES, Ambience
+from retrieval.engine.synthesis.loop import SAMPLE_RATE_HZ
 from retrieval.management.commands import make_starter_library
 
 FILES = {f"{ambience.name}.flac" for ambience in AMBIENCES} | {"library.csv"}
 
 
-def short_noise(name: str) -> np.ndarray:
+def short_noise(ambience: Ambience) -> np.ndarray:
     """Replace the synthesis by 0.1 s of noise that depends only on the name."""
-    rng = np.random.default_rng(list(name.encode()))
+    rng = np.random.default_rng(list(ambience.name.encode()))
     return rng.uniform(-0.5, 0.5, (SAMPLE_RATE_HZ // 10, 2)).astype(np.float32)
 
 
@@ -49,7 +50,7 @@ def test_the_import_can_read_the_library(tmp_path, capsys):
         info = soundfile.info(entry.file)
         assert (info.format, info.subtype, info.samplerate) == ("FLAC", "PCM_16", 44_100)
         samples, _ = soundfile.read(entry.file, dtype="float32")
-        np.testing.assert_allclose(samples, short_noise(ambience.name), atol=1 / 32_768)
+        np.testing.assert_allclose(samples, short_noise(ambience), atol=1 / 32_768)
 
 
 def test_the_default_folder_comes_from_the_settings(tmp_path, settings):
@@ -68,10 +69,10 @@ def test_a_second_run_restores_the_same_files(tmp_path):
 
 
 def test_a_failed_run_leaves_no_files(tmp_path, monkeypatch):
-    def full_disk(name: str) -> np.ndarray:
-        if name == AMBIENCES[3].name:
+    def full_disk(ambience: Ambience) -> np.ndarray:
+        if ambience == AMBIENCES[3]:
             raise OSError(28, "No space left on device")
-        return short_noise(name)
+        return short_noise(ambience)
 
     monkeypatch.setattr(make_starter_library, "synthesise", full_disk)
     with pytest.raises(CommandError, match="No space left on device"):

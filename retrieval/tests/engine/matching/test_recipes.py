@@ -10,7 +10,7 @@ from scipy.special import rel_entr
 
 from retrieval.engine.errors import EngineError, SpaceMismatchError, VocabularyError
 from retrieval.engine.matching.bank import Bank, Moments
-from retrieval.engine.matching.recipes import MATCHERS, matcher_named, paper
+from retrieval.engine.matching.recipes import MATCHERS, matcher_named
 from retrieval.engine.matching.sound_matcher import (
     AUDIOSET_KINDS,
     MAX_ODDNESS,
@@ -66,7 +66,7 @@ def test_the_papers_largest_score_has_the_least_relative_entropy(space, paper_li
 
 def test_the_papers_matcher_looks_at_the_centre_of_the_photo_alone(rng):
     views = rng.dirichlet(np.full(1000, 0.2), size=4)
-    query = paper().query(paper().scene(views))
+    query = matcher_named("paper").query(matcher_named("paper").scene(views))
     np.testing.assert_allclose(query, views[0], rtol=1e-12)
 
 
@@ -440,7 +440,7 @@ def test_things_alone_are_not_enough_for_a_matcher_by_sounds(rng):
 def test_a_profile_of_another_size_is_refused():
     profile = DUMMY.scene_profile(np.full(7, 1 / 7))
     with pytest.raises(SpaceMismatchError, match="has 1000 classes, the profile 7"):
-        paper().query({"objects": profile})
+        matcher_named("paper").query({"objects": profile})
 
 
 def test_matchers_are_found_by_name():
@@ -478,7 +478,7 @@ def test_a_matcher_knows_what_made_its_profiles():
     assert matcher.audio_models == {
         "objects": objects().audio_model, "heard": heard().audio_model,
     }  # fmt: skip
-    assert paper().image_models == {"objects": objects().image_model}
+    assert matcher_named("paper").image_models == {"objects": objects().image_model}
 
 
 @pytest.mark.parametrize("name", ["heard", "fused"])
