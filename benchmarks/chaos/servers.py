@@ -156,6 +156,6 @@ class Redis:
 
 def _program(spec: ChildSpec) -> Program:
     return Program(
-        spec.name, spec.argv, env=spec.env or {}, log=spec.log or Path("/dev/null"), cwd=ROOT,
+        spec.name, spec.argv, env=spec.env or {}, log=spec.log, cwd=ROOT,
         account=spec.account,
     )  # fmt: skip

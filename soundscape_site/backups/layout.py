@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,9 +31,11 @@ class TableCopy:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BackupManifest:
     """Description of a backup, written last: a folder without it is incomplete.
+
+    The fields with defaults are filled while the files are copied.
 
     Attributes
     ----------
@@ -65,18 +67,16 @@ class BackupManifest:
     migrations: list[str]
     tables: list[TableCopy]
     sequences: dict[str, int]
-    media_files: int
-    media_bytes: int
-    media_sha256: str
-    deleted_meanwhile: list[dict[str, str]]
-    damaged: list[str]
+    media_files: int = 0
+    media_bytes: int = 0
+    media_sha256: str = ""
+    deleted_meanwhile: list[dict[str, str]] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Write the manifest after everything that it describes is on disk."""
         draft = folder / f".{MANIFEST}"
-        with draft.open("w") as stream:
-            json.dump(asdict(self), stream, indent=1)
-            stream.flush()
+        draft.write_text(json.dumps(asdict(self), indent=1))
         os.sync()  # one call instead of an fsync for each of thousands of files
         draft.replace(folder / MANIFEST)
         os.sync()

@@ -18,8 +18,6 @@ POSTGRES_USER_VARIABLE = "SOUNDSCAPE_POSTGRES_USER"
 _DEFAULT_VAR = Path(__file__).resolve().parents[2] / "var"
 _DEFAULT_POSTGRES_USER = "nobody"
 _LONGEST_SOCKET_PATH_BYTES = 107  # sockaddr_un holds 108 with the final zero
-_POSTGRES_SOCKET_NAME = f".s.PGSQL.{POSTGRES_PORT}"
-_REDIS_SOCKET_NAME = "redis.sock"
 # Not TMPDIR: every process must derive the same path, whatever its environment.
 _TEMPORARY = Path("/tmp")  # noqa: S108 - the owner of directories below it is checked
 _SYSTEM_STATE = Path("/var/lib/scenery-soundscaping")
@@ -30,76 +28,23 @@ class Locations:
     """Every path of the services for one var directory."""
 
     var: Path
-    key: str  # short hash of the var directory
+    marker: str  # identifies this installation in its processes' command lines
+    run: Path  # locks, status file and, if the path is short enough, sockets
+    users_lock: Path  # every command using the services holds it shared
+    supervisor_lock: Path  # the daemon holds it while it runs
+    gate_lock: Path  # held briefly while a command checks whether the daemon runs
+    status: Path  # the daemon's status file
+    log: Path  # directory
+    services_log: Path  # the daemon's
     account: Account | None  # PostgreSQL's user; None: the user who runs the program
     postgres_base: Path  # var, or a directory outside it that the account can reach
+    postgres_home: Path  # belongs to PostgreSQL's user
+    postgres_data: Path  # exists only once initdb has finished
+    postgres_binaries: Path  # copies of the programs, for a user who cannot read the installed ones
     postgres_socket_directory: Path
+    redis_data: Path  # directory of the append-only file
     redis_socket: Path
-
-    @property
-    def short_sockets(self) -> Path:
-        """Directory for sockets whose path below var would be too long."""
-        return _short_sockets(self.key)
-
-    @property
-    def run(self) -> Path:
-        """Directory of locks, status file and, if the path is short enough, sockets."""
-        return self.var / "run"
-
-    @property
-    def log(self) -> Path:
-        """Log files."""
-        return self.var / "log"
-
-    @property
-    def services_log(self) -> Path:
-        """The daemon's log."""
-        return self.log / "services.log"
-
-    @property
-    def users_lock(self) -> Path:
-        """Lock that every command using the services holds shared."""
-        return self.run / "users.lock"
-
-    @property
-    def supervisor_lock(self) -> Path:
-        """Lock that the daemon holds while it runs."""
-        return self.run / "supervisor.lock"
-
-    @property
-    def gate_lock(self) -> Path:
-        """Lock held briefly while a command checks whether the daemon runs."""
-        return self.run / "gate.lock"
-
-    @property
-    def status(self) -> Path:
-        """The daemon's status file."""
-        return self.run / "services.json"
-
-    @property
-    def postgres_home(self) -> Path:
-        """Directory that belongs to PostgreSQL's user."""
-        return self.postgres_base / "postgres"
-
-    @property
-    def postgres_data(self) -> Path:
-        """PostgreSQL's data directory; it exists only once initdb has finished."""
-        return self.postgres_home / "data"
-
-    @property
-    def postgres_binaries(self) -> Path:
-        """Copies of the programs, for a user who cannot read the installed ones."""
-        return self.postgres_base / "postgres-binaries"
-
-    @property
-    def redis_data(self) -> Path:
-        """Directory of Redis's append-only file."""
-        return self.var / "redis"
-
-    @property
-    def marker(self) -> str:
-        """Text that identifies this installation in its processes' command lines."""
-        return f"soundscape-{self.key}"
+    short_sockets: Path  # directory for sockets whose path below var would be too long
 
 
 def var_directory(environ: Mapping[str, str] = os.environ) -> Path:
@@ -114,17 +59,29 @@ def locate(var: Path, environ: Mapping[str, str] = os.environ) -> Locations:
     key = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
     account = _postgres_account(environ)
     base = var if account is None else _postgres_base(var, key, account)
-    short = _short_sockets(key)
+    short = _TEMPORARY / f"soundscape-{os.geteuid()}-{key}"
+    run, log, home = var / "run", var / "log", base / "postgres"
     return Locations(
         var=var,
-        key=key,
+        marker=f"soundscape-{key}",
+        run=run,
+        users_lock=run / "users.lock",
+        supervisor_lock=run / "supervisor.lock",
+        gate_lock=run / "gate.lock",
+        status=run / "services.json",
+        log=log,
+        services_log=log / "services.log",
         account=account,
         postgres_base=base,
+        postgres_home=home,
+        postgres_data=home / "data",
+        postgres_binaries=base / "postgres-binaries",
         postgres_socket_directory=_first_fit(
-            base / "run" / "postgres", short / "postgres", _POSTGRES_SOCKET_NAME
+            base / "run" / "postgres", short / "postgres", f".s.PGSQL.{POSTGRES_PORT}"
         ),
-        redis_socket=_first_fit(var / "run" / "redis", short / "redis", _REDIS_SOCKET_NAME)
-        / _REDIS_SOCKET_NAME,
+        redis_data=var / "redis",
+        redis_socket=_first_fit(run / "redis", short / "redis", "redis.sock") / "redis.sock",
+        short_sockets=short,
     )
 
 
@@ -158,7 +115,8 @@ def prepare(locations: Locations) -> None:
         )
         raise ServicesError(message)
     make_directory(locations.var)
-    _check_owner(locations.var)
+    if locations.var.stat().st_uid != uid:
+        raise _foreign(locations.var)
     make_directory(locations.run)
     make_directory(locations.log)
     if locations.postgres_base != locations.var:
@@ -206,10 +164,6 @@ def _postgres_base(var: Path, key: str, account: Account) -> Path:
     return outside
 
 
-def _short_sockets(key: str) -> Path:
-    return _TEMPORARY / f"soundscape-{os.geteuid()}-{key}"
-
-
 def _first_fit(preferred: Path, short: Path, name: str) -> Path:
     fits = len(os.fsencode(preferred / name)) <= _LONGEST_SOCKET_PATH_BYTES
     return preferred if fits else short
@@ -253,11 +207,6 @@ def _make_ours(directory: Path) -> None:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise _foreign(directory)
     directory.chmod(0o711)
-
-
-def _check_owner(var: Path) -> None:
-    if var.stat().st_uid != os.geteuid():
-        raise _foreign(var)
 
 
 def _foreign(path: Path) -> ServicesError:

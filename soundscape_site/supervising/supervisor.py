@@ -10,17 +10,15 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
 
 from soundscape_site.supervising import processes
-from soundscape_site.supervising.prefixed_output import PrefixedOutput
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +64,9 @@ class ChildSpec:
 
     name: str
     argv: tuple[str, ...]
+    log: Path
     env: Mapping[str, str] | None = None  # None: the supervisor's own
     account: Account | None = None  # None: the supervisor's own
-    log: Path | None = None  # None: the supervisor's output
     one_shot: bool = False  # must end with status 0 before the next child starts
     announcement: str = ""  # printed when it starts
     before_start: Callable[[], None] | None = None
@@ -134,11 +132,8 @@ class _Child:
         self.state, self.restart_at = _State.RESTING, now + rest_s
 
     def _log_hint(self) -> str:
-        log = self.spec.log
-        if log is None or not log.exists():
-            return ""
-        tail = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").splitlines()
-        return "\n".join([f" Its log, {log}, ends:", *tail[-_LOG_TAIL_LINES:]])
+        tail = self.spec.log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace").splitlines()
+        return "\n".join([f" Its log, {self.spec.log}, ends:", *tail[-_LOG_TAIL_LINES:]])
 
 
 class Supervisor:
@@ -150,14 +145,10 @@ class Supervisor:
         *,
         wanted: Callable[[], bool],
         announce: Callable[[str], None] = logger.info,
-        output: TextIO = sys.stdout,
     ) -> None:
         self._children = [_Child(spec) for spec in specs]
         self._wanted = wanted
         self._announce = announce
-        self._output = PrefixedOutput(
-            output, width=max((len(spec.name) for spec in specs), default=0)
-        )
         self._stopping = False
 
     def start(self) -> bool:
@@ -181,10 +172,9 @@ class Supervisor:
         self._stopping = True
         for child in reversed(self._children):
             self._stop_child(child)
-        self._output.close()
 
     def _tick(self) -> None:
-        self._output.pump(_TICK_S)
+        time.sleep(_TICK_S)
         self._reap()
         now = time.monotonic()
         for child in self._children:
@@ -201,34 +191,12 @@ class Supervisor:
                 logger.warning("killed leftover processes of %s: %s", spec.name, leftovers)
             if spec.before_start is not None:
                 spec.before_start()
-            child.process = self._spawn(spec)
+            child.process = _spawn(spec)
         except (OSError, subprocess.SubprocessError, processes.LeftoverError) as error:
             message = f"{spec.name} cannot be started: {error}"
             raise SupervisionError(message) from error
         child.state, child.launched_at = _State.STARTING, time.monotonic()
         logger.info("%s started, process %d", spec.name, child.process.pid)
-
-    def _spawn(self, spec: ChildSpec) -> subprocess.Popen[bytes]:
-        account = spec.account
-        with contextlib.nullcontext() if spec.log is None else open_log(spec.log) as log:
-            process = subprocess.Popen(
-                spec.argv,
-                env=spec.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if log is None else log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                user=account.uid if account else None,
-                group=account.gid if account else None,
-                extra_groups=[] if account else None,
-                # Safe because the supervisor has one thread; runs after the change of user.
-                preexec_fn=partial(  # noqa: PLW1509
-                    processes.die_with_parent, spec.parent_death_signal, os.getpid()
-                ),
-            )
-        if process.stdout is not None:
-            self._output.add(spec.name, process.stdout)
-        return process
 
     def _check_ready(self, child: _Child, now: float) -> None:
         spec = child.spec
@@ -267,7 +235,7 @@ class Supervisor:
             child.send(signum)
             deadline = time.monotonic() + patience_s
             while child.is_alive() and time.monotonic() < deadline:
-                self._output.pump(_STOP_TICK_S)
+                time.sleep(_STOP_TICK_S)
                 self._reap()
             if not child.is_alive():
                 logger.info("%s ended after %.2f s", child.spec.name, time.monotonic() - began)
@@ -275,13 +243,31 @@ class Supervisor:
             logger.error("%s ignored every signal", child.spec.name)
 
 
-@contextlib.contextmanager
-def open_log(path: Path) -> Iterator[IO[bytes]]:
+def _spawn(spec: ChildSpec) -> subprocess.Popen[bytes]:
+    account = spec.account
+    with open_log(spec.log) as log:
+        return subprocess.Popen(
+            spec.argv,
+            env=spec.env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+            # Safe because the supervisor has one thread; runs after the change of user.
+            preexec_fn=partial(  # noqa: PLW1509
+                processes.die_with_parent, spec.parent_death_signal, os.getpid()
+            ),
+        )
+
+
+def open_log(path: Path) -> IO[bytes]:
     """Open a log file for appending; rename it first if it is large."""
     if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
-    with path.open("ab") as log:
-        yield log
+    return path.open("ab")
 
 
 def _describe(returncode: int) -> str:

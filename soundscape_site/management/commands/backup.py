@@ -35,7 +35,7 @@ class Command(BaseCommand):
                     folder.absolute(),
                     using=using,
                     on_progress=lambda now: counting.show(
-                        done=now.done, rate=megabytes_a_second(now.bytes)
+                        done=now.media_files, rate=megabytes_a_second(now.media_bytes)
                     ),
                 )
         except BackupError as error:

@@ -71,12 +71,7 @@ class Command(BaseCommand):
     def _supervise(self, where: BindAddress, wanted: _Wanted, began_at: float) -> None:
         log = VAR_DIR / "log"
         _keep_details_in(log / "serve.log")
-        supervisor = Supervisor(
-            _children(where, log),
-            wanted=wanted,
-            announce=self._say,
-            output=sys.stderr,
-        )
+        supervisor = Supervisor(_children(where, log), wanted=wanted, announce=self._say)
         try:
             if supervisor.start():
                 self._say(f"Logs are in {log}. Ctrl-C stops everything.")

@@ -158,7 +158,7 @@ def test_scenes_deleted_while_files_were_copied_stay_deleted(site, target, tmp_p
     first, last = by_turn[0], by_turn[-1]
 
     def meanwhile(copied):
-        if copied.done == order.index(str(first.photo.name)) + 1:
+        if copied.media_files == order.index(str(first.photo.name)) + 1:
             delete_scene(scene_id=first.pk, reason=VISITOR)
             delete_scene(scene_id=last.pk, reason=VISITOR)
 

@@ -86,7 +86,7 @@ def test_root_keeps_the_cluster_where_postgresqls_user_can_reach_it(as_root, mon
     monkeypatch.setattr(module, "_LONGEST_SOCKET_PATH_BYTES", 1000)
     monkeypatch.setattr(module, "can_traverse", lambda account, path: False)
     places = locate(tmp_path / "var")
-    assert places.postgres_base == tmp_path / "system" / places.key
+    assert places.postgres_base == tmp_path / "system" / places.marker.removeprefix("soundscape-")
     assert places.postgres_socket_directory == places.postgres_base / "run" / "postgres"
     assert places.redis_socket.is_relative_to(tmp_path / "var")
 
@@ -100,7 +100,7 @@ def test_an_existing_cluster_is_found_after_a_change_of_modes(as_root, tmp_path)
 
 def test_a_cluster_outside_var_is_found_when_var_becomes_reachable(as_root, monkeypatch, tmp_path):
     var = tmp_path / "var"
-    outside = tmp_path / "system" / locate(var).key
+    outside = tmp_path / "system" / locate(var).marker.removeprefix("soundscape-")
     (outside / "postgres" / "data").mkdir(parents=True)
     monkeypatch.setattr(module, "can_traverse", lambda account, path: True)
     assert locate(var).postgres_base == outside

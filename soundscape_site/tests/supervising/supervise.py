@@ -5,6 +5,7 @@
 
 import json
 import logging
+import os
 import select
 import signal
 import sys
@@ -23,8 +24,7 @@ logger = logging.getLogger(__name__)
 def child_spec(fields):
     options = dict(fields)
     options["argv"] = tuple(fields["argv"])
-    if "log" in fields:
-        options["log"] = Path(fields["log"])
+    options["log"] = Path(fields.get("log", os.devnull))
     if "ready_file" in fields:
         options["is_ready"] = Path(options.pop("ready_file")).exists
     if "stop_ladder" in fields:

@@ -25,12 +25,10 @@ class Supervised:
         specs_file = directory / "specs.json"
         specs_file.write_text(json.dumps(specs))
         self._log = directory / "supervisor.log"
-        self._output = directory / "output"
-        with self._log.open("wb") as log, self._output.open("wb") as output:
+        with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", supervise.__name__, str(specs_file)],
                 stdin=subprocess.PIPE,
-                stdout=output,
                 stderr=log,
                 cwd=Path(__file__).resolve().parents[3],
             )
@@ -38,10 +36,6 @@ class Supervised:
     @property
     def log(self):
         return self._log.read_text()
-
-    @property
-    def output(self):
-        return self._output.read_text()
 
     def wait_for(self, text):
         until(lambda: text in self.log, lambda: self.log)
@@ -202,9 +196,11 @@ def test_children_end_when_the_supervisor_is_killed(supervised):
 def test_children_of_another_user_end_when_the_supervisor_is_killed(tmp_path):
     script = """if True:
         import os, signal, sys
+        from pathlib import Path
         from soundscape_site.supervising.supervisor import Account, ChildSpec, Supervisor
+        log = Path("/dev/null")
         nobody = Account("nobody", 65534, 65534)
-        spec = ChildSpec(name="child", argv=("sleep", "60"), account=nobody)
+        spec = ChildSpec(name="child", argv=("sleep", "60"), log=log, account=nobody)
         supervisor = Supervisor([spec], wanted=lambda: True)
         supervisor.start()
         print(supervisor._children[0].process.pid, flush=True)
@@ -220,20 +216,6 @@ def test_children_of_another_user_end_when_the_supervisor_is_killed(tmp_path):
         assert Path(f"/proc/{child}").stat().st_uid == 65534
         process.kill()
     until(lambda: not is_alive(child))
-
-
-def test_output_is_printed_line_by_line_after_the_childs_name(supervised):
-    run = supervised(
-        {"name": "web", "argv": ["sh", "-c", "echo one; echo two >&2; exec sleep 60"]},
-        {"name": "worker", "argv": ["sh", "-c", "printf 'half '; echo 'a line'; exec sleep 60"]},
-    )
-    until(lambda: run.output.count("\n") == 3)
-    run.stop()
-    assert sorted(run.output.splitlines()) == [
-        "web    | one",
-        "web    | two",
-        "worker | half a line",
-    ]
 
 
 def test_children_inherit_no_descriptor(supervised, tmp_path):
