@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Final
 
 from benchmarks.chaos.trial import Trial
@@ -45,9 +46,9 @@ def kill_and_wipe(trial: Trial) -> None:
 
 def hang(trial: Trial) -> None:
     """Freeze Redis: it accepts connections but does not answer."""
-    trial.rig.redis.freeze()
+    trial.rig.redis.send(signal.SIGSTOP)
     trial.pause(20, 4)
-    trial.rig.redis.thaw()
+    trial.rig.redis.send(signal.SIGCONT)
     trial.mark()
 
 

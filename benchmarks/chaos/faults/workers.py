@@ -17,7 +17,7 @@ from benchmarks.chaos import history, messages, mines
 from benchmarks.chaos.invariants import FENCED, NOTHING_LOST
 from benchmarks.chaos.programs import Program, wait_until
 from benchmarks.chaos.rig import times_warm
-from benchmarks.chaos.trial import Trial, set_flagged_action
+from benchmarks.chaos.trial import Trial
 from retrieval.jobs.policies import INFERENCE_QUEUE
 
 _MEMORY_MARGIN_BYTES: Final = 400 << 20  # enough for ordinary photos, not for a flagged one
@@ -32,7 +32,7 @@ def kill_children(trial: Trial) -> None:
         before = times_warm(worker)
         os.kill(child, signal.SIGKILL)
         trial.mark(*trial.claimed_scenes(child))
-        trial.rig.wait_for_another_child(worker, after=before)
+        trial.rig.wait_for_child(worker, after=before)
 
 
 def kill_workers(trial: Trial) -> None:
@@ -66,7 +66,7 @@ def kill_at_each_step(trial: Trial) -> None:
 def poison(trial: Trial) -> None:
     """Upload photos that crash each child that classifies them; other photos must be matched."""
     for action in ("kill",) if trial.quick else ("kill", "segfault"):
-        set_flagged_action(trial, action)
+        trial.rig.write_control(mines.FLAGGED, action)
         scene = trial.upload(trial.photos.flagged())
         uploaded = time.time()
         wait_until(partial(trial.finished, scene), "the poison photo", within_s=_LONG_S)
@@ -112,7 +112,7 @@ def rolling_restart(trial: Trial) -> None:
 
 def out_of_memory(trial: Trial) -> None:
     """Upload a photo whose classification exceeds the memory limit of the child."""
-    set_flagged_action(trial, "exhaust-memory")
+    trial.rig.write_control(mines.FLAGGED, "exhaust-memory")
     for worker in trial.rig.workers:
         _limit_memory(worker)
     parents = [worker.pid for worker in trial.rig.workers]
@@ -144,7 +144,7 @@ def broken_weights(trial: Trial) -> None:
     weights.symlink_to(intact)
     trial.mark()
     wait_until(trial.rig.is_ready, "the workers to be ready", within_s=_LONG_S)
-    set_flagged_action(trial, "nonsense")
+    trial.rig.write_control(mines.FLAGGED, "nonsense")
     scene = trial.upload(trial.photos.flagged())
     wait_until(lambda: trial.finished(scene), "the photo with NaN scores", within_s=_LONG_S)
     _expect_failed(trial, scene, "invalid_distribution")
@@ -157,9 +157,9 @@ def _limit_memory(worker: Program) -> None:
 
 
 def _expect_failed(trial: Trial, scene: str, code: str) -> None:
-    result = history.scene_result(trial.rig.postgres, scene)
+    state, failure_code, attempts = history.scene_result(trial.rig.postgres, scene)
     trial.expect(
-        that=result.state == "failed" and result.code == code and result.attempts <= 3,
+        that=state == "failed" and failure_code == code and attempts <= 3,
         invariant=FENCED,
-        otherwise=f"{scene} must fail with {code}, but: {result}",
+        otherwise=f"{scene} must fail with {code}, but: {state} {failure_code} {attempts}",
     )
