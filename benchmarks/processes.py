@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Watched:
 
     seconds: float
     output: str
-    peak_rss_mib: dict[str, float] = field(default_factory=dict)
+    peak_rss_mib: dict[str, float]
 
 
 def environment(var: Path) -> dict[str, str]:

@@ -27,8 +27,9 @@ _POLL_S = 0.2  # as the page does
 
 def run(var: Path) -> None:
     heading("The site")
-    with _site(var) as (url, pid):
-        browser = Browser(url)
+    port = free_port()
+    with _site(var, port) as pid:
+        browser = Browser(f"http://127.0.0.1:{port}")
         photos = _photos()
         for _ in range(5):
             _upload_s(browser, next(photos))
@@ -38,7 +39,7 @@ def run(var: Path) -> None:
         _upload_s(browser, again)
         spread("the same photo again", [_upload_s(browser, again) for _ in range(20)])
         _memory(pid)
-        web.run(f"{url}/")
+        web.run(port)
         busy = _while_importing(var, browser, photos)
         spread("upload to result while an import runs", busy)
         ratio = np.percentile(busy, 95) / np.percentile(alone, 95)
@@ -59,8 +60,8 @@ def _upload_s(browser: Browser, photo: bytes) -> float:
 
 
 @contextmanager
-def _site(var: Path) -> Iterator[tuple[str, int]]:
-    port = free_port()
+def _site(var: Path, port: int) -> Iterator[int]:
+    """Serve the site; yield the process id of its supervisor."""
     began = time.perf_counter()
     process = start_manage(var, "serve", "--port", str(port), stderr=subprocess.DEVNULL)
     try:
@@ -70,7 +71,7 @@ def _site(var: Path) -> Iterator[tuple[str, int]]:
         else:
             raise SystemExit("the site did not start")
         figure("start: serve until ready", time.perf_counter() - began, "s", note="at most 15")
-        yield f"http://127.0.0.1:{port}", process.pid
+        yield process.pid
         began = time.perf_counter()
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)

@@ -46,6 +46,7 @@ class Rig:
         self.folder = Path(tempfile.mkdtemp(prefix="soundscape-chaos-"))
         self.folder.chmod(0o755)  # PostgreSQL's user must be able to enter
         self.var = self.folder / "var"
+        self.media = self.var / "media"
         self.control = self.folder / "control"
         for made in (self.var, self.control, self.var / "log", self.var / "models"):
             made.mkdir(mode=0o755)
@@ -70,10 +71,6 @@ class Rig:
         self.web = self._program("web", "-m", "benchmarks.chaos.web")
         self.sweeper = self._program("sweeper", _MANAGE, "sweep", "--every", str(sweep_every_s))
         self.workers = [self._worker(number) for number in range(WORKERS)]
-
-    @property
-    def media(self) -> Path:
-        return self.var / "media"
 
     def start(self) -> None:
         """Create database and library, start every program and wait until all are ready."""
@@ -147,13 +144,7 @@ class Rig:
         wait_until(self.is_ready, "web", within_s=_WITHIN_S)
 
     def set_clock(self, program: Program, *, ahead_s: float) -> None:
-        """Shift a program's clock; return when each of its processes has confirmed it.
-
-        Raises
-        ------
-        TimeoutError
-            If one of them does not.
-        """
+        """Shift a program's clock; wait until each of its processes has confirmed it."""
         path = self.write_control(mines.clock_of(program.name), f"{ahead_s:g}")
 
         # Web's children are other programs, which the file does not affect.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,12 +75,9 @@ class Postgres(_Server):
             user=role, dbname=DATABASE, host=str(self._locations.postgres_socket_directory),
             port=POSTGRES_PORT, connect_timeout=_ANSWER_WITHIN_S,
         )  # fmt: skip
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
+        connection.autocommit = True
+        with closing(connection), connection.cursor() as cursor:
+            yield cursor
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.session() as cursor:

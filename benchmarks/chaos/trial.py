@@ -59,14 +59,15 @@ class Trial:
     def mark(self, *scenes: str, at: float | None = None) -> None:
         self.marks.append(Mark(time.time() if at is None else at, scenes))
 
-    def expect(self, *, that: bool, invariant: str, otherwise: str) -> None:
+    def expect(self, that: object, invariant: str, otherwise: str) -> None:
+        """Record a violation of an invariant unless `that` is true."""
         if not that:
             self.violations.append(Violation(invariant, otherwise))
 
     def upload(self, photo: bytes, browser: Browser | None = None) -> str:
         """Upload a photo that the site must accept; return the scene's id."""
         scene = submit(browser or Browser(self.rig.url), photo, self.rig.ledger)
-        self.expect(that=bool(scene), invariant=ANSWERS, otherwise="an upload was not accepted")
+        self.expect(scene, ANSWERS, "an upload was not accepted")
         return scene
 
     def trigger_mine(self, step: str, action: str) -> int:
