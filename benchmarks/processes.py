@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+_ELSEWHERE = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
 _SAMPLE_EVERY_S = 0.5  # more often would slow down the command
 
 
@@ -30,15 +31,13 @@ class Watched:
 
 def environment(var: Path) -> dict[str, str]:
     """Return an environment in which everything is written under `var`."""
-    variables = os.environ | {
+    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return kept | {
         "SOUNDSCAPE_VAR_DIR": str(var),
         "SOUNDSCAPE_MODEL_DIR": str(ROOT / "var" / "models"),
         "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # benchmarks exceed the default limits
         "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
     }
-    for name in ("DATABASE_URL", "REDIS_URL"):
-        variables.pop(name, None)
-    return variables
 
 
 def free_port() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.programs import Keeper, Program, wait_until
 from benchmarks.chaos.proxy import NORMAL, Proxy
 from benchmarks.chaos.servers import Postgres, Redis
-from benchmarks.processes import ROOT, free_port
+from benchmarks.processes import ROOT, environment, free_port
 from retrieval.jobs.policies import INFERENCE_QUEUE
 from soundscape_site.embedded.database import OWNER_ROLE
 from soundscape_site.embedded.locations import locate, prepare
@@ -28,7 +27,6 @@ from soundscape_site.supervising.supervisor import ChildSpec
 
 WORKERS: Final = 2
 _MANAGE: Final = str(ROOT / "manage.py")
-_ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
 _WITHIN_S: Final = 120.0
 _CLOCKS_AGREE_S: Final = 1.0
 _PHOTOS_DISK: Final = "2g"
@@ -197,23 +195,19 @@ class Rig:
         )  # fmt: skip
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-        given = {
+        return environment(self.var) | {
             "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
-            "SOUNDSCAPE_VAR_DIR": str(self.var),
+            "SOUNDSCAPE_MODEL_DIR": str(self.var / "models"),
             "DATABASE_URL": self.postgres.url(),
             "REDIS_URL": self.redis.url,
             "SOUNDSCAPE_BIND": self.url.removeprefix("http://"),
             "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know only its vocabulary
             "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # no refusals because of load
-            "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",
-            "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
             mines.CONTROL: str(self.control),
             mines.MODEL: mines.STAND_IN,
             mines.PLANTED: self._planted_bug,
             "PYTHONUNBUFFERED": "1",
         }
-        return kept | given
 
 
 def times_warm(worker: Program) -> int:
