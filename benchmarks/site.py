@@ -117,7 +117,7 @@ def _while_importing(var: Path, browser: Browser, photos: Iterator[bytes]) -> li
 def _memory(pid: int) -> None:
     names = {
         "--queues inference": "inference worker", "celery": "ingest worker", "web.server": "web",
-        "decoding_child": "decoding", "sweep": "sweeper",
+        "decoding.child": "decoding", "sweep": "sweeper",
     }  # fmt: skip
     totals: dict[str, float] = {}
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
