@@ -11,12 +11,12 @@ import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from benchmarks.fuzz_seeds import photo_seeds, recording_seeds
 from benchmarks.report import figure, heading
@@ -38,15 +38,6 @@ class Outcome:
     detail: str = ""
     killed: bool = False
     fault: bool = False
-
-
-@dataclass(slots=True)
-class Tally:
-    """The outcomes of all files."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    killers: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +102,17 @@ _CHANGES: tuple[Callable[[bytearray, int, Random, bytes], None], ...] = (
 )  # fmt: skip
 
 
-class Decoders(Protocol):
-    """The part of a decoding pool that the fuzzer uses."""
-
-    def submit_photo(self, source: bytes) -> Future[Any]: ...
-
-    def submit_recording(
-        self, path: Path, *, waveform_paths: Mapping[int, Path], preview_path: Path | None
-    ) -> Future[Any]: ...
-
-
+@dataclass(kw_only=True)
 class Fuzzer:
-    """One run over the files of a seed."""
+    """One run over the files of a seed, and its outcomes."""
 
-    def __init__(self, pool: Decoders, seeds: Seeds, *, seed: int, folder: Path) -> None:
-        self.pool = pool
-        self.seeds = seeds
-        self.seed = seed
-        self.folder = folder
-        self.tally = Tally()
+    pool: DecodingPool
+    seeds: Seeds
+    seed: int
+    folder: Path
+    outcomes: Counter[str] = field(default_factory=Counter)
+    killers: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def file(self, number: int) -> tuple[str, bytes, bool]:
         """Return a file's name and bytes, and whether it is a photo."""
@@ -138,7 +121,7 @@ class Fuzzer:
         other = self.seeds.pick(random)[1]
         return f"{self.seed}-{number}-{name}", mutated(data, random, other=other), is_photo
 
-    def run(self, numbers: Iterator[int], *, ahead: int, keep: Path) -> None:
+    def run(self, numbers: Iterable[int], *, ahead: int, keep: Path) -> None:
         """Decode files, up to `ahead` at a time."""
         waiting: deque[tuple[str, bytes, Future[Any]]] = deque()
         for number in numbers:
@@ -152,19 +135,17 @@ class Fuzzer:
     def _submit(self, name: str, data: bytes, *, is_photo: bool) -> Future[Any]:
         if is_photo:
             return self.pool.submit_photo(data)
-        path = self.folder / name
+        path, preview = self.folder / name, self.folder / f"{name}-played"
         path.write_bytes(data)
-        return self.pool.submit_recording(
-            path, waveform_paths={}, preview_path=self.folder / f"{name}-played"
-        )
+        return self.pool.submit_recording(path, waveform_paths={}, preview_path=preview)
 
     def _note(self, name: str, data: bytes, future: Future[Any], keep: Path) -> None:
         outcome = judge(future)
-        self.tally.outcomes[outcome.code] += 1
+        self.outcomes[outcome.code] += 1
         if outcome.killed:
-            self.tally.killers.append(f"{name}: {outcome.detail}")
+            self.killers.append(f"{name}: {outcome.detail}")
         if outcome.fault:
-            self.tally.faults.append(f"{name}: {outcome.detail}")
+            self.faults.append(f"{name}: {outcome.detail}")
         if outcome.killed or outcome.fault:
             keep.mkdir(parents=True, exist_ok=True)
             (keep / name).write_bytes(data)
@@ -200,23 +181,23 @@ def main() -> int:
     ):
         place = Path(folder)
         seeds = Seeds(photo_seeds(), recording_seeds(place))
-        fuzzer = Fuzzer(pool, seeds, seed=given.seed, folder=place)
-        numbers = iter(range(given.first, given.first + given.files))
+        fuzzer = Fuzzer(pool=pool, seeds=seeds, seed=given.seed, folder=place)
+        numbers = range(given.first, given.first + given.files)
         fuzzer.run(numbers, ahead=_AHEAD_PER_PROCESS * given.processes, keep=given.keep)
-    _print(fuzzer.tally, given, time.monotonic() - began)
-    return 1 if fuzzer.tally.faults else 0
+    _print(fuzzer, given, time.monotonic() - began)
+    return 1 if fuzzer.faults else 0
 
 
-def _print(tally: Tally, given: argparse.Namespace, seconds: float) -> None:
+def _print(fuzzer: Fuzzer, given: argparse.Namespace, seconds: float) -> None:
     heading(f"Mutated files, seed {given.seed}")
-    figure("files", float(sum(tally.outcomes.values())), "", note=f"{seconds:.0f} s")
-    for code, count in tally.outcomes.most_common():
+    figure("files", float(sum(fuzzer.outcomes.values())), "", note=f"{seconds:.0f} s")
+    for code, count in fuzzer.outcomes.most_common():
         figure(f"  {code}", float(count), "")
-    figure("children that died or took too long", float(len(tally.killers)), "")
-    figure("faults of ours", float(len(tally.faults)), "", note="none are allowed")
-    for line in (*tally.killers, *tally.faults):
+    figure("children that died or took too long", float(len(fuzzer.killers)), "")
+    figure("faults of ours", float(len(fuzzer.faults)), "", note="none are allowed")
+    for line in (*fuzzer.killers, *fuzzer.faults):
         print(f"  {line[:160]}")
-    if tally.killers or tally.faults:
+    if fuzzer.killers or fuzzer.faults:
         print(f"  kept in {given.keep}")
 
 

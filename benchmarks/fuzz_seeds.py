@@ -46,7 +46,7 @@ def recording_seeds(folder: Path) -> dict[str, bytes]:
     """Return recordings by name; `folder` is for a temporary file."""
     sound, path = noise(_SOUND_S, rate_hz=48_000, channels=2), folder / "seed"
     found: dict[str, bytes] = {}
-    for name, file_format, subtype in (
+    for name, kind, subtype in (
         ("pcm.wav", "WAV", "PCM_16"),
         ("float.wav", "WAV", "FLOAT"),
         ("adpcm.wav", "WAV", "IMA_ADPCM"),
@@ -61,10 +61,9 @@ def recording_seeds(folder: Path) -> dict[str, bytes]:
         ("opus.ogg", "OGG", "OPUS"),
         ("mp3.mp3", "MP3", "MPEG_LAYER_III"),
     ):
-        found[name] = written(
-            path, sound, 48_000, file_format=file_format, subtype=subtype
-        ).read_bytes()
-    for name, file_format, codec in (
+        written(path, sound, 48_000, file_format=kind, subtype=subtype)
+        found[name] = path.read_bytes()
+    for name, kind, codec in (
         ("aac.m4a", "ipod", "aac"),
         ("alac.m4a", "ipod", "alac"),
         ("adts.aac", "adts", "aac"),
@@ -72,8 +71,7 @@ def recording_seeds(folder: Path) -> dict[str, bytes]:
         ("pcm.mka", "matroska", "pcm_s16le"),
         ("wma.wma", "asf", "wmav2"),
     ):
-        found[name] = written_by_ffmpeg(
-            path, sound, 48_000, file_format=file_format, codec=codec
-        ).read_bytes()
+        written_by_ffmpeg(path, sound, 48_000, file_format=kind, codec=codec)
+        found[name] = path.read_bytes()
     path.unlink()
     return found

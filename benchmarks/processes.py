@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+_ELSEWHERE = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
 _SAMPLE_EVERY_S = 0.5  # more often would slow down the command
 
 
@@ -22,29 +26,39 @@ class Watched:
 
     seconds: float
     output: str
-    peak_rss_mib: dict[str, float] = field(default_factory=dict)
+    peak_rss_mib: dict[str, float]
 
 
 def environment(var: Path) -> dict[str, str]:
     """Return an environment in which everything is written under `var`."""
-    variables = os.environ | {
+    kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return kept | {
         "SOUNDSCAPE_VAR_DIR": str(var),
         "SOUNDSCAPE_MODEL_DIR": str(ROOT / "var" / "models"),
         "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # benchmarks exceed the default limits
         "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
     }
-    for name in ("DATABASE_URL", "REDIS_URL"):
-        variables.pop(name, None)
-    return variables
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def start_manage(var: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start `manage.py` with its output in a pipe; `options` are those of `Popen`."""
+    command = [sys.executable, "manage.py", *arguments]
+    variables = environment(var)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True, **options
+    )
 
 
 def manage(var: Path, *arguments: str) -> Watched:
     """Run `manage.py`; raise if it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT, env=environment(var), stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start_manage(var, *arguments)
     peaks: dict[str, float] = {}
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(process.pid, var, peaks, ended))
@@ -62,44 +76,29 @@ def _watch(pid: int, var: Path, peaks: dict[str, float], ended: threading.Event)
     """Record the peak unshared memory (USS) by kind of process."""
     while not ended.wait(_SAMPLE_EVERY_S):
         totals: dict[str, float] = {}
-        for process in psutil.process_iter(["pid", "ppid", "cmdline"]):
-            kind = _kind(process, pid, var)
-            if kind is None:
-                continue
-            try:
-                own = process.memory_full_info().uss / 2**20
-            except psutil.Error:
-                continue  # it ended meanwhile
-            totals[kind] = totals.get(kind, 0.0) + own
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):  # it ended meanwhile
+                if kind := _kind(process, pid, var):
+                    own = process.memory_full_info().uss / 2**20
+                    totals[kind] = totals.get(kind, 0.0) + own
         for kind, total in totals.items():
             peaks[kind] = max(peaks.get(kind, 0.0), total)
 
 
 def _kind(process: psutil.Process, pid: int, var: Path) -> str | None:
     """Return the kind of a process, None if it is not ours."""
-    line = " ".join(process.info["cmdline"] or [])
     if process.pid == pid:
         return "command"
-    if "soundscape_site.embedded" in line and str(var) in line:
+    if _is_daemon(process, var):
         return "services' supervisor"
-    ancestors = _ancestors(process)
-    if pid in ancestors:
+    ancestors = process.parents()
+    if pid in [ancestor.pid for ancestor in ancestors]:
         return "decoding children"
-    if any(_is_daemon(parent, var) for parent in ancestors.values()):
-        return "redis" if "redis" in line else "postgres (all)"
+    if any(_is_daemon(ancestor, var) for ancestor in ancestors):
+        return "redis" if "redis" in " ".join(process.cmdline()) else "postgres (all)"
     return None
 
 
-def _ancestors(process: psutil.Process) -> dict[int, psutil.Process]:
-    try:
-        return {parent.pid: parent for parent in process.parents()}
-    except psutil.Error:
-        return {}
-
-
 def _is_daemon(process: psutil.Process, var: Path) -> bool:
-    try:
-        line = " ".join(process.cmdline())
-    except psutil.Error:
-        return False
+    line = " ".join(process.cmdline())
     return "soundscape_site.embedded" in line and str(var) in line

@@ -9,8 +9,8 @@ choice.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.stats import mannwhitneyu
 
-from retrieval.catalogue.benchmark_truth import TRUTH_FOLDER, load_truth
+from retrieval.catalogue.benchmark_truth import TRUTH_FOLDER, Truth, load_truth
 from retrieval.engine.matching.bank import ClassMoments, Moments, ScoreMoments, classes_bank
 from retrieval.engine.matching.evaluation import MEASURES, Grade, measure
 from retrieval.engine.matching.recipes import ODDNESS_PENALTY, SPEECH_PENALTY, THINGS_BESIDE_SOUNDS
@@ -74,7 +75,7 @@ class Recipe:
 
 
 IN_USE: Final = Recipe()
-_CHANGES: Final[dict[str, dict[str, Any]]] = {
+CHANGES: Final[dict[str, dict[str, Any]]] = {
     "fused, as in use": {},
     "heard, as in use": {"things": 0.0, "things_when_mute": THINGS_BESIDE_SOUNDS},
     "no things": {"things": 0.0},
@@ -107,7 +108,6 @@ _CHANGES: Final[dict[str, dict[str, Any]]] = {
     "oddness not bounded": {"max_oddness": np.inf},
     "oddness over classes": {"anywhere": "classes"},
 }
-RECIPES: Final = {name: Recipe(**changes) for name, changes in _CHANGES.items()}
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ class Library:
                 answers.append(model.classify_windows(model.windowing.cut(mono, starts)))
             self.scores.append(answers[0])
             things.append(answers[1].mean(axis=0))
-        floored = np.maximum(np.stack(things), 1e-9)
-        self.log_things = np.log(floored / floored.sum(axis=1, keepdims=True))
+        self.log_things = np.log(_normalised(np.maximum(np.stack(things), 1e-9)))
 
     def pooled(self, recipe: Recipe) -> Array:
         """Return one score per recording and sound."""
@@ -176,7 +175,7 @@ def rank(recipe: Recipe, library: Library, queries: Queries) -> Array:
     audible = heard.sum(axis=1, keepdims=True)
     if recipe.mute == "mean":
         heard = heard + (1 - audible) * bank.mean(axis=0)
-    heard = heard / heard.sum(axis=1, keepdims=True)
+    heard = _normalised(heard)
     scores = library.pooled(recipe)
     sounds = _sound_scores(recipe, heard, scores, Moments.of(bank))
     things = seen @ library.log_things.T
@@ -184,12 +183,12 @@ def rank(recipe: Recipe, library: Library, queries: Queries) -> Array:
         mean, deviation = _bank_scores(ClassMoments(), library.log_things)
         things = (things - mean) / deviation
     weight = recipe.things + recipe.things_when_mute * (1 - audible)
-    penalty = recipe.speech_penalty * _wildness(heard, seen) * _speech_share(scores)
+    speech = _normalised(scores + EVEN_EVIDENCE / scores.shape[1])[:, _positions(SPEECH)]
+    wild_speech = _wildness(heard, seen) * speech.sum(axis=1)
     anywhere = table.anywhere if recipe.anywhere == "sceneries" else bank.mean(axis=0)
     oddness = np.minimum(_oddness(scores, anywhere), recipe.max_oddness)
-    return np.asarray(
-        audible * sounds + weight * things - penalty - recipe.oddness_penalty * oddness
-    )
+    penalties = recipe.speech_penalty * wild_speech + recipe.oddness_penalty * oddness
+    return np.asarray(audible * sounds + weight * things - penalties)
 
 
 def _sound_scores(recipe: Recipe, heard: Array, scores: Array, bank: Moments) -> Array:
@@ -198,7 +197,7 @@ def _sound_scores(recipe: Recipe, heard: Array, scores: Array, bank: Moments) ->
         odds = np.log(clipped) - np.log1p(-clipped)
         return np.asarray(heard @ odds.T + np.log1p(-clipped).sum(axis=1))
     evidence = scores + recipe.smoothing / scores.shape[1]
-    shares = evidence / evidence.sum(axis=1, keepdims=True)
+    shares = _normalised(evidence)
     logs = np.log(shares if recipe.normalised else evidence)
     mean, deviation = _bank_scores(bank, logs)
     result = heard @ logs.T - recipe.centring * mean
@@ -206,10 +205,13 @@ def _sound_scores(recipe: Recipe, heard: Array, scores: Array, bank: Moments) ->
         result = result / deviation
     if recipe.reverse:
         explained = np.log(0.7 * heard + 0.3 * bank.mean + ENTROPY_FLOOR)
-        result = result + recipe.reverse * (
-            explained @ shares.T - (shares * np.log(shares)).sum(axis=1)
-        )
+        reverse = explained @ shares.T - (shares * np.log(shares)).sum(axis=1)
+        result = result + recipe.reverse * reverse
     return np.asarray(result)
+
+
+def _normalised(rows: Array) -> Array:
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
 def _bank_scores(bank: ScoreMoments, logs: Array) -> Array:
@@ -217,22 +219,20 @@ def _bank_scores(bank: ScoreMoments, logs: Array) -> Array:
     return np.array([bank.of_scores(row) for row in logs]).T
 
 
+def _positions(sounds: frozenset[str]) -> list[int]:
+    return load_vocabulary("audioset").positions(sounds)
+
+
 def _wildness(heard: Array, seen: Array) -> Array:
-    people = heard[:, load_vocabulary("audioset").positions(SPEECH | PEOPLE)].sum(axis=1)
+    people = heard[:, _positions(SPEECH | PEOPLE)].sum(axis=1)
     wildness = (seen @ load_heard_there().natural) * np.maximum(0, 1 - people / PEOPLE_SHARE)
     return np.asarray(wildness[:, np.newaxis])
 
 
 def _oddness(scores: Array, anywhere: Array) -> Array:
     odd = np.log((anywhere.max() + ANYWHERE_FLOOR) / (anywhere + ANYWHERE_FLOOR))
-    odd[load_vocabulary("audioset").positions(TOO_GENERAL)] = 0.0
+    odd[_positions(TOO_GENERAL)] = 0.0
     return np.asarray(scores @ odd)
-
-
-def _speech_share(scores: Array) -> Array:
-    evidence = scores + EVEN_EVIDENCE / scores.shape[1]
-    shares = evidence / evidence.sum(axis=1, keepdims=True)
-    return np.asarray(shares[:, load_vocabulary("audioset").positions(SPEECH)].sum(axis=1))
 
 
 def photo_queries(library: Library, models: Path) -> Queries:
@@ -253,22 +253,20 @@ def photo_queries(library: Library, models: Path) -> Queries:
 
 def class_queries(library: Library, photos: Queries) -> Queries:
     """Simulate a photo of each class: 60 % the class, 10 % the mean photo, 30 % random classes."""
-    truth: dict[str, dict[str, Grade]] = {}
+    grades: dict[str, dict[str, Grade]] = {}
     with (TRUTH_FOLDER / "classes.csv").open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            grades = truth.setdefault(row["wnid"], {})
-            grades[row["recordings"]] = Grade[row["grade"].upper()]
+            of_class = grades.setdefault(row["wnid"], {})
+            of_class[row["recordings"]] = Grade[row["grade"].upper()]
+    truth = Truth(tuple(grades), grades)
     vocabulary = load_vocabulary("imagenet")
     rng = np.random.default_rng(1)
     mean, seen = photos.views["centre"].mean(axis=0), []
-    for wnid in truth:
+    for wnid in truth.photos:
         certain = np.eye(len(vocabulary))[vocabulary.by_key(wnid).index]
         noise = rng.dirichlet(np.full(len(vocabulary), 0.01))
         seen.append(0.6 * certain + 0.1 * mean + 0.3 * noise)
-    graded = [
-        [grades.get(path, grades.get(path.rpartition("/")[0], Grade.BAD)) for path in library.paths]
-        for grades in truth.values()
-    ]
+    graded = [truth.grades_of(wnid, library.paths) for wnid in truth.photos]
     return Queries(dict.fromkeys(("centre", "whole", "all"), np.stack(seen)), np.array(graded))
 
 
@@ -284,43 +282,32 @@ def strengths(library: Library, queries: Queries) -> None:
     bank = classes_bank((space,)).moments[space.name]
     clips = [space.clip_profile(scores) for scores in library.pooled(IN_USE)]
     ranked = np.argsort(-rank(IN_USE, library, queries), axis=1)[:, :5]
-    explained, standard, grades = [], [], []
+    pairs = []
     for seen, places, graded in zip(queries.views["all"], ranked, queries.grades, strict=True):
         scene = space.scene_profile(seen)
         for place in places:
-            divergence = relative_entropy(scene, clips[place])
-            explained.append(seen[table.audible].sum() * explained_share(scene, divergence))
+            explained = explained_share(scene, relative_entropy(scene, clips[place]))
             log_q = space.log_row(clips[place])
             mean, deviation = bank.of_scores(log_q)
-            standard.append((float(scene.values @ log_q) - mean) / deviation)
-            grades.append(graded[place])
-    found = np.array(grades)
-    words = np.array(
-        [
-            strength_by_sounds(explained=share, standard=score)
-            for share, score in zip(explained, standard, strict=True)
-        ]
-    )
+            standard = (float(scene.values @ log_q) - mean) / deviation
+            pairs.append((seen[table.audible].sum() * explained, standard, graded[place]))
+    words = np.array([strength_by_sounds(explained=e, standard=s) for e, s, _ in pairs])
+    columns = np.array(pairs)
     for word in Strength:
-        of_word = found[words == word]
-        if of_word.size:
-            good, decent = (of_word == Grade.GOOD).mean(), (of_word >= Grade.DECENT).mean()
-            print(
-                f"  {word:<7}{of_word.size:5} pairs, good {good:.2f}, decent or good {decent:.2f}"
-            )
-    for name, values in (("explained", explained), ("standard", standard)):
-        area = _area_under_curve(np.array(values), found == Grade.GOOD)
+        found = columns[words == word, 2]
+        if found.size:
+            good, decent = (found == Grade.GOOD).mean(), (found >= Grade.DECENT).mean()
+            print(f"  {word:<7}{found.size:5} pairs, good {good:.2f}, decent or good {decent:.2f}")
+    is_good = columns[:, 2] == Grade.GOOD
+    for name, values in (("explained", columns[:, 0]), ("standard", columns[:, 1])):
+        wins = mannwhitneyu(values[is_good], values[~is_good]).statistic
+        area = wins / (is_good.sum() * (~is_good).sum())
         print(f"  area under the curve for good: {name} {area:.2f}")
 
 
-def _area_under_curve(values: Array, positive: NDArray[np.bool_]) -> float:
-    """Return the probability that a positive has the larger value (Mann and Whitney)."""
-    ones, others = values[positive], values[~positive]
-    larger = (ones[:, np.newaxis] > others).mean() + 0.5 * (ones[:, np.newaxis] == others).mean()
-    return float(larger)
-
-
-def show(name: str, results: Sequence[Sequence[float]]) -> None:
+def show(name: str, scores: Iterable[Array], queries: Iterable[Queries]) -> None:
+    """Print the measures of each set of queries."""
+    results = [summary(s, q.grades) for s, q in zip(scores, queries, strict=True)]
     cells = "  |".join("".join(f"{value:7.3f}" for value in result) for result in results)
     print(f"{name:<36}{cells}", flush=True)
 
@@ -332,11 +319,11 @@ def main() -> None:
     both = {"photos": photos, "classes": class_queries(library, photos)}
     counts = " | ".join(f"{len(queries.grades)} {name}" for name, queries in both.items())
     print(f"{counts}: {', '.join(MEASURES)}")
-    scores = [queries.views["centre"] @ library.log_things.T for queries in both.values()]
-    show("paper", [summary(s, q.grades) for s, q in zip(scores, both.values(), strict=True)])
-    for name, recipe in RECIPES.items():
-        scores = [rank(recipe, library, queries) for queries in both.values()]
-        show(name, [summary(s, q.grades) for s, q in zip(scores, both.values(), strict=True)])
+    paper = [queries.views["centre"] @ library.log_things.T for queries in both.values()]
+    show("paper", paper, both.values())
+    for name, changes in CHANGES.items():
+        recipe = replace(IN_USE, **changes)
+        show(name, [rank(recipe, library, queries) for queries in both.values()], both.values())
     for name, queries in both.items():
         print(f"strength of the first five, {name}")
         strengths(library, queries)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import io
-import re
 import signal
-import socket
 import subprocess
-import sys
 import time
-import urllib.request
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +16,8 @@ import soundfile
 from PIL import Image
 
 from benchmarks import web
-from benchmarks.processes import ROOT, environment
+from benchmarks.chaos.visitors import SCENE, Browser
+from benchmarks.processes import free_port, start_manage
 from benchmarks.report import figure, heading, spread
 from soundscape_site.settings.paths import SHARED_DIR
 
@@ -31,85 +27,43 @@ _POLL_S = 0.2  # as the page does
 
 def run(var: Path) -> None:
     heading("The site")
-    with _site(var) as (url, pid):
-        visitor = Visitor(url)
+    port = free_port()
+    with _site(var, port) as pid:
+        browser = Browser(f"http://127.0.0.1:{port}")
         photos = _photos()
         for _ in range(5):
-            visitor.upload(next(photos))
-        alone = [visitor.upload(next(photos)) for _ in range(_UPLOADS)]
+            _upload_s(browser, next(photos))
+        alone = [_upload_s(browser, next(photos)) for _ in range(_UPLOADS)]
         spread("upload to result", alone)
         again = next(photos)
-        visitor.upload(again)
-        spread("the same photo again", [visitor.upload(again) for _ in range(20)])
+        _upload_s(browser, again)
+        spread("the same photo again", [_upload_s(browser, again) for _ in range(20)])
         _memory(pid)
-        web.run(f"{url}/")
-        busy = _while_importing(var, visitor, photos)
+        web.run(port)
+        busy = _while_importing(var, browser, photos)
         spread("upload to result while an import runs", busy)
         ratio = np.percentile(busy, 95) / np.percentile(alone, 95)
         figure("p95 beside an import against alone", float(ratio), "times", note="at most 2")
 
 
-class Visitor:
-    """A browser that uploads: cookie, token, polling."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        answer = urllib.request.urlopen(f"{url}/")
-        self.cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', answer.read().decode())
-        if token is None:
-            raise SystemExit("the front page has no form")
-        self.token = token[1]
-
-    def upload(self, photo: bytes) -> float:
-        """Return the seconds from sending the photo to seeing its result."""
-        began = time.perf_counter()
-        page = self._post(photo)
-        scene = re.search(r"/scenes/([0-9a-f-]{36})/", page)
-        while "data-pending" in page or "/progress/" in page:
-            time.sleep(_POLL_S)
-            page = self._get(f"/scenes/{scene[1] if scene else ''}/progress/")
-        if "/audio" not in page:
-            raise SystemExit(f"no result: {page[:500]}")
-        return time.perf_counter() - began
-
-    def _post(self, photo: bytes) -> str:
-        boundary = uuid.uuid4().hex
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
-            f'{self.token}\r\n--{boundary}\r\nContent-Disposition: form-data; name="photo"; '
-            'filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-        )
-        body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
-        kind = f"multipart/form-data; boundary={boundary}"
-        return self._send(
-            urllib.request.Request(f"{self.url}/scenes/", body, {"Content-Type": kind})
-        )
-
-    def _get(self, path: str) -> str:
-        return self._send(urllib.request.Request(f"{self.url}{path}"))
-
-    def _send(self, request: urllib.request.Request) -> str:
-        request.add_header("Cookie", self.cookie)
-        request.add_header("HX-Request", "true")
-        with urllib.request.urlopen(request) as answer:
-            return str(answer.read().decode())
+def _upload_s(browser: Browser, photo: bytes) -> float:
+    """Return the seconds from sending the photo to seeing its result."""
+    began = time.perf_counter()
+    page = browser.upload(photo).body
+    scene = SCENE.search(page)
+    while "data-pending" in page or "/progress/" in page:
+        time.sleep(_POLL_S)
+        page = browser.request("GET", scene[0] + "progress/" if scene else "").body
+    if "/audio" not in page:
+        raise SystemExit(f"no result: {page[:500]}")
+    return time.perf_counter() - began
 
 
 @contextmanager
-def _site(var: Path) -> Iterator[tuple[str, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def _site(var: Path, port: int) -> Iterator[int]:
+    """Serve the site; yield the process id of its supervisor."""
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port)],
-        cwd=ROOT,
-        env=environment(var),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    process = start_manage(var, "serve", "--port", str(port), stderr=subprocess.DEVNULL)
     try:
         for line in process.stdout or ():
             if line.startswith("Ready"):
@@ -117,7 +71,7 @@ def _site(var: Path) -> Iterator[tuple[str, int]]:
         else:
             raise SystemExit("the site did not start")
         figure("start: serve until ready", time.perf_counter() - began, "s", note="at most 15")
-        yield f"http://127.0.0.1:{port}", process.pid
+        yield process.pid
         began = time.perf_counter()
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
@@ -141,21 +95,20 @@ def _photos() -> Iterator[bytes]:
             yield stream.getvalue()
 
 
-def _while_importing(var: Path, visitor: Visitor, photos: Iterator[bytes]) -> list[float]:
+def _while_importing(var: Path, browser: Browser, photos: Iterator[bytes]) -> list[float]:
     """Upload for as long as an import of new recordings runs beside the site."""
     folder = var / "more-recordings"
     folder.mkdir()
     for number, path in enumerate(sorted((SHARED_DIR / "library").rglob("*.ogg"))):
         sound, rate = soundfile.read(path)
         soundfile.write(folder / f"{number}.wav", sound * 0.9, rate)
-    importing = subprocess.Popen(
-        [sys.executable, "manage.py", "import_clips", str(folder), "--json"],
-        cwd=ROOT, env=environment(var), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    importing = start_manage(
+        var, "import_clips", str(folder), "--json", stderr=subprocess.DEVNULL,
         start_new_session=True,  # as if called in a terminal of its own
     )  # fmt: skip
     times = []
     while importing.poll() is None:
-        times.append(visitor.upload(next(photos)))
+        times.append(_upload_s(browser, next(photos)))
     if importing.returncode:
         raise SystemExit("the import beside the site failed")
     return times
@@ -163,17 +116,13 @@ def _while_importing(var: Path, visitor: Visitor, photos: Iterator[bytes]) -> li
 
 def _memory(pid: int) -> None:
     names = {
-        "celery": "worker",
-        "web.server": "web",
-        "decoding_child": "decoding",
-        "sweep": "sweeper",
-    }
+        "--queues inference": "inference worker", "celery": "ingest worker", "web.server": "web",
+        "decoding.child": "decoding", "sweep": "sweeper",
+    }  # fmt: skip
     totals: dict[str, float] = {}
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
         line = " ".join(process.cmdline())
         kind = next((name for part, name in names.items() if part in line), "supervisor")
-        if kind == "worker":
-            kind = "inference worker" if "--queues inference" in line else "ingest worker"
         totals[kind] = totals.get(kind, 0.0) + process.memory_full_info().uss / 2**20
     for kind, total in sorted(totals.items()):
         figure(f"  memory, {kind}", total, "MiB", note="unshared, all its processes")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 from benchmarks.report import figure, spread
 from soundscape_site.tests.web.slow_clients import KINDS, is_connected, slow_clients
@@ -16,10 +15,10 @@ _READERS = 4
 _READ_FOR_S = 4.0
 
 
-def run(url: str) -> None:
+def run(port: int) -> None:
     """Print how long the front page takes beside slow clients, and how often it is answered."""
-    place = urlsplit(url)
-    address = (place.hostname or "", place.port or 80)
+    address = ("127.0.0.1", port)
+    url = f"http://127.0.0.1:{port}/"
     for name, kind in KINDS.items():
         with slow_clients(address, kind, count=_SLOW_CLIENTS) as slow:
             times = [_page_s(url) for _ in range(_PAGES)]

@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from benchmarks.chaos import mines
 from benchmarks.chaos.campaign import Campaign, Result
 from benchmarks.chaos.faults import FAULTS, LONG
 from benchmarks.chaos.rig import Rig
@@ -35,11 +34,8 @@ def main() -> int:
     given = parser.parse_args()
     faults = _chosen(given.only, quick=given.quick, long=given.long)
     started = time.monotonic()
-    rig = Rig(
-        model=mines.STAND_IN,
-        sweep_every_s=_QUICK_SWEEP_EVERY_S if given.quick else _SWEEP_EVERY_S,
-        planted_bug=given.plant,
-    )
+    sweep_every_s = _QUICK_SWEEP_EVERY_S if given.quick else _SWEEP_EVERY_S
+    rig = Rig(sweep_every_s=sweep_every_s, planted_bug=given.plant)
     try:
         rig.start()
         print(f"The site is ready after {time.monotonic() - started:.0f} s.\n\n{_HEAD}", flush=True)

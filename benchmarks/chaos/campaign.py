@@ -23,13 +23,12 @@ from benchmarks.chaos.ledger import Outcome
 from benchmarks.chaos.programs import wait_until
 from benchmarks.chaos.rig import Rig
 from benchmarks.chaos.trial import Fault, Mark, Trial
-from benchmarks.chaos.visitors import Photos, Visitor, load
+from benchmarks.chaos.visitors import Photos, keep_visiting, load
 from benchmarks.chaos.witness import Witness
 
-MATCHES: Final = 20  # in a result
 _VISITORS: Final = 3
 _PAUSE_S: Final = 0.6
-_EMPTY_WITHIN_S: Final = 180.0
+_EMPTY_S: Final = 180.0
 _QUICK_LIMIT_S: Final = 120.0  # in the short form, one fault also delays the next
 
 
@@ -58,7 +57,7 @@ class Campaign:
 
     def __post_init__(self) -> None:
         self.photos = Photos()
-        self.witness = Witness(self.rig.postgres, matches=MATCHES)
+        self.witness = Witness(self.rig.postgres)
         self._model = mines.STAND_IN
         self._reported: set[str] = set()
 
@@ -67,7 +66,10 @@ class Campaign:
         results: list[Result] = []
         tried: list[tuple[Fault, Trial]] = []
         for fault in faults:
-            self._use_model(mines.REAL if fault.real_model else mines.STAND_IN)
+            model = mines.REAL if fault.real_model else mines.STAND_IN
+            if model != self._model:
+                self.rig.restart_workers(model=model)
+                self._model = model
             tried.append((fault, self._run_under_load(fault)))
             if not self.quick or fault is faults[-1]:
                 self._wait_for_empty_queue(tried[-1][1])
@@ -77,21 +79,12 @@ class Campaign:
                 tried.clear()
         return results
 
-    def _use_model(self, model: str) -> None:
-        if model != self._model:
-            self.rig.restart_workers(model=model)
-            self._model = model
-
     def _run_under_load(self, fault: Fault) -> Trial:
         """Inject the fault while visitors upload photos; return the finished trial."""
         trial = Trial(self.rig, self.photos, self.quick)
         self.rig.ledger.fault = fault.code
-        visitors = [
-            Visitor(self.rig.url, self.rig.ledger, self.photos, pause_s=_PAUSE_S)
-            for _ in range(_VISITORS)
-        ]
-        clients = [visitor.keep_visiting for visitor in visitors]
-        with load([*clients, self.witness.keep_reading]):
+        visit = partial(keep_visiting, self.rig.url, self.rig.ledger, self.photos, _PAUSE_S)
+        with load([*[visit] * _VISITORS, self.witness.keep_reading]):
             time.sleep(1 if self.quick else 3)
             try:
                 fault.inject(trial)
@@ -103,11 +96,11 @@ class Campaign:
         return trial
 
     def _wait_for_empty_queue(self, trial: Trial) -> None:
-        def is_empty() -> bool:
-            return history.unfinished(self.rig.postgres) == 0
-
+        postgres = self.rig.postgres
         try:
-            wait_until(is_empty, "an empty queue", within_s=_EMPTY_WITHIN_S)
+            wait_until(
+                lambda: not history.unfinished(postgres), "an empty queue", within_s=_EMPTY_S
+            )
         except TimeoutError as error:
             trial.violations.append(Violation(RECOVERY, str(error)))
 

@@ -14,17 +14,10 @@ _REFILL_EVERY_S: Final = 0.1
 
 
 class Disk:
-    """A tmpfs mounted at a folder, if the process has the right to mount.
-
-    Parameters
-    ----------
-    folder : Path
-        Mount point; created if missing.
-    size : str
-        Capacity in the syntax of `mount`, for example `256m`.
-    """
+    """A tmpfs mounted at a folder, if the process has the right to mount."""
 
     def __init__(self, folder: Path, size: str) -> None:
+        """Create the folder and mount a disk of a size in the syntax of `mount`, e.g. `256m`."""
         folder.mkdir(exist_ok=True)
         self.folder = folder
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]

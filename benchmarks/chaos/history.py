@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.chaos.servers import Postgres
 
@@ -29,41 +27,19 @@ CREATE TRIGGER chaos_note AFTER UPDATE OF state, run_id, finished_at ON retrieva
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SceneResult:
-    """State, failure code and number of attempts of a scene."""
-
-    state: str
-    code: str
-    attempts: int
-
-
-def last_claimed_by(postgres: Postgres, child: int) -> list[str]:
-    """Return the scene that a child process claimed last; empty if it claimed none."""
-    rows = postgres.query(
-        "SELECT scene::text FROM chaos_history WHERE new_state = 'processing' AND owner LIKE %s "
-        "ORDER BY id DESC LIMIT 1",
-        f"%:{child}",
-    )
-    return [row[0] for row in rows]
-
-
-def scene_result(postgres: Postgres, scene: str) -> SceneResult:
-    query = "SELECT state, failure_code, attempts FROM retrieval_scene WHERE id = %s"
-    return SceneResult(*postgres.query(query, scene)[0])
-
-
-def is_finished(postgres: Postgres, scene: str) -> bool:
-    return scene_result(postgres, scene).state in ("done", "failed")
-
-
-def claims(postgres: Postgres, child: int, since: float) -> int:
-    """Count the scenes that a child process claimed since a time."""
+def claimed_by(postgres: Postgres, child: int, since: float = 0.0) -> list[str]:
+    """Return the scenes that a child process claimed since a time, latest first."""
     query = (
-        "SELECT count(*) FROM chaos_history WHERE new_state = 'processing' AND owner LIKE %s "
-        "AND at > to_timestamp(%s)"
+        "SELECT scene FROM chaos_history WHERE new_state = 'processing' AND owner LIKE %s "
+        "AND at > to_timestamp(%s) ORDER BY id DESC"
     )
-    return int(postgres.query(query, f"%:{child}", since)[0][0])
+    return postgres.column(query, f"%:{child}", since)
+
+
+def scene_result(postgres: Postgres, scene: str) -> tuple[Any, ...]:
+    """Return state, failure code and number of attempts of a scene."""
+    query = "SELECT state, failure_code, attempts FROM retrieval_scene WHERE id = %s"
+    return postgres.query(query, scene)[0]
 
 
 def claimed_repeatedly(postgres: Postgres, since: float) -> list[str]:
@@ -72,7 +48,7 @@ def claimed_repeatedly(postgres: Postgres, since: float) -> list[str]:
         "SELECT DISTINCT scene::text FROM chaos_history WHERE new_state = 'processing' "
         "AND attempt > 1 AND at > to_timestamp(%s)"
     )
-    return [row[0] for row in postgres.query(query, since)]
+    return postgres.column(query, since)
 
 
 def leases_of_changed_length(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
@@ -84,7 +60,7 @@ def leases_of_changed_length(postgres: Postgres, since: float, tolerance_s: floa
         "WHERE new_state = 'processing' AND at > to_timestamp(%s) "
         "AND (abs(extract(epoch FROM chaos_history.lease - before.lease)) < %s) IS NOT TRUE"
     )
-    return [row[0] for row in postgres.query(query, since, since, tolerance_s)]
+    return postgres.column(query, since, since, tolerance_s)
 
 
 def finished_at_wrong_times(postgres: Postgres, since: float, tolerance_s: float) -> list[str]:
@@ -93,7 +69,7 @@ def finished_at_wrong_times(postgres: Postgres, since: float, tolerance_s: float
         "SELECT id::text FROM retrieval_scene WHERE created_at > to_timestamp(%s) "
         "AND finished_at NOT BETWEEN created_at - make_interval(secs => %s) AND now()"
     )
-    return [row[0] for row in postgres.query(query, since, tolerance_s)]
+    return postgres.column(query, since, tolerance_s)
 
 
 def unfinished(postgres: Postgres) -> int:
@@ -103,30 +79,23 @@ def unfinished(postgres: Postgres) -> int:
 
 def last_finish(postgres: Postgres, scenes: list[str]) -> float | None:
     """Return when the last of the scenes finished, in seconds since 1970."""
-    query = (
-        "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
-        "WHERE id = ANY(%s::uuid[])"
-    )
-    return _seconds(postgres.query(query, scenes))
+    return _finish(postgres, "max", "id = ANY(%s::uuid[])", scenes)
 
 
 def first_finish_created_after(postgres: Postgres, since: float) -> float | None:
     """Return when the first scene that was created after a time finished."""
-    query = (
-        "SELECT min(extract(epoch FROM finished_at)) FROM retrieval_scene "
-        "WHERE created_at > to_timestamp(%s) AND finished_at > to_timestamp(%s)"
-    )
-    return _seconds(postgres.query(query, since, since))
+    condition = "created_at > to_timestamp(%s) AND finished_at > to_timestamp(%s)"
+    return _finish(postgres, "min", condition, since, since)
 
 
 def last_finish_created_before(postgres: Postgres, time_s: float) -> float | None:
     """Return when the last scene that was unfinished at a time finished."""
-    query = (
-        "SELECT max(extract(epoch FROM finished_at)) FROM retrieval_scene "
-        "WHERE created_at <= to_timestamp(%s) AND finished_at > to_timestamp(%s)"
-    )
-    return _seconds(postgres.query(query, time_s, time_s))
+    condition = "created_at <= to_timestamp(%s) AND finished_at > to_timestamp(%s)"
+    return _finish(postgres, "max", condition, time_s, time_s)
 
 
-def _seconds(rows: list[tuple[Decimal | None]]) -> float | None:
-    return None if rows[0][0] is None else float(rows[0][0])
+def _finish(postgres: Postgres, which: str, condition: str, *values: object) -> float | None:
+    """Return when the first ("min") or last ("max") of the scenes finished, None if none did."""
+    query = f"SELECT {which}(extract(epoch FROM finished_at)) FROM retrieval_scene WHERE "
+    ((seconds,),) = postgres.query(query + condition, *values)
+    return None if seconds is None else float(seconds)

@@ -21,28 +21,15 @@ import numpy as np
 from kombu.transport import redis as redis_transport
 from numpy.typing import NDArray
 
-from benchmarks.chaos import clock
-from benchmarks.chaos.mines import (
-    CLAIMED,
-    COMMITTED,
-    CONTROL,
-    FLAG_RGB,
-    FLAGGED,
-    MODEL,
-    PLANTED,
-    POPPED,
-    SEARCHED,
-    STAND_IN,
-    STORED,
-)
+from benchmarks.chaos import clock, mines
 from retrieval import tasks
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.engine.networks.weights import IMAGE_NETWORKS
 from retrieval.engine.spaces.space import objects
 from retrieval.jobs import transitions
-from retrieval.services.matching import ClassifiedPhoto, SoundFinder
+from retrieval.services.matching import SoundFinder
 
-_FOLDER: Final = Path(os.environ[CONTROL])
+_FOLDER: Final = Path(os.environ[mines.CONTROL])
 _EXHAUSTING_BYTES: Final = 1 << 30
 _CLASSIFICATION_S: Final = 0.05
 
@@ -64,32 +51,18 @@ class StandInImageModel:
         return shares
 
 
-def _kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _stop() -> None:
-    """Stop this process until it receives SIGCONT."""
-    os.kill(os.getpid(), signal.SIGSTOP)
-
-
-def _segfault() -> None:
-    ctypes.string_at(0)
-
-
 def _exhaust_memory() -> None:
     """Allocate more memory than the process's limit."""
     bytearray(_EXHAUSTING_BYTES)[::4096] = b"x" * (_EXHAUSTING_BYTES // 4096)
 
 
-def _delay() -> None:
-    time.sleep(2.0)
-
-
-_ACTIONS: Final[dict[str, Callable[[], None]]] = {
-    "kill": _kill, "stop": _stop, "segfault": _segfault, "exhaust-memory": _exhaust_memory,
-    "delay": _delay,
-}  # fmt: skip
+_ACTIONS: Final[dict[str, Callable[[], object]]] = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),  # until it receives SIGCONT
+    "segfault": lambda: ctypes.string_at(0),
+    "exhaust-memory": _exhaust_memory,
+    "delay": lambda: time.sleep(2.0),
+}
 
 
 def step(name: str) -> None:
@@ -103,11 +76,18 @@ def step(name: str) -> None:
     _ACTIONS[taken.read_text()]()
 
 
-def _then(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def _with_step(
+    function: Callable[..., Any], name: str, *, before: bool = False
+) -> Callable[..., Any]:
+    """Add a step of this name after a function, or before it."""
+
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if before:
+            step(name)
         result = function(*args, **kwargs)
-        step(name)
+        if not before:
+            step(name)
         return result
 
     return wrapped
@@ -116,28 +96,13 @@ def _then(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def _flagged_first(classify: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(classify)
     def wrapped(finder: SoundFinder, views: NDArray[np.uint8]) -> Any:
-        action = _FOLDER / FLAGGED
-        if action.exists() and np.abs(views.astype(int) - FLAG_RGB).max() < 16:
-            if action.read_text() == "nonsense":
-                return _nonsense(classify(finder, views))
+        action = _FOLDER / mines.FLAGGED
+        if action.exists() and np.abs(views.astype(int) - mines.FLAG_RGB).max() < 16:
+            if action.read_text() == "nonsense":  # all scores are NaN, as of a broken network
+                photo = classify(finder, views)
+                return replace(photo, views=np.full_like(photo.views, np.nan))
             _ACTIONS[action.read_text()]()
         return classify(finder, views)
-
-    return wrapped
-
-
-def _nonsense(photo: ClassifiedPhoto) -> ClassifiedPhoto:
-    """Replace all scores by NaN, as a broken network does."""
-    return replace(photo, views=np.full_like(photo.views, np.nan))
-
-
-def _popped_first(append: Callable[..., Any]) -> Callable[..., Any]:
-    """Trigger a mine after a message is popped from Redis, before it is recorded as unacked."""
-
-    @functools.wraps(append)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        step(POPPED)
-        return append(*args, **kwargs)
 
     return wrapped
 
@@ -147,16 +112,8 @@ def _without_fence(claim: transitions.Claim) -> Any:
     return claim.model._default_manager.filter(pk=claim.pk)
 
 
-def _plant(bug: str) -> None:
-    """Add a bug to the program, to test that the rig detects it."""
-    if bug == "fence":
-        anything = dict.fromkeys(transitions.TRANSITIONS, frozenset(transitions.TRANSITIONS))
-        setattr(transitions, "_owned", _without_fence)  # noqa: B010
-        setattr(transitions, "TRANSITIONS", anything)  # noqa: B010
-
-
 def _install() -> None:
-    if os.environ[MODEL] == STAND_IN:
+    if os.environ[mines.MODEL] == mines.STAND_IN:
         builders = {
             network.model_version: functools.partial(StandInImageModel, network.model_version)
             for network in IMAGE_NETWORKS
@@ -164,15 +121,23 @@ def _install() -> None:
         registry = ModelRegistry(Path(), build_image_classifiers=builders)
         setattr(tasks, "model_registry", lambda: registry)  # noqa: B010
     for owner, name, wrap in (
-        (transitions, "claim", functools.partial(_then, name=CLAIMED)),
-        (transitions, "finish", functools.partial(_then, name=STORED)),
-        (tasks, "find_sounds", functools.partial(_then, name=COMMITTED)),
-        (SoundFinder, "search_all", functools.partial(_then, name=SEARCHED)),
+        (transitions, "claim", functools.partial(_with_step, name=mines.CLAIMED)),
+        (transitions, "finish", functools.partial(_with_step, name=mines.STORED)),
+        (tasks, "find_sounds", functools.partial(_with_step, name=mines.COMMITTED)),
+        (SoundFinder, "search_all", functools.partial(_with_step, name=mines.SEARCHED)),
         (SoundFinder, "classify", _flagged_first),
-        (redis_transport.QoS, "append", _popped_first),
+        # It records a message that was popped from Redis as unacked.
+        (
+            redis_transport.QoS,
+            "append",
+            functools.partial(_with_step, name=mines.POPPED, before=True),
+        ),
     ):
         setattr(owner, name, wrap(getattr(owner, name)))
-    _plant(os.environ.get(PLANTED, ""))
+    if os.environ[mines.PLANTED] == "fence":  # the rig must detect this bug
+        anything = dict.fromkeys(transitions.TRANSITIONS, frozenset(transitions.TRANSITIONS))
+        setattr(transitions, "_owned", _without_fence)  # noqa: B010
+        setattr(transitions, "TRANSITIONS", anything)  # noqa: B010
     clock.follow()
 
 

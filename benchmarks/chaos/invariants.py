@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.chaos.ledger import Entry, Outcome
 from benchmarks.chaos.rig import Rig
 from benchmarks.chaos.visitors import HANGS_AFTER_S
 from benchmarks.chaos.witness import Witness
@@ -75,10 +74,6 @@ class Case:
     witness: Witness
     reported: set[str]  # violations found after earlier faults; updated
 
-    @property
-    def entries(self) -> list[Entry]:
-        return self.rig.ledger.during(self.fault)
-
     def unreported(self, found: list[str]) -> list[str]:
         """Drop violations reported before and scenes accepted during other faults."""
         others = set(self.rig.ledger.accepted()) - set(self.rig.ledger.accepted(self.fault))
@@ -86,24 +81,16 @@ class Case:
         self.reported.update(new)
         return new
 
-    def ids(self, query: str, *values: object) -> list[str]:
-        """Return the first column of a query."""
-        return [str(row[0]) for row in self.rig.postgres.query(query, *values)]
-
 
 def lost_scenes(case: Case) -> list[str]:
     """I1: list accepted scenes that are neither done nor failed."""
-    accepted = [entry.key for entry in case.entries if entry.outcome is Outcome.ACCEPTED]
-    return case.ids(_NOT_FINISHED, accepted)
+    return case.rig.postgres.column(_NOT_FINISHED, case.rig.ledger.accepted(case.fault))
 
 
 def duplicates(case: Case) -> list[str]:
     """I2: list runs, photos and scenes that are stored or finished twice."""
-    return [
-        found
-        for query in (_MATCHED_TWICE, _SEARCHED_TWICE, _FINISHED_TWICE)
-        for found in case.ids(query)
-    ]
+    queries = (_MATCHED_TWICE, _SEARCHED_TWICE, _FINISHED_TWICE)
+    return [found for query in queries for found in case.rig.postgres.column(query)]
 
 
 def partial_results(case: Case) -> list[str]:
@@ -113,11 +100,9 @@ def partial_results(case: Case) -> list[str]:
 
 def unfenced_writes(case: Case) -> list[str]:
     """I6: list scenes with too many attempts or a forbidden transition, and orphaned runs."""
-    return [
-        *case.ids(_TOO_MANY_ATTEMPTS, _MAX_ATTEMPTS),
-        *case.ids(_FORBIDDEN_TRANSITIONS),
-        *case.ids(_ORPHANED_RUNS),
-    ]
+    column = case.rig.postgres.column
+    attempts = column(_TOO_MANY_ATTEMPTS, _MAX_ATTEMPTS)
+    return [*attempts, *column(_FORBIDDEN_TRANSITIONS), *column(_ORPHANED_RUNS)]
 
 
 def misplaced_files(case: Case) -> list[str]:
@@ -131,23 +116,14 @@ def misplaced_files(case: Case) -> list[str]:
 
 def wrong_answers(case: Case) -> list[str]:
     """I8: list server errors except 503 and 507 with Retry-After, and requests that hang."""
-    return [*_wrong_statuses(case.entries), *_hung(case.entries)]
-
-
-def _wrong_statuses(entries: list[Entry]) -> Iterator[str]:
-    for entry in entries:
+    found = []
+    for entry in case.rig.ledger.during(case.fault):
+        request = f"{entry.kind} at {time.strftime('%H:%M:%S', time.localtime(entry.began))}"
         if entry.status >= 500 and (entry.status not in _TEMPORARY_ERRORS or entry.note):
-            yield f"{_describe(entry)}: {entry.status} {entry.note}".rstrip()
-
-
-def _hung(entries: list[Entry]) -> Iterator[str]:
-    for entry in entries:
+            found.append(f"{request}: {entry.status} {entry.note}".rstrip())
         if entry.took_s >= HANGS_AFTER_S:
-            yield f"{_describe(entry)}: no answer in {entry.took_s:.0f} s"
-
-
-def _describe(entry: Entry) -> str:
-    return f"{entry.kind} at {time.strftime('%H:%M:%S', time.localtime(entry.began))}"
+            found.append(f"{request}: no answer in {entry.took_s:.0f} s")
+    return found
 
 
 INVARIANTS: Final[dict[str, Callable[[Case], list[str]]]] = {

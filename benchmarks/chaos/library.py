@@ -5,6 +5,7 @@ Run in `manage.py shell`: `from benchmarks.chaos import library; library.fill(fo
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Final
 
@@ -46,10 +47,6 @@ class StandInAudioModel:
         return shares
 
 
-def stand_in_registry(models: Path) -> ModelRegistry:
-    return ModelRegistry(models, build_audio_classifiers={objects().audio_model: StandInAudioModel})
-
-
 def fill(folder: Path) -> None:
     """Write the tones to a new folder and import them with `import_clips`."""
     folder.mkdir()
@@ -57,6 +54,8 @@ def fill(folder: Path) -> None:
     for number in range(TONES):
         tone = 0.3 * np.sin(2 * np.pi * (150 + 100 * number) * time_s)
         soundfile.write(folder / f"{number:02}.wav", tone, _RATE_HZ)
-    setattr(import_clips, "ModelRegistry", stand_in_registry)  # noqa: B010
+    builders = {objects().audio_model: StandInAudioModel}
+    registry = functools.partial(ModelRegistry, build_audio_classifiers=builders)
+    setattr(import_clips, "ModelRegistry", registry)  # noqa: B010
     setattr(import_clips, "available_spaces", lambda: (objects(),))  # noqa: B010
     call_command("import_clips", str(folder), "--json")

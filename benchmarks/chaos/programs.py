@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
 
+from benchmarks.processes import ROOT
 from soundscape_site.supervising import processes
-from soundscape_site.supervising.supervisor import Account
+from soundscape_site.supervising.supervisor import ChildSpec
 
 _TIMEOUT_S = 60.0
 _CHECK_EVERY_S = 0.25
@@ -32,20 +32,19 @@ def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = _T
 class Program:
     """One process and its descendants, in a separate session."""
 
-    def __init__(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], log: Path,
-                 cwd: Path, account: Account | None = None) -> None:  # fmt: skip
-        self.name, self.argv, self.env = name, list(argv), dict(env)
-        self.log, self.cwd, self.account = log, cwd, account
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec, self.name = spec, spec.name
+        self.env = dict(spec.env or {})
+        self.log = spec.log or Path(os.devnull)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        account = self.spec.account
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.argv, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True,
-                user=self.account.uid if self.account else None,
-                group=self.account.gid if self.account else None,
-                extra_groups=[] if self.account else None,
+                self.spec.argv, env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, user=account.uid if account else None,
+                group=account.gid if account else None, extra_groups=[] if account else None,
             )  # fmt: skip
 
     @property
@@ -68,24 +67,14 @@ class Program:
         if self.is_alive():
             os.kill(self.pid, number)
 
-    def send_all(self, number: signal.Signals) -> None:
-        """Signal the process and its descendants."""
-        for pid in processes.session(self.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
     def wait(self, within_s: float = _TIMEOUT_S) -> int:
-        if self.process is None:
-            return 0
-        return self.process.wait(within_s)
+        return 0 if self.process is None else self.process.wait(within_s)
 
     def kill(self) -> None:
         """Kill the process and its descendants."""
-        if self.process is None:
-            return
-        self.send_all(signal.SIGKILL)
-        self.wait()
-        processes.end_all(lambda: processes.session(self.pid))
+        if self.process is not None:
+            processes.end_all(lambda: processes.session(self.pid), patience_s=_TIMEOUT_S)
+            self.wait()
 
     def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = 40.0) -> int:
         """Send a stop signal, wait, kill what remains; return the exit status."""

@@ -53,13 +53,9 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server:
-            try:
-                server.connect(str(self._target))
-            except OSError:
-                return
-            with contextlib.suppress(OSError):
-                self._forward(client, server)
+        with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
+            server.connect(str(self._target))
+            self._forward(client, server)
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         forwarded = 0

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +19,14 @@ from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.programs import Keeper, Program, wait_until
 from benchmarks.chaos.proxy import NORMAL, Proxy
 from benchmarks.chaos.servers import Postgres, Redis
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, environment, free_port
 from retrieval.jobs.policies import INFERENCE_QUEUE
+from soundscape_site.embedded.database import OWNER_ROLE
 from soundscape_site.embedded.locations import locate, prepare
+from soundscape_site.supervising.supervisor import ChildSpec
 
 WORKERS: Final = 2
 _MANAGE: Final = str(ROOT / "manage.py")
-_ELSEWHERE: Final = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SOUNDSCAPE_MEDIA_ROOT")
 _WITHIN_S: Final = 120.0
 _CLOCKS_AGREE_S: Final = 1.0
 _PHOTOS_DISK: Final = "2g"
@@ -41,10 +40,11 @@ _FILL: Final = (
 class Rig:
     """PostgreSQL, Redis, web, two workers, the sweeper and the ledger."""
 
-    def __init__(self, *, model: str, sweep_every_s: float, planted_bug: str = "") -> None:
+    def __init__(self, *, sweep_every_s: float, planted_bug: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="soundscape-chaos-"))
         self.folder.chmod(0o755)  # PostgreSQL's user must be able to enter
         self.var = self.folder / "var"
+        self.media = self.var / "media"
         self.control = self.folder / "control"
         for made in (self.var, self.control, self.var / "log", self.var / "models"):
             made.mkdir(mode=0o755)
@@ -63,27 +63,22 @@ class Rig:
         sockets = self.folder / "sockets"
         self.to_postgres = Proxy(sockets / self.postgres.socket.name, self.postgres.socket)
         self.to_redis = Proxy(sockets / "redis.sock", self.redis.socket)
-        self._port = _free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
-        self._model, self._planted_bug = model, planted_bug
+        self.address = ("127.0.0.1", free_port())
+        self.url = "http://{}:{}".format(*self.address)
+        self._planted_bug = planted_bug
         self.web = self._program("web", "-m", "benchmarks.chaos.web")
         self.sweeper = self._program("sweeper", _MANAGE, "sweep", "--every", str(sweep_every_s))
         self.workers = [self._worker(number) for number in range(WORKERS)]
-
-    @property
-    def media(self) -> Path:
-        return self.var / "media"
 
     def start(self) -> None:
         """Create database and library, start every program and wait until all are ready."""
         self.postgres.start()
         self.redis.start()
-        self._manage("migrate", "-v0", database=self.postgres.owner_url)
+        self._manage("migrate", "-v0", DATABASE_OWNER_URL=self.postgres.url(OWNER_ROLE))
         with self.postgres.session() as cursor:
             cursor.execute(history.INSTALL)
         self._manage("collectstatic", "--no-input", "-v0")
-        tones = self.folder / "tones"
-        self._manage("shell", "-v0", "-c", _FILL.format(str(tones)))
+        self._manage("shell", "-v0", "-c", _FILL.format(str(self.folder / "tones")))
         programs = [*self.workers, self.sweeper, self.web]
         for program in programs:
             program.start()
@@ -99,24 +94,24 @@ class Rig:
             return False
 
     def wait_for_workers(self) -> None:
-        """Wait until each worker has a child with loaded models."""
         for worker in self.workers:
-            wait_until(partial(_is_warm, worker), worker.name, within_s=_WITHIN_S)
+            self.wait_for_child(worker)
 
-    def wait_for_another_child(self, worker: Program, *, after: int) -> None:
+    def wait_for_child(self, worker: Program, *, after: int = 0) -> None:
         """Wait until a worker's children have loaded their models more than `after` times."""
-        wait_until(lambda: times_warm(worker) > after, worker.name, within_s=_WITHIN_S)
+
+        def is_warm() -> bool:
+            return worker.is_alive() and times_warm(worker) > after
+
+        wait_until(is_warm, worker.name, within_s=_WITHIN_S)
 
     def restart_workers(self, *, model: str) -> None:
         """Restart the workers with another model, one after the other."""
-        self._model = model
-        for number, worker in enumerate(self.workers):
-            self.keeper.release(worker)
-            worker.stop()
-            worker.env = self._worker(number).env
-            worker.log.unlink()
-            worker.start()
-            self.keeper.keep([worker])
+        for worker in self.workers:
+            with self.not_restarted(worker):
+                worker.stop()
+                worker.env[mines.MODEL] = model
+                worker.log.unlink()
         self.wait_for_workers()
 
     @contextlib.contextmanager
@@ -146,19 +141,9 @@ class Rig:
             self.web.env = environment
         wait_until(self.is_ready, "web", within_s=_WITHIN_S)
 
-    def place_mine(self, step: str, action: str) -> Path:
-        """Place a mine: the next process that reaches the step performs the action, once."""
-        return self._write_control(step, action)
-
     def set_clock(self, program: Program, *, ahead_s: float) -> None:
-        """Shift a program's clock; return when each of its processes has confirmed it.
-
-        Raises
-        ------
-        TimeoutError
-            If one of them does not.
-        """
-        path = self._write_control(mines.clock_of(program.name), f"{ahead_s:g}")
+        """Shift a program's clock; wait until each of its processes has confirmed it."""
+        path = self.write_control(mines.clock_of(program.name), f"{ahead_s:g}")
 
         # Web's children are other programs, which the file does not affect.
         forked = [] if program is self.web else program.children()
@@ -168,8 +153,8 @@ class Rig:
 
         wait_until(is_set, f"{program.name}'s clock {ahead_s:+g} s")
 
-    def _write_control(self, name: str, what: str) -> Path:
-        """Write a file into the control folder atomically."""
+    def write_control(self, name: str, what: str) -> Path:
+        """Write a file into the control folder atomically, see `in_worker`; return its path."""
         draft = self.control / f".{name}"
         draft.write_text(what)
         return draft.replace(self.control / name)
@@ -185,22 +170,21 @@ class Rig:
             ends.callback(self.to_postgres.close)
             ends.callback(self.to_redis.close)
             ends.callback(self.redis.kill)
-            ends.callback(self.postgres.stop, "immediate")
+            ends.callback(self.postgres.stop, signal.SIGQUIT)
             ends.callback(self.ledger.close)
 
-    def _manage(self, *arguments: str, database: str = "") -> None:
+    def _manage(self, *arguments: str, **variables: str) -> None:
         done = subprocess.run(
-            [sys.executable, _MANAGE, *arguments], env=self._environment(database), cwd=ROOT,
+            [sys.executable, _MANAGE, *arguments], env=self._environment() | variables, cwd=ROOT,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"manage.py {arguments[0]}: {done.stdout}{done.stderr}")
 
     def _program(self, name: str, *arguments: str) -> Program:
-        return Program(
-            name, (sys.executable, *arguments), log=self.var / "log" / f"{name}.log", cwd=ROOT,
-            env=self._environment() | {mines.CLOCK: mines.clock_of(name)},
-        )  # fmt: skip
+        environment = self._environment() | {mines.CLOCK: mines.clock_of(name)}
+        argv, log = (sys.executable, *arguments), self.var / "log" / f"{name}.log"
+        return Program(ChildSpec(name=name, argv=argv, env=environment, log=log))
 
     def _worker(self, number: int) -> Program:
         return self._program(
@@ -210,24 +194,20 @@ class Rig:
             "--without-mingle", "--loglevel", "INFO",
         )  # fmt: skip
 
-    def _environment(self, owner_url: str = "") -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-        given = {
+    def _environment(self) -> dict[str, str]:
+        return environment(self.var) | {
             "DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local",
-            "SOUNDSCAPE_VAR_DIR": str(self.var),
+            "SOUNDSCAPE_MODEL_DIR": str(self.var / "models"),
             "DATABASE_URL": self.postgres.url(),
             "REDIS_URL": self.redis.url,
-            "SOUNDSCAPE_BIND": f"127.0.0.1:{self._port}",
+            "SOUNDSCAPE_BIND": self.url.removeprefix("http://"),
             "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know only its vocabulary
             "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # no refusals because of load
-            "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",
-            "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
             mines.CONTROL: str(self.control),
-            mines.MODEL: self._model,
+            mines.MODEL: mines.STAND_IN,
             mines.PLANTED: self._planted_bug,
             "PYTHONUNBUFFERED": "1",
         }
-        return kept | given | ({"DATABASE_OWNER_URL": owner_url} if owner_url else {})
 
 
 def times_warm(worker: Program) -> int:
@@ -243,14 +223,3 @@ def _is_ahead(path: Path, pid: int, ahead_s: float) -> bool:
     except FileNotFoundError:
         return False
     return bool(text) and abs(float(text) - written - ahead_s) < _CLOCKS_AGREE_S
-
-
-def _is_warm(worker: Program) -> bool:
-    return worker.is_alive() and times_warm(worker) > 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

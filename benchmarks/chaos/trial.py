@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.chaos import history, mines
+from benchmarks.chaos import history
 from benchmarks.chaos.invariants import ANSWERS, Violation
 from benchmarks.chaos.programs import Program, wait_until
 from benchmarks.chaos.rig import Rig
@@ -59,26 +59,28 @@ class Trial:
     def mark(self, *scenes: str, at: float | None = None) -> None:
         self.marks.append(Mark(time.time() if at is None else at, scenes))
 
-    def expect(self, *, that: bool, invariant: str, otherwise: str) -> None:
+    def expect(self, that: object, invariant: str, otherwise: str) -> None:
+        """Record a violation of an invariant unless `that` is true."""
         if not that:
             self.violations.append(Violation(invariant, otherwise))
 
-    def upload(self, photo: bytes) -> str:
+    def upload(self, photo: bytes, browser: Browser | None = None) -> str:
         """Upload a photo that the site must accept; return the scene's id."""
-        scene = submit(Browser(self.rig.url), photo, self.rig.ledger)
-        self.expect(that=bool(scene), invariant=ANSWERS, otherwise="an upload was not accepted")
+        scene = submit(browser or Browser(self.rig.url), photo, self.rig.ledger)
+        self.expect(scene, ANSWERS, "an upload was not accepted")
         return scene
 
     def trigger_mine(self, step: str, action: str) -> int:
         """Place a mine, wait until a process triggers it, and return the process id."""
-        mine = self.rig.place_mine(step, action)
+        mine = self.rig.write_control(step, action)
         wait_until(lambda: not mine.exists(), f"a process at {step}", within_s=_MINE_WITHIN_S)
         (taken,) = self.rig.control.glob(f"{step}.*")
         taken.unlink()
         return int(taken.suffix[1:])
 
     def claimed_scenes(self, child: int) -> list[str]:
-        return history.last_claimed_by(self.rig.postgres, child)
+        """Return the scene that a child process claimed last; empty if it claimed none."""
+        return history.claimed_by(self.rig.postgres, child)[:1]
 
     def worker_of(self, child: int) -> Program:
         """Return the worker that is the parent of a child."""
@@ -88,9 +90,4 @@ class Trial:
         raise LookupError(f"no worker has a child {child}")
 
     def finished(self, scene: str) -> bool:
-        return history.is_finished(self.rig.postgres, scene)
-
-
-def set_flagged_action(trial: Trial, action: str) -> None:
-    """Set the action that a flagged photo triggers when it is classified."""
-    (trial.rig.control / mines.FLAGGED).write_text(action)
+        return history.scene_result(self.rig.postgres, scene)[0] in ("done", "failed")

@@ -7,14 +7,13 @@ import io
 import itertools
 import re
 import secrets
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -24,7 +23,7 @@ from benchmarks.chaos.ledger import Ledger, Outcome
 from benchmarks.chaos.mines import FLAG_RGB
 
 HANGS_AFTER_S: Final = 30.0
-_SCENE: Final = re.compile(r"/scenes/([0-9a-f-]{36})/")
+SCENE: Final = re.compile(r"/scenes/([0-9a-f-]{36})/")
 _TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -32,11 +31,12 @@ class NoAnswerError(Exception):
     """The connection failed or timed out; the result of the request is unknown."""
 
 
-class Answer:
+class Answer(NamedTuple):
     """Status, headers and body of a response."""
 
-    def __init__(self, status: int, headers: http.client.HTTPMessage, body: str) -> None:
-        self.status, self.headers, self.body = status, headers, body
+    status: int
+    headers: http.client.HTTPMessage
+    body: str
 
 
 class Browser:
@@ -64,7 +64,11 @@ class Browser:
 
     def upload(self, photo: bytes) -> Answer:
         if not self._token:
-            self._fetch_token()
+            page = self.request("GET", "/")
+            token = _TOKEN.search(page.body)
+            if token is None:
+                raise NoAnswerError(f"no form on the front page, status {page.status}")
+            self._token = token[1]
         boundary = uuid.uuid4().hex
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
@@ -73,13 +77,6 @@ class Browser:
         )
         body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
         return self.request("POST", "/scenes/", body, f"multipart/form-data; boundary={boundary}")
-
-    def _fetch_token(self) -> None:
-        page = self.request("GET", "/")
-        token = _TOKEN.search(page.body)
-        if token is None:
-            raise NoAnswerError(f"no form on the front page, status {page.status}")
-        self._token = token[1]
 
     def _store_cookies(self, values: list[str]) -> None:
         """Store cookies without their expiry, since clocks are wrong during some faults."""
@@ -112,7 +109,7 @@ def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
     except NoAnswerError as error:
         ledger.write("upload", Outcome.UNKNOWN, began=began, note=str(error))
         return ""
-    scene = _SCENE.search(answer.headers["HX-Push-Url"] or "")
+    scene = SCENE.search(answer.headers["HX-Push-Url"] or "")
     if answer.status == 200 and scene:
         ledger.write("upload", Outcome.ACCEPTED, began=began, status=200, key=scene[1])
         return scene[1]
@@ -134,25 +131,17 @@ def read_page(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
 
 def _note(answer: Answer) -> str:
     """Return "no Retry-After" for a server error without this header, otherwise an empty text."""
-    if answer.status >= 500:
-        return "" if answer.headers["Retry-After"] else "no Retry-After"
-    return ""
+    return "no Retry-After" if answer.status >= 500 and not answer.headers["Retry-After"] else ""
 
 
-class Visitor:
-    """Uploads a photo, reads its page and pauses, in a loop."""
-
-    def __init__(self, url: str, ledger: Ledger, photos: Photos, *, pause_s: float) -> None:
-        self._browser = Browser(url)
-        self._ledger, self._photos, self._pause_s = ledger, photos, pause_s
-
-    def visit(self) -> None:
-        scene = submit(self._browser, next(self._photos), self._ledger)
-        read_page(self._browser, f"/scenes/{scene}/progress/" if scene else "/", self._ledger)
-
-    def keep_visiting(self, ended: threading.Event) -> None:
-        while not ended.wait(self._pause_s):
-            self.visit()
+def keep_visiting(
+    url: str, ledger: Ledger, photos: Photos, pause_s: float, ended: threading.Event
+) -> None:
+    """Upload a photo, read its page and pause, in a loop."""
+    browser = Browser(url)
+    while not ended.wait(pause_s):
+        scene = submit(browser, next(photos), ledger)
+        read_page(browser, f"/scenes/{scene}/progress/" if scene else "/", ledger)
 
 
 @contextmanager
@@ -167,20 +156,6 @@ def load(clients: list[Callable[[threading.Event], None]]) -> Iterator[None]:
             ended.set()
         for client in running:
             client.result()  # raises the exception of a failed client
-
-
-def slow_client(url: str, ended: threading.Event) -> None:
-    """Send an upload at one byte a second and disconnect before it is complete."""
-    host, _, port = urlsplit(url).netloc.partition(":")
-    head = f"POST /scenes/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\n".encode()
-    with socket.create_connection((host, int(port)), timeout=HANGS_AFTER_S) as connection:
-        for byte in head:
-            if ended.wait(1.0):
-                return
-            try:
-                connection.send(bytes([byte]))
-            except OSError:
-                return  # the site closed the connection
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -10,8 +10,7 @@ import psycopg2
 from benchmarks.chaos.servers import Postgres
 
 _EVERY_S: Final = 0.2
-_AT_ONCE: Final = 60
-_SUM_TOLERANCE: Final = 1e-3
+_PARAMETERS: Final = {"at_once": 60, "tolerance": 1e-3, "matches": 20}  # matches: of a result
 
 # One read is one finished scene. It is partial unless it has a profile with sum one for each space
 # of its run, and all expected matches, ranked without gaps.
@@ -38,9 +37,8 @@ FROM (
 class Witness:
     """Counts reads and partial results."""
 
-    def __init__(self, postgres: Postgres, *, matches: int) -> None:
+    def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
-        self._parameters = {"tolerance": _SUM_TOLERANCE, "matches": matches, "at_once": _AT_ONCE}
         self.reads = self.partial = 0
 
     def keep_reading(self, ended: threading.Event) -> None:
@@ -55,7 +53,7 @@ class Witness:
     def _read(self, ended: threading.Event) -> None:
         with self._postgres.session() as cursor:
             while not ended.wait(_EVERY_S):
-                cursor.execute(_READ, self._parameters)
+                cursor.execute(_READ, _PARAMETERS)
                 reads, partial = cursor.fetchone()
                 self.reads += reads
                 self.partial += partial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from benchmarks.chaos.faults import clocks, database, disks, redis, traffic, workers
@@ -9,9 +10,9 @@ from benchmarks.chaos.trial import Fault
 
 _CHILD_S: Final = 10.0
 _WORKER_S: Final = 90.0
-_REDIS_S: Final = 15.0
-_REDIS_BACKLOG_S: Final = 60.0
 _POISON_S: Final = 120.0
+
+_RedisFault = partial(Fault, recovers_within_s=15.0, catches_up_within_s=60.0)
 
 # In the order in which they run; the faults that need the real model are last.
 FAULTS: Final = (
@@ -23,18 +24,11 @@ FAULTS: Final = (
           recovers_within_s=_CHILD_S, quick=True),
     Fault(code="F5", name="poison photo", inject=workers.poison,
           recovers_within_s=_POISON_S, quick=True),
-    Fault(code="F6", name="Redis restarted", inject=redis.restart, recovers_within_s=_REDIS_S,
-          catches_up_within_s=_REDIS_BACKLOG_S,
-          quick=True),
-    Fault(code="F7a", name="Redis killed", inject=redis.kill, recovers_within_s=_REDIS_S,
-          catches_up_within_s=_REDIS_BACKLOG_S),
-    Fault(code="F7b", name="Redis killed and wiped", inject=redis.kill_and_wipe,
-          recovers_within_s=_REDIS_S,
-          catches_up_within_s=_REDIS_BACKLOG_S, quick=True),
-    Fault(code="F8", name="Redis hangs", inject=redis.hang, recovers_within_s=_REDIS_S,
-          catches_up_within_s=_REDIS_BACKLOG_S),
-    Fault(code="F9", name="Redis full", inject=redis.full, recovers_within_s=_REDIS_S,
-          catches_up_within_s=_REDIS_BACKLOG_S, quick=True),
+    _RedisFault(code="F6", name="Redis restarted", inject=redis.restart, quick=True),
+    _RedisFault(code="F7a", name="Redis killed", inject=redis.kill),
+    _RedisFault(code="F7b", name="Redis killed and wiped", inject=redis.kill_and_wipe, quick=True),
+    _RedisFault(code="F8", name="Redis hangs", inject=redis.hang),
+    _RedisFault(code="F9", name="Redis full", inject=redis.full, quick=True),
     Fault(code="F10", name="PostgreSQL restarted", inject=database.restart, quick=True),
     Fault(code="F11", name="connections lost", inject=database.lose_connections, quick=True),
     Fault(code="F12a", name="no connection left", inject=database.out_of_connections),
@@ -51,9 +45,8 @@ FAULTS: Final = (
     Fault(code="F20", name="stale worker resumes", inject=workers.resume_stale_worker, quick=True),
     Fault(code="F22", name="same photo uploaded at once", inject=traffic.same_photo_at_once,
           quick=True),
-    Fault(code="F23", name="rolling restart, unknown tasks", inject=workers.rolling_restart,
-          recovers_within_s=_REDIS_S,
-          catches_up_within_s=_REDIS_BACKLOG_S, quick=True),
+    _RedisFault(code="F23", name="rolling restart, unknown tasks", inject=workers.rolling_restart,
+                quick=True),
     Fault(code="deaf", name="worker stops consuming", inject=workers.stop_consuming),
     Fault(code="F1", name="child killed", inject=workers.kill_children,
           recovers_within_s=_CHILD_S, real_model=True),
@@ -64,7 +57,7 @@ FAULTS: Final = (
 )  # fmt: skip
 
 LONG: Final = (
-    Fault(code="F6x20", name="Redis restarted 20 times", inject=redis.restart_often,
-          recovers_within_s=_REDIS_S, every_time=True,
-          catches_up_within_s=_REDIS_BACKLOG_S),
-)  # fmt: skip
+    _RedisFault(
+        code="F6x20", name="Redis restarted 20 times", inject=redis.restart_often, every_time=True
+    ),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from contextlib import ExitStack
 
@@ -13,7 +14,7 @@ from soundscape_site.embedded.database import APP_ROLE
 
 
 def restart(trial: Trial) -> None:
-    for how in ("fast", "immediate"):
+    for how in (signal.SIGINT, signal.SIGQUIT):
         for _ in trial.repeats(2):
             trial.rig.postgres.stop(how)
             trial.pause(2, 1)

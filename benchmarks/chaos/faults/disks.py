@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg2
 
-from benchmarks.chaos.invariants import ANSWERS, INJECTED, INTACT
+from benchmarks.chaos.invariants import ANSWERS, INJECTED, INTACT, Violation
 from benchmarks.chaos.ledger import Entry, Outcome
 from benchmarks.chaos.programs import wait_until
 from benchmarks.chaos.trial import Trial
@@ -89,33 +89,23 @@ def _read_while_full(trial: Trial, reader: Browser, page: str) -> None:
         uploads = _uploads(trial, since=began)
         refusals = {one.status for one in uploads if one.outcome is Outcome.REFUSED}
         time.sleep(_READ_EVERY_S)
-    trial.expect(
-        that=refusals == {503},
-        invariant=ANSWERS,
-        otherwise=f"PostgreSQL's disk is full: {len(uploads)} uploads were refused with {refusals}",
-    )
-    trial.expect(
-        that=200 in statuses or not trial.rig.postgres.is_alive(),  # it stops without WAL
-        invariant=ANSWERS,
-        otherwise=f"PostgreSQL's disk is full: no page could be read: {statuses}",
-    )
+    problem = "PostgreSQL's disk is full"
+    refused = f"{problem}: {len(uploads)} uploads were refused with {refusals}"
+    trial.expect(refusals == {503}, ANSWERS, refused)
+    is_readable = 200 in statuses or not trial.rig.postgres.is_alive()  # it stops without WAL
+    trial.expect(is_readable, ANSWERS, f"{problem}: no page could be read: {statuses}")
 
 
 def _expect_all_accepted(trial: Trial, uploads: list[Entry]) -> None:
     others = sorted({f"{one.outcome} {one.status}" for one in uploads} - {"accepted 200"})
-    trial.expect(
-        that=bool(uploads) and not others,
-        invariant=ANSWERS,
-        otherwise=f"Redis's disk is full: {len(uploads)} uploads: {others}",
-    )
+    text = f"Redis's disk is full: {len(uploads)} uploads: {others}"
+    trial.expect(uploads and not others, ANSWERS, text)
 
 
 def _expect_redis_write_error(trial: Trial) -> None:
     with trial.rig.redis.client() as client:
         status = client.info("persistence")["aof_last_write_status"]
-    trial.expect(
-        that=status == "err", invariant=INJECTED, otherwise="Redis reported no write error"
-    )
+    trial.expect(status == "err", INJECTED, "Redis reported no write error")
 
 
 def _expect_intact(trial: Trial) -> None:
@@ -125,9 +115,9 @@ def _expect_intact(trial: Trial) -> None:
         for (query,) in postgres.query(_READ_QUERIES):
             postgres.query(query)
     except psycopg2.Error as error:
-        trial.expect(that=False, invariant=INTACT, otherwise=str(error))
+        trial.violations.append(Violation(INTACT, str(error)))
     postgres.stop()
     errors = postgres.checksum_errors()
     postgres.start()
     trial.mark()
-    trial.expect(that=not errors, invariant=INTACT, otherwise=errors)
+    trial.expect(not errors, INTACT, errors)

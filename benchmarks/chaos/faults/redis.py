@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from typing import Final
 
 from benchmarks.chaos.trial import Trial
@@ -12,42 +14,34 @@ _BETWEEN_RESTARTS_S: Final = 16.0  # above the recovery limit, so that each reco
 def restart(trial: Trial) -> None:
     """Stop Redis with SIGTERM and start it after 1, 10 and 30 s."""
     for outage_s in (2,) if trial.quick else (1, 10, 30):
-        trial.rig.redis.stop()
-        trial.pause(outage_s, outage_s)
-        _start(trial)
+        _interrupt(trial, trial.rig.redis.stop, outage_s, outage_s)
         trial.pause(_BETWEEN_RESTARTS_S, 1)
 
 
 def restart_often(trial: Trial) -> None:
     """Restart Redis twenty times."""
     for _ in trial.repeats(20):
-        trial.rig.redis.stop()
-        trial.pause(2, 1)
-        _start(trial)
+        _interrupt(trial, trial.rig.redis.stop, 2, 1)
         trial.pause(_BETWEEN_RESTARTS_S, 2)
 
 
 def kill(trial: Trial) -> None:
     for _ in trial.repeats(3):
-        trial.rig.redis.kill()
-        trial.pause(2, 1)
-        _start(trial)
+        _interrupt(trial, trial.rig.redis.kill, 2, 1)
         trial.pause(5, 1)
 
 
 def kill_and_wipe(trial: Trial) -> None:
     """Kill Redis and delete its data with all messages."""
     trial.rig.redis.kill()
-    trial.rig.redis.wipe()
-    trial.pause(2, 1)
-    _start(trial)
+    _interrupt(trial, trial.rig.redis.wipe, 2, 1)
 
 
 def hang(trial: Trial) -> None:
     """Freeze Redis: it accepts connections but does not answer."""
-    trial.rig.redis.freeze()
+    trial.rig.redis.send(signal.SIGSTOP)
     trial.pause(20, 4)
-    trial.rig.redis.thaw()
+    trial.rig.redis.send(signal.SIGCONT)
     trial.mark()
 
 
@@ -61,6 +55,9 @@ def full(trial: Trial) -> None:
     trial.mark()
 
 
-def _start(trial: Trial) -> None:
+def _interrupt(trial: Trial, end: Callable[[], object], outage_s: float, quick_s: float) -> None:
+    """End Redis, and start it after an outage."""
+    end()
+    trial.pause(outage_s, quick_s)
     trial.rig.redis.start()
     trial.mark()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from typing import Final
 
 from benchmarks.chaos import messages
 from benchmarks.chaos.proxy import Conditions
 from benchmarks.chaos.trial import Trial
-from benchmarks.chaos.visitors import Browser, load, slow_client, submit
+from benchmarks.chaos.visitors import Browser, submit
+from soundscape_site.tests.web import slow_clients as clients
+
+_ONE_BYTE_A_SECOND: Final = clients.Kind(b"P", rest_bytes_per_s=1)
 
 
 def duplicate_delivery(trial: Trial) -> None:
@@ -49,6 +52,6 @@ def slow_network(trial: Trial) -> None:
 
 def slow_clients(trial: Trial) -> None:
     """Run fifty clients that send one byte a second and disconnect early."""
-    with load([partial(slow_client, trial.rig.url)] * 50):
+    with clients.slow_clients(trial.rig.address, _ONE_BYTE_A_SECOND, count=50):
         trial.pause(15, 4)
     trial.mark()

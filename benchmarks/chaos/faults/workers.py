@@ -7,7 +7,6 @@ import resource
 import shutil
 import signal
 import time
-from functools import partial
 from typing import Final
 
 import psutil
@@ -15,9 +14,9 @@ from celery.utils.nodenames import worker_direct
 
 from benchmarks.chaos import history, messages, mines
 from benchmarks.chaos.invariants import FENCED, NOTHING_LOST
-from benchmarks.chaos.programs import Program, wait_until
+from benchmarks.chaos.programs import wait_until
 from benchmarks.chaos.rig import times_warm
-from benchmarks.chaos.trial import Trial, set_flagged_action
+from benchmarks.chaos.trial import Trial
 from retrieval.jobs.policies import INFERENCE_QUEUE
 
 _MEMORY_MARGIN_BYTES: Final = 400 << 20  # enough for ordinary photos, not for a flagged one
@@ -32,7 +31,7 @@ def kill_children(trial: Trial) -> None:
         before = times_warm(worker)
         os.kill(child, signal.SIGKILL)
         trial.mark(*trial.claimed_scenes(child))
-        trial.rig.wait_for_another_child(worker, after=before)
+        trial.rig.wait_for_child(worker, after=before)
 
 
 def kill_workers(trial: Trial) -> None:
@@ -66,12 +65,9 @@ def kill_at_each_step(trial: Trial) -> None:
 def poison(trial: Trial) -> None:
     """Upload photos that crash each child that classifies them; other photos must be matched."""
     for action in ("kill",) if trial.quick else ("kill", "segfault"):
-        set_flagged_action(trial, action)
-        scene = trial.upload(trial.photos.flagged())
-        uploaded = time.time()
-        wait_until(partial(trial.finished, scene), "the poison photo", within_s=_LONG_S)
+        began, scene = time.time(), _finished_flagged(trial, action)
         _expect_failed(trial, scene, "poison")
-        trial.mark(scene, at=uploaded)
+        trial.mark(scene, at=began)
 
 
 def resume_stale_worker(trial: Trial) -> None:
@@ -100,11 +96,8 @@ def rolling_restart(trial: Trial) -> None:
     for worker in trial.rig.workers:
         with trial.rig.not_restarted(worker):
             status = worker.stop()
-            trial.expect(
-                that=status == 0,
-                invariant=NOTHING_LOST,
-                otherwise=f"{worker.name} exited with status {status}",
-            )
+            text = f"{worker.name} exited with status {status}"
+            trial.expect(status == 0, NOTHING_LOST, text)
         trial.mark()
         trial.pause(3, 1)
     messages.send_unknown_tasks(trial.rig)
@@ -112,19 +105,16 @@ def rolling_restart(trial: Trial) -> None:
 
 def out_of_memory(trial: Trial) -> None:
     """Upload a photo whose classification exceeds the memory limit of the child."""
-    set_flagged_action(trial, "exhaust-memory")
     for worker in trial.rig.workers:
-        _limit_memory(worker)
+        for child in map(psutil.Process, worker.children()):
+            limit = child.memory_info().vms + _MEMORY_MARGIN_BYTES
+            child.rlimit(resource.RLIMIT_AS, (limit, limit))
     parents = [worker.pid for worker in trial.rig.workers]
-    scene = trial.upload(trial.photos.flagged())
-    uploaded = time.time()
-    wait_until(lambda: trial.finished(scene), "the memory-exhausting photo", within_s=2 * _LONG_S)
-    trial.mark(scene, at=uploaded)
-    trial.expect(
-        that=parents == [worker.pid for worker in trial.rig.workers],
-        invariant=FENCED,
-        otherwise="a worker's parent process exited when its child ran out of memory",
-    )
+    began = time.time()
+    scene = _finished_flagged(trial, "exhaust-memory", within_s=2 * _LONG_S)
+    trial.mark(scene, at=began)
+    same = parents == [worker.pid for worker in trial.rig.workers]
+    trial.expect(same, FENCED, "a worker's parent process exited when its child ran out of memory")
 
 
 def broken_weights(trial: Trial) -> None:
@@ -144,22 +134,19 @@ def broken_weights(trial: Trial) -> None:
     weights.symlink_to(intact)
     trial.mark()
     wait_until(trial.rig.is_ready, "the workers to be ready", within_s=_LONG_S)
-    set_flagged_action(trial, "nonsense")
+    _expect_failed(trial, _finished_flagged(trial, "nonsense"), "invalid_distribution")
+
+
+def _finished_flagged(trial: Trial, action: str, within_s: float = _LONG_S) -> str:
+    """Upload a photo that triggers an action; return its scene when the scene is finished."""
+    trial.rig.write_control(mines.FLAGGED, action)
     scene = trial.upload(trial.photos.flagged())
-    wait_until(lambda: trial.finished(scene), "the photo with NaN scores", within_s=_LONG_S)
-    _expect_failed(trial, scene, "invalid_distribution")
-
-
-def _limit_memory(worker: Program) -> None:
-    for child in map(psutil.Process, worker.children()):
-        limit = child.memory_info().vms + _MEMORY_MARGIN_BYTES
-        child.rlimit(resource.RLIMIT_AS, (limit, limit))
+    wait_until(lambda: trial.finished(scene), f"the photo for {action}", within_s=within_s)
+    return scene
 
 
 def _expect_failed(trial: Trial, scene: str, code: str) -> None:
-    result = history.scene_result(trial.rig.postgres, scene)
-    trial.expect(
-        that=result.state == "failed" and result.code == code and result.attempts <= 3,
-        invariant=FENCED,
-        otherwise=f"{scene} must fail with {code}, but: {result}",
-    )
+    state, failure_code, attempts = history.scene_result(trial.rig.postgres, scene)
+    as_expected = state == "failed" and failure_code == code and attempts <= 3
+    text = f"{scene} must fail with {code}, but: {state} {failure_code} {attempts}"
+    trial.expect(as_expected, FENCED, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from random import Random
 
 import pytest
@@ -22,8 +23,12 @@ def pool():
         yield pool
 
 
+def fuzzer_of(pool, folder, *, seed):
+    return Fuzzer(pool=pool, seeds=SEEDS, seed=seed, folder=folder)
+
+
 def test_seed_and_number_determine_the_file(pool, tmp_path):
-    one, again, other = (Fuzzer(pool, SEEDS, seed=s, folder=tmp_path) for s in (7, 7, 8))
+    one, again, other = (fuzzer_of(pool, tmp_path, seed=seed) for seed in (7, 7, 8))
     files = [one.file(number) for number in range(40)]
     assert files == [again.file(number) for number in range(40)]
     assert files != [other.file(number) for number in range(40)]
@@ -52,31 +57,18 @@ def test_dead_child_is_distinguished_from_a_damaged_file(pool):
     assert "a bug" in fault.detail
 
 
-class DeadlyPool:
-    """A pool in which every second file kills its child."""
-
-    def __init__(self, pool):
-        self.pool = pool
-        self.count = 0
-
-    def submit_photo(self, source):
-        self.count += 1
-        return self.pool.probe(probes.crash if self.count % 2 else probes.pid)
-
-    def submit_recording(self, path, *, waveform_paths, preview_path):
-        return self.submit_photo(path.read_bytes())
-
-
-def test_only_files_that_kill_a_child_are_kept(pool, tmp_path):
+def test_only_files_that_kill_a_child_are_kept(pool, tmp_path, monkeypatch):
     work, keep = tmp_path / "work", tmp_path / "kept"
     work.mkdir()
-    fuzzer = Fuzzer(DeadlyPool(pool), SEEDS, seed=7, folder=work)
-    fuzzer.run(iter(range(6)), ahead=1, keep=keep)
-    assert fuzzer.tally.outcomes == {"image_decode_failed": 3, "decoded": 3}
+    fuzzer, fates = fuzzer_of(pool, work, seed=7), cycle((probes.crash, probes.pid))
+    for name in ("submit_photo", "submit_recording"):
+        monkeypatch.setattr(pool, name, lambda *args, **options: pool.probe(next(fates)))
+    fuzzer.run(range(6), ahead=1, keep=keep)
+    assert fuzzer.outcomes == {"image_decode_failed": 3, "decoded": 3}
     kept = {fuzzer.file(number)[:2] for number in (0, 2, 4)}
     assert {(path.name, path.read_bytes()) for path in keep.iterdir()} == kept
-    assert [line.partition(":")[0] for line in fuzzer.tally.killers] == [
+    assert [line.partition(":")[0] for line in fuzzer.killers] == [
         fuzzer.file(number)[0] for number in (0, 2, 4)
     ]
-    assert "SIGSEGV" in fuzzer.tally.killers[0]
+    assert "SIGSEGV" in fuzzer.killers[0]
     assert list(work.iterdir()) == []
