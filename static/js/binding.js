@@ -2,15 +2,13 @@
 
 export function whenPresent(selector, bind) {
   const bound = new WeakSet();
-  const visit = (root) => {
-    const found = [...root.querySelectorAll(selector)];
-    if (root.matches(selector)) found.unshift(root);
-    for (const element of found) {
+  const visit = () => {
+    for (const element of document.querySelectorAll(selector)) {
       if (bound.has(element)) continue;
       bound.add(element);
       bind(element);
     }
   };
-  visit(document.documentElement);
-  document.addEventListener("htmx:load", (event) => visit(event.detail.elt));
+  visit();
+  document.addEventListener("htmx:load", visit);
 }

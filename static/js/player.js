@@ -3,7 +3,7 @@ import { whenPresent } from "./binding.js";
 import { clipOf, clock } from "./clip.js";
 import { sound } from "./sound.js";
 
-const players = new Set();
+const players = () => document.querySelectorAll("[data-player]");
 
 export function paint(player) {
   const mine = sound.clip?.src === player.dataset.src;
@@ -32,20 +32,14 @@ export function paintTime(player, seconds) {
 }
 
 whenPresent("[data-player]", (player) => {
-  players.add(player);
   player.querySelector("[data-play]").addEventListener("click", () => sound.toggle(clipOf(player)));
   paint(player);
 });
 
-function present() {
-  for (const player of players) if (!player.isConnected) players.delete(player);
-  return players;
-}
-
-sound.addEventListener("change", () => present().forEach(paint));
+sound.addEventListener("change", () => players().forEach(paint));
 
 sound.addEventListener("tick", () => {
-  for (const player of present()) {
+  for (const player of players()) {
     const dragged = player.querySelector("[data-dragging]");
     if (player.dataset.src === sound.clip?.src && !dragged) paintTime(player, sound.time);
   }

@@ -13,26 +13,20 @@ async function share(button) {
   }
   try {
     await navigator.clipboard.writeText(url);
+    confirm(button);
   } catch {
-    offerField();
-    return;
+    const field = document.querySelector("[data-share-fallback]");
+    field.hidden = false;
+    field.querySelector("input").select();
   }
-  confirm(button);
-}
-
-function offerField() {
-  const field = document.querySelector("[data-share-fallback]");
-  field.hidden = false;
-  field.querySelector("input").select();
 }
 
 function confirm(button) {
   const label = button.querySelector("[data-share-label]");
-  const before = button.dataset.shareLabel ?? label.textContent;
-  button.dataset.shareLabel = before;
+  button.dataset.shareLabel ??= label.textContent;
   label.textContent = button.dataset.shareDone;
   announce(button.dataset.shareDone);
-  setTimeout(() => { label.textContent = before; }, CONFIRMED_MS);
+  setTimeout(() => { label.textContent = button.dataset.shareLabel; }, CONFIRMED_MS);
 }
 
 whenPresent("[data-share]", (button) => button.addEventListener("click", () => share(button)));

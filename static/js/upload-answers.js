@@ -1,8 +1,18 @@
 // Shows an upload's preview, progress and error in the drop zone.
 import { whenPresent } from "./binding.js";
-import { words } from "./upload-words.js";
 
 const within = (form, name) => form.querySelector(`[data-upload-${name}]`);
+
+// Fills figures into a message, which the page contains as <template data-words="...">.
+function words(form, key, figures = {}) {
+  const copy = form.querySelector(`template[data-words="${key}"]`).content.cloneNode(true);
+  const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    node.data = node.data.replace(/\{(\w+)\}/g, (whole, name) => figures[name] ?? whole);
+  }
+  return copy;
+}
 
 export function showSending(form, pictureUrl) {
   const preview = within(form, "preview");

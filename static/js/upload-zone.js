@@ -2,15 +2,22 @@
 import { showBackdrop } from "./backdrop.js";
 import { whenPresent } from "./binding.js";
 import { handOver } from "./photo-handover.js";
-import { objection } from "./upload-check.js";
 import { refuse, showSending } from "./upload-answers.js";
+
+const BYTES_PER_MB = 1_000_000;
+const TYPES = ["image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"];
 
 const zone = () => document.querySelector("[data-upload]");
 
+// Checks the file first, to save a useless upload. The server checks again.
 function send(form, file) {
-  const reason = objection(file, Number(form.dataset.maxMegabytes));
-  if (reason) {
-    refuse(form, reason.key, reason.figures);
+  const max = Number(form.dataset.maxMegabytes);
+  if (file.type && !TYPES.includes(file.type)) {
+    refuse(form, "unsupported_media_type", { name: file.name });
+    return;
+  }
+  if (file.size > max * BYTES_PER_MB) {
+    refuse(form, "file_too_large", { size: (file.size / BYTES_PER_MB).toFixed(1), max });
     return;
   }
   const input = form.querySelector("input[name=photo]");
