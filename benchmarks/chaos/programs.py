@@ -8,7 +8,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import psutil
 
@@ -35,7 +34,7 @@ class Program:
     def __init__(self, spec: ChildSpec) -> None:
         self.spec, self.name = spec, spec.name
         self.env = dict(spec.env or {})
-        self.log = spec.log or Path(os.devnull)
+        self.log = spec.log
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
