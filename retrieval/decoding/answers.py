@@ -33,6 +33,8 @@ PHOTO_SIDE_PX: Final = 224
 PLAYED_SUFFIXES: Final = frozenset({PREVIEW_SUFFIX, *CLEAN_SUFFIXES})
 
 _MOST_DETAIL_CHARACTERS: Final = 20_000
+# PostgreSQL stores no NUL, and no encoding takes a lone surrogate.
+_UNSTORABLE: Final = r"\x00\ud800-\udfff"
 _ERRORS: Final[dict[str, type[Exception]]] = {
     kind.__name__: kind
     for kind in (ImageDecodeError, AudioDecodeError, DecodeError, OSError, MemoryError)
@@ -65,12 +67,12 @@ _RECORDING: Final[dict[str, _Rule]] = {
 _LIMIT: Final[dict[str, _Rule]] = {
     "name": re.compile(".{1,100}"),
     "in_force": frozenset({False, True}),
-    "detail": re.compile(".{0,1000}", re.DOTALL),
+    "detail": re.compile(f"[^{_UNSTORABLE}]{{0,1000}}"),
 }
 _ERROR: Final[dict[str, _Rule]] = {
     "error": frozenset({*_ERRORS, "RuntimeError"}),
     "code": re.compile("[a-z0-9_]{0,60}"),
-    "detail": re.compile(f".{{0,{_MOST_DETAIL_CHARACTERS}}}", re.DOTALL),
+    "detail": re.compile(f"[^{_UNSTORABLE}]{{0,{_MOST_DETAIL_CHARACTERS}}}"),
 }
 
 
@@ -156,7 +158,8 @@ def error_answer(error: Exception) -> Message:
         code, detail = str(error.errno or 0), detail.removeprefix(f"[Errno {error.errno}] ")
     elif kind == "RuntimeError":
         detail = f"{error!r} in a decoding process\n{traceback.format_exc()}"
-    return Message({"error": kind, "code": code, "detail": detail[:_MOST_DETAIL_CHARACTERS]})
+    detail = re.sub(f"[{_UNSTORABLE}]", "?", detail[:_MOST_DETAIL_CHARACTERS])
+    return Message({"error": kind, "code": code, "detail": detail})
 
 
 def read_error_answer(answer: Message) -> Exception | None:

@@ -23,8 +23,9 @@ _PLAIN_ENCODINGS: Final = frozenset({"", "identity"})
 class FormGuardMiddleware:
     """Refuse a body that is too large, by its Content-Length, and a form that cannot be parsed.
 
-    Must stand before the CSRF middleware, which reads the whole form to find its token, and would
-    answer a form that it cannot parse with a page of Django's, without a code.
+    Stands after the CSRF middleware, so that the page of a refusal carries a valid token. It still
+    comes first: the CSRF check reads the form only before a view, and would answer a form that it
+    cannot parse with a page of Django's, without a code.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

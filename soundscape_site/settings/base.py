@@ -39,8 +39,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "retrieval.views.form_guard.FormGuardMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "retrieval.views.form_guard.FormGuardMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -143,8 +143,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "soundscape_site.web.static_storage.HashedStaticFiles"},
 }
-# Uploads stay in memory, limited by their size and the number of threads: a temporary file could be
-# left behind or find its disk full. Larger requests are refused without reading them.
+# The web server has the whole body already: another temporary file would only cost disk space.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 

@@ -28,8 +28,6 @@ class Command(BaseCommand):
         manifest = self._starter_manifest()
         settled = settled_count(str(manifest.resolve()))
         finished = settled and settled >= count_entries(manifest)
-        if clip_count():
-            call_command("profile_clips")
         if finished or (clip_count() and not settled):
             self.stdout.write(f"The library holds {clip_count()} recordings.")
             return

@@ -266,6 +266,18 @@ def test_a_request_with_a_huge_content_length_is_not_read(site, clips, settings,
     assert refusal(answer).code == "file_too_large"
 
 
+def test_the_page_of_a_refusal_accepts_the_next_photo(site, clips, settings):
+    settings.SOUNDSCAPE_MAX_PHOTO_BYTES = 100_000
+    browser = Client(enforce_csrf_checks=True)
+    page = browser.post(
+        "/scenes/", b"x" * 1_200_000, content_type="multipart/form-data; boundary=b"
+    )
+    assert page.status_code == 413
+    token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.content)[1].decode()
+    sent = {"photo": photo(), "csrfmiddlewaretoken": token}
+    assert browser.post("/scenes/", sent).status_code == 303
+
+
 @pytest.fixture
 def silent_broker():
     """A broker that takes connections and never answers; counts them."""

@@ -14,7 +14,7 @@ PATIENCE_S = 60
 ID = b"an-id-of-the-proxy"
 TOO_LARGE = (
     b"POST /scenes/ HTTP/1.1\r\nHost: localhost\r\nHX-Request: true\r\n"
-    b"Content-Length: 50000000\r\nX-Request-ID: " + ID + b"\r\n\r\n" + bytes(50_000_000)
+    b"Content-Length: 30000000\r\nX-Request-ID: " + ID + b"\r\n\r\n" + bytes(30_000_000)
 )
 
 
@@ -43,12 +43,12 @@ def answer_to(path, request):
 def test_a_large_upload_is_refused_by_the_sites_own_page(web):
     answer = answer_to(web[2], TOO_LARGE)
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"It has 50.0 MB; the most we take is 20 MB." in answer
+    assert b"It has 30.0 MB; the most we take is 20 MB." in answer
     assert b"X-Request-Id: " + ID in answer
 
 
 def test_a_huge_upload_is_refused_by_its_headers(web):
-    head = TOO_LARGE.rstrip(b"\0").replace(b"50000000", b"500000000")
+    head = TOO_LARGE.rstrip(b"\0").replace(b"30000000", b"300000000")
     assert answer_to(web[2], head).startswith(b"HTTP/1.1 413 ")
 
 
