@@ -85,7 +85,7 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
     try:
-        name = sample_image(sample)
+        name = sample_image(sample=sample)
     except (DecodeError, StorageError) as error:
         logger.warning("sample %s is unavailable for now: %s [%s]", slug, error, error.code)
         return _unavailable(error.code)

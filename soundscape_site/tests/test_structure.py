@@ -35,6 +35,18 @@ def test_modules_and_functions_stay_small(path):
             assert lines <= MAX_FUNCTION_LINES, node.name
 
 
+def test_public_service_functions_take_keyword_only_arguments():
+    positional = [
+        f"{path.stem}.{node.name}"
+        for path in (BASE_DIR / "retrieval" / "services").rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and (node.args.posonlyargs or node.args.args or node.args.vararg)
+    ]
+    assert positional == []
+
+
 def test_imports_go_one_way():
     result = subprocess.run(
         ["lint-imports", "--no-cache"], cwd=BASE_DIR, capture_output=True, text=True,

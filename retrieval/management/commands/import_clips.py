@@ -65,7 +65,7 @@ class Command(BaseCommand):
             importer = ClipImporter(
                 source=storable(str(source)),
                 pool=pool,
-                profilers=audio_profilers(available_spaces(), registry),
+                profilers=audio_profilers(spaces=available_spaces(), registry=registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=lambda report: display.show(done=report.settled, rate=_rate(report)),

@@ -41,11 +41,11 @@ class Command(BaseCommand):
         """Profile in each space; report what was done."""
         require_migrated_database()
         if retry_failed:
-            forget_failures(available_spaces())
+            forget_failures(spaces=available_spaces())
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
         # A site on the same machine has priority.
         with failures_as_command_errors(), stepping_back():
-            for profiler in audio_profilers(available_spaces(), registry):
+            for profiler in audio_profilers(spaces=available_spaces(), registry=registry):
                 self._profile(profiler)
 
     def _profile(self, profiler: AudioProfiler) -> None:
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
         ):
             report = profile_clips(
-                profiler,
+                profiler=profiler,
                 pool=pool,
                 scratch=scratch,
                 on_progress=lambda now: counting.show(
