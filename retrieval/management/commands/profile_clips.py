@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.jobs.priority import stepping_back
@@ -56,7 +57,9 @@ class Command(BaseCommand):
         with (
             ProgressDisplay(f"Profiling for {profiler.space.name}", total=lacking) as counting,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
-            DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
+            DecodingPool(
+                processes=settings.SOUNDSCAPE_DECODING_PROCESSES, limits=decoding_limits()
+            ) as pool,
         ):
             report = profile_clips(
                 profiler=profiler,

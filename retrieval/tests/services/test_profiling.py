@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from retrieval import submission, tasks
 from retrieval.catalogue.manifest import read_entries
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError, WeightsError
 from retrieval.engine.networks.registry import ModelRegistry
@@ -56,7 +57,7 @@ NEWER = replace(DUMMY_HEARD, audio_model="dummy-sounds@2+moments")
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=2) as pool:
+    with DecodingPool(processes=2, limits=decoding_limits()) as pool:
         pool.warm()
         yield pool
 
@@ -389,7 +390,7 @@ def test_profiles_stored_by_another_run_are_not_stored_again(import_tones, descr
 
     class Overtaken(DummySounds):
         def classify_windows(self, waveforms):
-            with DecodingPool(processes=1) as pool:
+            with DecodingPool(processes=1, limits=decoding_limits()) as pool:
                 other = AudioProfiler(DUMMY_HEARD, DummySounds)
                 assert profile_clips(profiler=other, pool=pool, scratch=elsewhere).profiled == 2
             return super().classify_windows(waveforms)
