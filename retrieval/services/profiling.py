@@ -101,6 +101,7 @@ def _key(space: ClassSpace) -> tuple[str, str]:
 
 def _request(space: ClassSpace) -> LibraryProfiling | None:
     """Create a job, or return None if one is open."""
+    # No `full_clean()`: the values are the program's own, and the database has the constraints.
     job = LibraryProfiling(space_id=space.name, model_version=space.audio_model)
     try:
         with transaction.atomic():

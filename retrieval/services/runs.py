@@ -28,6 +28,7 @@ def store_run(*, photo_sha256: str, result: SearchResult) -> MatchRun:
         ],
         ignore_conflicts=True,
     )
+    # No `full_clean()`: the values are the program's own, and the database has the constraints.
     run, created = MatchRun.objects.get_or_create(
         photo_sha256=photo_sha256,
         matcher=matcher.name,
