@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -45,6 +46,20 @@ def test_public_service_functions_take_keyword_only_arguments():
         and (node.args.posonlyargs or node.args.args or node.args.vararg)
     ]
     assert positional == []
+
+
+def test_views_build_no_querysets():
+    pattern = re.compile(
+        r"get_(object|list)_or_404|\.objects\b|\.(all|exists)\(\)|\.(filter|order_by|select_related)\("
+        r"|\.get\(\w+="
+    )
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in (BASE_DIR / "retrieval" / "views").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if pattern.search(line)
+    ]
+    assert found == []
 
 
 def test_imports_go_one_way():
