@@ -48,6 +48,7 @@ _WARM = """
 import json, time
 from pathlib import Path
 from django.conf import settings
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.services.matching import SoundFinder
@@ -58,7 +59,7 @@ finder = SoundFinder(
 )
 finder.warm()
 timings = dict(match=[], decode=[], classify=[], search=[])
-with DecodingPool(processes=1) as pool:
+with DecodingPool(processes=1, limits=decoding_limits()) as pool:
     pool.decode_photo(Path({photos!r}[0]))
     for photo in {photos!r} * 5:
         marks = [time.perf_counter()]

@@ -23,11 +23,16 @@ from benchmarks.report import figure, heading
 from retrieval.decoding.limits import DecodingLimits
 from retrieval.decoding.pool import ChildLostError, DecodingPool
 from retrieval.engine.errors import DecodeError
+from retrieval.engine.photos.limits import PhotoLimits
 
 _AHEAD_PER_PROCESS = 4
 _EDGE_VALUES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff" * 4, b"\x7f\xff\xff\xff", bytes(8))
 _HEADER_BYTES = 400
-_LIMITS = DecodingLimits(recording_timeout_s=30.0, recording_cpu_s=20.0)
+_LIMITS = DecodingLimits(
+    photo=PhotoLimits(max_bytes=20_000_000, max_pixels=50_000_000),
+    recording_timeout_s=30.0,
+    recording_cpu_s=20.0,
+)
 
 
 @dataclass(frozen=True, slots=True)

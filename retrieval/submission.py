@@ -49,7 +49,7 @@ def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImp
 def submit_missing_profiles() -> int:
     """Request profiles for recordings that lack them in a space; return the number of jobs."""
     with transaction.atomic():
-        requested = request_missing_profiles(available_spaces())
+        requested = request_missing_profiles(spaces=available_spaces())
         for profiling in requested:
             transaction.on_commit(partial(_wake, profile_library, profiling.pk))
     return len(requested)

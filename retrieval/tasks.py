@@ -59,7 +59,7 @@ def run_import(import_id: int, **_: object) -> None:
 def profile_library(profiling_id: int, **_: object) -> None:
     """Compute missing profiles of recordings for some minutes."""
     run_profiling_slice(
-        profiling_id,
+        profiling_id=profiling_id,
         registry=model_registry(),
         spaces=available_spaces(),
         slicing=_slicing(),

@@ -13,7 +13,7 @@ from retrieval.engine.recordings.analysis import RecordingLimits
 class DecodingLimits:
     """Limits on a file, and on the resources that decoding it may use."""
 
-    photo: PhotoLimits = field(default_factory=PhotoLimits)
+    photo: PhotoLimits
     recording: RecordingLimits = field(default_factory=RecordingLimits)
     web_image_side_px: int = 1_600
     photo_timeout_s: float = 10.0

@@ -37,7 +37,7 @@ def as_json(photo: str, result: SearchResult) -> dict[str, Any]:
             {"key": label.key, "sound": short_name(label), "p": p} for label, p in _sounds(result)
         ],
         "matches": [_match_as_json(found) for found in result.found],
-        "models": model_versions(matcher),
+        "models": model_versions(matcher=matcher),
         "matcher": {
             "name": matcher.name,
             "version": matcher.version,

@@ -96,6 +96,11 @@ def served_clips() -> QuerySet[Clip]:
     return Clip.objects.filter(removed_in__isnull=True)
 
 
+def served_clip(clip_id: int) -> Clip | None:
+    """Return a recording that is in the library now."""
+    return served_clips().filter(pk=clip_id).first()
+
+
 def searchable_recordings() -> list[tuple[int, str, str]]:
     """Return id, path and source of every served recording; its path where it has no source."""
     rows = served_clips().order_by("id").values_list("id", "path", "source_url")

@@ -43,6 +43,11 @@ def matches_of(run: MatchRun) -> list[Match]:
     return list(run.matches.select_related("clip").order_by("rank"))
 
 
+def divergence_nats(match: Match, *, space: str) -> float:
+    """Return the divergence of a match from its photo in one space."""
+    return match.divergences.get(space_id=space).divergence_nats
+
+
 def best_served_matches(runs: Iterable[MatchRun]) -> dict[int, Match]:
     """Return by run the first match whose recording has not been withdrawn, if there is one."""
     served = Match.objects.filter(run__in=list(runs), clip__removed_in=None)

@@ -83,7 +83,7 @@ class AudioProfiler:
 
 
 def audio_profilers(
-    spaces: Sequence[ClassSpace], registry: ModelRegistry
+    *, spaces: Sequence[ClassSpace], registry: ModelRegistry
 ) -> tuple[AudioProfiler, ...]:
     """Return a profiler for each space, with networks from the registry."""
     return tuple(

@@ -69,7 +69,7 @@ class SearchableLibrary:
         return {space.name: part for space, part in zip(self.matcher.spaces, parts, strict=True)}
 
 
-def open_library(matcher: Matcher, *, directory: Path) -> SearchableLibrary:
+def open_library(*, matcher: Matcher, directory: Path) -> SearchableLibrary:
     """Return the newest library for a matcher; first append the clips that its index lacks.
 
     Safe to call from several processes at once: one appends, the others wait for it. An index

@@ -133,7 +133,7 @@ class SoundFinder:
         """
         matcher = seen.matchers[0]
         library = self._library(matcher, library_state().snapshot)
-        return search(seen.views, matcher=matcher, library=library, top=top)
+        return search(seen=seen.views, matcher=matcher, library=library, top=top)
 
     def search_all(self, seen: ClassifiedPhoto, *, top: int) -> list[SearchResult]:
         """Rank the newest library by every matcher whose profiles cover it, the default one first.
@@ -151,7 +151,7 @@ class SoundFinder:
         least = max(1, LEAST_COVERAGE * libraries[PAPER].size)
         covering = [one for one in seen.matchers if libraries[one.name].size >= least]
         return [
-            search(seen.views, matcher=matcher, library=libraries[matcher.name], top=top)
+            search(seen=seen.views, matcher=matcher, library=libraries[matcher.name], top=top)
             for matcher in covering or [one for one in seen.matchers if one.name == PAPER]
         ]
 
@@ -162,13 +162,13 @@ class SoundFinder:
         """Return the library of a matcher's rows, which matchers may share."""
         known = self._libraries.get(matcher.rows_version)
         if known is None or known.snapshot != snapshot:
-            known = open_library(matcher, directory=self._index_directory)
+            known = open_library(matcher=matcher, directory=self._index_directory)
             self._libraries[matcher.rows_version] = known
         return known
 
 
 def search(
-    seen: NDArray[np.float64], *, matcher: Matcher, library: SearchableLibrary, top: int
+    *, seen: NDArray[np.float64], matcher: Matcher, library: SearchableLibrary, top: int
 ) -> SearchResult:
     """Rank the whole library for a photo; judge and explain the best `top` recordings.
 

@@ -48,7 +48,7 @@ class ProfilingReport:
     stopped_early: bool = False
 
 
-def request_missing_profiles(spaces: Sequence[ClassSpace]) -> list[LibraryProfiling]:
+def request_missing_profiles(*, spaces: Sequence[ClassSpace]) -> list[LibraryProfiling]:
     """Create a job for each space in which profiles are missing; return the new jobs.
 
     A failed job is not requested again before `forget_failures`: it would most likely fail again,
@@ -101,6 +101,7 @@ def _key(space: ClassSpace) -> tuple[str, str]:
 
 def _request(space: ClassSpace) -> LibraryProfiling | None:
     """Create a job, or return None if one is open."""
+    # No `full_clean()`: the values are the program's own, and the database has the constraints.
     job = LibraryProfiling(space_id=space.name, model_version=space.audio_model)
     try:
         with transaction.atomic():
@@ -110,7 +111,7 @@ def _request(space: ClassSpace) -> LibraryProfiling | None:
     return job
 
 
-def forget_failures(spaces: Sequence[ClassSpace]) -> None:
+def forget_failures(*, spaces: Sequence[ClassSpace]) -> None:
     """Delete the failures of recordings and jobs with the current models, to allow a retry."""
     for space in spaces:
         _jobs_of(space).filter(state=JobState.FAILED).delete()
@@ -118,8 +119,8 @@ def forget_failures(spaces: Sequence[ClassSpace]) -> None:
 
 
 def profile_clips(
-    profiler: AudioProfiler,
     *,
+    profiler: AudioProfiler,
     pool: DecodingPool,
     scratch: Path,
     on_progress: Callable[[ProfilingReport], None] = lambda _report: None,
@@ -165,8 +166,8 @@ def _next_group(space: ClassSpace, *, after: int) -> list[Clip]:
 
 
 def run_profiling_slice(
-    profiling_id: int,
     *,
+    profiling_id: int,
     registry: ModelRegistry,
     spaces: Sequence[ClassSpace],
     slicing: Slicing,
@@ -181,11 +182,11 @@ def run_profiling_slice(
     if space is None:
         logger.info("profiling job %s is for a model that this program lacks", profiling_id)
         return
-    (profiler,) = audio_profilers([space], registry)
+    (profiler,) = audio_profilers(spaces=[space], registry=registry)
 
     def work(part: Slice) -> bool:
         report = profile_clips(
-            profiler, pool=part.pool, scratch=part.scratch, should_stop=part.is_over
+            profiler=profiler, pool=part.pool, scratch=part.scratch, should_stop=part.is_over
         )
         return not report.stopped_early
 

@@ -12,7 +12,7 @@ from retrieval.services.matching import SearchResult
 
 
 @transaction.atomic
-def store_run(photo_sha256: str, *, result: SearchResult) -> MatchRun:
+def store_run(*, photo_sha256: str, result: SearchResult) -> MatchRun:
     """Store profiles, run and matches; return the existing run if there is one."""
     matcher = result.matcher
     SceneProfile.objects.bulk_create(
@@ -28,11 +28,12 @@ def store_run(photo_sha256: str, *, result: SearchResult) -> MatchRun:
         ],
         ignore_conflicts=True,
     )
+    # No `full_clean()`: the values are the program's own, and the database has the constraints.
     run, created = MatchRun.objects.get_or_create(
         photo_sha256=photo_sha256,
         matcher=matcher.name,
         matcher_version=matcher.version,
-        model_versions=model_versions(matcher),
+        model_versions=model_versions(matcher=matcher),
         bank=matcher.bank.version,
         snapshot=result.snapshot,
         defaults={"library_size": result.library_size, "search_seconds": result.search_seconds},
@@ -42,7 +43,7 @@ def store_run(photo_sha256: str, *, result: SearchResult) -> MatchRun:
     return run
 
 
-def model_versions(matcher: Matcher) -> dict[str, dict[str, str]]:
+def model_versions(*, matcher: Matcher) -> dict[str, dict[str, str]]:
     """Return the model versions of each of the matcher's spaces, as runs store them."""
     return {
         space.name: {"image": space.image_model, "audio": space.audio_model}

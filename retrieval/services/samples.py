@@ -22,7 +22,7 @@ _SUFFIX: Final = ".jpg"
 _CACHED_IMAGES: Final = 20
 
 
-def sample_image(sample: Sample) -> str | None:
+def sample_image(*, sample: Sample) -> str | None:
     """Return the stored name of a sample's web image; None if the sample cannot be decoded.
 
     Each sample, even a damaged one, is decoded only once: visitors' photos wait for the same

@@ -49,7 +49,7 @@ def _match(held: transitions.Claim, *, finder: SoundFinder) -> None:
         transitions.fail(held, code=error.code, detail=error.detail)
         return
     with transaction.atomic():
-        run, *_ = [store_run(scene.photo_sha256, result=result) for result in results]
+        run, *_ = [store_run(photo_sha256=scene.photo_sha256, result=result) for result in results]
         transitions.finish(held, run=run)
     logger.info(
         "scene %s done: attempt %d, best clip %s",

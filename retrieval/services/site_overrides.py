@@ -103,9 +103,12 @@ def make_photo_bank(*, spaces: Mapping[str, ClassSpace]) -> PhotoBank:
                 covariance=covariance,
             )
         )
-    bank = PhotoBank.objects.create(photos=len(photos), digest=digest.hexdigest()[:_DIGEST_DIGITS])
+    bank = PhotoBank(photos=len(photos), digest=digest.hexdigest()[:_DIGEST_DIGITS])
+    bank.full_clean()
+    bank.save(force_insert=True)
     for row in rows:
         row.bank = bank
+        row.full_clean(exclude=["mean", "covariance"])  # arrays: constraints check them
         row.save(force_insert=True)
     return bank
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.outcome import DecoderUnavailableError
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import EngineError
@@ -74,7 +75,7 @@ class Slicing:
         with (
             leases.renewed(held) as lost,
             scratch_folder(self.scratch_directory) as scratch,
-            DecodingPool(processes=self.decoding_processes) as pool,
+            DecodingPool(processes=self.decoding_processes, limits=decoding_limits()) as pool,
         ):
             pool.warm()  # children start while this process loads the model
             finished = work(

@@ -86,7 +86,7 @@ def create_scene(
     run = stored_run(
         decoded.sha256,
         matcher=matcher,
-        model_versions=model_versions(matcher),
+        model_versions=model_versions(matcher=matcher),
         snapshot=library_state().snapshot,
     )
     if run is None and queued_count() >= queue_limit:

@@ -9,13 +9,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from retrieval.catalogue.sample_photos import sample_named
 from retrieval.engine.errors import DecodeError
-from retrieval.selectors.library import served_clips
+from retrieval.selectors.library import served_clip
 from retrieval.services.samples import sample_image
 from retrieval.storage.content_store import StorageError, storage_error
 from retrieval.views.deletion import gone_if_deleted, scene_or_404
@@ -43,7 +42,9 @@ connection. A piece is smaller than a player's read-ahead buffer, so it is read 
 @require_safe
 def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponseBase:
     """Send a recording to a player; with ?download=1 as a file with a name."""
-    clip = get_object_or_404(served_clips(), pk=clip_id)
+    clip = served_clip(clip_id)
+    if clip is None:
+        raise Http404(f"there is no recording {clip_id}")
     if version != clip.played_version:
         raise Http404(f"recording {clip_id} has no version {version!r}")
     name = clip.played_name
@@ -85,7 +86,7 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
     try:
-        name = sample_image(sample)
+        name = sample_image(sample=sample)
     except (DecodeError, StorageError) as error:
         logger.warning("sample %s is unavailable for now: %s [%s]", slug, error, error.code)
         return _unavailable(error.code)

@@ -17,6 +17,7 @@ from retrieval.models import Match, MatchRun, Scene
 from retrieval.selectors.profiling import profiling_is_open
 from retrieval.selectors.results import (
     best_served_matches,
+    divergence_nats,
     matches_of,
     runs_by_matcher,
     scene_profile,
@@ -166,7 +167,7 @@ def _why(best: Match, *, of_sounds: bool) -> dict[str, Any]:
         "terms": [term | {"label": name(term["label"])} for term in explanation["terms"]],
         "rest_nats": explanation["rest_nats"],
         "total_nats": explanation["total_nats"],
-        "divergence_nats": best.divergences.get(space_id=explanation["space"]).divergence_nats,
+        "divergence_nats": divergence_nats(best, space=explanation["space"]),
     }
 
 

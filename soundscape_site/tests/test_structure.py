@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -33,6 +34,32 @@ def test_modules_and_functions_stay_small(path):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
             assert lines <= MAX_FUNCTION_LINES, node.name
+
+
+def test_public_service_functions_take_keyword_only_arguments():
+    positional = [
+        f"{path.stem}.{node.name}"
+        for path in (BASE_DIR / "retrieval" / "services").rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and (node.args.posonlyargs or node.args.args or node.args.vararg)
+    ]
+    assert positional == []
+
+
+def test_views_build_no_querysets():
+    pattern = re.compile(
+        r"get_(object|list)_or_404|\.objects\b|\.(all|exists)\(\)|\.(filter|order_by|select_related)\("
+        r"|\.get\(\w+="
+    )
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in (BASE_DIR / "retrieval" / "views").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if pattern.search(line)
+    ]
+    assert found == []
 
 
 def test_imports_go_one_way():

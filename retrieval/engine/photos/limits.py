@@ -13,8 +13,8 @@ class PhotoLimits:
     interpolated.
     """
 
-    max_bytes: int = 20_000_000
-    max_pixels: int = 50_000_000
+    max_bytes: int
+    max_pixels: int
     max_side_px: int = 12_000
     min_side_px: int = 16
     max_metadata_bytes: int = 8_000_000

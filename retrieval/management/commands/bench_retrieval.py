@@ -93,7 +93,7 @@ class Command(BaseCommand):
     def _rankings(self, name: str, seen: dict[str, NDArray[np.float64]]) -> dict[str, list[int]]:
         """Rank the library for each photo."""
         matcher = matcher_in_force(name)
-        library = open_library(matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
+        library = open_library(matcher=matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
         rankings = {}
         for photo, views in seen.items():
             query = matcher.query(matcher.scene(views))

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         with (
             failures_as_command_errors(),
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
-            DecodingPool(processes=1) as pool,
+            DecodingPool(processes=1, limits=decoding_limits()) as pool,
         ):
             failed = make_clean_copies(pool=pool, scratch=scratch, on_progress=done.append)
         self.stdout.write(f"Copies without tags made: {len(done) - len(failed)}.")

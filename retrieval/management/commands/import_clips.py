@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from retrieval.catalogue.manifest import count_entries, read_entries, storable
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.jobs.priority import stepping_back
@@ -58,14 +59,16 @@ class Command(BaseCommand):
         with (
             ProgressDisplay("Importing", total=total, quiet=quiet) as display,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
-            DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
+            DecodingPool(
+                processes=settings.SOUNDSCAPE_DECODING_PROCESSES, limits=decoding_limits()
+            ) as pool,
         ):
             pool.warm()  # starts its processes while this one loads the models
             registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
             importer = ClipImporter(
                 source=storable(str(source)),
                 pool=pool,
-                profilers=audio_profilers(available_spaces(), registry),
+                profilers=audio_profilers(spaces=available_spaces(), registry=registry),
                 scratch=scratch,
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=lambda report: display.show(done=report.settled, rate=_rate(report)),

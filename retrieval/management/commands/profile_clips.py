@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.jobs.priority import stepping_back
@@ -41,11 +42,11 @@ class Command(BaseCommand):
         """Profile in each space; report what was done."""
         require_migrated_database()
         if retry_failed:
-            forget_failures(available_spaces())
+            forget_failures(spaces=available_spaces())
         registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
         # A site on the same machine has priority.
         with failures_as_command_errors(), stepping_back():
-            for profiler in audio_profilers(available_spaces(), registry):
+            for profiler in audio_profilers(spaces=available_spaces(), registry=registry):
                 self._profile(profiler)
 
     def _profile(self, profiler: AudioProfiler) -> None:
@@ -56,10 +57,12 @@ class Command(BaseCommand):
         with (
             ProgressDisplay(f"Profiling for {profiler.space.name}", total=lacking) as counting,
             scratch_folder(settings.SOUNDSCAPE_SCRATCH_DIRECTORY) as scratch,
-            DecodingPool(processes=settings.SOUNDSCAPE_DECODING_PROCESSES) as pool,
+            DecodingPool(
+                processes=settings.SOUNDSCAPE_DECODING_PROCESSES, limits=decoding_limits()
+            ) as pool,
         ):
             report = profile_clips(
-                profiler,
+                profiler=profiler,
                 pool=pool,
                 scratch=scratch,
                 on_progress=lambda now: counting.show(

@@ -1,4 +1,4 @@
-"""Import of recordings in three stages: candidates, decoding, storing."""
+"""Import of recordings in four stages: candidates, decoding, profiling, storing."""
 
 from retrieval.services.importing.importer import ClipImporter
 from retrieval.services.importing.outcomes import ImportReport

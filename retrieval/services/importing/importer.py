@@ -1,4 +1,4 @@
-"""An import: passes the entries of a source through the three stages."""
+"""An import: passes the entries of a source through the four stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing.candidates import find_candidates
 from retrieval.services.importing.decoding import RecordingDecoder
 from retrieval.services.importing.outcomes import ImportReport, OutcomeLog
-from retrieval.services.importing.storing import grouped, store_group
+from retrieval.services.importing.profiling import grouped, profile_group
+from retrieval.services.importing.storing import store_group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,10 @@ class ClipImporter:
         groups = grouped(
             recordings=decoded, profiler=self.profilers[0], batch_windows=self.batch_windows
         )
+        spaces = [profiler.space for profiler in self.profilers]
         for group in groups:
-            store_group(group=group, profilers=self.profilers, log=log)
+            profiled = profile_group(group=group, profilers=self.profilers)
+            store_group(group=profiled, spaces=spaces, log=log)
             for recording in group:
                 decoder.discard(recording.candidate)
             log.publish()

@@ -43,7 +43,7 @@ def run_slice(
         importer = ClipImporter(
             source=source,
             pool=part.pool,
-            profilers=audio_profilers(spaces, registry),
+            profilers=audio_profilers(spaces=spaces, registry=registry),
             scratch=part.scratch,
             batch_windows=batch_windows,
             on_progress=lambda _report: None,

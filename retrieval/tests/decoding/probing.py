@@ -7,17 +7,23 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ClassVar
 
+from retrieval.decoding.limits import DecodingLimits
 from retrieval.decoding.messages import Message
 from retrieval.decoding.pool import DecodingPool, _Job
 from retrieval.engine.errors import DecodeError, ImageDecodeError
+from retrieval.tests.engine.toy_photos import PHOTO_LIMITS
 
 PATIENCE_S = 20
+LIMITS = DecodingLimits(photo=PHOTO_LIMITS)
 
 
 class ProbedPool(DecodingPool):
     """A decoding pool whose processes also run probes."""
 
     _CHILD: ClassVar = "retrieval.tests.decoding.probe_child"
+
+    def __init__(self, *, processes: int, limits: DecodingLimits = LIMITS) -> None:
+        super().__init__(processes=processes, limits=limits)
 
     def probe(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -16,7 +17,7 @@ from django.test import Client, RequestFactory
 from PIL import Image
 
 from retrieval.decoding import web_pool
-from retrieval.decoding.limits import DecodingLimits
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Scene
 from retrieval.services import uploads
@@ -132,7 +133,7 @@ def test_orientation_is_applied(site, orientation):
 
 
 def test_photo_that_takes_too_long_is_stopped(site, monkeypatch):
-    with DecodingPool(processes=1, limits=DecodingLimits(photo_cpu_s=1)) as pool:
+    with DecodingPool(processes=1, limits=replace(decoding_limits(), photo_cpu_s=1)) as pool:
         monkeypatch.setattr(web_pool, "_pool", pool)
         assert_refused(send(site, photos.SLOW.make()), "decode_timeout", 422)
         assert send(site, photos.jpeg()).status_code == 303

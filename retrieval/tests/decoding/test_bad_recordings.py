@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from retrieval.catalogue.manifest import COLUMNS, read_entries
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Clip, ImportItem
 from retrieval.services.audio_profiles import AudioProfiler
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=2) as pool:
+    with DecodingPool(processes=2, limits=decoding_limits()) as pool:
         pool.warm()
         yield pool
 

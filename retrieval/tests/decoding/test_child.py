@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -12,20 +13,22 @@ from retrieval.decoding.child import decode_photo, decode_recording
 from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.recordings import clean_copy
 from retrieval.engine.recordings.analysis import RecordingLimits
-from retrieval.tests.engine.toy_photos import encoded, gradient
+from retrieval.tests.engine.toy_photos import PHOTO_LIMITS, encoded, gradient
 from retrieval.tests.engine.toy_sounds import sine, written
+
+LIMITS = DecodingLimits(photo=PHOTO_LIMITS)
 
 
 def test_photo_is_a_small_message():
-    photo = decode_photo(encoded(gradient(4_000, 3_000), "JPEG"), DecodingLimits())
+    photo = decode_photo(encoded(gradient(4_000, 3_000), "JPEG"), LIMITS)
     assert photo.views.shape == (4, 224, 224, 3)
     assert len(photo_answer(photo).body) < 2_000_000
 
 
 def test_web_image_has_the_requested_size():
-    limits = DecodingLimits(web_image_side_px=100)
+    limits = replace(LIMITS, web_image_side_px=100)
     small = decode_photo(encoded(gradient(400, 300), "JPEG"), limits)
-    large = decode_photo(encoded(gradient(400, 300), "JPEG"), DecodingLimits())
+    large = decode_photo(encoded(gradient(400, 300), "JPEG"), LIMITS)
     assert len(small.web_image) < len(large.web_image) / 2
 
 

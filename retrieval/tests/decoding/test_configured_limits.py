@@ -1,13 +1,6 @@
 from __future__ import annotations
 
-from retrieval.decoding.configured_limits import decoding_limits, photo_limits
-from retrieval.decoding.limits import DecodingLimits
-from retrieval.engine.photos.limits import PhotoLimits
-
-
-def test_defaults_of_settings_and_engine_are_equal():
-    assert photo_limits() == PhotoLimits()
-    assert decoding_limits() == DecodingLimits()
+from retrieval.decoding.configured_limits import decoding_limits
 
 
 def test_settings_reach_the_decoder(settings):

@@ -19,10 +19,13 @@ from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.errors import DecodeError, ImageDecodeError
 from retrieval.tests.decoding import confinement_probes as probes
 from retrieval.tests.decoding.probing import PATIENCE_S, ProbedPool
-from retrieval.tests.engine.toy_photos import encoded, gradient
+from retrieval.tests.engine.toy_photos import PHOTO_LIMITS, encoded, gradient
 
 LIMITS = DecodingLimits(
-    max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
+    photo=PHOTO_LIMITS,
+    max_address_space_bytes=1_000_000_000,
+    max_written_bytes=1_000_000,
+    max_open_files=32,
 )
 
 
@@ -198,7 +201,9 @@ import platform
 platform.machine = lambda: "abacus"
 from retrieval.decoding.confinement import confine
 from retrieval.decoding.limits import DecodingLimits
+from retrieval.tests.engine.toy_photos import PHOTO_LIMITS
 limits = DecodingLimits(
+    photo=PHOTO_LIMITS,
     max_address_space_bytes=1_000_000_000, max_written_bytes=1_000_000, max_open_files=32
 )
 for limit in confine(limits):

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -17,13 +18,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from retrieval.decoding.limits import DecodingLimits
 from retrieval.engine.errors import AudioDecodeError, ImageDecodeError
 from retrieval.engine.photos.images import centre_square
-from retrieval.engine.photos.limits import PhotoLimits
 from retrieval.engine.recordings.waveforms import open_waveform
 from retrieval.tests.decoding import decoding_probes as probes
-from retrieval.tests.decoding.probing import PATIENCE_S, ProbedPool
+from retrieval.tests.decoding.probing import LIMITS, PATIENCE_S, ProbedPool
 from retrieval.tests.engine.toy_photos import encoded, gradient, png
 from retrieval.tests.engine.toy_sounds import noise, sine, written, written_by_ffmpeg
 
@@ -151,7 +150,7 @@ def test_bad_recording_leaves_no_files(pool, tmp_path):
 
 
 def test_limits_reach_the_children():
-    limits = DecodingLimits(photo=PhotoLimits(max_pixels=1_000))
+    limits = replace(LIMITS, photo=replace(LIMITS.photo, max_pixels=1_000))
     with (
         ProbedPool(processes=1, limits=limits) as pool,
         pytest.raises(ImageDecodeError, match="at most 1000"),
@@ -204,7 +203,7 @@ def test_death_of_idle_children_affects_no_job(pool):
 
 
 def test_children_are_replaced_after_so_many_jobs():
-    with ProbedPool(processes=1, limits=DecodingLimits(jobs_per_child=3)) as pool:
+    with ProbedPool(processes=1, limits=replace(LIMITS, jobs_per_child=3)) as pool:
         pids = [pool.probe(probes.pid).result(PATIENCE_S) for _ in range(7)]
     assert len(set(pids)) == 3
     assert pids[0] == pids[2] != pids[3]
@@ -219,7 +218,7 @@ def test_unexpected_errors_are_not_decode_errors(pool):
 
 
 def test_wait_for_a_decoder_is_limited():
-    limits = DecodingLimits(queue_timeout_s=0.1, photo_timeout_s=0.1)
+    limits = replace(LIMITS, queue_timeout_s=0.1, photo_timeout_s=0.1)
     with ProbedPool(processes=1, limits=limits) as pool:
         busy = pool.probe(probes.nap, 1)
         with pytest.raises(ImageDecodeError, match="no decoder was free") as raised:
@@ -281,12 +280,11 @@ def test_children_import_no_database_and_no_models(pool):
 
 
 def test_children_are_confined(pool):
-    most = DecodingLimits()
     assert pool.probe(probes.limits).result(PATIENCE_S) == {
         "RLIMIT_CORE": 0,
-        "RLIMIT_AS": most.max_address_space_bytes,
-        "RLIMIT_FSIZE": most.max_written_bytes,
-        "RLIMIT_NOFILE": most.max_open_files,
+        "RLIMIT_AS": LIMITS.max_address_space_bytes,
+        "RLIMIT_FSIZE": LIMITS.max_written_bytes,
+        "RLIMIT_NOFILE": LIMITS.max_open_files,
     }
 
 
@@ -378,10 +376,11 @@ def test_no_child_outlives_a_killed_parent():
 _CELERY_CHILD = """
 import billiard
 from retrieval.decoding.pool import DecodingPool
+from retrieval.tests.decoding.probing import LIMITS
 from retrieval.tests.engine.toy_photos import encoded, gradient
 
 def work():
-    with DecodingPool(processes=1) as pool:
+    with DecodingPool(processes=1, limits=LIMITS) as pool:
         print(pool.decode_photo(encoded(gradient(), "PNG")).width_px, flush=True)
 
 child = billiard.Process(target=work, daemon=True)  # as Celery's prefork pool starts its own

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from retrieval.engine.photos.limits import PhotoLimits
+
+PHOTO_LIMITS = PhotoLimits(max_bytes=20_000_000, max_pixels=50_000_000)
+
 
 def gradient(width_px: int = 96, height_px: int = 64) -> Image.Image:
     """Return an RGB image without symmetry: red grows rightwards, green downwards, blue is 60."""

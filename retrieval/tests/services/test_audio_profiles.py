@@ -122,7 +122,7 @@ def test_the_model_is_loaded_for_the_first_recording_and_kept(waveforms):
 
 def test_each_space_gets_a_profiler_with_its_own_network(tmp_path):
     """The audio model of the space of sounds names the network and the pooling."""
-    things, sounds = audio_profilers([DUMMY, DUMMY_HEARD], dummy_registry(tmp_path))
+    things, sounds = audio_profilers(spaces=[DUMMY, DUMMY_HEARD], registry=dummy_registry(tmp_path))
     assert (things.space, sounds.space) == (DUMMY, DUMMY_HEARD)
     assert (things.sample_rate_hz, sounds.sample_rate_hz) == (8_000, 4_000)
     assert isinstance(things.classifier, DummyEar)

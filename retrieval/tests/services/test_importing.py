@@ -15,6 +15,7 @@ import soundfile
 from django.core.files.storage import default_storage
 
 from retrieval.catalogue.manifest import COLUMNS, read_entries
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
 from retrieval.services.audio_profiles import AudioProfiler
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=2) as pool:
+    with DecodingPool(processes=2, limits=decoding_limits()) as pool:
         pool.warm()
         yield pool
 

@@ -49,7 +49,7 @@ def give_heard_profile(clip, scores):
 
 @pytest.fixture
 def library(index_directory):
-    return lambda matcher=DUMMY_MATCHER: open_library(matcher, directory=index_directory)
+    return lambda matcher=DUMMY_MATCHER: open_library(matcher=matcher, directory=index_directory)
 
 
 def test_an_empty_library_has_no_clips(library):

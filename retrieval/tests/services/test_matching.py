@@ -377,7 +377,7 @@ def test_a_photo_is_classified_and_ranked_by_one_network(tmp_path, index_directo
         in_force.pop(0)
         in_force.append("gone@1")
         for result in (finder.search(photo, top=1), *finder.search_all(photo, top=1)):
-            run = store_run("a" * 64, result=result)
+            run = store_run(photo_sha256="a" * 64, result=result)
             assert run.model_versions == {"dummy": {"image": network, "audio": DUMMY.audio_model}}
     assert MatchRun.objects.count() == 2
     assert sorted(SceneProfile.objects.values_list("model_version", flat=True)) == networks
@@ -457,10 +457,12 @@ def test_a_library_of_one_recording_has_one_place(finder, make_clip):
 
 def test_a_given_library_is_searched_at_its_snapshot(finder, clips, make_clip, index_directory):
     matcher = small_matchers()["paper"]
-    library = open_library(matcher, directory=index_directory)
+    library = open_library(matcher=matcher, directory=index_directory)
     seen = finder.classify(photo_bright_in(4))
     make_clip(seen.views[0])
-    assert search(seen.views, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
+    assert (
+        search(seen=seen.views, matcher=matcher, library=library, top=1).found[0].clip == clips[4]
+    )
 
 
 @pytest.mark.parametrize("name", ["paper", "fused"])

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from retrieval import submission, tasks
 from retrieval.catalogue.manifest import read_entries
+from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError, WeightsError
 from retrieval.engine.networks.registry import ModelRegistry
@@ -56,7 +57,7 @@ NEWER = replace(DUMMY_HEARD, audio_model="dummy-sounds@2+moments")
 
 @pytest.fixture(scope="module")
 def pool():
-    with DecodingPool(processes=2) as pool:
+    with DecodingPool(processes=2, limits=decoding_limits()) as pool:
         pool.warm()
         yield pool
 
@@ -92,7 +93,9 @@ def import_tones(tmp_path, media_root, pool, scratch):
 @pytest.fixture
 def describe(pool, scratch):
     def describe(space=DUMMY_HEARD, ear=DummySounds, **options):
-        report = profile_clips(AudioProfiler(space, ear), pool=pool, scratch=scratch, **options)
+        report = profile_clips(
+            profiler=AudioProfiler(space, ear), pool=pool, scratch=scratch, **options
+        )
         assert list(scratch.iterdir()) == []
         return report
 
@@ -291,7 +294,7 @@ def test_a_run_tries_each_recording_once(import_tones, describe, monkeypatch):
     def forget(_report):
         rounds.append(ProfileFailure.objects.count())
         assert len(rounds) <= 2
-        forget_failures([DUMMY_HEARD])
+        forget_failures(spaces=[DUMMY_HEARD])
 
     report = describe(on_progress=forget)
     assert (report.profiled, report.failed, rounds) == (1, 1, [1, 0])
@@ -305,7 +308,7 @@ def test_only_failures_of_current_models_are_deleted(import_tones, describe):
     for space in (DUMMY_HEARD, NEWER):
         assert describe(space=space).failed == 1
     original.write_bytes(content)
-    forget_failures([DUMMY, NEWER])
+    forget_failures(spaces=[DUMMY, NEWER])
     assert ProfileFailure.objects.get().model_version == DUMMY_HEARD.audio_model
     assert describe(space=NEWER).profiled == 1
     assert describe().profiled == 0
@@ -324,7 +327,7 @@ def test_a_job_waits_for_missing_storage(import_tones, work, media_root):
     clips = import_tones(200, 600)
     recordings = media_root / "recordings"
     shutil.move(recordings, media_root / "unmounted")
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert work(owed).state == JobState.QUEUED
     assert not ProfileFailure.objects.exists()
     shutil.move(media_root / "unmounted", recordings)
@@ -368,7 +371,7 @@ def test_own_faults_are_not_recorded_and_the_job_waits(import_tones, work, monke
         future.set_exception(fault)
         return future
 
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     with monkeypatch.context() as broken:
         broken.setattr(DecodingPool, "submit_recording", faulty)
         assert work(owed).state == JobState.QUEUED
@@ -387,9 +390,9 @@ def test_profiles_stored_by_another_run_are_not_stored_again(import_tones, descr
 
     class Overtaken(DummySounds):
         def classify_windows(self, waveforms):
-            with DecodingPool(processes=1) as pool:
+            with DecodingPool(processes=1, limits=decoding_limits()) as pool:
                 other = AudioProfiler(DUMMY_HEARD, DummySounds)
-                assert profile_clips(other, pool=pool, scratch=elsewhere).profiled == 2
+                assert profile_clips(profiler=other, pool=pool, scratch=elsewhere).profiled == 2
             return super().classify_windows(waveforms)
 
     assert describe(ear=Overtaken).profiled == 0
@@ -412,7 +415,7 @@ def test_concurrent_runs_store_each_profile_once(import_tones, pool, tmp_path):
         scratch.mkdir()
         try:
             profiler = AudioProfiler(DUMMY_HEARD, Sounds)
-            reports.append(profile_clips(profiler, pool=pool, scratch=scratch))
+            reports.append(profile_clips(profiler=profiler, pool=pool, scratch=scratch))
         except Exception as error:  # noqa: BLE001 - shown by the assertion below
             errors.append(error)
         finally:
@@ -437,12 +440,12 @@ def test_the_index_includes_profiles_from_their_snapshot_on(
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 2)
     clips = import_tones(200, 600, 1000)
     both = dummy_sound_matcher()
-    before = open_library(both, directory=index_directory)
+    before = open_library(matcher=both, directory=index_directory)
     assert before.size == 0
     stages = []
 
     def look(_report):
-        opened = open_library(both, directory=index_directory)
+        opened = open_library(matcher=both, directory=index_directory)
         stages.append((opened.snapshot, opened.index.clip_ids.tolist()))
 
     describe(on_progress=look)
@@ -462,44 +465,44 @@ def test_the_index_includes_profiles_from_their_snapshot_on(
 def test_a_job_is_requested_once(import_tones):
     import_tones(200)
     for _ in range(3):
-        request_missing_profiles([DUMMY, DUMMY_HEARD])
+        request_missing_profiles(spaces=[DUMMY, DUMMY_HEARD])
     owed = LibraryProfiling.objects.get()
     assert (owed.space_id, owed.model_version) == (DUMMY_HEARD.name, DUMMY_HEARD.audio_model)
-    request_missing_profiles([DUMMY, NEWER])
+    request_missing_profiles(spaces=[DUMMY, NEWER])
     assert LibraryProfiling.objects.count() == 2
 
 
 def test_only_new_jobs_are_returned(import_tones):
     import_tones(200)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert owed == LibraryProfiling.objects.get()
-    assert request_missing_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
 
 
 def test_no_job_is_requested_without_missing_profiles(import_tones, describe):
     (clip,) = import_tones(200)
-    assert request_missing_profiles([DUMMY]) == []
+    assert request_missing_profiles(spaces=[DUMMY]) == []
     describe()
-    assert request_missing_profiles([DUMMY, DUMMY_HEARD]) == []
+    assert request_missing_profiles(spaces=[DUMMY, DUMMY_HEARD]) == []
     ProfileFailure.objects.create(
         clip=clip, space_id=NEWER.name, model_version=NEWER.audio_model, code="audio_truncated"
     )
-    assert request_missing_profiles([NEWER]) == []
+    assert request_missing_profiles(spaces=[NEWER]) == []
     assert not LibraryProfiling.objects.exists()
 
 
 def test_no_job_is_requested_while_one_is_processed(import_tones):
     import_tones(200)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     LibraryProfiling.objects.update(
         state=JobState.PROCESSING, lease_owner="w", lease_expires_at="2100-01-01T00:00Z"
     )
-    assert request_missing_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
     LibraryProfiling.objects.update(
         state=JobState.DONE, lease_owner="", lease_expires_at=None,
         finished_at="2026-01-01T00:00Z",
     )  # fmt: skip
-    (again,) = request_missing_profiles([DUMMY_HEARD])
+    (again,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert again.pk != owed.pk
 
 
@@ -523,7 +526,7 @@ def test_missing_profiles_wake_the_ingest_worker_after_the_commit(
 def work(tmp_path):
     def work(owed, *, slice_s=60.0, registry=None, spaces=(DUMMY, DUMMY_HEARD)):
         run_profiling_slice(
-            owed.pk, registry=registry or dummy_registry(tmp_path), spaces=spaces,
+            profiling_id=owed.pk, registry=registry or dummy_registry(tmp_path), spaces=spaces,
             slicing=Slicing(
                 scratch_directory=tmp_path / "slices", decoding_processes=1, slice_s=slice_s,
                 worker="w",
@@ -537,7 +540,7 @@ def work(tmp_path):
 
 def test_a_slice_computes_missing_profiles(import_tones, work):
     clips = import_tones(200, 600)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert work(owed).state == JobState.DONE
     assert [heard(clip).distribution.argmax() for clip in clips] == [0, 1]
     assert work(owed).attempts == 1  # a second wake-up finds nothing to do
@@ -546,7 +549,7 @@ def test_a_slice_computes_missing_profiles(import_tones, work):
 def test_a_long_job_is_processed_in_slices(import_tones, work, monkeypatch):
     monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
     import_tones(200, 400, 600, 800, 1000)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     slices = 1
     while work(owed, slice_s=0.0).state != JobState.DONE:
         assert (owed.state, owed.attempts, owed.lease_owner) == (JobState.QUEUED, 0, "")
@@ -561,7 +564,7 @@ def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkey
     sent: list[int] = []
     monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
     import_tones(200, 600)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     LibraryProfiling.objects.update(created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z")
     assert work(owed, slice_s=0.0).woken_at is None
     assert submission.wake_overdue() == 1
@@ -571,7 +574,7 @@ def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkey
 def test_a_job_of_another_release_is_left_alone(import_tones, work):
     """Neither failed nor taken: the sweeper wakes a worker in its time, maybe the right one."""
     import_tones(200)
-    (owed,) = request_missing_profiles([NEWER])
+    (owed,) = request_missing_profiles(spaces=[NEWER])
     LibraryProfiling.objects.update(woken_at="2026-01-01T00:00Z")
     before = LibraryProfiling.objects.values().get()
     work(owed)
@@ -581,56 +584,58 @@ def test_a_job_of_another_release_is_left_alone(import_tones, work):
 
 def test_a_job_of_a_removed_release_ends_and_blocks_nothing(import_tones, work):
     import_tones(200)
-    (newer,) = request_missing_profiles([DUMMY, NEWER])
-    (owed,) = request_missing_profiles([DUMMY, DUMMY_HEARD])  # a step back to the older release
+    (newer,) = request_missing_profiles(spaces=[DUMMY, NEWER])
+    (owed,) = request_missing_profiles(
+        spaces=[DUMMY, DUMMY_HEARD]
+    )  # a step back to the older release
     newer.refresh_from_db()
     assert (newer.state, newer.failure_code) == (JobState.FAILED, "model_superseded")
     assert newer.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
     assert work(owed).state == JobState.DONE
-    (again,) = request_missing_profiles([DUMMY, NEWER])
+    (again,) = request_missing_profiles(spaces=[DUMMY, NEWER])
     assert work(again, spaces=[DUMMY, NEWER]).state == JobState.DONE
 
 
 def test_a_processed_job_is_not_ended_by_a_newer_release(import_tones):
     import_tones(200)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
-    request_missing_profiles([NEWER])
+    request_missing_profiles(spaces=[NEWER])
     owed.refresh_from_db()
     assert (owed.state, owed.lease_owner) == (JobState.PROCESSING, "w")
 
 
 def test_a_job_that_kills_its_worker_is_not_requested_again(import_tones, caplog):
     import_tones(200)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     for _ in range(MAX_ATTEMPTS):
         assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
         assert release_owned(LibraryProfiling, owner="w") == 1
     for _ in range(3):
-        assert request_missing_profiles([DUMMY, DUMMY_HEARD]) == []
+        assert request_missing_profiles(spaces=[DUMMY, DUMMY_HEARD]) == []
     assert LibraryProfiling.objects.get().failure_code == "poison"
     assert "[poison]; `manage.py profile_clips --retry-failed` tries again" in caplog.text
-    (newer,) = request_missing_profiles([DUMMY, NEWER])  # another model has its own try
+    (newer,) = request_missing_profiles(spaces=[DUMMY, NEWER])  # another model has its own try
     assert newer.model_version == NEWER.audio_model
 
 
 def test_only_failed_jobs_of_current_models_are_deleted(import_tones):
     import_tones(200)
     for space in (DUMMY_HEARD, NEWER):
-        (owed,) = request_missing_profiles([space])
+        (owed,) = request_missing_profiles(spaces=[space])
         held = claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
         assert held is not None
         fail(held, code="model_error", detail="no numbers")
-    forget_failures([DUMMY, NEWER])
+    forget_failures(spaces=[DUMMY, NEWER])
     assert LibraryProfiling.objects.get().model_version == DUMMY_HEARD.audio_model
-    assert request_missing_profiles([DUMMY_HEARD]) == []
-    assert len(request_missing_profiles([NEWER])) == 1
+    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
+    assert len(request_missing_profiles(spaces=[NEWER])) == 1
 
 
 def test_jobs_that_did_not_fail_are_kept(import_tones):
     import_tones(200)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
-    forget_failures([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
+    forget_failures(spaces=[DUMMY_HEARD])
     assert LibraryProfiling.objects.get() == owed
 
 
@@ -639,23 +644,23 @@ def test_missing_weights_fail_the_job_with_their_code(import_tones, work, tmp_pa
         raise WeightsError("no weights", code="weights_unavailable")
 
     import_tones(200)
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     registry = ModelRegistry(
         tmp_path, build_audio_classifiers={DUMMY_HEARD.audio_classifier: missing}
     )
     assert work(owed, registry=registry).state == JobState.FAILED
     assert (owed.failure_code, owed.failure_detail) == ("weights_unavailable", "no weights")
     assert not ProfileFailure.objects.exists()  # it is not the recordings' fault
-    assert request_missing_profiles([DUMMY_HEARD]) == []
-    forget_failures([DUMMY_HEARD])
-    (again,) = request_missing_profiles([DUMMY_HEARD])
+    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
+    forget_failures(spaces=[DUMMY_HEARD])
+    (again,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert work(again).state == JobState.DONE
 
 
 def test_a_recording_that_cannot_be_read_does_not_fail_the_job(import_tones, work):
     bad, good = import_tones(200, 600)
     Path(bad.original.path).unlink()
-    (owed,) = request_missing_profiles([DUMMY_HEARD])
+    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
     assert work(owed).state == JobState.DONE
     assert heard(good)
-    assert request_missing_profiles([DUMMY_HEARD]) == []
+    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []

@@ -138,7 +138,7 @@ def test_a_sample_is_decoded_again_if_it_changed_or_its_copy_is_lost(client, fol
     (folder / "pier.png").write_bytes(photo("black") + b"tail")
     assert get_photo(client, folder)["ETag"] != first["ETag"]
     (sample,) = sample_photos(folder)
-    kept = samples.sample_image(sample)
+    kept = samples.sample_image(sample=sample)
     assert kept is not None
     default_storage.delete(kept)
     assert get_photo(client, folder).status_code == 200

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -19,8 +20,8 @@ from retrieval.engine.photos.images import (
     open_photo,
     photo_views,
 )
-from retrieval.engine.photos.limits import PhotoLimits
 from retrieval.tests.engine.toy_photos import (
+    PHOTO_LIMITS,
     encoded,
     gradient,
     png,
@@ -29,13 +30,12 @@ from retrieval.tests.engine.toy_photos import (
     with_chunks,
 )
 
-LIMITS = PhotoLimits()
 FORMATS = ["JPEG", "PNG", "WEBP", "HEIF"]
 GPS_INFO, GPS_LATITUDE = 0x8825, 2
 ORIENTATION = 0x0112
 
 
-def code_of(source, limits=LIMITS):
+def code_of(source, limits=PHOTO_LIMITS):
     with pytest.raises(ImageDecodeError) as raised:
         open_photo(source, limits)
     return raised.value.code
@@ -54,26 +54,26 @@ def close(image, expected, *, within):
     ("file_format", "within"), [("JPEG", 3), ("PNG", 0), ("WEBP", 3), ("HEIF", 3)]
 )
 def test_every_accepted_format_gives_its_pixels(file_format, within):
-    close(open_photo(encoded(gradient(), file_format), LIMITS), gradient(), within=within)
+    close(open_photo(encoded(gradient(), file_format), PHOTO_LIMITS), gradient(), within=within)
 
 
 def test_content_selects_the_decoder(tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(encoded(gradient(), "PNG"))
-    close(open_photo(photo, LIMITS), gradient(), within=0)
+    close(open_photo(photo, PHOTO_LIMITS), gradient(), within=0)
 
 
 def test_cmyk_jpeg_keeps_its_colours():
     cmyk = gradient().convert("CMYK")
     photo = encoded(cmyk, "JPEG", quality=95)
     assert Image.open(BytesIO(photo)).mode == "CMYK"
-    close(open_photo(photo, LIMITS), gradient(), within=4)
+    close(open_photo(photo, PHOTO_LIMITS), gradient(), within=4)
 
 
 def test_16_bit_grey_is_scaled_not_clipped():
     values = np.linspace(0, 65_535, 64 * 32).reshape(32, 64)
     photo = encoded(Image.fromarray(values.astype(np.uint16)), "PNG")
-    pixels = np.asarray(open_photo(photo, LIMITS))
+    pixels = np.asarray(open_photo(photo, PHOTO_LIMITS))
     assert np.abs(pixels[..., 0] - values / 257).max() <= 0.51
     assert (pixels[..., 0] == pixels[..., 2]).all()
 
@@ -81,7 +81,7 @@ def test_16_bit_grey_is_scaled_not_clipped():
 def test_16_bit_rgb_is_scaled_not_clipped():
     values = np.linspace(0, 65_535, 32 * 64 * 3).reshape(32, 64, 3)
     photo = png(64, 32, png_pixels(values.astype(">u2")), depth=16)
-    pixels = np.asarray(open_photo(photo, LIMITS))
+    pixels = np.asarray(open_photo(photo, PHOTO_LIMITS))
     assert np.abs(pixels - values / 257).max() <= 1.0
 
 
@@ -89,7 +89,7 @@ def test_transparent_palette_colours_become_white():
     palette = Image.new("P", (32, 32), 0)
     palette.putpalette([200, 30, 40, 0, 0, 0])
     palette.paste(1, (16, 0, 32, 32))
-    pixels = np.asarray(open_photo(encoded(palette, "PNG", transparency=1), LIMITS))
+    pixels = np.asarray(open_photo(encoded(palette, "PNG", transparency=1), PHOTO_LIMITS))
     assert pixels[0, 0].tolist() == [200, 30, 40]
     assert pixels[0, 31].tolist() == [255, 255, 255]
 
@@ -106,7 +106,9 @@ def test_transparent_palette_colours_become_white():
 )
 def test_transparent_and_grey_photos(mode, colour, expected):
     photo = encoded(Image.new(mode, (32, 32), colour), "PNG")
-    assert np.asarray(open_photo(photo, LIMITS))[5, 5].tolist() == pytest.approx(expected, abs=1)
+    assert np.asarray(open_photo(photo, PHOTO_LIMITS))[5, 5].tolist() == pytest.approx(
+        expected, abs=1
+    )
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
@@ -116,7 +118,7 @@ def test_first_frame_of_an_animation_is_used(file_format):
         gradient(), file_format, save_all=True, append_images=others, lossless=True, duration=50
     )
     assert getattr(Image.open(BytesIO(photo)), "n_frames", 1) == 4
-    close(open_photo(photo, LIMITS), gradient(), within=0)
+    close(open_photo(photo, PHOTO_LIMITS), gradient(), within=0)
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -136,7 +138,7 @@ def test_exif_orientation_is_applied(file_format, orientation):
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     photo = encoded(stored, file_format, exif=exif.tobytes())
-    close(open_photo(photo, LIMITS), gradient(), within=4)
+    close(open_photo(photo, PHOTO_LIMITS), gradient(), within=4)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_exif_orientation_is_applied(file_format, orientation):
     ids=["huge counts", "cyclic directory", "nonsense", "orientation is a text"],
 )
 def test_malformed_exif_is_ignored(exif):
-    close(open_photo(encoded(gradient(), "JPEG", exif=exif), LIMITS), gradient(), within=3)
+    close(open_photo(encoded(gradient(), "JPEG", exif=exif), PHOTO_LIMITS), gradient(), within=3)
 
 
 # --- colour profiles -----------------------------------------------------------------------
@@ -174,7 +176,7 @@ def swapped_profile() -> bytes:
 def test_embedded_profile_is_converted_to_srgb():
     photo = encoded(gradient(), "PNG", icc_profile=swapped_profile())
     red, green, blue = gradient().split()
-    close(open_photo(photo, LIMITS), Image.merge("RGB", (green, red, blue)), within=1.5)
+    close(open_photo(photo, PHOTO_LIMITS), Image.merge("RGB", (green, red, blue)), within=1.5)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_embedded_profile_is_converted_to_srgb():
 )
 def test_other_profiles_change_nothing(profile):
     photo = encoded(gradient(), "PNG", icc_profile=profile)
-    close(open_photo(photo, LIMITS), gradient(), within=0)
+    close(open_photo(photo, PHOTO_LIMITS), gradient(), within=0)
 
 
 # --- refused -------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ def test_file_that_is_too_large_is_not_read(tmp_path):
     with photo.open("wb") as file:
         file.truncate(10**12)
     assert code_of(photo) == "file_too_large"
-    assert code_of(bytes(21), PhotoLimits(max_bytes=20)) == "file_too_large"
+    assert code_of(bytes(21), replace(PHOTO_LIMITS, max_bytes=20)) == "file_too_large"
 
 
 def test_other_types_are_refused():
@@ -297,7 +299,7 @@ def test_webp_that_claims_4_gb(pillow_unused):
 def test_limit_may_exceed_pillows_default():
     """Pillow's default limit is 179 megapixels."""
     photo = encoded(Image.new("1", (12_000, 16_000)), "PNG")
-    limits = PhotoLimits(max_pixels=200_000_000, max_side_px=20_000)
+    limits = replace(PHOTO_LIMITS, max_pixels=200_000_000, max_side_px=20_000)
     assert open_photo(photo, limits).size == (12_000, 16_000)
 
 
@@ -331,7 +333,7 @@ def test_damaged_photos_decode_or_have_a_code(data):
     for _ in range(data.draw(st.integers(1, 8))):
         photo[data.draw(st.integers(0, len(photo) - 1))] = data.draw(st.integers(0, 255))
     with suppress(ImageDecodeError):
-        assert open_photo(bytes(photo), LIMITS).mode == "RGB"
+        assert open_photo(bytes(photo), PHOTO_LIMITS).mode == "RGB"
 
 
 # --- results ---------------------------------------------------------------------------------
@@ -400,7 +402,9 @@ def test_almost_square_photo_has_all_views(size):
 def test_kodak_photos_are_decoded_unchanged(shared_dir):
     """They have no profile and no orientation, so decoding must not change a pixel."""
     for path in sorted((shared_dir / "photos" / "kodak").glob("*.png"))[:6]:
-        assert np.array_equal(np.asarray(open_photo(path, LIMITS)), np.asarray(Image.open(path)))
+        assert np.array_equal(
+            np.asarray(open_photo(path, PHOTO_LIMITS)), np.asarray(Image.open(path))
+        )
 
 
 def jpeg_segments(photo: bytes) -> set[int]:
@@ -426,7 +430,7 @@ def test_web_image_has_no_metadata(file_format):
         icc_profile=swapped_profile(),
     )
     assert b"Ansel Adams" in photo
-    web = encode_for_web(open_photo(photo + b"<script>secret</script>", LIMITS), 1600)
+    web = encode_for_web(open_photo(photo + b"<script>secret</script>", PHOTO_LIMITS), 1600)
     app0, quantisation, huffman, progressive = 0xE0, 0xDB, 0xC4, 0xC2
     assert jpeg_segments(web) <= {app0, quantisation, huffman, progressive}
     assert b"Ansel" not in web
