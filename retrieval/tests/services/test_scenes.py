@@ -273,7 +273,7 @@ def test_the_page_of_a_refusal_accepts_the_next_photo(site, clips, settings):
         "/scenes/", b"x" * 1_200_000, content_type="multipart/form-data; boundary=b"
     )
     assert page.status_code == 413
-    token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.content)[1].decode()
+    token = re.findall(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.content)[0].decode()
     sent = {"photo": photo(), "csrfmiddlewaretoken": token}
     assert browser.post("/scenes/", sent).status_code == 303
 
