@@ -40,13 +40,16 @@ class _Classifier:
         If they are missing, altered or do not fit the vocabulary.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ()  # arrays that are used outside the network
+
     def __init__(
         self, spec: WeightSpec, models_directory: Path, *, build: Callable[[Arrays], keras.Model]
     ) -> None:
         self.model_version = spec.model_version
         self.vocabulary = load_vocabulary(spec.vocabulary)
-        self._arrays = load_arrays(spec, models_directory)
-        self._network = build(self._arrays)
+        arrays = load_arrays(spec, models_directory)
+        self._network = build(arrays)
+        self._kept = {name: arrays[name] for name in self.kept}
 
 
 class PhotoClassifier(_Classifier, ABC):

@@ -45,6 +45,7 @@ FRAMES = 1 + (WINDOW_SAMPLES - FRAME_SAMPLES) // FRAME_HOP_SAMPLES
 BANDS = 64
 
 BATCH_WINDOWS = 32
+FRONT_END = ("window", "mel.kernel", "mel.bias")
 """Windows per pass: 64 are hardly faster, and each takes about 4 MB during computation."""
 
 KERNEL = 3
@@ -127,10 +128,11 @@ class YamnetClassifier(SoundClassifier):
     sample_rate_hz = SAMPLE_RATE_HZ
     windowing = WINDOWING
     batch_windows = BATCH_WINDOWS
+    kept = FRONT_END
 
     def __init__(self, models_directory: Path) -> None:
         super().__init__(YAMNET, models_directory, build=build)
 
     def _values(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        logits = self._network.predict_on_batch(log_mel_patches(waveforms, self._arrays))
+        logits = self._network.predict_on_batch(log_mel_patches(waveforms, self._kept))
         return independent_probabilities(logits, classes=len(self.vocabulary))
