@@ -1,4 +1,4 @@
-"""Models, matching and the limits of what may be decoded."""
+"""Models, matching, decoding and the life of photos."""
 
 from __future__ import annotations
 
@@ -30,12 +30,8 @@ SOUNDSCAPE_WEB_DECODING_PROCESSES = env.integer("SOUNDSCAPE_WEB_DECODING_PROCESS
 SOUNDSCAPE_IMPORT_BATCH_WINDOWS = env.integer("SOUNDSCAPE_IMPORT_BATCH_WINDOWS", 16, minimum=1)
 SOUNDSCAPE_QUEUE_LIMIT = env.integer("SOUNDSCAPE_QUEUE_LIMIT", 500, minimum=1)
 
-# What a visitor may upload, and the folder of photos to step into.
-SOUNDSCAPE_MAX_PHOTO_BYTES = env.integer("SOUNDSCAPE_MAX_PHOTO_BYTES", 20_000_000, minimum=1)
-SOUNDSCAPE_MAX_PHOTO_PIXELS = env.integer("SOUNDSCAPE_MAX_PHOTO_PIXELS", 50_000_000, minimum=1)
-# Django keeps an upload in memory up to here: the photo and the rest of its form.
-FILE_UPLOAD_MAX_MEMORY_SIZE = SOUNDSCAPE_MAX_PHOTO_BYTES + 1_000_000
+# The folder of the front page's sample photos.
 SOUNDSCAPE_SAMPLE_PHOTOS = env.path("SOUNDSCAPE_SAMPLE_PHOTOS", SHARED_DIR / "photos")
 
-# Photos that nobody signed in for are deleted after so many days; 0 keeps them for ever.
+# Days after which photos without an account are deleted; 0 keeps them.
 SOUNDSCAPE_SCENE_RETENTION_DAYS = env.integer("SOUNDSCAPE_SCENE_RETENTION_DAYS", 30)

@@ -1,8 +1,14 @@
-"""Upload limits of visitors, and how visitors are identified."""
+"""Limits of uploads: of a photo, and of a visitor; how visitors are identified."""
 
 from __future__ import annotations
 
 from soundscape_site.settings import env
+
+# The largest photo.
+SOUNDSCAPE_MAX_PHOTO_BYTES = env.integer("SOUNDSCAPE_MAX_PHOTO_BYTES", 20_000_000, minimum=1)
+SOUNDSCAPE_MAX_PHOTO_PIXELS = env.integer("SOUNDSCAPE_MAX_PHOTO_PIXELS", 50_000_000, minimum=1)
+# Django keeps an upload in memory up to here: the photo and the rest of its form.
+FILE_UPLOAD_MAX_MEMORY_SIZE = SOUNDSCAPE_MAX_PHOTO_BYTES + 1_000_000
 
 # Photos per day, megabytes per day, photos per minute; 0 is unlimited.
 SOUNDSCAPE_VISITOR_LIMITS = env.integers("SOUNDSCAPE_VISITOR_LIMITS", (200, 1_000, 20))
