@@ -55,25 +55,23 @@ class Display:
 
     def __init__(self, output: IO[str], title: str, log: IO[bytes]) -> None:
         self.log = log
-        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.is_terminal = output.isatty()
         self._output, self._title = output, title
         self._began = self._shown_at = time.monotonic()
         self._latest = ""
 
-    def follow(self, stream: IO[bytes]) -> str:
-        """Log a command's output; of a redrawn line, only the last state. Return the last line."""
-        last = ""
+    def follow(self, stream: IO[bytes]) -> list[str]:
+        """Log a command's output; of a redrawn line, only the last state. Return the last lines."""
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
         with io.TextIOWrapper(stream, "utf-8", errors="replace", newline="") as lines:
             for text in lines:
                 line = _ESCAPES.sub("", text).strip()
                 self._latest = line or self._latest
                 if line and not text.endswith("\r"):
-                    last = line
-                    self.tail.append(line)
+                    tail.append(line)
                     self.log.write(f"{line}\n".encode())
                     self.log.flush()
-        return last
+        return list(tail)
 
     def show(self) -> None:
         """Show the latest output."""
@@ -139,19 +137,24 @@ def perform(step: Step, display: Display) -> None:
     for command in step.commands:
         started = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n"
         display.log.write(started.encode())
-        status, result = _run(command, display)
+        status, output, errors = _run(command, display)
         if status in _INTERRUPTED:
             display.end("interrupted")
             raise KeyboardInterrupt
         if status:
             display.end("failed")
-            shown = "".join(f"    {line}\n" for line in display.tail)
+            shown = "".join(f"    {line}\n" for line in (*output, *errors))
             raise StepError(f"{' '.join(command)}: exit status {status}\n{shown}{step.hint}")
+        result = output[-1] if output else ""
     display.end(result)
 
 
-def _run(command: tuple[str, ...], display: Display) -> tuple[int, str]:
-    """Return a command's exit status and the last line of its standard output."""
+def _run(command: tuple[str, ...], display: Display) -> tuple[int, list[str], list[str]]:
+    """Return a command's exit status and the last lines of its two output streams.
+
+    The streams are kept apart: a program may write its error before it flushes the rest of its
+    standard output, which would push the error out of the lines shown.
+    """
     environment = dict(os.environ)
     if display.is_terminal:  # pip and our commands then draw progress bars, beside title and time
         columns = shutil.get_terminal_size().columns - _TITLE_COLUMNS - 8
@@ -172,7 +175,8 @@ def _run(command: tuple[str, ...], display: Display) -> tuple[int, str]:
                 done, unfinished = wait(unfinished, _POLL_S, FIRST_COMPLETED)
                 for reader in done:
                     reader.result()  # raises if the log cannot be written
-            return process.wait(), readers[0].result()
+            output, errors = (reader.result() for reader in readers)
+            return process.wait(), output, errors
         finally:
             process.terminate()
 
