@@ -12,6 +12,8 @@ handler500 = "soundscape_site.web.error_pages.server_error"
 
 urlpatterns = [
     path("", include("retrieval.views.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("", include("accounts.views.urls")),
     path("admin/", admin.site.urls),
     path("readyz", health.readyz),
 ]

@@ -2,11 +2,20 @@
 
 from retrieval.models.clips import Clip, ClipProfile, ClipWindow, ImportItem
 from retrieval.models.deletion import DeletedScene, DiscardedFile
+from retrieval.models.exports import DataExport
 from retrieval.models.imports import LibraryImport
 from retrieval.models.jobs import MAX_ATTEMPTS, Job, JobState
 from retrieval.models.library import Library, Space
 from retrieval.models.profiling import LibraryProfiling, ProfileFailure
-from retrieval.models.scenes import Match, MatchDivergence, MatchRun, Scene, SceneProfile
+from retrieval.models.reports import SceneReport
+from retrieval.models.scenes import (
+    Match,
+    MatchDivergence,
+    MatchRun,
+    Scene,
+    SceneProfile,
+    Visibility,
+)
 from retrieval.models.site_recipe import BankMoments, HeardOverride, PhotoBank
 from retrieval.models.tallies import UploadTally
 
@@ -16,6 +25,7 @@ __all__ = [
     "Clip",
     "ClipProfile",
     "ClipWindow",
+    "DataExport",
     "DeletedScene",
     "DiscardedFile",
     "HeardOverride",
@@ -32,6 +42,8 @@ __all__ = [
     "ProfileFailure",
     "Scene",
     "SceneProfile",
+    "SceneReport",
     "Space",
     "UploadTally",
+    "Visibility",
 ]

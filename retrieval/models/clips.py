@@ -83,6 +83,7 @@ class Clip(models.Model):
         editable=False,
         help_text="First snapshot that no longer contained it.",
     )
+    withdrawn_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -105,6 +106,10 @@ class Clip(models.Model):
             models.CheckConstraint(
                 condition=Q(removed_in__isnull=True) | Q(removed_in__gt=F("added_in")),
                 name="retrieval_clip_leaves_after_coming",
+            ),
+            models.CheckConstraint(
+                condition=Q(removed_in__isnull=False) | Q(withdrawn_reason=""),
+                name="retrieval_clip_served_has_no_reason",
             ),
         ]
         indexes = [

@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from retrieval.engine.matching.strength import Strength
 from retrieval.models.clips import SHA256_PATTERN, Clip
@@ -17,6 +18,14 @@ from retrieval.models.library import Space
 from retrieval.models.vectors import DistributionField, vector_fills_space
 
 INFINITY = float("inf")
+
+
+class Visibility(models.TextChoices):
+    """Who can see a photo's page."""
+
+    UNLISTED = "unlisted", _("Everyone with the link")
+    PRIVATE = "private", _("Only you")
+    PUBLIC = "public", _("Everyone, in the list of public photos")
 
 
 class SceneProfile(models.Model):
@@ -103,6 +112,24 @@ class Scene(Job):
     run = models.ForeignKey(
         MatchRun, null=True, blank=True, on_delete=models.PROTECT, related_name="scenes"
     )
+    title = models.CharField(
+        max_length=120, blank=True, default="", db_default="", help_text="Given by its sender."
+    )
+    visibility = models.CharField(
+        max_length=10,
+        choices=Visibility,
+        default=Visibility.UNLISTED,
+        db_default=Visibility.UNLISTED,
+    )
+    judging_allowed = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether reviewers may see the photo and judge how well the sound fits.",
+    )
+    hidden_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When an operator hid its page."
+    )
+    hidden_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     class Meta(Job.Meta):
         constraints = [
@@ -117,6 +144,19 @@ class Scene(Job):
                 condition=~Q(state=JobState.DONE) | Q(run__isnull=False),
                 name="retrieval_scene_done_has_run",
             ),
+            models.CheckConstraint(
+                condition=Q(visibility__in=Visibility.values),
+                name="retrieval_scene_visibility_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(visibility=Visibility.PRIVATE, judging_allowed=True),
+                name="retrieval_scene_private_unjudged",
+            ),
+            models.CheckConstraint(
+                condition=Q(hidden_at__isnull=True, hidden_reason="")
+                | (Q(hidden_at__isnull=False) & ~Q(hidden_reason="")),
+                name="retrieval_scene_hidden_has_reason",
+            ),
         ]
         indexes = [
             # For deleting files and expired photos.
@@ -126,6 +166,14 @@ class Scene(Job):
                 fields=["created_at"],
                 name="retrieval_scene_anonymous_age",
                 condition=Q(owner__isnull=True),
+            ),
+            models.Index(fields=["owner", "-created_at"], name="retrieval_scene_of_owner"),
+            models.Index(
+                fields=["-created_at"],
+                name="retrieval_scene_public",
+                condition=Q(
+                    visibility=Visibility.PUBLIC, hidden_at__isnull=True, state=JobState.DONE
+                ),
             ),
         ]
 

@@ -15,7 +15,7 @@ DEBUG = False
 ALLOWED_HOSTS: list[str] = []
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "soundscape_site.apps.SiteAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -24,6 +24,10 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "rest_framework",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "accounts",
     "retrieval",
     "labelling",
@@ -43,6 +47,7 @@ MIDDLEWARE = [
     "retrieval.views.form_guard.FormGuardMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "soundscape_site.web.error_pages.DatabaseDownMiddleware",
 ]
@@ -107,15 +112,6 @@ for _database_settings in DATABASES.values():
     _database_settings["OPTIONS"] = _OPTIONS | _given
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_USER_MODEL = "accounts.User"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 12},
-    },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
 
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -147,6 +143,7 @@ STORAGES = {
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
+from soundscape_site.settings.accounts import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.api import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.celery import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.engine import *  # noqa: E402, F403 # parts of one settings module

@@ -26,7 +26,7 @@ def migrated_to(migration):
 def test_clips_keep_their_rows_without_job_columns_and_back():
     clip = unsaved_clip(1, added_in=3)
     clip.save()
-    kept = Clip.objects.values().get()
+    kept: dict[str, object] = dict(Clip.objects.values().get())
 
     old = migrated_to(JOBS).objects.get()
     assert (old.pk, old.state, old.attempts, old.added_in) == (clip.pk, "done", 1, 3)
@@ -34,6 +34,7 @@ def test_clips_keep_their_rows_without_job_columns_and_back():
 
     new = migrated_to(NO_JOBS)
     assert not JOB_COLUMNS & {field.name for field in new._meta.get_fields()}
-    assert new.objects.values().get() == kept
+    row = new.objects.values().get()
+    assert row == {name: kept[name] for name in row}  # later migrations add columns
     with pytest.raises(IntegrityError, match="added_in"), transaction.atomic():
         new.objects.update(added_in=None)

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import Group
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import ProtectedError
 
 from accounts.models import User
+from accounts.roles import Role
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene, SceneProfile
 from retrieval.selectors.media_files import named_files
@@ -325,5 +327,7 @@ def test_an_account_without_photos_is_deleted_in_the_admin(admin_client, ada):
 
 @within_a_transaction
 def test_the_admins_page_needs_the_permission_to_delete(client, ada, photos):
-    client.force_login(User.objects.create_user("clerk", is_staff=True))
+    librarian = User.objects.create_user("clerk")
+    librarian.groups.add(Group.objects.get(name=Role.LIBRARIAN))
+    client.force_login(librarian)
     assert client.get(f"/admin/accounts/user/{ada.pk}/delete/").status_code == 403

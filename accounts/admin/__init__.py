@@ -1,0 +1,5 @@
+"""Accounts in the admin."""
+
+from accounts.admin.users import UserAdmin
+
+__all__ = ["UserAdmin"]

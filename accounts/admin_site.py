@@ -1,0 +1,27 @@
+"""The admin site: for operators, and for librarians within their permissions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.roles import Role
+
+
+class SiteAdmin(AdminSite):
+    """Logs in by the site's own page, which asks for the second factor."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Admit operators and librarians; groups hold the librarians' permissions."""
+        user = request.user
+        if not (user.is_authenticated and user.is_active):
+            return False
+        return user.is_staff or user.groups.filter(name=Role.LIBRARIAN).exists()
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Send visitors to the site's log-in and refuse people without the right."""
+        answer: HttpResponseBase = secure_admin_login(super().login)(request, extra_context)
+        return answer

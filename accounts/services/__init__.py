@@ -1,0 +1,1 @@
+"""Services: write, each in one transaction."""

@@ -1,0 +1,9 @@
+"""The routes of people and roles."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+app_name = "accounts"
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,45 @@
+"""Settings of accounts: log-in, sign-up, second factors, sessions."""
+
+from __future__ import annotations
+
+from soundscape_site.settings import env
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "retrieval:my_photos"
+ACCOUNT_LOGOUT_REDIRECT_URL = "retrieval:front"
+
+# "invited": only people with an invitation can sign up.
+SOUNDSCAPE_SIGNUP = env.choice("SOUNDSCAPE_SIGNUP", ("open", "invited"))
+# Operators, librarians and lead reviewers must set up a second factor before they do anything else.
+# Production requires it by default.
+SOUNDSCAPE_SECOND_FACTOR_REQUIRED = env.flag("SOUNDSCAPE_SECOND_FACTOR_REQUIRED", default=False)
+# Whether the box "let reviewers judge" is ticked at first.
+SOUNDSCAPE_JUDGING_BY_DEFAULT = env.flag("SOUNDSCAPE_JUDGING_BY_DEFAULT", default=False)
+
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of changes of the password, the address and the second factor
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_CHANGE_EMAIL = True  # the old address stays in use until the new one is verified
+# The key of failed log-ins is made of name and network address: nobody can lock out somebody else.
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key,50/1h/ip"}
+
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Soundscape"
