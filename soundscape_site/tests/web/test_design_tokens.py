@@ -27,6 +27,8 @@ NAMED_COLOURS: Final = (
     "silver|tan|teal|tomato|violet|white|yellow"
 )
 
+LIGHT_DARK: Final = re.compile(r"light-dark\(((?:[^,()]|\([^)]*\))+), ((?:[^,()]|\([^)]*\))+)\)")
+
 Rgb = tuple[float, float, float]
 
 
@@ -41,8 +43,11 @@ def declarations(block: str) -> dict[str, str]:
 def themes() -> dict[str, dict[str, str]]:
     sheet = without_comments((CSS / "tokens.css").read_text())
     blocks = dict(re.findall(r"^([^\s@{][^{]*?)\s*\{(.*?)^\}", sheet, re.DOTALL | re.MULTILINE))
-    dark = declarations(blocks[":root"])
-    return {"dark": dark, "paper": dark | declarations(blocks['[data-theme="paper"]'])}
+    tokens = declarations(blocks[":root"])
+    return {
+        theme: {name: LIGHT_DARK.sub(rf"\{group}", value) for name, value in tokens.items()}
+        for group, theme in enumerate(("light", "dark"), start=1)
+    }
 
 
 THEMES: Final = themes()
@@ -140,6 +145,6 @@ def test_every_token_that_is_used_exists_and_every_one_that_exists_is_used():
     sheets = [without_comments(path.read_text()) for path in CSS.glob("*.css")]
     used = {name for sheet in sheets for name in re.findall(r"var\(--([\w-]+)", sheet)}
     local = {name for path in OTHER_SHEETS for name in declarations(path.read_text())}
-    tokens = set(THEMES["dark"]) | set(THEMES["paper"])
+    tokens = set(THEMES["dark"])
     assert used - tokens - local == SET_BY_SCRIPTS
     assert tokens - used == set()
