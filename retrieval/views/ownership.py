@@ -1,7 +1,4 @@
-"""Who may delete a scene: the account that uploaded it, or else the browser that did.
-
-Anyone with a scene's address may see it.
-"""
+"""Whose a scene is: the account's that uploaded it, or else the browser's that did."""
 
 from __future__ import annotations
 
