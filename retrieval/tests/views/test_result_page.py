@@ -201,7 +201,7 @@ def test_matchers_can_be_compared(client, find):
     page = page_of(client, scene)
     for name, words in MATCHER_WORDS.items():
         assert f'href="/scenes/{scene.pk}/?matcher={name}"' in page
-        assert words in page
+        assert str(words) in page
     shown = client.get(f"/scenes/{scene.pk}/?matcher=paper").content.decode()
     assert "matcher paper v1" in shown
     assert "You would hear" not in shown
@@ -260,7 +260,7 @@ def test_the_bank_is_described(client, find, version, words):
     scene.run.refresh_from_db()
     assert result_of(scene).provenance.bank == words
     page = page_of(client, scene)
-    assert words in page
+    assert str(words) in page
     assert not version or version not in page
 
 
