@@ -57,7 +57,7 @@ def _stated_length(request: HttpRequest) -> int:
 def _form_problem(request: HttpRequest) -> Problem | None:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _PLAIN_ENCODINGS:
-        return problem("unsupported_encoding", f"The request is encoded as {encoding[:20]!r}.")
+        return problem("unsupported_encoding", "")
     try:
         request.POST  # noqa: B018 # parses the form
     except TooManyFilesSent:
