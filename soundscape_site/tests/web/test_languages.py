@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from django.conf import settings as site_settings
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import FileResponse, Http404
 from django.middleware.locale import LocaleMiddleware
 from django.test import Client, RequestFactory
 from django.utils import translation
+from django.utils.translation.trans_real import DjangoTranslation
 
 from retrieval.models import DeletedScene
 from retrieval.tests.factories import ClipFactory
@@ -33,6 +35,13 @@ def keep_language():
 @pytest.fixture
 def german(settings) -> None:
     settings.LANGUAGES = [*settings.LANGUAGES, ("de", "German")]
+
+
+@pytest.fixture
+def empty_cache():
+    caches["template_fragments"].clear()
+    yield
+    caches["template_fragments"].clear()
 
 
 @pytest.fixture
@@ -74,6 +83,15 @@ def test_numbers_for_people_follow_the_language_and_those_for_scripts_do_not(set
     assert "up to 2,5&nbsp;MB" in german
     for source in (british, german):
         assert 'data-max-megabytes="2.5"' in source
+
+
+@pytest.mark.usefixtures("library", "german", "empty_cache")
+def test_messages_for_scripts_are_cached_for_each_language(monkeypatch):
+    sending = '<template data-words="sending">Sending your photo…</template>'
+    assert sending in page("/", "en-GB")
+    monkeypatch.setattr(DjangoTranslation, "gettext", lambda _self, text: text.upper())
+    assert sending in page("/", "en-GB")
+    assert '<template data-words="sending">SENDING YOUR PHOTO…</template>' in page("/", "de")
 
 
 @pytest.mark.usefixtures("library", "german")
