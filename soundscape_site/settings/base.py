@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "soundscape_site.web.health.HealthMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "soundscape_site.web.languages.VisitorLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "retrieval.views.form_guard.FormGuardMiddleware",
@@ -111,6 +112,13 @@ for _database_settings in DATABASES.values():
     _given: Any = _database_settings.get("OPTIONS", {})
     _database_settings["OPTIONS"] = _OPTIONS | _given
 
+_PROCESS_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    "default": {"BACKEND": _PROCESS_MEMORY},
+    # What the template tag `cache` keeps; pages must not wait for a network.
+    "template_fragments": {"BACKEND": _PROCESS_MEMORY, "LOCATION": "template_fragments"},
+}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
@@ -131,6 +139,16 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LANGUAGE_CODE = "en-gb"
+# A language is added once its translation exists; dates and numbers then follow it too. An English
+# variant that is not listed, and plain English, get the first.
+LANGUAGES = [
+    ("en-gb", "English (United Kingdom)"),
+    ("en-us", "English (United States)"),
+    ("en-au", "English (Australia)"),
+    ("en-ca", "English (Canada)"),
+    ("en-ie", "English (Ireland)"),
+]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
