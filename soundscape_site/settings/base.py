@@ -112,13 +112,6 @@ for _database_settings in DATABASES.values():
     _given: Any = _database_settings.get("OPTIONS", {})
     _database_settings["OPTIONS"] = _OPTIONS | _given
 
-_PROCESS_MEMORY = "django.core.cache.backends.locmem.LocMemCache"
-CACHES = {
-    "default": {"BACKEND": _PROCESS_MEMORY},
-    # What the template tag `cache` keeps; pages must not wait for a network.
-    "template_fragments": {"BACKEND": _PROCESS_MEMORY, "LOCATION": "template_fragments"},
-}
-
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
