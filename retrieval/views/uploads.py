@@ -34,19 +34,21 @@ logger = logging.getLogger(__name__)
 @require_POST
 def scene_create(request: HttpRequest) -> HttpResponse:
     """Receive an uploaded photo."""
+    judging_allowed = "judging_allowed" in request.POST
     refusal = _refusal_of_files(request)
     if refusal is not None:
-        return refused(request, refusal)
-    return _submit(request, request.FILES.getlist("photo")[0].read())
+        return refused(request, refusal, judging_allowed=judging_allowed)
+    content = request.FILES.getlist("photo")[0].read()
+    return _submit(request, content, judging_allowed=judging_allowed)
 
 
 @require_POST
 def sample_create(request: HttpRequest, slug: str) -> HttpResponse:
-    """Receive a sample photo as if the visitor had uploaded it."""
+    """Receive a sample photo as if the visitor had uploaded it; reviewers never judge it."""
     sample = sample_named(settings.SOUNDSCAPE_SAMPLE_PHOTOS, slug)
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
-    return _submit(request, sample.path.read_bytes())
+    return _submit(request, sample.path.read_bytes(), judging_allowed=False)
 
 
 def _refusal_of_files(request: HttpRequest) -> Problem | None:
@@ -60,11 +62,14 @@ def _refusal_of_files(request: HttpRequest) -> Problem | None:
     return photo_too_large(size) if size > photo_limits().max_bytes else None
 
 
-def _submit(request: HttpRequest, content: bytes) -> HttpResponse:
+def _submit(request: HttpRequest, content: bytes, *, judging_allowed: bool) -> HttpResponse:
     visitor = Visitor(request)
     try:
         scene = submit_photo(
-            content=content, allowances=visitor.allowances, owner_id=visitor.user_id
+            content=content,
+            allowances=visitor.allowances,
+            owner_id=visitor.user_id,
+            judging_allowed=judging_allowed,
         )
     except (
         AccountClosedError,
@@ -73,7 +78,7 @@ def _submit(request: HttpRequest, content: bytes) -> HttpResponse:
         QueueFullError,
         StorageError,
     ) as error:
-        response = refused(request, _problem_of(error))
+        response = refused(request, _problem_of(error), judging_allowed=judging_allowed)
     else:
         response = _accepted(request, scene)
         remember_in_cookie(request, response, scene)
@@ -101,12 +106,17 @@ def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
     return push_url(render(request, "retrieval/_scene.html", scene_context(request, scene)), url)
 
 
-def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
-    """Show why a photo was refused: on the front page, or for htmx as a part of it."""
+def refused(
+    request: HttpRequest, refusal: Problem, *, judging_allowed: bool = False
+) -> HttpResponse:
+    """Show why a photo was refused: on the front page, or for htmx as a part of it.
+
+    The front page's box "let reviewers judge" stays as the visitor left it.
+    """
     if HtmxDetails(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
     else:
-        template, context = _front_page(refusal)
+        template, context = _front_page(refusal, judging_allowed=judging_allowed)
     response = render(request, template, context, status=refusal.status)
     retarget(response, "#upload-message")  # the page swaps in an error only with a target
     reswap(response, "innerHTML")
@@ -115,9 +125,10 @@ def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
     return response
 
 
-def _front_page(refusal: Problem) -> tuple[str, dict[str, Any]]:
+def _front_page(refusal: Problem, *, judging_allowed: bool) -> tuple[str, dict[str, Any]]:
     """Return the front page with the refusal; without a database the refusal alone."""
     try:
-        return "retrieval/front.html", front_context(upload_error=refusal)
+        context = front_context(judging_allowed=judging_allowed, upload_error=refusal)
+        return "retrieval/front.html", context
     except (OperationalError, InterfaceError):
         return "retrieval/_upload_error.html", {"upload_error": refusal}

@@ -54,6 +54,13 @@ class Visitor:
             ),
         )
 
+    @property
+    def reporter_key(self) -> str:
+        """The key under which this sender's reports of photos are stored."""
+        if self.user_id is not None:
+            return user_key(self.user_id)
+        return address_key(self._address)
+
     def remember(self, response: HttpResponse) -> None:
         """Give a new browser its signed cookie, which cannot be forged."""
         if self._is_new and self.user_id is None:

@@ -35,9 +35,9 @@ def in_the_same_browser(client):
     return other_tab
 
 
-def test_the_first_page_after_the_log_in_claims_once(client, upload, ada):
-    upload(client, 1)
-    upload(client, 2)
+def test_the_first_page_after_the_log_in_claims_once(client, send, ada):
+    send(client, 1)
+    send(client, 2)
     client.force_login(ada)
     assert owners() == [None, None]
     shown = client.get("/me/photos/")
@@ -54,28 +54,28 @@ def test_the_first_page_after_the_log_in_claims_once(client, upload, ada):
     assert "uploads" not in {name for name, morsel in client.cookies.items() if morsel.value}
 
 
-def test_nobody_elses_photos_are_claimed(client, upload, ada):
-    upload(Client(), 1)
+def test_nobody_elses_photos_are_claimed(client, send, ada):
+    send(Client(), 1)
     bob = Client()
     bob.force_login(User.objects.create_user("bob"))
-    upload(bob, 2)
-    upload(client, 3)
+    send(bob, 2)
+    send(client, 3)
     client.force_login(ada)
     client.get("/")
     assert sorted(map(str, owners())) == ["None", "ada", "bob"]
 
 
-def test_a_forged_cookie_claims_nothing(client, upload, ada):
-    scene = upload(Client())
+def test_a_forged_cookie_claims_nothing(client, send, ada):
+    scene = send(Client())
     client.force_login(ada)
     client.cookies["uploads"] = f"{scene.pk}:forged"
     client.get("/")
     assert owners() == [None]
 
 
-def test_what_was_sent_before_is_claimed_once_and_later_uploads_belong_at_once(client, upload, ada):
+def test_what_was_sent_before_is_claimed_once_and_later_uploads_belong_at_once(client, send, ada):
     client.force_login(ada)
-    upload(client)
+    send(client)
     assert owners() == ["ada"]
     assert not AuditEntry.objects.filter(action="scenes.claimed").exists()
 
@@ -91,8 +91,8 @@ def test_requests_without_uploads_ask_nothing(client, ada, logged_in):
     assert list(queries) == []
 
 
-def test_a_log_in_while_a_photo_is_decoded(client, upload, ada, while_decoding):
-    upload(client, 1)  # this browser has a session
+def test_a_log_in_while_a_photo_is_decoded(client, send, ada, while_decoding):
+    send(client, 1)  # this browser has a session
     before = client.session.session_key
 
     def log_in():
@@ -101,21 +101,19 @@ def test_a_log_in_while_a_photo_is_decoded(client, upload, ada, while_decoding):
         other_tab.get("/")
 
     while_decoding(log_in)
-    late = upload(client, 2)
+    late = send(client, 2)
     assert not Session.objects.filter(pk=before).exists()
     assert client.get("/").wsgi_request.user == ada  # still logged in
     late.refresh_from_db()
     assert owners() == ["ada", "ada"]
 
 
-def test_a_log_in_that_read_the_session_before_the_upload_wrote_it(
-    client, upload, ada, monkeypatch
-):
-    upload(client, 1)
+def test_a_log_in_that_read_the_session_before_the_upload_wrote_it(client, send, ada, monkeypatch):
+    send(client, 1)
     other_tab = in_the_same_browser(client)
     request = other_tab.get("/").wsgi_request
     request.session.get("scenes")  # as a log-in that is checking the password
-    late = upload(client, 2)
+    late = send(client, 2)
     assert len(client.session["scenes"]) == 2
     monkeypatch.setattr(Client, "session", property(lambda _: request.session))
     other_tab.force_login(ada)
@@ -125,15 +123,15 @@ def test_a_log_in_that_read_the_session_before_the_upload_wrote_it(
     assert owners() == ["ada", "ada"]
 
 
-def test_a_log_out_while_a_photo_is_decoded(client, upload, while_decoding):
-    upload(client, 1)
+def test_a_log_out_while_a_photo_is_decoded(client, send, while_decoding):
+    send(client, 1)
     while_decoding(in_the_same_browser(client).session.flush)
-    late = upload(client, 2)
+    late = send(client, 2)
     assert client.post(f"/scenes/{late.pk}/delete/").status_code == 303
 
 
-def test_an_upload_by_htmx_while_logging_in_is_answered(client, upload, ada, while_decoding):
-    upload(client, 1)
+def test_an_upload_by_htmx_while_logging_in_is_answered(client, send, ada, while_decoding):
+    send(client, 1)
     while_decoding(lambda: in_the_same_browser(client).force_login(ada))
     answer = client.post("/scenes/", {"photo": png(2)}, headers={"HX-Request": "true"})
     assert answer.status_code == 200
@@ -141,8 +139,8 @@ def test_an_upload_by_htmx_while_logging_in_is_answered(client, upload, ada, whi
     assert owners() == ["ada", "ada"]
 
 
-def test_after_a_failure_the_next_request_claims(client, upload, ada, monkeypatch):
-    upload(client)
+def test_after_a_failure_the_next_request_claims(client, send, ada, monkeypatch):
+    send(client)
     client.force_login(ada)
 
     def failing(**_):
@@ -160,8 +158,8 @@ def test_after_a_failure_the_next_request_claims(client, upload, ada, monkeypatc
 @pytest.mark.parametrize(
     "end", [delete_account, lambda user_id: request_erasure(user_id=user_id, actor_id=None)]
 )
-def test_an_account_that_ends_meanwhile_claims_nothing(client, upload, ada, monkeypatch, end):
-    upload(client)
+def test_an_account_that_ends_meanwhile_claims_nothing(client, send, ada, monkeypatch, end):
+    send(client)
     client.force_login(ada)
     claim = claim_scenes
 
