@@ -111,6 +111,11 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     "decoding_stopped": (503, _("The site is just being restarted"), _BUSY),
     "storage_full": (507, _("There is no room left for photos"), _FULL),
     "storage_unavailable": (503, _("Photos cannot be stored at the moment"), _BUSY),
+    "account_closed": (
+        409,
+        _("Your account has been closed"),
+        _("So this photo was not kept. You can send it without an account."),
+    ),
     "queue_full": (503, _("Too many photos are waiting"), ""),
     "quota_photos": (429, _("That is all for today"), ""),
     "quota_bytes": (429, _("That is all for today"), ""),
