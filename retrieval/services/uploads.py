@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from accounts.services.erasure import lock_account
 from retrieval.decoding.answers import DecodedPhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
@@ -39,7 +40,11 @@ class QueueFullError(Exception):
 
 
 def receive_photo(
-    *, content: bytes, allowances: Sequence[Allowance], owner_id: int | None
+    *,
+    content: bytes,
+    allowances: Sequence[Allowance],
+    owner_id: int | None,
+    judging_allowed: bool = False,
 ) -> Scene:
     """Check a photo against its sender's limits, decode it and store it as a scene.
 
@@ -53,6 +58,8 @@ def receive_photo(
         If the photo cannot be decoded, or no decoder is available.
     QueueFullError
         If too many photos are queued.
+    AccountClosedError
+        If the owner's account was closed while the photo was decoded.
     StorageError
         If its files cannot be stored.
     """
@@ -65,6 +72,7 @@ def receive_photo(
             matcher=matcher_in_force(settings.SOUNDSCAPE_MATCHER),
             queue_limit=settings.SOUNDSCAPE_QUEUE_LIMIT,
             owner_id=owner_id,
+            judging_allowed=judging_allowed,
         )
         count_upload(allowances, byte_size=len(content))  # last: it locks rows that others need
     logger.info("scene %s accepted, %s", scene.pk, scene.state)
@@ -73,15 +81,24 @@ def receive_photo(
 
 @transaction.atomic
 def create_scene(
-    *, decoded: DecodedPhoto, matcher: Matcher, queue_limit: int, owner_id: int | None
+    *,
+    decoded: DecodedPhoto,
+    matcher: Matcher,
+    queue_limit: int,
+    owner_id: int | None,
+    judging_allowed: bool = False,
 ) -> Scene:
     """Store a decoded photo as a scene: done if a run for it is stored, otherwise queued.
 
     Raises
     ------
+    AccountClosedError
+        If the owner's account is closed; nothing is stored.
     QueueFullError
         If `queue_limit` photos are queued already; nothing is stored.
     """
+    if owner_id is not None:
+        lock_account(user_id=owner_id)
     lock_shared(decoded.sha256)  # keeps the stored run until this scene refers to it
     run = stored_run(
         decoded.sha256,
@@ -98,6 +115,7 @@ def create_scene(
         model_input=_store(decoded.views.tobytes(), suffix=_INPUT_SUFFIX),
         width_px=decoded.width_px,
         height_px=decoded.height_px,
+        judging_allowed=judging_allowed,
     )
     scene.full_clean()
     if run is None:

@@ -46,4 +46,4 @@ def _cache_key(key: str, prefix: str, version: int) -> str:
     return f"{prefix}:{_RUN}:{name}:{version}:{key}"
 
 
-CACHES = {"default": CACHES["default"] | {"LOCATION": REDIS_URL, "KEY_FUNCTION": _cache_key}}
+CACHES["default"] = CACHES["default"] | {"LOCATION": REDIS_URL, "KEY_FUNCTION": _cache_key}
