@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.engine.vocabulary.sounds import Flag
@@ -29,7 +30,7 @@ from retrieval.submission import submit_import
 class FlagFilter(admin.SimpleListFilter):
     """Filter by a sound that does not belong to the place, such as speech."""
 
-    title = "flag"
+    title = _("flag")
     parameter_name = "flag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -76,7 +77,7 @@ class ClipAdmin(ReadOnlyAdmin):
     search_fields = ("title", "tags", "author", "path", "sound_tags")
     exclude = ("peaks",)
 
-    @admin.display(description="heard in it")
+    @admin.display(description=_("heard in it"))
     def heard_in_it(self, clip: Clip) -> str:
         """Return the names of the detected sounds, most certain first."""
         return ", ".join(clip.sound_tags)
@@ -108,7 +109,7 @@ class LibraryProfilingAdmin(ReadOnlyAdmin):
         "space", "model_version", "state", "left", "failure_code", "created_at", "finished_at",
     )  # fmt: skip
 
-    @admin.display(description="recordings left")
+    @admin.display(description=_("recordings left"))
     def left(self, profiling: LibraryProfiling) -> int | None:
         """Return how many recordings still lack the profile; None if the job is finished."""
         if profiling.finished_at is not None:  # counting reads the whole library
@@ -161,7 +162,7 @@ class HeardOverrideAdmin(AppendOnlyAdmin):
     list_display = ("wnid", "label", "sounds", "taken_back", "why", "at")
     search_fields = ("wnid", "why")
 
-    @admin.display(description="class")
+    @admin.display(description=_("class"))
     def label(self, override: HeardOverride) -> str:
         """Return the class name."""
         return load_vocabulary("imagenet").by_key(override.wnid).name

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from django.db.models import Min, Prefetch
+from collections import defaultdict
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Min
 
 from retrieval.models import Scene, SceneReport, Visibility
 
-_OPEN = SceneReport.objects.filter(decision=SceneReport.Decision.OPEN)
+
+@dataclass(frozen=True, slots=True)
+class ReportedPhoto:
+    """A scene and its open reports, oldest first."""
+
+    scene: Scene
+    reports: list[SceneReport]
 
 
-def reported_scenes(*, limit: int) -> list[Scene]:
-    """Return scenes with open reports, the longest waiting first; the reports in `open_reports`.
+def reported_photos(*, limit: int) -> list[ReportedPhoto]:
+    """Return scenes with open reports, the longest waiting first.
 
     Without private ones: only their owners see them, and their reports wait.
     """
-    open_reports = Prefetch("reports", _OPEN.order_by("created_at"), to_attr="open_reports")
-    waiting = Scene.objects.filter(reports__decision=SceneReport.Decision.OPEN)
-    oldest_first = (
-        waiting.exclude(visibility=Visibility.PRIVATE)
-        .annotate(waiting_since=Min("reports__created_at"))
-        .order_by("waiting_since")
+    undecided = SceneReport.Decision.OPEN
+    waiting = Scene.objects.filter(reports__decision=undecided).exclude(
+        visibility=Visibility.PRIVATE
     )
-    return list(oldest_first.prefetch_related(open_reports)[:limit])
+    oldest_first = waiting.annotate(since=Min("reports__created_at")).order_by("since")
+    scenes = list(oldest_first[:limit])
+    reports: dict[UUID, list[SceneReport]] = defaultdict(list)
+    for report in SceneReport.objects.filter(scene__in=scenes, decision=undecided).order_by("pk"):
+        reports[report.scene_id].append(report)
+    return [ReportedPhoto(scene, reports[scene.pk]) for scene in scenes if scene.pk in reports]
 
 
 def hidden_scenes(*, limit: int) -> list[Scene]:

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
@@ -128,8 +129,13 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
         "failure": problem(scene.failure_code, scene.failure_detail),
         "share_url": request.build_absolute_uri(reverse("retrieval:scene", args=[scene.pk])),
-        "title": scene.title or (f"A photo that shows {shows}" if shows else "A photo"),
+        "title": scene.title or _title(shows),
     }
+
+
+def _title(shows: str) -> str:
+    """Return the title of a photo whose owner has given none."""
+    return _("A photo that shows {thing}").format(thing=shows) if shows else _("A photo")
 
 
 def _stage(scene: Scene) -> str:

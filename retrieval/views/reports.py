@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from retrieval.quotas.limits import LimitExceededError
-from retrieval.selectors.reports import hidden_scenes, reported_scenes
+from retrieval.selectors.reports import hidden_scenes, reported_photos
 from retrieval.services.moderation import hide_scene, keep_scene, report_scene, restore_scene
 from retrieval.views.access import operators_only, scene_or_404
 from retrieval.views.deletion import gone_if_deleted
@@ -44,9 +44,7 @@ def scene_report(request: HttpRequest, scene_id: UUID) -> HttpResponse:
         response["Retry-After"] = str(error.retry_after_s)
         return response
     messages.success(request, _("Thank you. An operator of this site will look at the photo."))
-    return HttpResponse(
-        status=303, headers={"Location": reverse("retrieval:scene", args=[scene_id])}
-    )
+    return HttpResponseRedirect(reverse("retrieval:scene", args=[scene_id]), status=303)
 
 
 @require_safe
@@ -55,7 +53,7 @@ def scene_report(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 def reports(request: HttpRequest) -> HttpResponse:
     """Show operators what was reported and what is hidden."""
     context = {
-        "reported": reported_scenes(limit=_MOST_SHOWN),
+        "reported": reported_photos(limit=_MOST_SHOWN),
         "hidden": hidden_scenes(limit=_MOST_SHOWN),
     }
     return render(request, "retrieval/reports.html", context)
@@ -72,7 +70,7 @@ def scene_decide(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     else:
         for errors in form.errors.values():
             messages.error(request, str(errors[0]))
-    return HttpResponse(status=303, headers={"Location": reverse("retrieval:reports")})
+    return HttpResponseRedirect(reverse("retrieval:reports"), status=303)
 
 
 def _decide(request: HttpRequest, scene_id: UUID, *, decision: str, reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -29,6 +29,4 @@ def scene_settings(request: HttpRequest, scene_id: UUID) -> HttpResponse:
         return render(request, "retrieval/scene.html", context, status=422)
     change_settings(scene_id=scene_id, actor_id=request.user.pk, **form.cleaned_data)
     messages.success(request, _("Your changes are saved."))
-    return HttpResponse(
-        status=303, headers={"Location": reverse("retrieval:scene", args=[scene_id])}
-    )
+    return HttpResponseRedirect(reverse("retrieval:scene", args=[scene_id]), status=303)

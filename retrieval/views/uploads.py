@@ -10,6 +10,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
@@ -55,9 +57,12 @@ def _refusal_of_files(request: HttpRequest) -> Problem | None:
     """Check the number and size of the files; only decoding processes read their content."""
     files = request.FILES.getlist("photo")
     if not files:
-        return problem("file_missing", "Choose a photo first.")
+        return problem("file_missing", "")
     if len(files) > 1:
-        return problem("too_many_files", f"{len(files)} files arrived; send one.")
+        words = ngettext(
+            "{number} file arrived; send one.", "{number} files arrived; send one.", len(files)
+        )
+        return problem("too_many_files", words.format(number=len(files)))
     size = files[0].size or 0
     return photo_too_large(size) if size > photo_limits().max_bytes else None
 
@@ -92,7 +97,7 @@ def _problem_of(
     if isinstance(error, LimitExceededError):
         return problem(error.code, error.detail, retry_after_s=error.retry_after_s)
     if isinstance(error, QueueFullError):
-        return problem(error.code, "Try again in half a minute; nothing was kept.")
+        return problem(error.code, _("Try again in half a minute; nothing was kept."))
     if isinstance(error, StorageError):
         logger.error("%s: %s", error.code, error)
     return problem(error.code, str(error))

@@ -44,4 +44,4 @@ def _cache_key(key: str, prefix: str, version: int) -> str:
     return f"{prefix}:{_RUN}:{test}:{version}:{key}"
 
 
-CACHES = {"default": CACHES["default"] | {"LOCATION": REDIS_URL, "KEY_FUNCTION": _cache_key}}
+CACHES["default"] = CACHES["default"] | {"LOCATION": REDIS_URL, "KEY_FUNCTION": _cache_key}

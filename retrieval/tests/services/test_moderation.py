@@ -15,7 +15,7 @@ from accounts.models import AuditEntry
 from retrieval.models import DeletedScene, Scene, SceneReport, Visibility
 from retrieval.quotas.limits import LimitExceededError
 from retrieval.quotas.reports import REPORTS_AN_HOUR
-from retrieval.selectors.reports import hidden_scenes, reported_scenes
+from retrieval.selectors.reports import hidden_scenes, reported_photos
 from retrieval.services.deletion import delete_scene
 from retrieval.services.moderation import hide_scene, keep_scene, report_scene, restore_scene
 from retrieval.tests.photos import accepted
@@ -181,11 +181,11 @@ def test_operators_see_the_longest_waiting_report_first_but_no_private_photo(sce
     report(second, key="address:2")
     Scene.objects.filter(pk=private.pk).update(visibility=Visibility.PRIVATE)
     keep(kept, operator)
-    found = reported_scenes(limit=10)
-    assert [one.pk for one in found] == [second.pk, scene.pk]
-    assert [len(one.open_reports) for one in found] == [2, 1]
-    assert len(reported_scenes(limit=1)) == 1
+    found = reported_photos(limit=10)
+    assert [one.scene.pk for one in found] == [second.pk, scene.pk]
+    assert [len(one.reports) for one in found] == [2, 1]
+    assert len(reported_photos(limit=1)) == 1
     hide(second, operator)
     hide(scene, operator)
     assert [one.pk for one in hidden_scenes(limit=10)] == [scene.pk, second.pk]
-    assert reported_scenes(limit=10) == []
+    assert reported_photos(limit=10) == []

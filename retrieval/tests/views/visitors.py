@@ -46,7 +46,7 @@ def visitor(people):
             session = browser.session
             session["scenes"] = [str(scene.pk)]
             session.save()
-            browser.cookies["sessionid"] = session.session_key
+            browser.cookies["sessionid"] = str(session.session_key)
         return browser
 
     return visiting
