@@ -17,10 +17,15 @@ class SceneSettingsForm(forms.Form):
         label=_("Title"), max_length=Scene._meta.get_field("title").max_length, required=False
     )
     visibility = forms.ChoiceField(
-        label=_("Who can see this page"), choices=Visibility.choices, widget=forms.RadioSelect
+        label=_("Who can see this page"),
+        choices=Visibility.choices,
+        widget=forms.RadioSelect,
+        help_text=_("Without an account, “only you” is this browser."),
     )
     judging_allowed = forms.BooleanField(
-        label=_("Let reviewers judge how well the sound fits: they see the photo"), required=False
+        label=_("Let reviewers judge how well the sound fits: they see the photo"),
+        required=False,
+        help_text=_("You can take this back. A photo that only you see is not judged."),
     )
 
     @classmethod

@@ -55,7 +55,7 @@ def test_a_wrong_report_is_explained(upload, visitor, wrong):
     scene = upload(BROWSER)
     answer = report(visitor(ANONYMOUS), scene, **wrong)
     assert answer.status_code == 422
-    assert "errorlist" in words(answer)
+    assert "field__error" in words(answer)
     assert not SceneReport.objects.exists()
 
 

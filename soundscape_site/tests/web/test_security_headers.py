@@ -7,12 +7,12 @@ import uuid
 
 import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
-from django.urls import URLPattern, get_resolver
+from django.urls import URLPattern, get_resolver, reverse
 
+from accounts.tests.people import log_in, make_user
 from retrieval.templatetags.players import audio_url
 from retrieval.tests.factories import ClipFactory
 from retrieval.views import pages
@@ -152,11 +152,9 @@ def test_plain_http_is_redirected(path):
 
 @pytest.mark.django_db
 def test_cookies_of_a_log_in(browser):
-    get_user_model().objects.create_superuser("someone", password="a long pass phrase")
-    browser.get("/admin/login/")
-    answer = browser.post(
-        "/admin/login/?next=/admin/", {"username": "someone", "password": "a long pass phrase"}
-    )
+    make_user()
+    browser.get(reverse("account_login"))
+    answer = log_in(browser)
     assert answer.status_code == 302
     session, token = answer.cookies["__Host-sessionid"], answer.cookies["__Host-csrftoken"]
     for cookie in (session, token):
