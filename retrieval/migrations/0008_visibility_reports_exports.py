@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='dataexport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), models.Q(models.Q(('file', ''), _negated=True), ('byte_size__gt', 0)), _connector='OR'), name='retrieval_dataexport_done_has_file'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), models.Q(models.Q(('file', ''), _negated=True), ('byte_size__gt', 0), ('byte_size__isnull', False)), _connector='OR'), name='retrieval_dataexport_done_has_file'),
         ),
         migrations.AddConstraint(
             model_name='dataexport',

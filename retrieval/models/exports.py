@@ -22,7 +22,8 @@ class DataExport(Job):
         constraints = [
             *Job.Meta.constraints,
             models.CheckConstraint(
-                condition=~Q(state=JobState.DONE) | (~Q(file="") & Q(byte_size__gt=0)),
+                condition=~Q(state=JobState.DONE)
+                | (~Q(file="") & Q(byte_size__isnull=False, byte_size__gt=0)),
                 name="retrieval_dataexport_done_has_file",
             ),
             models.UniqueConstraint(

@@ -50,7 +50,7 @@ def continue_erasure(*, user_id: int) -> None:
         _delete_batch(user_id)
         _delete_empty_account(user_id)
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("account %s is erased later, by the sweeper: %s", user_id, error)
+        logger.error("account %s is erased later, by the sweeper: %s", user_id, error)
 
 
 def continue_erasures() -> int:

@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _KEY: Final = "scenes"
 _MOST_REMEMBERED: Final = 500  # the newest; the others end with their retention
-_COOKIE: Final = "uploads"
 _SALT: Final = "retrieval.uploads"
 _MOST_IN_COOKIE: Final = 20  # a cookie holds 4 kB
 
@@ -54,7 +53,7 @@ def remember_in_cookie(request: HttpRequest, response: HttpResponse, scene: Scen
     if scene.owner_id is None:
         newest = [*_in_cookie(request), str(scene.pk)][-_MOST_IN_COOKIE:]
         response.set_signed_cookie(
-            _COOKIE,
+            settings.SOUNDSCAPE_UPLOADS_COOKIE,
             ".".join(newest),
             salt=_SALT,
             max_age=settings.SESSION_COOKIE_AGE,
@@ -82,7 +81,8 @@ class ClaimMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Claim before the view, so that it shows the claimed scenes."""
-        if _COOKIE not in request.COOKIES or not request.user.is_authenticated:
+        cookie = settings.SOUNDSCAPE_UPLOADS_COOKIE
+        if cookie not in request.COOKIES or not request.user.is_authenticated:
             return self.get_response(request)
         try:
             claim_scenes(user_id=request.user.pk, scene_ids=_remembered(request))
@@ -90,7 +90,7 @@ class ClaimMiddleware:
             return self.get_response(request)
         request.session.pop(_KEY, None)
         response = self.get_response(request)
-        response.delete_cookie(_COOKIE, samesite="Lax")
+        response.delete_cookie(cookie, samesite="Lax")
         return response
 
 
@@ -100,6 +100,9 @@ def _remembered(request: HttpRequest) -> list[str]:
 
 def _in_cookie(request: HttpRequest) -> list[str]:
     signed = request.get_signed_cookie(
-        _COOKIE, default="", salt=_SALT, max_age=settings.SESSION_COOKIE_AGE
+        settings.SOUNDSCAPE_UPLOADS_COOKIE,
+        default="",
+        salt=_SALT,
+        max_age=settings.SESSION_COOKIE_AGE,
     )
     return signed.split(".") if signed else []

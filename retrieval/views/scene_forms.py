@@ -20,7 +20,6 @@ class SceneSettingsForm(forms.Form):
         label=_("Who can see this page"),
         choices=Visibility.choices,
         widget=forms.RadioSelect,
-        help_text=_("Without an account, “only you” is this browser."),
     )
     judging_allowed = forms.BooleanField(
         label=_("Let reviewers judge how well the sound fits: they see the photo"),
@@ -34,6 +33,9 @@ class SceneSettingsForm(forms.Form):
         names = ("title", "visibility", "judging_allowed")
         form = cls(initial={name: getattr(scene, name) for name in names})
         form.fields["judging_allowed"].disabled = scene.visibility == Visibility.PRIVATE
+        if scene.owner_id is None:
+            words = _("Without an account, “only you” means in this browser.")
+            form.fields["visibility"].help_text = words
         return form
 
 

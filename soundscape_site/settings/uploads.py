@@ -18,6 +18,8 @@ SOUNDSCAPE_USER_LIMITS = env.integers("SOUNDSCAPE_USER_LIMITS", (2_000, 10_000, 
 # Our proxies before the site, by number or networks: see `accounts.client_address`.
 SOUNDSCAPE_PROXIES = env.proxies("SOUNDSCAPE_PROXIES")
 SOUNDSCAPE_VISITOR_COOKIE = "visitor"
+# Names the newest uploads of a browser until an account claims them.
+SOUNDSCAPE_UPLOADS_COOKIE = "uploads"
 
 # The parts of an export of personal data; later apps add theirs.
 SOUNDSCAPE_EXPORT_SECTIONS = [
