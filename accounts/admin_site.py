@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 
 from accounts.roles import Role
 
@@ -23,5 +24,7 @@ class SiteAdmin(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Send visitors to the site's log-in and refuse people without the right."""
+        if self.has_permission(request):
+            return redirect("admin:index", current_app=self.name)
         answer: HttpResponseBase = secure_admin_login(super().login)(request, extra_context)
         return answer

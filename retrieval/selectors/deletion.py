@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from accounts.models import User
 from retrieval.models import DeletedScene, DiscardedFile, Scene
 
 
@@ -25,11 +24,6 @@ def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
     """Return scenes without an owner that are older than `after`, oldest first."""
     expired = Scene.objects.filter(owner__isnull=True, created_at__lt=Now() - after)
     return list(expired.order_by("created_at").values_list("pk", flat=True)[:limit])
-
-
-def account_named(username: str) -> User | None:
-    """Return the account with a user name."""
-    return User.objects.filter(username=username).first()
 
 
 def owned_scene_count(owner_id: int) -> int:

@@ -43,3 +43,6 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key,50/1h/ip"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Soundscape"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+
+USERSESSIONS_ADAPTER = "accounts.adapters.SessionsAdapter"
