@@ -39,6 +39,10 @@ RUN python -m compileall -q . \
        DJANGO_ALLOWED_HOSTS=build.invalid \
        DATABASE_URL=postgres://build.invalid/none \
        REDIS_URL=redis://build.invalid \
+       DJANGO_BEHIND_TLS_PROXY=yes \
+       SOUNDSCAPE_PROXIES=1 \
+       SOUNDSCAPE_EMAIL_URL=smtp://build.invalid \
+       SOUNDSCAPE_EMAIL_FROM=nobody@build.invalid \
        python manage.py collectstatic --noinput
 
 USER 10001:10001

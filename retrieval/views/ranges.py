@@ -18,6 +18,7 @@ from django.utils.http import quote_etag
 
 logger = logging.getLogger(__name__)
 
+_POLICY: Final = "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 _ONE_RANGE: Final = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})")
 
 
@@ -90,7 +91,7 @@ def stored_file_response(
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = cache_control
     response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Content-Security-Policy"] = _POLICY
     return response
 
 

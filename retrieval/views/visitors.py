@@ -7,11 +7,11 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from accounts.client_address import client_address
 from retrieval.quotas.limits import Allowance, UploadLimits
 from retrieval.quotas.senders import (
     address_key,
     browser_key,
-    client_address,
     new_browser,
     user_key,
 )
@@ -25,11 +25,7 @@ class Visitor:
 
     def __init__(self, request: HttpRequest) -> None:
         self.user_id: int | None = request.user.pk if request.user.is_authenticated else None
-        self._address = client_address(
-            peer=request.META.get("REMOTE_ADDR", ""),
-            forwarded_for=request.headers.get("X-Forwarded-For", ""),
-            proxies=settings.SOUNDSCAPE_PROXIES,
-        )
+        self._address = client_address(request)
         known = request.get_signed_cookie(
             settings.SOUNDSCAPE_VISITOR_COOKIE, default=None, salt=_SALT, max_age=_COOKIE_AGE_S
         )

@@ -36,10 +36,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "soundscape_site.web.request_ids.RequestIdMiddleware",
-    # Before redirects and the check of the host name.
-    "soundscape_site.web.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Before the check of the host name; its path is exempt from the redirect to TLS.
+    "soundscape_site.web.health.HealthMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "soundscape_site.web.error_pages.DatabaseDownMiddleware",
+    "soundscape_site.web.error_pages.OutageMiddleware",
 ]
 
 ROOT_URLCONF = "soundscape_site.urls"
@@ -114,6 +114,7 @@ for _database_settings in DATABASES.values():
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -123,6 +124,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "blob:", "data:"],
         "media-src": [SELF, "blob:"],
         "connect-src": [SELF],
+        "object-src": [NONE],
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
@@ -146,7 +148,9 @@ MEDIA_ROOT = env.path("SOUNDSCAPE_MEDIA_ROOT", VAR_DIR / "media")
 
 from soundscape_site.settings.accounts import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.api import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.cache import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.celery import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.engine import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.logs import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.mail import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.uploads import *  # noqa: E402, F403 # parts of one settings module

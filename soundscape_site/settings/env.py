@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
+from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Final
 from urllib.parse import parse_qsl, unquote, urlparse
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\]")
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """How e-mail is sent."""
+
+    backend: str
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    implicit_tls: bool = False
+
+
+_SMTP_PORTS: Final = {"": 25, "tls=starttls": 587, "tls=implicit": 465}
+_PERCENT: Final = "Percent-encode special characters of its user and password."
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -73,10 +97,44 @@ def names(name: str) -> list[str]:
     return [part.strip() for part in text(name, "").split(",") if part.strip()]
 
 
+def hosts(name: str) -> list[str]:
+    """Return one or more complete host names."""
+    given = names(name)
+    refused = [host for host in given if not _HOST.fullmatch(host)]
+    if refused or not given:
+        raise ImproperlyConfigured(
+            f"{name}={','.join(given)!r} must list the site's host names, each complete: no *, no "
+            "dot at its beginning, no scheme, no port."
+        )
+    return given
+
+
 def path(name: str, default: Path) -> Path:
     """Return an absolute path; a relative one starts at the working directory."""
     raw = text(name, "")
     return Path(raw).expanduser().absolute() if raw else default
+
+
+def proxies(name: str) -> int | tuple[IPv4Network | IPv6Network, ...]:
+    """Return a number of proxies, 0 by default, or the networks that contain only proxies."""
+    raw = text(name, "")
+    if not raw or raw.lstrip("+-").isdigit():
+        return integer(name, 0)
+    return tuple(_network(name, item) for item in names(name))
+
+
+def _network(name: str, item: str) -> IPv4Network | IPv6Network:
+    try:
+        network = ip_network(item)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {item!r} is neither a number of proxies nor an address or network: {error}."
+        ) from None
+    if network.prefixlen == 0:
+        raise ImproperlyConfigured(f"{name}: {item!r} would trust every address.")
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        raise ImproperlyConfigured(f"{name}: write {item!r} as an IPv4 network.")
+    return network
 
 
 def database(url: str) -> dict[str, object]:
@@ -101,3 +159,52 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parsed.port or ""),
         "OPTIONS": dict(parse_qsl(parsed.query)),
     }
+
+
+def mailbox(name: str, default: str) -> str:
+    """Return an e-mail address, with or without a name before it."""
+    value = text(name, default)
+    try:
+        validate_email(parseaddr(value)[1])
+    except ValidationError:
+        raise ImproperlyConfigured(
+            f"{name}={value!r} is no e-mail address such as Soundscape <noreply@sound.example>."
+        ) from None
+    return value
+
+
+def mail_server(name: str, default: str) -> MailServer:
+    """Translate ``smtp://user:password@host:port?tls=starttls`` (or ``implicit``) or ``console:``.
+
+    The URL contains a password, so no message quotes any part of it.
+    """
+    url = text(name, default)
+    if url == "console:":
+        return MailServer(backend="django.core.mail.backends.console.EmailBackend")
+    try:
+        parsed = urlparse(url)
+        given_port = parsed.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is no URL with a valid port. {_PERCENT}") from None
+    if parsed.scheme != "smtp" or not parsed.hostname or parsed.path.strip("/") or parsed.fragment:
+        raise ImproperlyConfigured(f"{name} is neither smtp://host nor console:. {_PERCENT}")
+    if parsed.query not in _SMTP_PORTS:
+        raise ImproperlyConfigured(
+            f"{name}: after ? only tls=starttls or tls=implicit may stand. {_PERCENT}"
+        )
+    user, password = unquote(parsed.username or ""), unquote(parsed.password or "")
+    if bool(user) != bool(password):
+        raise ImproperlyConfigured(f"{name} names only one of user and password.")
+    if password and not parsed.query:
+        raise ImproperlyConfigured(
+            f"{name} would send its password unencrypted; add ?tls=starttls or ?tls=implicit."
+        )
+    return MailServer(
+        backend="soundscape_site.web.mail.SmtpBackend",
+        host=parsed.hostname,
+        port=given_port or _SMTP_PORTS[parsed.query],
+        user=user,
+        password=password,
+        starttls=parsed.query == "tls=starttls",
+        implicit_tls=parsed.query == "tls=implicit",
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
-from soundscape_site.settings.base import CELERY_BROKER_URL, DATABASES, REDIS_URL, STORAGES
+from soundscape_site.settings.base import CACHES, CELERY_BROKER_URL, DATABASES, REDIS_URL, STORAGES
 from soundscape_site.settings.paths import VAR_DIR
 
 SECRET_KEY = "only-for-tests-" + "x" * 40  # protects nothing
@@ -34,3 +35,14 @@ STORAGES = STORAGES | {
 _REDIS_DATABASE = 15 - int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 15
 REDIS_URL = f"{REDIS_URL}?db={_REDIS_DATABASE}"
 CELERY_BROKER_URL = f"{CELERY_BROKER_URL}?virtual_host={_REDIS_DATABASE}"
+
+_RUN = secrets.token_hex(4)
+
+
+def _cache_key(key: str, prefix: str, version: int) -> str:
+    """Return a key of the running test's own: no test sees what another one cached."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]  # without its phase
+    return f"{prefix}:{_RUN}:{test}:{version}:{key}"
+
+
+CACHES = {"default": CACHES["default"] | {"LOCATION": REDIS_URL, "KEY_FUNCTION": _cache_key}}

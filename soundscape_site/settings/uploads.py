@@ -15,6 +15,6 @@ SOUNDSCAPE_VISITOR_LIMITS = env.integers("SOUNDSCAPE_VISITOR_LIMITS", (200, 1_00
 SOUNDSCAPE_ADDRESS_LIMITS = env.integers("SOUNDSCAPE_ADDRESS_LIMITS", (2_000, 10_000, 200))
 SOUNDSCAPE_USER_LIMITS = env.integers("SOUNDSCAPE_USER_LIMITS", (2_000, 10_000, 60))
 
-# Number of our proxies before the site; each adds an entry to X-Forwarded-For.
-SOUNDSCAPE_PROXIES = env.integer("SOUNDSCAPE_PROXIES", 0)
+# Our proxies before the site, by number or networks: see `accounts.client_address`.
+SOUNDSCAPE_PROXIES = env.proxies("SOUNDSCAPE_PROXIES")
 SOUNDSCAPE_VISITOR_COOKIE = "visitor"

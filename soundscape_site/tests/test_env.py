@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -104,3 +106,113 @@ def test_a_choice_is_one_of_its_values_and_the_first_by_default(monkeypatch):
     monkeypatch.setenv("SOUNDSCAPE_X", "resnet")
     with pytest.raises(ImproperlyConfigured, match="SOUNDSCAPE_X='resnet' is none of auto, mobil"):
         env.choice("SOUNDSCAPE_X", ("auto", "mobilenet"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", 0),
+        ("2", 2),
+        ("10.0.0.0/8, 192.0.2.7", (ip_network("10.0.0.0/8"), ip_network("192.0.2.7/32"))),
+        ("2001:db8::/48", (ip_network("2001:db8::/48"),)),
+    ],
+)
+def test_proxies_are_a_number_or_networks(variable, value, expected):
+    variable(value)
+    assert env.proxies(NAME) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("-1", "'-1' is below its minimum, 0"),
+        ("two", "'two' is neither a number of proxies nor an address or network"),
+        ("1,10.0.0.0/8", "'1' is neither"),
+        ("10.0.0.0/33", "'10.0.0.0/33' is neither"),
+        ("10.0.0.1/8", "'10.0.0.1/8' .* has host bits set"),
+        ("0.0.0.0/0", "'0.0.0.0/0' would trust every address"),
+        ("192.0.2.7,::/0", "'::/0' would trust every address"),
+        ("::ffff:10.0.0.0/104", "write '::ffff:10.0.0.0/104' as an IPv4 network"),
+    ],
+)
+def test_wrong_proxies_are_refused(variable, value, complaint):
+    variable(value)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}.*{complaint}"):
+        env.proxies(NAME)
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "starttls", "implicit_tls"),
+    [
+        ("smtp://relay", 25, False, False),
+        ("smtp://relay:2525", 2525, False, False),
+        ("smtp://me:p%40ss%2F@relay?tls=starttls", 587, True, False),
+        ("smtp://me:p%40ss%2F@relay:4650?tls=implicit", 4650, False, True),
+        ("smtp://me:p%40ss%2F@relay/?tls=implicit", 465, False, True),
+    ],
+)
+def test_a_mail_servers_url_is_translated(variable, url, port, starttls, implicit_tls):
+    variable(url)
+    server = env.mail_server(NAME, "console:")
+    assert (server.host, server.port) == ("relay", port)
+    assert (server.starttls, server.implicit_tls) == (starttls, implicit_tls)
+    assert (server.user, server.password) == (("me", "p@ss/") if "@" in url else ("", ""))
+
+
+def test_mail_may_be_printed(variable):
+    assert env.mail_server(NAME, "console:").backend.endswith("console.EmailBackend")
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("http://me:canary@relay", "neither smtp://host nor console:"),
+        ("me:canary@relay:587", "neither smtp://host nor console:"),
+        ("smtp://", "neither smtp://host nor console:"),
+        ("smtp://me:can/ary@relay", "no URL with a valid port"),
+        ("smtp://me:canary#@relay", "no URL with a valid port"),
+        ("smtp://me:canary@relay/folder", "neither smtp://host nor console:"),
+        ("smtp://me:canary@relay:port?tls=starttls", "no URL with a valid port"),
+        ("smtp://me:[canary@relay?tls=starttls", "no URL with a valid port"),
+        ("smtp://me:canary@relay?tls=maybe", "only tls=starttls or tls=implicit"),
+        ("smtp://me:canary@relay?tsl=starttls", "only tls=starttls or tls=implicit"),
+        ("smtp://me@relay?tls=starttls", "only one of user and password"),
+        ("smtp://:canary@relay?tls=starttls", "only one of user and password"),
+        ("smtp://me:canary@relay", "would send its password unencrypted"),
+    ],
+)
+def test_a_wrong_mail_server_is_refused_without_its_password(variable, url, complaint):
+    variable(url)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}.*{complaint}") as caught:
+        env.mail_server(NAME, "console:")
+    assert "can" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("value", ["a@sound.example", "Soundscape <a@sound.example>"])
+def test_a_sender_is_an_address_with_or_without_a_name(variable, value):
+    assert env.mailbox(NAME, "b@localhost") == "b@localhost"
+    variable(value)
+    assert env.mailbox(NAME, "b@localhost") == value
+
+
+@pytest.mark.parametrize("value", ["Soundscape", "a@", "Soundscape a@sound.example>"])
+def test_a_sender_without_an_address_is_refused(variable, value):
+    variable(value)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}={value!r} is no e-mail address"):
+        env.mailbox(NAME, "b@localhost")
+
+
+@pytest.mark.parametrize("value", ["sound.example", "sound.example,192.0.2.7, [::1]"])
+def test_complete_host_names(variable, value):
+    variable(value)
+    assert env.hosts(NAME) == [name.strip() for name in value.split(",")]
+
+
+@pytest.mark.parametrize(
+    "value", ["", "*", "a,*", ".example", "*.example", "https://a", "a:80", "a/b", "a b"]
+)
+def test_incomplete_host_names_are_refused(variable, value):
+    variable(value)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}=.* must list the site's host names"):
+        env.hosts(NAME)

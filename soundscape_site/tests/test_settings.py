@@ -16,12 +16,18 @@ PRODUCTION = {
     "DJANGO_ALLOWED_HOSTS": "sound.example",
     "DATABASE_URL": "postgres://app@db/sound",
     "REDIS_URL": "redis://redis:6379/0",
+    "DJANGO_BEHIND_TLS_PROXY": "yes",
+    "SOUNDSCAPE_PROXIES": "1",
+    "SOUNDSCAPE_EMAIL_URL": "smtp://me:canary@mail.example:587?tls=starttls",
+    "SOUNDSCAPE_EMAIL_FROM": "Soundscape <noreply@sound.example>",
 }
 
 
 def django(*arguments, var, **environment):
     clean = {
-        k: v for k, v in os.environ.items() if not k.startswith(("DJANGO", "DATABASE", "REDIS"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DJANGO", "DATABASE", "REDIS", "SOUNDSCAPE"))
     }
     return subprocess.run(
         [sys.executable, "-m", "django", *arguments], cwd=BASE_DIR, capture_output=True, text=True,
@@ -114,14 +120,51 @@ def test_local_settings_allow_further_hosts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("DJANGO_SECRET_KEY", "short", "has 5 characters"),
+        ("DJANGO_SECRET_KEY", "canary", "DJANGO_SECRET_KEY has 6 characters"),
+        ("DJANGO_SECRET_KEY", "canary" * 9, "has 5 different characters; at least 8"),
+        ("DJANGO_SECRET_KEY", "django-insecure-canary" * 4, "made for development"),
+        ("DJANGO_SECRET_KEY_FALLBACKS", "canary", "DJANGO_SECRET_KEY_FALLBACKS has 6 characters"),
         ("DJANGO_ALLOWED_HOSTS", "*", "must list the site's host names"),
+        ("DJANGO_ALLOWED_HOSTS", "sound.example,.sound.example", "no dot at its beginning"),
+        ("DJANGO_BEHIND_TLS_PROXY", "no", "DJANGO_BEHIND_TLS_PROXY is not on"),
+        ("DATABASE_URL", "mysql://app:canary@db/sound", "scheme 'mysql'"),
+        ("SOUNDSCAPE_PROXIES", "0", "SOUNDSCAPE_PROXIES must name the TLS proxy"),
+        ("SOUNDSCAPE_PROXIES", "proxy", "SOUNDSCAPE_PROXIES: 'proxy' is neither"),
+        ("SOUNDSCAPE_EMAIL_URL", "console:", "would write links that log in to the log"),
+        ("SOUNDSCAPE_EMAIL_URL", "smtp://me:canary@mail.example", "its password unencrypted"),
+        ("SOUNDSCAPE_EMAIL_FROM", "Soundscape", "SOUNDSCAPE_EMAIL_FROM='Soundscape' is no e-mail"),
     ],
 )
 def test_production_refuses_unsafe_values(tmp_path, name, value, complaint):
     result = django("check", var=tmp_path, **PRODUCTION | {name: value})
     assert result.returncode != 0
     assert complaint in result.stderr
+    assert "canary" not in result.stderr.splitlines()[-1]
+
+
+def test_production_sends_e_mail_by_the_given_server(tmp_path):
+    names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL")
+    show = (
+        "from django.conf import settings\n"
+        f"print([getattr(settings, 'EMAIL_' + name) for name in {names}])\n"
+        "print(settings.EMAIL_BACKEND)\n"
+        "print(settings.EMAIL_TIMEOUT, settings.DEFAULT_FROM_EMAIL, settings.SERVER_EMAIL)"
+    )
+    shown = django("shell", "-v0", "-c", show, var=tmp_path, **PRODUCTION).stdout
+    sender = PRODUCTION["SOUNDSCAPE_EMAIL_FROM"]
+    assert shown.splitlines() == [
+        "['mail.example', 587, 'me', 'canary', True, False]",
+        "soundscape_site.web.mail.SmtpBackend",
+        f"5 {sender} {sender}",
+    ]
+
+
+def test_local_settings_print_e_mail(tmp_path):
+    send = "from django.core.mail import send_mail\nsend_mail('Hello', 'A link.', None, ['a@b.c'])"
+    local = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local"}
+    shown = django("shell", "-v0", "-c", send, var=tmp_path, **local).stdout
+    assert "From: Soundscape <noreply@localhost>" in shown
+    assert "A link." in shown
 
 
 def test_local_settings_create_a_secret_key_and_keep_it(tmp_path):
@@ -136,5 +179,9 @@ def test_local_settings_create_a_secret_key_and_keep_it(tmp_path):
 @pytest.mark.parametrize("module", ["local", "production"])
 def test_no_debug_anywhere(tmp_path, module):
     show = ("-c", "from django.conf import settings; print(settings.DEBUG)")
-    environment = PRODUCTION | {"DJANGO_SETTINGS_MODULE": f"soundscape_site.settings.{module}"}
+    environment = PRODUCTION | {
+        "DJANGO_SETTINGS_MODULE": f"soundscape_site.settings.{module}",
+        "DEBUG": "1",
+        "DJANGO_DEBUG": "1",
+    }
     assert django("shell", "-v0", *show, var=tmp_path, **environment).stdout.strip() == "False"

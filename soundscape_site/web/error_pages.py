@@ -5,25 +5,43 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from smtplib import SMTPException
 from typing import Final
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
+from redis import RedisError
 
 from soundscape_site.web.request_ids import request_id
 
 logger = logging.getLogger(__name__)
 
-DATABASE_DOWN: Final = "db_unavailable"
-RETRY_AFTER_S: Final = 10
-DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
-"""Raised while PostgreSQL is unavailable; other database errors are our own bugs."""
+
+@dataclass(frozen=True)
+class Outage:
+    """A server that we need and that does not work; the visitor may try again."""
+
+    errors: tuple[type[Exception], ...]
+    code: str
+    fact: str
+    template: str = "503.html"
+    retry_after_s: int = 10
 
 
-class DatabaseDownMiddleware:
-    """Answers 503 while the database is unavailable."""
+OUTAGES: Final = (
+    # Other database errors are our own bugs.
+    Outage((OperationalError, InterfaceError), "db_unavailable", "the database does not answer"),
+    # One that is full or cannot write reports no error of its own kind.
+    Outage((RedisError,), "redis_unavailable", "Redis does not answer"),
+    Outage((SMTPException,), "mail_unavailable", "e-mail could not be sent", "503_mail.html", 60),
+)
+
+
+class OutageMiddleware:
+    """Answers 503 while a server that a view needs does not work."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -33,17 +51,17 @@ class DatabaseDownMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a view's database error by a page that says when to try again."""
-        return _database_down(error) if isinstance(error, DATABASE_ERRORS) else None
+        """Answer a view's error by a page that says when to try again."""
+        return _unavailable(error)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400, or 503 if the cause is the database.
+    """Answer 400, or 503 if the cause is an outage.
 
     If the database fails while the session is saved, Django reports a malformed request.
     """
-    lost = next((cause for cause in _causes(exception) if isinstance(cause, DATABASE_ERRORS)), None)
-    return _database_down(lost) if lost else defaults.bad_request(request, exception)
+    answers = (_unavailable(cause) for cause in _causes(exception))
+    return next(filter(None, answers), None) or defaults.bad_request(request, exception)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -53,20 +71,25 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 with the request's id, or 503 if the database failed after the view.
+    """Answer 500 with the request's id, or 503 if a server failed outside of the view.
 
     The session is saved by a middleware; other middlewares do not see its exceptions.
     """
-    error = sys.exception()
-    return _database_down(error) if isinstance(error, DATABASE_ERRORS) else _page(500)
+    return _unavailable(sys.exception()) or _page("500.html", 500)
 
 
-def _database_down(error: BaseException) -> HttpResponse:
-    logger.error("%s: the database does not answer: %s", DATABASE_DOWN, error)
-    response = _page(503, code=DATABASE_DOWN, retry_after_s=RETRY_AFTER_S)
-    response["Retry-After"] = str(RETRY_AFTER_S)
-    return response
+def _unavailable(error: BaseException | None) -> HttpResponse | None:
+    """Return the page of the outage that caused an error, if one did."""
+    for outage in OUTAGES:
+        if isinstance(error, outage.errors):
+            logger.error("%s: %s: %s", outage.code, outage.fact, error)
+            response = _page(
+                outage.template, 503, code=outage.code, retry_after_s=outage.retry_after_s
+            )
+            response["Retry-After"] = str(outage.retry_after_s)
+            return response
+    return None
 
 
-def _page(status: int, **context: object) -> HttpResponse:
-    return HttpResponse(render_to_string(f"{status}.html", context | request_id()), status=status)
+def _page(template: str, status: int, **context: object) -> HttpResponse:
+    return HttpResponse(render_to_string(template, context | request_id()), status=status)

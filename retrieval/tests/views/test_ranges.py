@@ -163,7 +163,8 @@ def test_type_and_caching_headers(stored):
     response = get(stored)
     assert response["Content-Type"] == "audio/ogg"
     assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    policy = "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    assert response["Content-Security-Policy"] == policy
     assert response["Cache-Control"] == "private, max-age=60"
 
 

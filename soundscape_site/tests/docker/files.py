@@ -19,6 +19,10 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 # ${NAME}, ${NAME:?what is missing} or ${NAME:-default}
 INTERPOLATED = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[?-])(?P<word>[^}]*))?\}")
 SAMPLE = "abcdefghijklmnopqrstuvwxyz" + "0123456789" * 3
+SAMPLES = {  # of variables that have a form of their own
+    "SOUNDSCAPE_EMAIL_URL": f"smtp://soundscape:{SAMPLE}@mail.example:587?tls=starttls",
+    "SOUNDSCAPE_EMAIL_FROM": "Soundscape <noreply@sound.example>",
+}
 
 
 def dockerfile(service):
@@ -36,7 +40,7 @@ def environment(service):
     """Return what a container gets when every variable without a default is given."""
 
     def value(match):
-        return match["word"] if match["kind"] == "-" else SAMPLE
+        return match["word"] if match["kind"] == "-" else SAMPLES.get(match["name"], SAMPLE)
 
     return {
         name: INTERPOLATED.sub(value, text)

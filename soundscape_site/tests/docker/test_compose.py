@@ -71,8 +71,8 @@ def test_secrets_have_no_default_and_are_required():
     text = (DOCKER / "compose.yml").read_text()
     used = {match["name"]: match["kind"] for match in INTERPOLATED.finditer(text)}
     asked = dict(re.findall(r"^(\w+)=(.*)$", (DOCKER / "env.example").read_text(), re.MULTILINE))
-    secrets = {name for name in used if name.endswith(("PASSWORD", "SECRET_KEY"))}
-    assert len(secrets) == 5
+    secrets = {name for name in used if name.endswith(("PASSWORD", "SECRET_KEY", "EMAIL_URL"))}
+    assert len(secrets) == 6
     assert {used[name] for name in secrets} == {"?"}
     assert {asked[name] for name in secrets} == {""}
     assert asked.keys() == used.keys()
