@@ -25,6 +25,6 @@ class SiteAdmin(AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Send visitors to the site's log-in and refuse people without the right."""
         if self.has_permission(request):
-            return redirect("admin:index", current_app=self.name)
+            return redirect("admin:index")
         answer: HttpResponseBase = secure_admin_login(super().login)(request, extra_context)
         return answer
