@@ -1,27 +1,104 @@
-"""How allauth works on this site."""
+"""How django-allauth works on this site."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from accounts.client_address import address_network, client_address
 from accounts.services.sessions import end_sessions
+
+_LOGIN_FAILED: Final = _(
+    "This name or address and this password do not belong together. Check both, or choose a new "
+    "password."
+)
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-up and log-in."""
+    """Sign-up, log-in and their limits."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": _LOGIN_FAILED,
+        "email_password_mismatch": _LOGIN_FAILED,
+        "incorrect_password": _("This is not your password."),
+        "enter_current_password": _("This is not your current password."),
+        "duplicate_email": _("This is your address already."),
+        "username_taken": _("This name is taken. Choose another one."),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return whether anybody may sign up."""
         return bool(settings.SOUNDSCAPE_SIGNUP == "open")
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the client's address by the site's policy."""
+        return client_address(request)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Answer 429 after too many failed log-ins."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError as error:
+            minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES
+            page = render(request, "429_log_in.html", {"minutes": minutes}, status=429)
+            page["Retry-After"] = str(minutes * 60)
+            raise ImmediateHttpResponse(page) from error
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count failures by name and network: nobody can lock out somebody elsewhere."""
+        network = address_network(client_address(request), ipv4_bits=32, ipv6_bits=64)
+        name = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{name}:{network}"
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """Forget a name's failures after a reset, but not all those of the network.
+
+        Else resets of one's own password would lift the limit on guessing those of others.
+        """
+        ratelimit.clear(
+            request,
+            app="allauth.account",
+            action="login_failed",
+            config={"login_failed": settings.SOUNDSCAPE_FAILED_LOGINS_OF_NAME},
+            key=self._get_login_attempts_cache_key(request, **credentials),
+        )
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Confirm an address, wholly or not at all, for one account only."""
+        try:
+            with transaction.atomic():
+                return bool(super().confirm_email(request, email_address))
+        except IntegrityError:  # another account confirmed the same address in this moment
+            self.add_message(
+                request,
+                messages.ERROR,
+                "account/messages/email_confirmation_failed.txt",
+                {"email": email_address.email},
+            )
+            return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send an e-mail; say where it is if this site prints its e-mails."""
+        super().send_mail(template_prefix, email, context)
+        if settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
+            printed = _("This site prints its e-mails: see the end of var/log/web.log.")
+            self.add_message(self.request, messages.INFO, message=str(printed))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

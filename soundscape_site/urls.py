@@ -8,12 +8,13 @@ from django.urls import include, path
 from soundscape_site.web import health
 
 handler400 = "soundscape_site.web.error_pages.bad_request"
+handler429 = "soundscape_site.web.error_pages.too_many_requests"  # django-allauth calls it
 handler500 = "soundscape_site.web.error_pages.server_error"
 
 urlpatterns = [
     path("", include("retrieval.views.urls")),
+    path("", include("accounts.views.urls")),  # before allauth's, of which it replaces some
     path("accounts/", include("allauth.urls")),
-    path("", include("accounts.views.urls")),
     path("admin/", admin.site.urls),
     path("readyz", health.readyz),
 ]

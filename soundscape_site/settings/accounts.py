@@ -27,9 +27,20 @@ SOUNDSCAPE_SECOND_FACTOR_REQUIRED = env.flag("SOUNDSCAPE_SECOND_FACTOR_REQUIRED"
 SOUNDSCAPE_JUDGING_BY_DEFAULT = env.flag("SOUNDSCAPE_JUDGING_BY_DEFAULT", default=False)
 
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.LoginForm",
+    "signup": "accounts.forms.SignupForm",
+    "add_email": "accounts.forms.AddEmailForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "set_password": "accounts.forms.SetPasswordForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "account_email"
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # in the browser that signed up
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # of changes of the password, the address and the second factor
@@ -38,7 +49,9 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True  # the old address stays in use until the new one is verified
 # The key of failed log-ins is made of name and network address: nobody can lock out somebody else.
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key,50/1h/ip"}
+SOUNDSCAPE_FAILED_LOGINS_MINUTES = 15
+SOUNDSCAPE_FAILED_LOGINS_OF_NAME = f"5/{SOUNDSCAPE_FAILED_LOGINS_MINUTES}m/key"
+ACCOUNT_RATE_LIMITS = {"login_failed": f"{SOUNDSCAPE_FAILED_LOGINS_OF_NAME},50/1h/ip"}
 
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -70,6 +70,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Answer 429. The limits that lead here count within a minute."""
+    response = _page("429.html", 429)
+    response["Retry-After"] = "60"
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 with the request's id, or 503 if a server failed outside of the view.
 

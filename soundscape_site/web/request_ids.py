@@ -12,6 +12,9 @@ from typing import Any, Final
 from celery.signals import before_task_publish, task_postrun, task_prerun
 from django.http import HttpRequest, HttpResponse
 
+from accounts.client_address import address_prefix, client_address
+from accounts.origin import Origin, acting_from
+
 HEADER: Final = "X-Request-ID"
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _NONE: Final = "-"
@@ -26,12 +29,14 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the id in a header."""
+        """Answer with the id in a header; the audit log gets it too."""
         given = request.headers.get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
         token = _current.set(request_id)
+        origin = Origin(request_id, address_prefix(client_address(request)))
         try:
-            response = self.get_response(request)
+            with acting_from(origin):
+                response = self.get_response(request)
             response[HEADER] = request_id
             return response
         finally:

@@ -1,0 +1,22 @@
+"""Questions about e-mail addresses and the accounts that have them."""
+
+from __future__ import annotations
+
+from allauth.account.models import EmailAddress
+
+from accounts.models import User
+
+
+def address_is_confirmed(address_id: int) -> bool:
+    """Return whether the address exists and is confirmed."""
+    return bool(EmailAddress.objects.filter(pk=address_id, verified=True).exists())
+
+
+def user_id_of(*, name: str, email: str) -> int | None:
+    """Return the key of the account that has this name or this address."""
+    if email:
+        # Of several accounts that claim an address, the one that confirmed it.
+        found = EmailAddress.objects.filter(email=email.lower()).order_by("-verified", "pk")
+        user_id: int | None = found.values_list("user_id", flat=True).first()
+        return user_id
+    return User.objects.filter(username__iexact=name).values_list("pk", flat=True).first()
