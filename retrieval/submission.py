@@ -15,13 +15,14 @@ from redis import RedisError
 from retrieval.jobs.overdue import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
 from retrieval.jobs.policies import OwnedTask
 from retrieval.jobs.transitions import note_woken, release_expired, release_owned
-from retrieval.models import Job, JobState, LibraryImport, LibraryProfiling, Scene
+from retrieval.models import DataExport, Job, JobState, LibraryImport, LibraryProfiling, Scene
 from retrieval.quotas.limits import Allowance
 from retrieval.selectors.networks import available_spaces
+from retrieval.services.exporting import request_export
 from retrieval.services.importing.jobs import request_import
 from retrieval.services.profiling import request_missing_profiles
 from retrieval.services.uploads import receive_photo
-from retrieval.tasks import find_sounds_for_scene, profile_library, run_import
+from retrieval.tasks import export_data, find_sounds_for_scene, profile_library, run_import
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,14 @@ def submit_missing_profiles() -> int:
         for profiling in requested:
             transaction.on_commit(partial(_wake, profile_library, profiling.pk))
     return len(requested)
+
+
+def submit_export(*, user_id: int) -> DataExport:
+    """Request an export of a person's data; raises what `request_export` raises."""
+    with transaction.atomic():
+        export = request_export(user_id=user_id)
+        transaction.on_commit(partial(_wake, export_data, export.pk))
+    return export
 
 
 def wake_overdue() -> int:
@@ -130,4 +139,5 @@ _TASKS: Final[Mapping[type[Job], OwnedTask]] = {
     Scene: find_sounds_for_scene,
     LibraryImport: run_import,
     LibraryProfiling: profile_library,
+    DataExport: export_data,
 }

@@ -12,6 +12,7 @@ from retrieval.jobs.policies import inference_task, ingest_task
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.jobs.worker_names import child_name
 from retrieval.selectors.networks import available_spaces
+from retrieval.services.exporting import run_export
 from retrieval.services.importing.jobs import run_slice
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
@@ -63,6 +64,16 @@ def profile_library(profiling_id: int, **_: object) -> None:
         registry=model_registry(),
         spaces=available_spaces(),
         slicing=_slicing(),
+    )
+
+
+@ingest_task("export_data", throws=(StaleClaimError,))
+def export_data(export_id: int, **_: object) -> None:
+    """Put a person's data into a file."""
+    run_export(
+        export_id=export_id,
+        scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
+        worker=child_name(),
     )
 
 

@@ -36,6 +36,12 @@ def owned_scene_ids(owner_id: int, *, limit: int) -> list[UUID]:
     return list(Scene.objects.filter(owner_id=owner_id).values_list("pk", flat=True)[:limit])
 
 
+def closed_account_ids() -> list[int]:
+    """Return the accounts that are to be erased, oldest request first."""
+    closed = User.objects.filter(erasure_requested_at__isnull=False)
+    return list(closed.order_by("erasure_requested_at").values_list("pk", flat=True))
+
+
 def discarded_names(*, limit: int) -> list[str]:
     """Return files of deleted scenes that have not been removed yet."""
     return list(DiscardedFile.objects.order_by("at").values_list("pk", flat=True)[:limit])

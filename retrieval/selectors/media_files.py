@@ -14,7 +14,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Collate
 
-from retrieval.models import Clip, Scene
+from retrieval.models import Clip, DataExport, Scene
 
 _CHUNK_ROWS = 2000
 
@@ -44,11 +44,13 @@ def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
     The database sorts, and rows are read in chunks: memory use does not grow with the library.
     """
     clips, scenes = Clip.objects.using(using), Scene.objects.using(using)
+    exports = DataExport.objects.using(using)
     streams = merge(
         _files(clips, "original", made_from=Value("")),
         _files(clips.exclude(preview=""), "preview", made_from=F("sha256")),
         _files(scenes, "photo", made_from=F("photo_sha256")),
         _files(scenes, "model_input", made_from=F("photo_sha256")),
+        _files(exports.exclude(file=""), "file", made_from=Value("")),
         key=attrgetter("name"),
     )
     for _, same in groupby(streams, key=attrgetter("name")):
@@ -58,7 +60,8 @@ def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
 def named_file_count() -> int:
     """Return an upper bound of the number of named files: scenes of one photo share theirs."""
     previews = Clip.objects.exclude(preview="").count()
-    return Clip.objects.count() + previews + 2 * Scene.objects.count()
+    exports = DataExport.objects.exclude(file="").count()
+    return Clip.objects.count() + previews + 2 * Scene.objects.count() + exports
 
 
 def is_named(name: str) -> bool:
@@ -66,6 +69,7 @@ def is_named(name: str) -> bool:
     return (
         Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
         or Clip.objects.filter(Q(original=name) | Q(preview=name)).exists()
+        or DataExport.objects.filter(file=name).exists()
     )
 
 

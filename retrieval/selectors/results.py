@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
+
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.models import Match, MatchRun, Scene, SceneProfile
@@ -49,10 +51,22 @@ def divergence_nats(match: Match, *, space: str) -> float:
 
 
 def best_served_matches(runs: Iterable[MatchRun]) -> dict[int, Match]:
+    """Return the titles of `played_matches`."""
+    return _by_run(_best_served(runs).only("run_id", "strength", "clip__title"))
+
+
+def played_matches(runs: Iterable[MatchRun]) -> dict[int, Match]:
     """Return by run the first match whose recording has not been withdrawn, if there is one."""
+    return _by_run(_best_served(runs))
+
+
+def _best_served(runs: Iterable[MatchRun]) -> QuerySet[Match]:
     served = Match.objects.filter(run__in=list(runs), clip__removed_in=None)
-    best = served.order_by("run_id", "rank").distinct("run_id").select_related("clip")
-    return {match.run_id: match for match in best.only("run_id", "strength", "clip__title")}
+    return served.order_by("run_id", "rank").distinct("run_id").select_related("clip")
+
+
+def _by_run(matches: QuerySet[Match]) -> dict[int, Match]:
+    return {match.run_id: match for match in matches}
 
 
 def scene_profile(run: MatchRun, space: ClassSpace) -> Distribution:

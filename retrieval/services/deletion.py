@@ -1,4 +1,4 @@
-"""Delete scenes: on request, when their retention ends, or with their account.
+"""Delete scenes, on request or when their retention ends, and files that no row needs any more.
 
 The last scene of a photo takes the photo's runs and profiles with it. Files are removed after the
 commit, unless another row refers to them. The sweeper completes interrupted deletions.
@@ -7,7 +7,7 @@ commit, unless another row refers to them. The sweeper completes interrupted del
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -15,12 +15,10 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from accounts.models import User
 from retrieval.models import DeletedScene, DiscardedFile, MatchRun, Scene, SceneProfile
 from retrieval.selectors.deletion import (
     discarded_names,
     expired_scene_ids,
-    owned_scene_ids,
     photo_has_scene,
 )
 from retrieval.selectors.media_files import is_named
@@ -36,10 +34,8 @@ def delete_scene(*, scene_id: UUID, reason: DeletedScene.Reason) -> bool:
 
     The sweeper removes the files that cannot be removed now.
     """
-    names = _delete_rows(scene_id, reason=reason)
-    if names is None:
+    if not _delete_rows(scene_id, reason=reason):
         return False
-    transaction.on_commit(lambda: _remove(names), robust=True)  # the rows are deleted in any case
     logger.info("scene %s deleted: %s", scene_id, reason.value)
     return True
 
@@ -55,21 +51,18 @@ def expire_scenes(*, retention_days: int, limit: int = _BATCH) -> int:
     return sum(delete_scene(scene_id=pk, reason=DeletedScene.Reason.EXPIRED) for pk in expired)
 
 
-def delete_account(*, user_id: int) -> int:
-    """Delete an account and its scenes; return the number of scenes that this call deleted.
+def discard_files(*, names: Sequence[str]) -> None:
+    """Remove files after the commit, unless another row refers to them.
 
-    The account is deactivated first, so that it uploads no more, and deleted last: an interrupted
-    call can be repeated.
+    Call it in the transaction that deletes their rows.
     """
-    User.objects.filter(pk=user_id).update(is_active=False)
-    deleted = 0
-    while not _delete_user_without_scenes(user_id):
-        owned = owned_scene_ids(user_id, limit=_BATCH)
-        deleted += sum(
-            delete_scene(scene_id=pk, reason=DeletedScene.Reason.ACCOUNT) for pk in owned
-        )
-    logger.info("account %s deleted with %d scenes", user_id, deleted)
-    return deleted
+    DiscardedFile.objects.bulk_create(  # an update locks existing rows until our commit
+        [DiscardedFile(name=name) for name in names],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["at"],
+    )
+    transaction.on_commit(lambda: _remove(names), robust=True)  # the rows are deleted in any case
 
 
 def remove_discarded_files(*, limit: int = _BATCH) -> int:
@@ -78,39 +71,23 @@ def remove_discarded_files(*, limit: int = _BATCH) -> int:
 
 
 @transaction.atomic
-def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> tuple[str, ...] | None:
-    """Delete a scene's rows and return its files; None if the scene does not exist."""
+def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> bool:
+    """Delete a scene's rows and then its files; return False if there is nothing to delete."""
     photo_sha256 = Scene.objects.filter(pk=scene_id).values_list("photo_sha256", flat=True).first()
     if photo_sha256 is None:
-        return None
+        return False
     lock_exclusively(photo_sha256)  # uploads of the same photo are committed, or start after us
     scene = Scene.objects.select_for_update().filter(pk=scene_id).first()
     if scene is None:
-        return None
-    names = (str(scene.photo.name), str(scene.model_input.name))
-    DiscardedFile.objects.bulk_create(  # an update locks existing rows until our commit
-        [DiscardedFile(name=name) for name in names],
-        update_conflicts=True,
-        unique_fields=["name"],
-        update_fields=["at"],
-    )
+        return False
+    if reason == DeletedScene.Reason.EXPIRED and scene.owner_id is not None:
+        return False  # claimed meanwhile
+    discard_files(names=(str(scene.photo.name), str(scene.model_input.name)))
     DeletedScene.objects.create(id=scene_id, reason=reason)
     scene.delete()
     if not photo_has_scene(photo_sha256):
         MatchRun.objects.filter(photo_sha256=photo_sha256).delete()
         SceneProfile.objects.filter(photo_sha256=photo_sha256).delete()
-    return names
-
-
-@transaction.atomic
-def _delete_user_without_scenes(user_id: int) -> bool:
-    """Delete a user unless a scene is theirs; return whether the user is deleted."""
-    user = User.objects.select_for_update().filter(pk=user_id).first()  # blocks new scenes
-    if user is None:
-        return True
-    if owned_scene_ids(user_id, limit=1):
-        return False
-    user.delete()
     return True
 
 

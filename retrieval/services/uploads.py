@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from accounts.services.erasure import lock_account
 from retrieval.decoding.answers import DecodedPhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
@@ -53,6 +54,8 @@ def receive_photo(
         If the photo cannot be decoded, or no decoder is available.
     QueueFullError
         If too many photos are queued.
+    AccountClosedError
+        If the owner's account was closed while the photo was decoded.
     StorageError
         If its files cannot be stored.
     """
@@ -79,9 +82,13 @@ def create_scene(
 
     Raises
     ------
+    AccountClosedError
+        If the owner's account is closed; nothing is stored.
     QueueFullError
         If `queue_limit` photos are queued already; nothing is stored.
     """
+    if owner_id is not None:
+        lock_account(user_id=owner_id)
     lock_shared(decoded.sha256)  # keeps the stored run until this scene refers to it
     run = stored_run(
         decoded.sha256,

@@ -49,7 +49,7 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
         raise Http404(f"recording {clip_id} has no version {version!r}")
     name = clip.played_name
     downloads = "download" in request.GET
-    response = _stored_file(
+    response = stored_file(
         request,
         name,
         media_type=clip.played_media_type,
@@ -70,7 +70,7 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
 def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Send the re-encoded photo of a scene."""
     scene = scene_or_404(scene_id)
-    return _stored_file(
+    return stored_file(
         request,
         str(scene.photo.name),
         media_type=_PHOTO_TYPE,
@@ -92,7 +92,7 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
         return _unavailable(error.code)
     if name is None:
         raise Http404(f"sample {slug!r} is no photo")
-    return _stored_file(
+    return stored_file(
         request,
         name,
         media_type=_PHOTO_TYPE,
@@ -101,7 +101,8 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
     )
 
 
-def _stored_file(request: HttpRequest, name: str, **options: Any) -> HttpResponseBase:
+def stored_file(request: HttpRequest, name: str, **options: Any) -> HttpResponseBase:
+    """Send a stored file as `stored_file_response` does; 503 if it cannot be read."""
     try:
         return stored_file_response(request, name, **options)
     except OSError as error:

@@ -1,32 +1,105 @@
-"""Who may delete a scene: the account that uploaded it, or else the browser that did.
+"""Whose a scene is: the account's that uploaded it, or else the browser's that did.
 
-Anyone with a scene's address may see it.
+A browser's uploads are listed in its session, and the newest also in a signed cookie: a log-in
+replaces the session, and an upload that is still under way could not add to the new one. The first
+request after a log-in gives all of them to the account.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.contrib.sessions.backends.base import UpdateError
+from django.http import HttpRequest, HttpResponse
 
+from accounts.services.erasure import AccountClosedError
 from retrieval.models import Scene
+from retrieval.services.claiming import claim_scenes
+
+logger = logging.getLogger(__name__)
 
 _KEY: Final = "scenes"
 _MOST_REMEMBERED: Final = 500  # the newest; the others end with their retention
+_COOKIE: Final = "uploads"
+_SALT: Final = "retrieval.uploads"
+_MOST_IN_COOKIE: Final = 20  # a cookie holds 4 kB
 
 
 def remember(request: HttpRequest, scene: Scene) -> None:
     """Note in the session that this browser uploaded a scene, if the scene has no account.
 
-    Reads the session again: another tab may have changed it while the photo was decoded.
+    Reads the session again: another tab may have changed it while the photo was decoded, or ended
+    it by a log-in. An ended session is left alone; the cookie remembers the scene.
     """
+    if scene.owner_id is not None:
+        return
+    session = request.session
+    is_new = session.session_key is None
+    newest = type(session)(session.session_key)
+    session[_KEY] = [*newest.get(_KEY, []), str(scene.pk)][-_MOST_REMEMBERED:]
+    if is_new:
+        return  # the middleware stores it and gives the browser its key
+    try:
+        session.save()
+    except UpdateError:
+        logger.info("the session ended during the upload of scene %s", scene.pk)
+    session.modified = False  # saved again by the middleware, it could have ended meanwhile
+
+
+def remember_in_cookie(request: HttpRequest, response: HttpResponse, scene: Scene) -> None:
+    """Note the same in a cookie, which outlasts the session and marks a browser with uploads."""
     if scene.owner_id is None:
-        newest = type(request.session)(request.session.session_key)
-        request.session[_KEY] = [*newest.get(_KEY, []), str(scene.pk)][-_MOST_REMEMBERED:]
+        newest = [*_in_cookie(request), str(scene.pk)][-_MOST_IN_COOKIE:]
+        response.set_signed_cookie(
+            _COOKIE,
+            ".".join(newest),
+            salt=_SALT,
+            max_age=settings.SESSION_COOKIE_AGE,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
 
 
 def owns(request: HttpRequest, scene: Scene) -> bool:
     """Return whether this visitor uploaded a scene."""
     if scene.owner_id is not None:
         return bool(scene.owner_id == request.user.pk)
-    return str(scene.pk) in request.session.get(_KEY, [])
+    return str(scene.pk) in _remembered(request)
+
+
+class ClaimMiddleware:
+    """Gives the uploads of a browser to the account that it has logged in to.
+
+    Costs nothing without the cookie. A claim can be repeated: the list is dropped after the commit.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Claim before the view, so that it shows the claimed scenes."""
+        if _COOKIE not in request.COOKIES or not request.user.is_authenticated:
+            return self.get_response(request)
+        try:
+            claim_scenes(user_id=request.user.pk, scene_ids=_remembered(request))
+        except AccountClosedError:
+            return self.get_response(request)
+        request.session.pop(_KEY, None)
+        response = self.get_response(request)
+        response.delete_cookie(_COOKIE, samesite="Lax")
+        return response
+
+
+def _remembered(request: HttpRequest) -> list[str]:
+    return [*request.session.get(_KEY, []), *_in_cookie(request)]
+
+
+def _in_cookie(request: HttpRequest) -> list[str]:
+    signed = request.get_signed_cookie(
+        _COOKIE, default="", salt=_SALT, max_age=settings.SESSION_COOKIE_AGE
+    )
+    return signed.split(".") if signed else []

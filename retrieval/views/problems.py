@@ -98,6 +98,11 @@ _KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "decoding_stopped": (503, "The site is just being restarted", _BUSY),
     "storage_full": (507, "There is no room left for photos", _FULL),
     "storage_unavailable": (503, "Photos cannot be stored at the moment", _BUSY),
+    "account_closed": (
+        409,
+        "Your account has been closed",
+        "So this photo was not kept. You can send it without an account.",
+    ),
     "queue_full": (503, "Too many photos are waiting", ""),
     "quota_photos": (429, "That is all for today", ""),
     "quota_bytes": (429, "That is all for today", ""),

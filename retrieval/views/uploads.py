@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
+from accounts.services.erasure import AccountClosedError
 from retrieval.catalogue.sample_photos import sample_named
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.engine.errors import DecodeError
@@ -22,7 +23,7 @@ from retrieval.quotas.limits import LimitExceededError
 from retrieval.services.uploads import QueueFullError
 from retrieval.storage.content_store import StorageError
 from retrieval.submission import submit_photo
-from retrieval.views.ownership import remember
+from retrieval.views.ownership import remember, remember_in_cookie
 from retrieval.views.pages import front_context, scene_context
 from retrieval.views.problems import Problem, photo_too_large, problem
 from retrieval.views.visitors import Visitor
@@ -65,16 +66,23 @@ def _submit(request: HttpRequest, content: bytes) -> HttpResponse:
         scene = submit_photo(
             content=content, allowances=visitor.allowances, owner_id=visitor.user_id
         )
-    except (DecodeError, LimitExceededError, QueueFullError, StorageError) as error:
+    except (
+        AccountClosedError,
+        DecodeError,
+        LimitExceededError,
+        QueueFullError,
+        StorageError,
+    ) as error:
         response = refused(request, _problem_of(error))
     else:
         response = _accepted(request, scene)
+        remember_in_cookie(request, response, scene)
     visitor.remember(response)
     return response
 
 
 def _problem_of(
-    error: DecodeError | LimitExceededError | QueueFullError | StorageError,
+    error: AccountClosedError | DecodeError | LimitExceededError | QueueFullError | StorageError,
 ) -> Problem:
     if isinstance(error, LimitExceededError):
         return problem(error.code, error.detail, retry_after_s=error.retry_after_s)

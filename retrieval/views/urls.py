@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.urls import path
+from django.views.generic import RedirectView
 
-from retrieval.views import deletion, media, pages, uploads
+from retrieval.views import deletion, media, my_data, my_photos, pages, uploads
 
 app_name = "retrieval"
 
@@ -19,4 +20,14 @@ urlpatterns = [
     path("samples/<slug:slug>/", uploads.sample_create, name="sample_create"),
     path("samples/<slug:slug>/photo", media.sample_photo, name="sample_photo"),
     path("clips/<int:clip_id>/<slug:version>/audio", media.clip_audio, name="clip_audio"),
+    path("me/", RedirectView.as_view(pattern_name="retrieval:my_photos"), name="me"),
+    path("me/photos/", my_photos.my_photos, name="my_photos"),
+    path("me/photos/<uuid:scene_id>/title/", my_photos.photo_rename, name="photo_rename"),
+    path("me/photos/<uuid:scene_id>/delete/", my_photos.photo_delete, name="photo_delete"),
+    path("me/data/", my_data.my_data, name="my_data"),
+    path("me/data/export/", my_data.export_create, name="export_create"),
+    path("me/data/export/progress/", my_data.export_progress, name="export_progress"),
+    path("me/data/export/<int:export_id>/file", my_data.export_file, name="export_file"),
+    path("me/data/erase/", my_data.erase, name="erase"),
+    path("erased/", my_data.erased, name="erased"),
 ]

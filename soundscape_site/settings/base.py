@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "retrieval.views.form_guard.FormGuardMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "retrieval.views.ownership.ClaimMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SecondFactorMiddleware",

@@ -18,3 +18,10 @@ SOUNDSCAPE_USER_LIMITS = env.integers("SOUNDSCAPE_USER_LIMITS", (2_000, 10_000, 
 # Our proxies before the site, by number or networks: see `accounts.client_address`.
 SOUNDSCAPE_PROXIES = env.proxies("SOUNDSCAPE_PROXIES")
 SOUNDSCAPE_VISITOR_COOKIE = "visitor"
+
+# The parts of an export of personal data; later apps add theirs.
+SOUNDSCAPE_EXPORT_SECTIONS = [
+    "retrieval.services.export_sections.ACCOUNT",
+    "retrieval.services.export_sections.PHOTOS",
+    "retrieval.services.export_sections.REPORTS",
+]

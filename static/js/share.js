@@ -17,7 +17,9 @@ async function share(button) {
   } catch {
     const field = document.querySelector("[data-share-fallback]");
     field.hidden = false;
-    field.querySelector("input").select();
+    const address = field.querySelector("input");
+    address.value = url;
+    address.select();
   }
 }
 

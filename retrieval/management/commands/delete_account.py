@@ -11,7 +11,7 @@ from accounts.selectors.users import account_named
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.selectors.deletion import owned_scene_count
-from retrieval.services.deletion import delete_account
+from retrieval.services.erasure import delete_account
 
 _WHAT_STAYS = (
     "What stays: the addresses of its photos, which answer that the photo was deleted; the id of "

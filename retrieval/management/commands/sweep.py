@@ -15,6 +15,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.selectors.networks import available_spaces
 from retrieval.services.deletion import expire_scenes, remove_discarded_files
+from retrieval.services.erasure import continue_erasures
+from retrieval.services.exporting import expire_exports
 from retrieval.submission import submit_missing_profiles, wake_overdue
 
 logger = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ _LOCK_KEY = 0x5005_4CA9  # arbitrary, but unique among advisory lock keys
 
 
 class Command(BaseCommand):
-    """Re-queue interrupted jobs, wake workers for waiting ones, delete expired photos.
+    """Re-queue interrupted jobs, wake workers for waiting ones, delete what has expired.
 
     Run until stopped; also request missing profiles of recordings. Several sweepers may run; one
     works, the others wait.
@@ -65,6 +67,8 @@ class Command(BaseCommand):
                 if woken:
                     logger.info("woke workers for %d jobs", woken)
                 expire_scenes(retention_days=settings.SOUNDSCAPE_SCENE_RETENTION_DAYS)
+                expire_exports()
+                continue_erasures()
                 remove_discarded_files()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database does not answer, will try again: %s", error)

@@ -16,11 +16,13 @@ from django.db.models import ProtectedError
 
 from accounts.models import User
 from accounts.roles import Role
+from accounts.services.erasure import AccountClosedError
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene, SceneProfile
 from retrieval.selectors.media_files import named_files
-from retrieval.services import deletion
-from retrieval.services.deletion import delete_account, remove_discarded_files
+from retrieval.services import deletion, erasure
+from retrieval.services.deletion import remove_discarded_files
+from retrieval.services.erasure import delete_account, request_erasure
 from retrieval.services.media_check import check_media
 from retrieval.services.scenes import find_sounds
 from retrieval.storage.listing import stored_names
@@ -119,7 +121,7 @@ def test_an_account_is_deleted_with_its_photos_and_nothing_else(ada, photos, bob
 
 @committing
 def test_more_photos_than_a_batch(ada, photos, bobs, monkeypatch):
-    monkeypatch.setattr(deletion, "_BATCH", 2)
+    monkeypatch.setattr(erasure, "_BATCH", 2)
     assert delete_account(user_id=ada.pk) == 3
     assert User.objects.get() == bobs.owner
     report = check_media()
@@ -128,14 +130,18 @@ def test_more_photos_than_a_batch(ada, photos, bobs, monkeypatch):
 
 @committing
 @pytest.mark.parametrize(
-    ("step", "call", "left"),
-    [("_delete_rows", 2, 2), ("_remove", 2, 1), ("_delete_user_without_scenes", 2, 0)],
+    ("module", "step", "call", "left"),
+    [
+        (deletion, "_delete_rows", 2, 2),
+        (deletion, "_remove", 2, 1),
+        (erasure, "_delete_empty_account", 2, 0),
+    ],
 )
 def test_an_interrupted_deletion_is_completed_by_the_same_call(
-    ada, photos, client, monkeypatch, step, call, left
+    ada, photos, client, monkeypatch, module, step, call, left
 ):
     client.force_login(ada)
-    did, calls = getattr(deletion, step), []
+    did, calls = getattr(module, step), []
 
     def killed(*args, **options):
         calls.append(args)
@@ -144,7 +150,7 @@ def test_an_interrupted_deletion_is_completed_by_the_same_call(
         return did(*args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(deletion, step, killed)
+        patched.setattr(module, step, killed)
         with pytest.raises(Killed):
             delete_account(user_id=ada.pk)
     assert Scene.objects.filter(owner=ada).count() == left
@@ -205,16 +211,24 @@ def test_a_photo_that_arrives_during_the_deletion_is_deleted_too(ada, photos, el
 
 
 @committing
-def test_a_photo_that_arrives_after_the_deletion_is_refused(ada, elsewhere):
-    def accepted_too_late():
-        with transaction.atomic():
-            accepted(5, owner_id=ada.pk)
-            assert elsewhere(lambda: delete_account(user_id=ada.pk)).result(timeout=30) == 0
-
-    with pytest.raises(IntegrityError, match="owner_id"):
-        accepted_too_late()
-    assert not User.objects.exists()
+def test_a_photo_that_arrives_in_the_moment_of_the_deletion_is_refused(ada, elsewhere):
+    with transaction.atomic():
+        request_erasure(user_id=ada.pk, actor_id=ada.pk)
+        uploading = elsewhere(lambda: accepted(5, owner_id=ada.pk))
+        until_our_lock_is_awaited()
+    with pytest.raises(AccountClosedError):
+        uploading.result(timeout=30)
     assert not Scene.objects.exists()
+    assert list(stored_names()) == []
+
+
+@committing
+def test_a_photo_that_arrives_after_the_deletion_is_refused(ada):
+    delete_account(user_id=ada.pk)
+    with pytest.raises(AccountClosedError):
+        accepted(5, owner_id=ada.pk)
+    assert not Scene.objects.exists()
+    assert list(stored_names()) == []
 
 
 @within_a_transaction
@@ -286,7 +300,7 @@ def test_a_database_failure_is_no_traceback(ada, photos, monkeypatch):
     def fail(*_):
         raise OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(deletion, "_delete_user_without_scenes", fail)
+    monkeypatch.setattr(erasure, "_delete_empty_account", fail)
     with pytest.raises(CommandError, match=r"Stopped: the server closed.*the same command again"):
         commanded(monkeypatch, "ada", "--no-input")
 

@@ -1,0 +1,50 @@
+"""What the site holds about a person besides photos, as plain values for a JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db.models import Q
+
+from accounts.models import AuditLogRow, Invitation, User
+from accounts.selectors.roles import roles_of
+
+
+def account_data(user_id: int) -> dict[str, Any]:
+    """Return name, addresses, roles, sessions and second factors, these without their secrets."""
+    user = User.objects.get(pk=user_id)
+    addresses = EmailAddress.objects.filter(user=user).values("email", "verified", "primary")
+    sessions = UserSession.objects.filter(user=user)
+    factors = Authenticator.objects.filter(user=user)
+    return {
+        "number": user.pk,
+        "name": user.username,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "email_addresses": list(addresses.order_by("pk")),
+        "roles": sorted(roles_of(user)),
+        "joined_at": user.date_joined,
+        "last_log_in_at": user.last_login,
+        "sessions": list(
+            sessions.order_by("pk").values("created_at", "last_seen_at", "ip", "user_agent")
+        ),
+        "second_factors": list(factors.order_by("pk").values("type", "created_at", "last_used_at")),
+    }
+
+
+def invitation_data(user_id: int) -> Iterator[Mapping[str, object]]:
+    """Yield the invitations that a person sent or accepted."""
+    invitations = Invitation.objects.filter(Q(invited_by=user_id) | Q(accepted_by=user_id))
+    yield from invitations.order_by("pk").values(
+        "email", "roles", "created_at", "expires_at", "accepted_at"
+    )
+
+
+def audit_data(user_id: int) -> Iterator[Mapping[str, object]]:
+    """Yield the entries of the audit log about what a person did."""
+    entries = AuditLogRow.objects.filter(actor_id=user_id).order_by("at")
+    yield from entries.values("at", "action", "subject", "detail", "address_prefix").iterator()

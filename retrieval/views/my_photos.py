@@ -1,0 +1,105 @@
+"""My page: a person's own photos."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from retrieval.models import DeletedScene, Scene
+from retrieval.selectors.my_photos import OwnPhoto, Place, own_photo, own_photos
+from retrieval.services.deletion import delete_scene
+from retrieval.services.scene_settings import change_settings
+from retrieval.views.problems import problem
+from retrieval.views.signed_in import signed_in
+
+_PAGE: Final = 24
+
+
+@require_safe
+@never_cache
+@signed_in
+def my_photos(request: HttpRequest, *, user_id: int) -> HttpResponse:
+    """Show a page of the person's photos, newest first."""
+    after = _place(request.GET.get("after"))
+    found = own_photos(user_id, after=after, limit=_PAGE + 1)
+    photos = found[:_PAGE]
+    context = {
+        "me": "photos",
+        "photos": [_shown(request, photo) for photo in photos],
+        "is_first": after is None,
+        "next": _name(photos[-1].scene) if len(found) > _PAGE else "",
+    }
+    return render(request, "me/photos.html", context)
+
+
+@require_POST
+@signed_in
+def photo_rename(request: HttpRequest, *, user_id: int, scene_id: UUID) -> HttpResponse:
+    """Give a photo another title."""
+    _require_own(user_id, scene_id)
+    title = request.POST.get("title", "").strip()
+    try:
+        change_settings(scene_id=scene_id, actor_id=user_id, title=title)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    else:
+        messages.success(request, _("The title is saved."))
+    return _back(scene_id)
+
+
+@require_POST
+@signed_in
+def photo_delete(request: HttpRequest, *, user_id: int, scene_id: UUID) -> HttpResponse:
+    """Delete a photo for good."""
+    _require_own(user_id, scene_id)
+    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR)
+    messages.success(request, _("The photo is deleted."))
+    return redirect("retrieval:my_photos")
+
+
+def _require_own(user_id: int, scene_id: UUID) -> None:
+    if own_photo(user_id, scene_id) is None:
+        raise Http404(f"there is no photo {scene_id} of user {user_id}")
+
+
+def _back(scene_id: UUID) -> HttpResponse:
+    return redirect(f"{reverse('retrieval:my_photos')}#photo-{scene_id}")
+
+
+def _shown(request: HttpRequest, photo: OwnPhoto) -> dict[str, Any]:
+    scene = photo.scene
+    page = reverse("retrieval:scene", args=[scene.pk])
+    return {
+        "scene": scene,
+        "match": photo.best,
+        "share_url": request.build_absolute_uri(page),
+        "failure": problem(scene.failure_code, scene.failure_detail),
+    }
+
+
+def _name(scene: Scene) -> str:
+    return f"{scene.created_at.isoformat()}_{scene.pk}"
+
+
+def _place(name: str | None) -> Place | None:
+    """Return the place that `_name` wrote into an address."""
+    if name is None:
+        return None
+    instant, _underscore, scene_id = name.partition("_")
+    try:
+        place = Place(datetime.fromisoformat(instant), UUID(scene_id))
+    except ValueError:
+        place = None
+    if place is None or place.created_at.tzinfo is None:
+        raise Http404(f"there is no page {name!r}")
+    return place
