@@ -142,7 +142,7 @@ def test_changes_ask_again_who_it_is(client, ada):
     answer = client.get(f"{TOTP}deactivate/")
     assert answer["Location"].startswith("/accounts/reauthenticate/")
     page = client.get(f"{REAUTHENTICATE}?next=/accounts/2fa/totp/deactivate/").content.decode()
-    assert "Confirm that it is you" in page
+    assert "Is it you?" in page
     answer = client.post(REAUTHENTICATE, {"code": code_of(KEY), "next": f"{TOTP}deactivate/"})
     assert answer["Location"] == f"{TOTP}deactivate/"
     assert client.get(f"{TOTP}deactivate/").status_code == 200
@@ -190,3 +190,26 @@ def test_an_untrue_passkey_is_refused(client):
         assert answer.status_code == 302, credential
         assert answer["Location"] == "/accounts/login/"
     assert "_auth_user_id" not in client.session
+
+
+def test_too_many_wrong_codes_get_429(client, ada):
+    give_app(ada)
+    log_in(client, ada)
+    answers = [client.post(AUTHENTICATE, {"code": f"{wrong:06}"}) for wrong in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert answers[-1]["Retry-After"] == "900"
+    assert "Too many wrong codes" in answers[-1].content.decode()
+    assert client.post(AUTHENTICATE, {"code": code_of(KEY)}).status_code == 429
+
+
+def test_too_many_wrong_codes_of_a_new_app_get_429(at_ease):
+    at_ease.get(f"{TOTP}activate/")
+    statuses = [at_ease.post(f"{TOTP}activate/", {"code": "0"}).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+
+
+def test_too_many_confirmations_get_429(client, ada):
+    give_app(ada)
+    client.force_login(ada)
+    statuses = [client.post(REAUTHENTICATE, {"code": "0"}).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]

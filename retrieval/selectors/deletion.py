@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
+from accounts.models import User
 from retrieval.models import DeletedScene, DiscardedFile, Scene
 
 

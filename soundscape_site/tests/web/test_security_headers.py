@@ -7,12 +7,12 @@ import uuid
 
 import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from accounts.tests.factories import PASSWORD, make_person
 from retrieval.templatetags.players import audio_url
 from retrieval.tests.factories import ClipFactory
 from retrieval.views import pages
@@ -152,17 +152,16 @@ def test_plain_http_is_redirected(path):
 
 @pytest.mark.django_db
 def test_cookies_of_a_log_in(browser):
-    get_user_model().objects.create_superuser("someone", password="a long pass phrase")
-    browser.get("/admin/login/")
-    answer = browser.post(
-        "/admin/login/?next=/admin/", {"username": "someone", "password": "a long pass phrase"}
-    )
+    make_person("someone")
+    browser.get("/accounts/login/")
+    answer = browser.post("/accounts/login/", {"login": "someone", "password": PASSWORD})
     assert answer.status_code == 302
-    session, token = answer.cookies["__Host-sessionid"], answer.cookies["__Host-csrftoken"]
-    for cookie in (session, token):
+    names = {"__Host-sessionid", "__Host-csrftoken", "messages"}
+    assert set(answer.cookies) == names
+    for cookie in answer.cookies.values():
         assert cookie["secure"]
         assert cookie["samesite"] == "Lax"
         assert (cookie["path"], cookie["domain"]) == ("/", "")
+    session = answer.cookies["__Host-sessionid"]
     assert session["httponly"]
     assert session["max-age"] == 14 * 24 * 3600
-    assert set(answer.cookies) == {"__Host-sessionid", "__Host-csrftoken"}
