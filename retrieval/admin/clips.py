@@ -8,6 +8,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -84,6 +85,7 @@ class ClipAdmin(ReadOnlyAdmin):
     search_fields = ("title", "tags", "author", "path", "sound_tags")
     exclude = ("peaks",)
     actions = ("withdraw", "restore")
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     change_form_template = "admin/retrieval/clip/change_form.html"
 
     @admin.display(description=_("heard in it"))
