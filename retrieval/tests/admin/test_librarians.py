@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tests.factories import make_person
-from retrieval import submission
+from retrieval import tasks
 from retrieval.models import Clip, HeardOverride, ImportItem, LibraryImport
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_who_may_only_view_withdraws_nothing(client, clips):
     client.force_login(viewer)
     act(client, "withdraw", clips[0], reason="because")
     assert state(clips[0]) == (False, "")
-    assert "Withdraw" not in client.get(f"{CLIPS}{clips[0].pk}/change/").content.decode()
+    assert "Withdraw from" not in client.get(f"{CLIPS}{clips[0].pk}/change/").content.decode()
 
 
 def test_the_list_is_filtered_by_withdrawal(desk, clips):
@@ -186,7 +186,7 @@ def test_the_list_is_filtered_by_withdrawal(desk, clips):
 
 
 def test_they_request_an_import(desk, librarian, monkeypatch):
-    monkeypatch.setattr(submission.run_import, "delay", lambda _: None)
+    monkeypatch.setattr(tasks.run_import, "delay", lambda _: None)
     assert desk.post(f"{IMPORTS}add/", {"source": "/data/sea"}).status_code == 302
     job = LibraryImport.objects.get()
     assert (job.source, job.requested_by) == ("/data/sea", librarian.pk)
