@@ -17,6 +17,9 @@ from soundscape_site.tests.browser.people import (
 from soundscape_site.tests.browser.site import Site
 
 FACTORS: Final = "/accounts/2fa/"
+REFUSE: Final = """() => {
+  navigator.credentials.get = async () => { throw new DOMException("", "NotAllowedError"); };
+}"""
 DEVICE: Final = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -90,7 +93,7 @@ def test_an_app_and_recovery_codes_open_the_account(visit, site: Site):
 
 
 def test_a_passkey_opens_the_account_alone_and_after_the_password(visit, site: Site):
-    page = visit()
+    page = visit(base_url=site.url.replace("127.0.0.1", "localhost"))  # passkeys need a name
     give_device(page)
     sign_up(page, site, "passkey-user")
     page.goto(FACTORS)
@@ -129,9 +132,7 @@ def test_a_passkey_opens_the_account_alone_and_after_the_password(visit, site: S
 
 def test_a_closed_dialog_is_said_in_words(visit):
     page = visit("/accounts/login/", quiet=False)
-    page.evaluate(
-        "navigator.credentials.get = async () => { throw new DOMException('', 'NotAllowedError') }"
-    )
+    page.evaluate(REFUSE)
     page.get_by_role("button", name="Log in with a passkey").click()
     expect(page.get_by_role("alert")).to_have_text(
         "No passkey was used. Try again, or choose another way."
