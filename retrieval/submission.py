@@ -31,9 +31,20 @@ logger = logging.getLogger(__name__)
 _BROKER_ERRORS: Final = (OperationalError, RedisError)
 
 
-def submit_photo(*, content: bytes, allowances: Sequence[Allowance], owner_id: int | None) -> Scene:
+def submit_photo(
+    *,
+    content: bytes,
+    allowances: Sequence[Allowance],
+    owner_id: int | None,
+    judging_allowed: bool = False,
+) -> Scene:
     """Receive a photo and wake a worker for it; raises what `receive_photo` raises."""
-    scene = receive_photo(content=content, allowances=allowances, owner_id=owner_id)
+    scene = receive_photo(
+        content=content,
+        allowances=allowances,
+        owner_id=owner_id,
+        judging_allowed=judging_allowed,
+    )
     if scene.state == JobState.QUEUED:
         transaction.on_commit(partial(_wake, find_sounds_for_scene, scene.pk))
     return scene

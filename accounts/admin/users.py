@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 
@@ -21,8 +22,10 @@ class UserAdmin(DjangoUserAdmin):
         if protected:
             messages.warning(
                 request,
-                "An account that has photos is deleted, with them, by "
-                "`manage.py delete_account USERNAME`.",
+                _(
+                    "An account that has photos is deleted, with them, by "
+                    "`manage.py delete_account USERNAME`."
+                ),
             )
             forbidden = set()  # refused because of the photos, not for lack of permissions
         return to_delete, counts, forbidden, protected

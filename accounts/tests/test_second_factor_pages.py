@@ -12,7 +12,8 @@ from django.test import Client
 
 from accounts.models import AuditEntry
 from accounts.tests.authenticator_app import code_of
-from accounts.tests.factories import KEY, PASSWORD, give_app, log_in, make_person
+from accounts.tests.factories import KEY, give_app, make_person
+from accounts.tests.people import PASSWORD, log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +31,7 @@ def ada():
 @pytest.fixture
 def at_ease(client, ada):
     """Ada, logged in and confirmed by the password."""
-    log_in(client, ada)
+    log_in(client, ada.username)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     return client
 
@@ -99,7 +100,7 @@ def test_new_recovery_codes_replace_the_old_ones(at_ease, ada):
 
 def test_log_in_needs_the_code(client, ada):
     give_app(ada)
-    log_in(client, ada)
+    log_in(client, ada.username)
     assert client.post(AUTHENTICATE, {"code": "000000"}).status_code == 200
     assert "_auth_user_id" not in client.session
     client.post(AUTHENTICATE, {"code": code_of(KEY)})
@@ -113,11 +114,11 @@ def test_log_in_needs_the_code(client, ada):
 
 def test_a_code_works_once(client, ada):
     give_app(ada)
-    log_in(client, ada)
+    log_in(client, ada.username)
     code = code_of(KEY)
     client.post(AUTHENTICATE, {"code": code})
     thief = Client()
-    log_in(thief, ada)
+    log_in(thief, ada.username)
     assert thief.post(AUTHENTICATE, {"code": code}).status_code == 200
     assert "_auth_user_id" not in thief.session
 
@@ -128,7 +129,7 @@ def test_a_recovery_code_works_once(at_ease, ada):
     opened = []
     for _ in range(2):
         visitor = Client()
-        log_in(visitor, ada)
+        log_in(visitor, ada.username)
         visitor.post(AUTHENTICATE, {"code": code})
         opened.append("_auth_user_id" in visitor.session)
     assert opened == [True, False]
@@ -156,7 +157,7 @@ def test_the_command_removes_lost_factors(at_ease, ada, capsys):
     removed = {"removed": ["totp", "recovery_codes"]}
     assert audited()[-1] == ("second_factor.lost", f"user {ada.pk}", None, removed)
     visitor = Client()
-    log_in(visitor, ada)
+    log_in(visitor, ada.username)
     assert "_auth_user_id" in visitor.session
 
 
@@ -194,7 +195,7 @@ def test_an_untrue_passkey_is_refused(client):
 
 def test_too_many_wrong_codes_get_429(client, ada):
     give_app(ada)
-    log_in(client, ada)
+    log_in(client, ada.username)
     answers = [client.post(AUTHENTICATE, {"code": f"{wrong:06}"}) for wrong in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     assert answers[-1]["Retry-After"] == "900"

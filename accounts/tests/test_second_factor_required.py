@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.roles import PRIVILEGED, Role
-from accounts.tests.factories import PASSWORD, give_app, log_in, make_person
+from accounts.tests.factories import give_app, make_person
+from accounts.tests.people import PASSWORD, log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +129,7 @@ def test_the_admins_own_log_in_cannot_be_used(client, next_page):
 def test_the_sites_log_in_asks_for_it(client):
     user = make_person("ada", Role.OPERATOR)
     give_app(user)
-    assert log_in(client, user)["Location"] == "/accounts/2fa/authenticate/"
+    assert log_in(client, user.username)["Location"] == "/accounts/2fa/authenticate/"
     assert "_auth_user_id" not in client.session
     assert client.get("/admin/").status_code == 302
 

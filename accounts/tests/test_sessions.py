@@ -10,7 +10,8 @@ from django.test import Client
 
 from accounts.models import AuditEntry
 from accounts.templatetags.browsers import browser_in_words
-from accounts.tests.factories import log_in, make_person
+from accounts.tests.factories import make_person
+from accounts.tests.people import log_in
 
 LIST = "/accounts/sessions/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -27,7 +28,7 @@ def ada(db):
 
 def browser(user, agent):
     visitor = Client(headers={"User-Agent": agent})
-    log_in(visitor, user)
+    log_in(visitor, user.username)
     return visitor
 
 

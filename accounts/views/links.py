@@ -56,8 +56,11 @@ def _fault_of_confirmation(key: str) -> str:
 
 
 def _is_expired(token: str) -> bool:
+    made_after, dash, _ = token.partition("-")
+    if not dash:
+        return False
     try:
-        made_at = _TOKENS_COUNT_FROM + dt.timedelta(seconds=base36_to_int(token.partition("-")[0]))
+        made_at = _TOKENS_COUNT_FROM + dt.timedelta(seconds=base36_to_int(made_after))
     except (ValueError, OverflowError):
         return False
     return timezone.now() - made_at > dt.timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)

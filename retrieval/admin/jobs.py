@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from retrieval.admin.read_only import ReadOnlyAdmin
 from retrieval.models import LibraryProfiling, ProfileFailure, Scene
@@ -17,7 +18,7 @@ class LibraryProfilingAdmin(ReadOnlyAdmin):
         "space", "model_version", "state", "left", "failure_code", "created_at", "finished_at",
     )  # fmt: skip
 
-    @admin.display(description="recordings left")
+    @admin.display(description=_("recordings left"))
     def left(self, profiling: LibraryProfiling) -> int | None:
         """Return how many recordings still lack the profile; None if the job is finished."""
         if profiling.finished_at is not None:  # counting reads the whole library

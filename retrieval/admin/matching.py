@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from retrieval.admin.read_only import AppendOnlyAdmin, ReadOnlyAdmin
 from retrieval.engine.vocabulary.labels import load_vocabulary
@@ -51,7 +52,7 @@ class HeardOverrideAdmin(AppendOnlyAdmin):
     list_display = ("wnid", "label", "sounds", "taken_back", "why", "at")
     search_fields = ("wnid", "why")
 
-    @admin.display(description="class")
+    @admin.display(description=_("class"))
     def label(self, override: HeardOverride) -> str:
         """Return the class name."""
         return load_vocabulary("imagenet").by_key(override.wnid).name

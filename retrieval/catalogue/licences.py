@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 UNKNOWN: Final = "unknown"
 
@@ -17,7 +22,7 @@ class Licence:
     """
 
     code: str
-    name: str
+    name: StrOrPromise
     url: str
     free: bool
     credit: bool
@@ -35,13 +40,17 @@ def _cc(kind: str, version: str) -> Licence:
 _ALL: Final = (
     Licence("CC0-1.0", "CC0 1.0", f"{_CC}/publicdomain/zero/1.0/", free=True, credit=False),
     Licence(
-        "Public-Domain", "public domain", f"{_CC}/publicdomain/mark/1.0/", free=True, credit=False
+        "Public-Domain",
+        _("public domain"),
+        f"{_CC}/publicdomain/mark/1.0/",
+        free=True,
+        credit=False,
     ),
     *(_cc(kind, version) for kind in ("BY", "BY-SA", "BY-NC") for version in ("3.0", "4.0")),
     Licence(
         "CC-Sampling+", "CC Sampling+", f"{_CC}/licenses/sampling+/1.0/", free=False, credit=True
     ),
-    Licence(UNKNOWN, "licence unknown", "", free=False, credit=True),
+    Licence(UNKNOWN, _("licence unknown"), "", free=False, credit=True),
 )
 LICENCES: Final = {licence.code: licence for licence in _ALL}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
 
 _SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
 _SHOWN: Final = 5
@@ -16,11 +17,11 @@ _DIGEST_DIGITS: Final = 8
 
 # Photos of the Kodak suite that suggest sounds.
 _TITLES: Final = {
-    "kodim13": "Mountain stream",
-    "kodim21": "Lighthouse",
-    "kodim16": "Island",
-    "kodim23": "Parrots",
-    "kodim22": "Barn by a pond",
+    "kodim13": _("Mountain stream"),
+    "kodim21": _("Lighthouse"),
+    "kodim16": _("Island"),
+    "kodim23": _("Parrots"),
+    "kodim22": _("Barn by a pond"),
 }
 
 
@@ -41,7 +42,7 @@ def sample_photos(folder: Path) -> list[Sample]:
     titled = {stem: path for path in reversed(files) if (stem := path.stem) in _TITLES}
     if titled:
         return [
-            Sample(slug=stem, name=name, path=titled[stem])
+            Sample(slug=stem, name=str(name), path=titled[stem])
             for stem, name in _TITLES.items()
             if stem in titled
         ]

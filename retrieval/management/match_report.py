@@ -146,7 +146,7 @@ def _matches(found: Sequence[FoundClip]) -> Table:
 def _details(place: FoundClip) -> Text:
     """Return credit, licence and reasons of a recording in full."""
     clip, explanation = place.clip, place.explanations[0]
-    parts = (clip.author or "author unknown", LICENCES[clip.license].name, clip.source_url)
+    parts = (clip.author or "author unknown", str(LICENCES[clip.license].name), clip.source_url)
     credit = " · ".join(filter(None, parts))
     reasons = ", ".join(
         f"{short_name(term.label)} {term.advantage_nats:+.2f}"

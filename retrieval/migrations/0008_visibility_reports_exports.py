@@ -156,4 +156,12 @@ class Migration(migrations.Migration):
             model_name='scenereport',
             constraint=models.UniqueConstraint(condition=models.Q(('decision', '')), fields=('scene', 'reporter_key'), name='retrieval_scenereport_open_once'),
         ),
+        migrations.AddIndex(
+            model_name='scene',
+            index=models.Index(condition=models.Q(('hidden_at__isnull', False)), fields=['-hidden_at'], name='retrieval_scene_hidden'),
+        ),
+        migrations.AddIndex(
+            model_name='scenereport',
+            index=models.Index(fields=['reporter_key', 'created_at'], name='retrieval_scenereport_rate'),
+        ),
     ]

@@ -59,6 +59,9 @@ class SceneReport(models.Model):
                 name="retrieval_scenereport_open_once",
             ),
         ]
+        indexes = [
+            models.Index(fields=["reporter_key", "created_at"], name="retrieval_scenereport_rate"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason}: scene {self.scene_id}"

@@ -175,6 +175,11 @@ class Scene(Job):
                     visibility=Visibility.PUBLIC, hidden_at__isnull=True, state=JobState.DONE
                 ),
             ),
+            models.Index(
+                fields=["-hidden_at"],
+                name="retrieval_scene_hidden",
+                condition=Q(hidden_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,8 @@ from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
 
 from retrieval.models import UploadTally
 from retrieval.quotas.limits import Allowance, LimitExceededError
@@ -71,25 +73,31 @@ def _check(tally: UploadTally, allowance: Allowance, byte_size: int, now: dateti
     """Raise if one more upload of this size exceeds the allowance."""
     limits = allowance.limits
     if limits.photos_a_day and tally.photos >= limits.photos_a_day:
-        raise _exceeded(f"{limits.photos_a_day:,} photos", allowance, now, code="quota_photos")
+        words = ngettext(
+            "We take {most} photo a day from {whose}, and this one would be more.",
+            "We take {most} photos a day from {whose}, and this one would be more.",
+            limits.photos_a_day,
+        )
+        words = words.format(most=_figure(limits.photos_a_day), whose=allowance.whose)
+        raise _exceeded(words, now, code="quota_photos")
     most_bytes = limits.megabytes_a_day * _MEGABYTE
     if most_bytes and tally.photo_bytes + byte_size > most_bytes:
-        raise _exceeded(f"{limits.megabytes_a_day:,} MB", allowance, now, code="quota_bytes")
+        words = gettext("We take {most} MB a day from {whose}, and this one would be more.")
+        words = words.format(most=_figure(limits.megabytes_a_day), whose=allowance.whose)
+        raise _exceeded(words, now, code="quota_bytes")
 
 
-def _exceeded(most: str, allowance: Allowance, now: datetime, *, code: str) -> LimitExceededError:
+def _exceeded(words: str, now: datetime, *, code: str) -> LimitExceededError:
     tomorrow = datetime.combine(_day(now) + timedelta(days=1), time.min, UTC)
     wait_s = int((tomorrow - now).total_seconds()) + 1
-    detail = (
-        f"We take {most} a day from {allowance.whose}, and this one would be more. "
-        f"Come back in {_hours(wait_s)}."
-    )
+    hours = -(-wait_s // 3600)
+    come_back = ngettext("Come back in an hour.", "Come back in {hours} hours.", hours)
+    detail = f"{words} {come_back.format(hours=hours)}"
     return LimitExceededError(detail, code=code, retry_after_s=wait_s)
 
 
-def _hours(seconds: int) -> str:
-    hours = -(-seconds // 3600)
-    return "an hour" if hours == 1 else f"{hours} hours"
+def _figure(number: int) -> str:
+    return number_format(number, force_grouping=True)
 
 
 def _day(now: datetime) -> date:

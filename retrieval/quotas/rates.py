@@ -13,6 +13,7 @@ from typing import Final
 
 import redis
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from retrieval.quotas.limits import Allowance, LimitExceededError
 
@@ -58,8 +59,10 @@ def check_rate(allowances: Iterable[Allowance]) -> None:
         logger.warning("Redis does not answer, uploads are not slowed down: %s", error)
         return
     if wait_s:
-        detail = f"You send photos faster than we take them. Try again in {wait_s} s."
-        raise LimitExceededError(detail, code="rate_limited", retry_after_s=wait_s)
+        detail = _("You send photos faster than we take them. Try again in {wait_s} s.")
+        raise LimitExceededError(
+            detail.format(wait_s=wait_s), code="rate_limited", retry_after_s=wait_s
+        )
 
 
 def _longest_wait(allowances: Sequence[Allowance]) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from retrieval.engine.matching.matcher import Matcher
-from retrieval.models import JobState, MatchRun, Scene
+from retrieval.models import JobState, MatchRun, Scene, Visibility
 
 
 def scene_with_run(scene_id: UUID) -> Scene | None:
@@ -31,3 +33,10 @@ def stored_run(
         bank=matcher.bank.version,
         snapshot=snapshot,
     ).first()
+
+
+def judgeable_scenes() -> QuerySet[Scene]:
+    """Return the scenes that reviewers may see and judge; campaigns draw from no others."""
+    return Scene.objects.filter(
+        state=JobState.DONE, judging_allowed=True, hidden_at__isnull=True
+    ).exclude(visibility=Visibility.PRIVATE)

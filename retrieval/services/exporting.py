@@ -16,6 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.services.audit import record
 from accounts.services.erasure import lock_account
 from retrieval.jobs import leases, transitions
@@ -73,7 +74,10 @@ def run_export(*, export_id: int, scratch_directory: Path, worker: str) -> None:
         raise transitions.StaleClaimError(f"export {export_id} was deleted after it was claimed")
     with leases.renewed(held) as lost, scratch_folder(scratch_directory) as scratch:
         path = scratch / f"export{_SUFFIX}"
-        _write_archive(path, export.user_id, lost)
+        try:
+            _write_archive(path, export.user_id, lost)
+        except User.DoesNotExist as erased:
+            raise transitions.StaleClaimError(str(held)) from erased
         _store(held, path)
     logger.info("export %s done: attempt %d", export_id, held.attempt)
 

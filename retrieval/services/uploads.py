@@ -40,7 +40,11 @@ class QueueFullError(Exception):
 
 
 def receive_photo(
-    *, content: bytes, allowances: Sequence[Allowance], owner_id: int | None
+    *,
+    content: bytes,
+    allowances: Sequence[Allowance],
+    owner_id: int | None,
+    judging_allowed: bool = False,
 ) -> Scene:
     """Check a photo against its sender's limits, decode it and store it as a scene.
 
@@ -68,6 +72,7 @@ def receive_photo(
             matcher=matcher_in_force(settings.SOUNDSCAPE_MATCHER),
             queue_limit=settings.SOUNDSCAPE_QUEUE_LIMIT,
             owner_id=owner_id,
+            judging_allowed=judging_allowed,
         )
         count_upload(allowances, byte_size=len(content))  # last: it locks rows that others need
     logger.info("scene %s accepted, %s", scene.pk, scene.state)
@@ -76,7 +81,12 @@ def receive_photo(
 
 @transaction.atomic
 def create_scene(
-    *, decoded: DecodedPhoto, matcher: Matcher, queue_limit: int, owner_id: int | None
+    *,
+    decoded: DecodedPhoto,
+    matcher: Matcher,
+    queue_limit: int,
+    owner_id: int | None,
+    judging_allowed: bool = False,
 ) -> Scene:
     """Store a decoded photo as a scene: done if a run for it is stored, otherwise queued.
 
@@ -105,6 +115,7 @@ def create_scene(
         model_input=_store(decoded.views.tobytes(), suffix=_INPUT_SUFFIX),
         width_px=decoded.width_px,
         height_px=decoded.height_px,
+        judging_allowed=judging_allowed,
     )
     scene.full_clean()
     if run is None:

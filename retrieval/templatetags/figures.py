@@ -8,6 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django import template
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -21,9 +23,15 @@ _SMALLEST_BAR_PERCENT: Final = 1.0
 def percent(share: float) -> str:
     """Format a share of 1 as a percentage: 96 %, 4.5 %, <0.1 %."""
     if share < _SMALLEST_SHARE:
-        return f"<0.1{NARROW_SPACE}%"
+        return f"<{_rounded(0.1, 1)}{NARROW_SPACE}%"
     value = share * 100
-    return f"{value:.0f}{NARROW_SPACE}%" if value >= 9.95 else f"{value:.1f}{NARROW_SPACE}%"
+    return f"{_rounded(value, 0 if value >= 9.95 else 1)}{NARROW_SPACE}%"
+
+
+@register.filter
+def figure(value: float | str) -> str:
+    """Write a number as the visitor's language does: 12,000."""
+    return number_format(value, force_grouping=True)
 
 
 @register.filter
@@ -54,13 +62,13 @@ def host(url: str) -> str:
 
 @register.filter
 def times_average(term: dict[str, Any]) -> str:
-    """Return how many times as strong a class is in the recording as in the average one.
+    """Return how many times as strong a class is in the recording as in the average one: 2.7.
 
     A term is p (log q - mean log q); divided by p it is the logarithm of q over the library's
     geometric mean.
     """
     multiple = math.exp(term["advantage_nats"] / term["scene_share"])
-    return f"{multiple:.0f} times" if multiple >= 9.5 else f"{multiple:.1f} times"
+    return _rounded(multiple, 0 if multiple >= 9.5 else 1)
 
 
 @register.filter
@@ -72,7 +80,7 @@ def sound_names(sounds: Sequence[dict[str, Any]]) -> str:
 @register.filter
 def scored_sounds(sounds: Sequence[dict[str, Any]], count: int = 4) -> str:
     """List sounds with their scores: waves 0.8 and wind 0.3."""
-    return _listed([f"{sound['name']} {sound['score']:.1f}" for sound in sounds[:count]])
+    return _listed([f"{sound['name']} {_rounded(sound['score'], 1)}" for sound in sounds[:count]])
 
 
 @register.filter
@@ -96,13 +104,19 @@ def bar_rows(terms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _listed(words: Sequence[str]) -> str:
     *first, last = words or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+    if not first:
+        return last
+    return _("{words} and {last_word}").format(words=", ".join(first), last_word=last)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    return number_format(f"{value:.{decimals}f}", force_grouping=True)
 
 
 def _signed(value: float, *, plus: str) -> str:
     rounded = round(value, 2) + 0.0  # turns -0.0 into 0.0
     sign = MINUS if rounded < 0 else plus
-    return f"{sign}{abs(rounded):.2f}"
+    return f"{sign}{_rounded(abs(rounded), 2)}"
 
 
 def _width(share: float, largest: float) -> str:

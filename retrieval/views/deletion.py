@@ -7,7 +7,7 @@ from functools import wraps
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,27 +15,12 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
-from retrieval.models import DeletedScene, Scene
+from retrieval.models import DeletedScene
 from retrieval.selectors.deletion import deletion_of
-from retrieval.selectors.scenes import scene_with_run
 from retrieval.services.deletion import delete_scene
-from retrieval.views.ownership import owns
+from retrieval.views.access import own_scene_or_404
 
 View = Callable[[HttpRequest, UUID], HttpResponseBase]
-
-
-def scene_or_404(scene_id: UUID) -> Scene:
-    """Return a scene with its run.
-
-    Raises
-    ------
-    Http404
-        If it does not exist; `gone_if_deleted` turns that into 410 for a deleted scene.
-    """
-    scene = scene_with_run(scene_id)
-    if scene is None:
-        raise Http404(f"there is no scene {scene_id}")
-    return scene
 
 
 def gone_if_deleted(view: View) -> View:
@@ -58,9 +43,7 @@ def gone_if_deleted(view: View) -> View:
 @gone_if_deleted
 def scene_delete(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Delete a scene of this visitor; its address then answers 410."""
-    scene = scene_or_404(scene_id)
-    if not owns(request, scene):
-        raise PermissionDenied(f"scene {scene_id} belongs to another visitor")
+    own_scene_or_404(request, scene_id)
     delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR)
     return HttpResponse(
         status=303, headers={"Location": reverse("retrieval:scene", args=[scene_id])}

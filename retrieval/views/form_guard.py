@@ -9,6 +9,7 @@ from typing import Final
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.translation import gettext as _
 
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.views.problems import Problem, photo_too_large, problem
@@ -56,11 +57,11 @@ def _stated_length(request: HttpRequest) -> int:
 def _form_problem(request: HttpRequest) -> Problem | None:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _PLAIN_ENCODINGS:
-        return problem("unsupported_encoding", f"The request is encoded as {encoding[:20]!r}.")
+        return problem("unsupported_encoding", "")
     try:
         request.POST  # noqa: B018 # parses the form
     except TooManyFilesSent:
-        return problem("too_many_files", "Far more than one file arrived; send one.")
+        return problem("too_many_files", _("Far more than one file arrived; send one."))
     except TooManyFieldsSent:
         return problem("too_many_fields", "")
     except RequestDataTooBig:

@@ -17,7 +17,8 @@ from retrieval.engine.errors import DecodeError
 from retrieval.selectors.library import served_clip
 from retrieval.services.samples import sample_image
 from retrieval.storage.content_store import StorageError, storage_error
-from retrieval.views.deletion import gone_if_deleted, scene_or_404
+from retrieval.views.access import scene_or_404
+from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.problems import problem
 from retrieval.views.ranges import stored_file_response
 
@@ -28,7 +29,9 @@ _PHOTO_TYPE = "image/jpeg"
 # The address contains the file's version, so a copy stays valid. Shared caches may not keep it:
 # a recording that is withdrawn later could not be removed from them.
 _AUDIO_CACHING = f"private, max-age={365 * 24 * 3600}, immutable"
-_SCENE_CACHING = "private, max-age=3600"
+# A copy is used only after the site has said again, by 304, that this visitor may see the photo: it
+# may have become private, hidden or deleted meanwhile.
+_SCENE_CACHING = "private, no-cache"
 _SAMPLE_CACHING = "public, max-age=3600"
 
 _AUDIO_PIECE_BYTES = 1 << 20
@@ -69,7 +72,7 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
 @gone_if_deleted
 def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Send the re-encoded photo of a scene."""
-    scene = scene_or_404(scene_id)
+    scene = scene_or_404(request, scene_id)
     return stored_file(
         request,
         str(scene.photo.name),

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
@@ -18,13 +19,15 @@ from django_htmx.middleware import HtmxDetails
 from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
-from retrieval.models import JobState, Scene
+from retrieval.models import JobState, Scene, Visibility
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.networks import ignores_sounds
-from retrieval.views.deletion import gone_if_deleted, scene_or_404
+from retrieval.views.access import scene_or_404
+from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.ownership import owns
 from retrieval.views.problems import Problem, problem
 from retrieval.views.result_page import result_of
+from retrieval.views.scene_forms import SceneSettingsForm
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
 
@@ -41,7 +44,7 @@ def front(request: HttpRequest) -> HttpResponse:
 @gone_if_deleted
 def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show a scene in any state."""
-    found = scene_or_404(scene_id)
+    found = scene_or_404(request, scene_id)
     return render(request, "retrieval/scene.html", scene_context(request, found))
 
 
@@ -50,7 +53,7 @@ def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 @gone_if_deleted
 def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show a scene's progress, which polls again, or its outcome, which does not."""
-    found = scene_or_404(scene_id)
+    found = scene_or_404(request, scene_id)
     context = scene_context(request, found)
     if context["pending"]:
         return render(request, "retrieval/_progress.html", context)
@@ -63,7 +66,7 @@ def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 @gone_if_deleted
 def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Show the remaining alternatives; without htmx the whole page with all of them."""
-    found = scene_or_404(scene_id)
+    found = scene_or_404(request, scene_id)
     if found.run is None:
         raise Http404(f"scene {scene_id} has no result")
     if HtmxDetails(request):
@@ -76,9 +79,14 @@ def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     return render(request, "retrieval/scene.html", context)
 
 
-def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
-    """Return the context of the front page."""
+def front_context(
+    *, upload_error: Problem | None = None, judging_allowed: bool | None = None
+) -> dict[str, Any]:
+    """Return the context of the front page; by default the setting ticks "let reviewers judge"."""
+    if judging_allowed is None:
+        judging_allowed = settings.SOUNDSCAPE_JUDGING_BY_DEFAULT
     return {
+        "judging_allowed": judging_allowed,
         "samples": sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS),
         "limits": photo_limits(),
         "library_size": clip_count(),
@@ -88,13 +96,17 @@ def front_context(*, upload_error: Problem | None = None) -> dict[str, Any]:
     }
 
 
-def scene_context(request: HttpRequest, scene: Scene) -> dict[str, Any]:
-    """Return the context of a scene's pages."""
+def scene_context(
+    request: HttpRequest, scene: Scene, *, settings_form: SceneSettingsForm | None = None
+) -> dict[str, Any]:
+    """Return the context of a scene's pages; `settings_form` is one with errors."""
     pending = scene.state in _PENDING
     asked = request.GET.get("matcher")
     result = result_of(scene, matcher=asked) if scene.state == JobState.DONE else None
+    mine = owns(request, scene)
     return {
-        "scene": _scene_data(request, scene, result.top_classes if result else ()),
+        "scene": _scene_data(request, scene, result.top_classes if result else ()) | {"mine": mine},
+        "settings_form": (settings_form or SceneSettingsForm.of(scene)) if mine else None,
         "pending": pending,
         "worker_alive": worker_alive() if pending else True,
         "result": result,
@@ -103,19 +115,27 @@ def scene_context(request: HttpRequest, scene: Scene) -> dict[str, Any]:
 
 def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, Any]:
     shows = classes[0]["label"] if classes else ""
+    hidden = scene.hidden_at is not None
     return {
         "id": scene.pk,
         "photo_url": reverse("retrieval:scene_photo", args=[scene.pk]),
         "width_px": scene.width_px,
         "height_px": scene.height_px,
         "state": scene.state,
-        "mine": owns(request, scene),
+        "hidden_reason": scene.hidden_reason,
+        "for_others": scene.visibility != Visibility.PRIVATE and not hidden,
+        "listed": scene.visibility == Visibility.PUBLIC and not hidden,
         "stage": _stage(scene),
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
         "failure": problem(scene.failure_code, scene.failure_detail),
         "share_url": request.build_absolute_uri(reverse("retrieval:scene", args=[scene.pk])),
-        "title": f"A photo that shows {shows}" if shows else "A photo",
+        "title": scene.title or _title(shows),
     }
+
+
+def _title(shows: str) -> str:
+    """Return the title of a photo whose owner has given none."""
+    return _("A photo that shows {thing}").format(thing=shows) if shows else _("A photo")
 
 
 def _stage(scene: Scene) -> str:

@@ -6,16 +6,25 @@ Details of errors are logged; these sentences state what happened and what to do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from retrieval.decoding.configured_limits import photo_limits
 
-_OUR_FAULT: Final = "Something is wrong on our side, not with your photo. Please try again later."
-_CLOSED: Final = "The site is not set up completely. Please come back later."
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+_OUR_FAULT: Final = _(
+    "Something is wrong on our side, not with your photo. Please try again later."
+)
+_CLOSED: Final = _("The site is not set up completely. Please come back later.")
 _TEMPORARY: Final = frozenset({429, 503, 507})
 _RETRY_AFTER_S: Final = 30
-_FULL: Final = "The site has run out of disk space. Nothing was kept; please try again later."
-_BUSY: Final = "Please try again in half a minute; nothing was kept."
+_FULL: Final = _("The site has run out of disk space. Nothing was kept; please try again later.")
+_BUSY: Final = _("Please try again in half a minute; nothing was kept.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,110 +39,114 @@ class Problem:
 
 
 # An empty sentence is replaced by the detail of the error, which names the figures.
-_KNOWN: Final[dict[str, tuple[int, str, str]]] = {
-    "file_missing": (400, "No photo arrived", "Choose a photo first."),
-    "too_many_files": (400, "One photo at a time", ""),
+_KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
+    "file_missing": (400, _("No photo arrived"), _("Choose a photo first.")),
+    "too_many_files": (400, _("One photo at a time"), ""),
     "malformed_multipart": (
         400,
-        "The photo did not arrive in one piece",
-        "The upload is incomplete or was altered on its way. Send it once more.",
+        _("The photo did not arrive in one piece"),
+        _("The upload is incomplete or was altered on its way. Send it once more."),
     ),
-    "too_many_fields": (400, "That is no photo", "Far more was sent than a photo. Send one."),
-    "fields_too_large": (413, "That is no photo", "Far more was sent than a photo. Send one."),
+    "too_many_fields": (400, _("That is no photo"), _("Far more was sent than a photo. Send one.")),
+    "fields_too_large": (
+        413,
+        _("That is no photo"),
+        _("Far more was sent than a photo. Send one."),
+    ),
     "unsupported_encoding": (
         415,
-        "This photo was sent compressed",
-        "Compressed requests are not accepted. Send the photo unchanged.",
+        _("This photo was sent compressed"),
+        _("Compressed requests are not accepted. Send the photo unchanged."),
     ),
     "file_empty": (
         400,
-        "This file is empty",
-        "It holds no data at all. Choose it again, or take another one.",
+        _("This file is empty"),
+        _("It holds no data at all. Choose it again, or take another one."),
     ),
-    "file_too_large": (413, "This photo is too large", ""),
-    "file_unreadable": (500, "The photo could not be read", _OUR_FAULT),
+    "file_too_large": (413, _("This photo is too large"), ""),
+    "file_unreadable": (500, _("The photo could not be read"), _OUR_FAULT),
     "unsupported_media_type": (
         415,
-        "This is not a photo we can read",
-        "We can read JPEG, PNG, WebP and HEIC.",
+        _("This is not a photo we can read"),
+        _("We can read JPEG, PNG, WebP and HEIC."),
     ),
     "image_truncated": (
         422,
-        "This photo is incomplete",
-        "Its end is missing. Save or copy it once more and try again.",
+        _("This photo is incomplete"),
+        _("Its end is missing. Save or copy it once more and try again."),
     ),
     "image_decode_failed": (
         422,
-        "This photo is damaged",
-        "It cannot be opened. Save it again with another program, or take another photo.",
+        _("This photo is damaged"),
+        _("It cannot be opened. Save it again with another program, or take another photo."),
     ),
     "image_too_many_pixels": (
         422,
-        "This photo has too many pixels",
-        "We take up to {limits.max_megapixels} megapixels. Make it smaller.",
+        _("This photo has too many pixels"),
+        _("We take up to {megapixels} megapixels. Make it smaller."),
     ),
     "image_bad_dimensions": (
         422,
-        "This photo is too long and thin",
-        "Its longer side may have up to {limits.max_side_px:,} pixels. Cut out a part.",
+        _("This photo is too long and thin"),
+        _("Its longer side may have up to {longest_px} pixels. Cut out a part."),
     ),
     "image_too_small": (
         422,
-        "This photo is too small",
-        "Each side needs at least {limits.min_side_px} pixels to show a place.",
+        _("This photo is too small"),
+        _("Each side needs at least {shortest_px} pixels to show a place."),
     ),
     "image_metadata_too_large": (
         422,
-        "This photo contains too much besides the picture",
-        "The texts and profiles in it are too large. Save it without them and try again.",
+        _("This photo contains too much besides the picture"),
+        _("The texts and profiles in it are too large. Save it without them and try again."),
     ),
-    "decode_failed": (422, "This photo is damaged", "It cannot be opened. Try another one."),
+    "decode_failed": (422, _("This photo is damaged"), _("It cannot be opened. Try another one.")),
     "decode_timeout": (
         422,
-        "This photo takes too long to read",
-        "Save it again as a JPEG, perhaps smaller, and try again.",
+        _("This photo takes too long to read"),
+        _("Save it again as a JPEG, perhaps smaller, and try again."),
     ),
-    "decoder_busy": (503, "Too many photos are being read", _BUSY),
-    "decoder_unavailable": (503, "Photos cannot be read at the moment", _BUSY),
-    "decoding_stopped": (503, "The site is just being restarted", _BUSY),
-    "storage_full": (507, "There is no room left for photos", _FULL),
-    "storage_unavailable": (503, "Photos cannot be stored at the moment", _BUSY),
+    "decoder_busy": (503, _("Too many photos are being read"), _BUSY),
+    "decoder_unavailable": (503, _("Photos cannot be read at the moment"), _BUSY),
+    "decoding_stopped": (503, _("The site is just being restarted"), _BUSY),
+    "storage_full": (507, _("There is no room left for photos"), _FULL),
+    "storage_unavailable": (503, _("Photos cannot be stored at the moment"), _BUSY),
     "account_closed": (
         409,
-        "Your account has been closed",
-        "So this photo was not kept. You can send it without an account.",
+        _("Your account has been closed"),
+        _("So this photo was not kept. You can send it without an account."),
     ),
-    "queue_full": (503, "Too many photos are waiting", ""),
-    "quota_photos": (429, "That is all for today", ""),
-    "quota_bytes": (429, "That is all for today", ""),
-    "rate_limited": (429, "One after the other, please", ""),
+    "queue_full": (503, _("Too many photos are waiting"), ""),
+    "quota_photos": (429, _("That is all for today"), ""),
+    "quota_bytes": (429, _("That is all for today"), ""),
+    "rate_limited": (429, _("One after the other, please"), ""),
     "library_empty": (
         503,
-        "There are no recordings yet",
-        "So no photo can find its sound. Please come back later.",
+        _("There are no recordings yet"),
+        _("So no photo can find its sound. Please come back later."),
     ),
-    "index_damaged": (503, "The recordings cannot be searched", _CLOSED),
-    "profiles_missing": (503, "The recordings cannot be searched", _CLOSED),
-    "matcher_unknown": (503, "The recordings cannot be searched", _CLOSED),
-    "weights_missing": (503, "The models are missing", _CLOSED),
-    "weights_altered": (503, "The models are damaged", _CLOSED),
-    "weights_misaligned": (503, "The models are damaged", _CLOSED),
-    "weights_unavailable": (503, "The models are missing", _CLOSED),
-    "weights_source_altered": (503, "The models are damaged", _CLOSED),
-    "conversion_failed": (503, "The models are damaged", _CLOSED),
-    "invalid_vocabulary": (503, "The models are damaged", _CLOSED),
-    "model_error": (500, "The photo could not be understood", _OUR_FAULT),
-    "model_input": (500, "The photo could not be understood", _OUR_FAULT),
-    "invalid_distribution": (500, "The photo could not be understood", _OUR_FAULT),
-    "space_mismatch": (500, "The photo could not be understood", _OUR_FAULT),
-    "engine_error": (500, "The photo could not be matched", _OUR_FAULT),
+    "index_damaged": (503, _("The recordings cannot be searched"), _CLOSED),
+    "profiles_missing": (503, _("The recordings cannot be searched"), _CLOSED),
+    "matcher_unknown": (503, _("The recordings cannot be searched"), _CLOSED),
+    "weights_missing": (503, _("The models are missing"), _CLOSED),
+    "weights_altered": (503, _("The models are damaged"), _CLOSED),
+    "weights_misaligned": (503, _("The models are damaged"), _CLOSED),
+    "weights_unavailable": (503, _("The models are missing"), _CLOSED),
+    "weights_source_altered": (503, _("The models are damaged"), _CLOSED),
+    "conversion_failed": (503, _("The models are damaged"), _CLOSED),
+    "invalid_vocabulary": (503, _("The models are damaged"), _CLOSED),
+    "model_error": (500, _("The photo could not be understood"), _OUR_FAULT),
+    "model_input": (500, _("The photo could not be understood"), _OUR_FAULT),
+    "invalid_distribution": (500, _("The photo could not be understood"), _OUR_FAULT),
+    "space_mismatch": (500, _("The photo could not be understood"), _OUR_FAULT),
+    "engine_error": (500, _("The photo could not be matched"), _OUR_FAULT),
     "poison": (
         500,
-        "This photo could not be matched",
-        "Several attempts did not finish. Please try another one.",
+        _("This photo could not be matched"),
+        _("Several attempts did not finish. Please try another one."),
     ),
 }
-_OTHER: Final = (422, "This photo could not be used", "Please try another one.")
+_OTHER: Final = (422, _("This photo could not be used"), _("Please try another one."))
 
 
 def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Problem:
@@ -144,11 +157,24 @@ def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Prob
     status, title, sentence = _KNOWN.get(code, _OTHER)
     if retry_after_s is None and status in _TEMPORARY:
         retry_after_s = _RETRY_AFTER_S
-    words = sentence.format(limits=photo_limits()) or detail
-    return Problem(code, status, title, words, retry_after_s)
+    words = str(sentence).format_map(_figures()) or detail
+    return Problem(code, status, str(title), words, retry_after_s)
 
 
 def photo_too_large(size: int) -> Problem:
     """Return the answer to an upload of too many bytes."""
-    most = photo_limits().max_megabytes
-    return problem("file_too_large", f"It has {size / 1e6:.1f} MB; the most we take is {most} MB.")
+    sentence = gettext("It has {megabytes} MB; the most we take is {most_megabytes} MB.")
+    megabytes = number_format(f"{size / 1e6:.1f}", force_grouping=True)
+    return problem("file_too_large", sentence.format(megabytes=megabytes, **_figures()))
+
+
+def _figures() -> dict[str, str]:
+    """Return the limits that sentences name, as the visitor's language writes numbers."""
+    limits = photo_limits()
+    figures: dict[str, str | int] = {
+        "most_megabytes": limits.max_megabytes,
+        "megapixels": limits.max_megapixels,
+        "longest_px": limits.max_side_px,
+        "shortest_px": limits.min_side_px,
+    }
+    return {name: number_format(value, force_grouping=True) for name, value in figures.items()}

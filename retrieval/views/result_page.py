@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from retrieval.engine.matching.recipes import matcher_named
 from retrieval.engine.matching.strength import Strength
@@ -33,9 +35,9 @@ _TOP_SOUNDS: Final = 5
 _SMALLEST_SHARE_SHOWN: Final = 0.04
 
 MATCHER_WORDS: Final = {
-    "fused": "by sounds and things",
-    "heard": "by what one hears there",
-    "paper": "by things, as in the paper",
+    "fused": _("by sounds and things"),
+    "heard": _("by what one hears there"),
+    "paper": _("by things, as in the paper"),
 }
 """The matchers in the page's order, with the page's names for them."""
 
@@ -133,7 +135,7 @@ def _compared(runs: Sequence[MatchRun], *, shown: MatchRun) -> tuple[ComparedMat
     return tuple(
         ComparedMatcher(
             name=run.matcher,
-            words=MATCHER_WORDS[run.matcher],
+            words=str(MATCHER_WORDS[run.matcher]),
             best_title=best[run.pk].clip.title,
             strength=best[run.pk].strength,
             shown=run.pk == shown.pk,
@@ -174,8 +176,8 @@ def _why(best: Match, *, of_sounds: bool) -> dict[str, Any]:
 def _bank_description(version: str) -> str:
     """Name the bank against which scores were judged."""
     if version.startswith("photos-"):
-        return "the photos of this site"
-    return "every class of the image model" if version else ""
+        return gettext("the photos of this site")
+    return gettext("every class of the image model") if version else ""
 
 
 def _provenance(run: MatchRun) -> Provenance:

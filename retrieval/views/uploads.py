@@ -10,6 +10,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
@@ -34,37 +36,45 @@ logger = logging.getLogger(__name__)
 @require_POST
 def scene_create(request: HttpRequest) -> HttpResponse:
     """Receive an uploaded photo."""
+    judging_allowed = "judging_allowed" in request.POST
     refusal = _refusal_of_files(request)
     if refusal is not None:
-        return refused(request, refusal)
-    return _submit(request, request.FILES.getlist("photo")[0].read())
+        return refused(request, refusal, judging_allowed=judging_allowed)
+    content = request.FILES.getlist("photo")[0].read()
+    return _submit(request, content, judging_allowed=judging_allowed)
 
 
 @require_POST
 def sample_create(request: HttpRequest, slug: str) -> HttpResponse:
-    """Receive a sample photo as if the visitor had uploaded it."""
+    """Receive a sample photo as if the visitor had uploaded it; reviewers never judge it."""
     sample = sample_named(settings.SOUNDSCAPE_SAMPLE_PHOTOS, slug)
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
-    return _submit(request, sample.path.read_bytes())
+    return _submit(request, sample.path.read_bytes(), judging_allowed=False)
 
 
 def _refusal_of_files(request: HttpRequest) -> Problem | None:
     """Check the number and size of the files; only decoding processes read their content."""
     files = request.FILES.getlist("photo")
     if not files:
-        return problem("file_missing", "Choose a photo first.")
+        return problem("file_missing", "")
     if len(files) > 1:
-        return problem("too_many_files", f"{len(files)} files arrived; send one.")
+        words = ngettext(
+            "{number} file arrived; send one.", "{number} files arrived; send one.", len(files)
+        )
+        return problem("too_many_files", words.format(number=len(files)))
     size = files[0].size or 0
     return photo_too_large(size) if size > photo_limits().max_bytes else None
 
 
-def _submit(request: HttpRequest, content: bytes) -> HttpResponse:
+def _submit(request: HttpRequest, content: bytes, *, judging_allowed: bool) -> HttpResponse:
     visitor = Visitor(request)
     try:
         scene = submit_photo(
-            content=content, allowances=visitor.allowances, owner_id=visitor.user_id
+            content=content,
+            allowances=visitor.allowances,
+            owner_id=visitor.user_id,
+            judging_allowed=judging_allowed,
         )
     except (
         AccountClosedError,
@@ -73,7 +83,7 @@ def _submit(request: HttpRequest, content: bytes) -> HttpResponse:
         QueueFullError,
         StorageError,
     ) as error:
-        response = refused(request, _problem_of(error))
+        response = refused(request, _problem_of(error), judging_allowed=judging_allowed)
     else:
         response = _accepted(request, scene)
         remember_in_cookie(request, response, scene)
@@ -87,7 +97,7 @@ def _problem_of(
     if isinstance(error, LimitExceededError):
         return problem(error.code, error.detail, retry_after_s=error.retry_after_s)
     if isinstance(error, QueueFullError):
-        return problem(error.code, "Try again in half a minute; nothing was kept.")
+        return problem(error.code, _("Try again in half a minute; nothing was kept."))
     if isinstance(error, StorageError):
         logger.error("%s: %s", error.code, error)
     return problem(error.code, str(error))
@@ -101,12 +111,17 @@ def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
     return push_url(render(request, "retrieval/_scene.html", scene_context(request, scene)), url)
 
 
-def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
-    """Show why a photo was refused: on the front page, or for htmx as a part of it."""
+def refused(
+    request: HttpRequest, refusal: Problem, *, judging_allowed: bool = False
+) -> HttpResponse:
+    """Show why a photo was refused: on the front page, or for htmx as a part of it.
+
+    The front page's box "let reviewers judge" stays as the visitor left it.
+    """
     if HtmxDetails(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
     else:
-        template, context = _front_page(refusal)
+        template, context = _front_page(refusal, judging_allowed=judging_allowed)
     response = render(request, template, context, status=refusal.status)
     retarget(response, "#upload-message")  # the page swaps in an error only with a target
     reswap(response, "innerHTML")
@@ -115,9 +130,10 @@ def refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
     return response
 
 
-def _front_page(refusal: Problem) -> tuple[str, dict[str, Any]]:
+def _front_page(refusal: Problem, *, judging_allowed: bool) -> tuple[str, dict[str, Any]]:
     """Return the front page with the refusal; without a database the refusal alone."""
     try:
-        return "retrieval/front.html", front_context(upload_error=refusal)
+        context = front_context(judging_allowed=judging_allowed, upload_error=refusal)
+        return "retrieval/front.html", context
     except (OperationalError, InterfaceError):
         return "retrieval/_upload_error.html", {"upload_error": refusal}

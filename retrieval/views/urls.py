@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import path
 from django.views.generic import RedirectView
 
-from retrieval.views import deletion, media, my_data, my_photos, pages, uploads
+from retrieval.views import (
+    deletion,
+    media,
+    my_data,
+    my_photos,
+    pages,
+    public_photos,
+    reports,
+    scene_settings,
+    uploads,
+)
 
 app_name = "retrieval"
 
@@ -16,7 +26,12 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/progress/", pages.scene_progress, name="scene_progress"),
     path("scenes/<uuid:scene_id>/more/", pages.scene_more, name="scene_more"),
     path("scenes/<uuid:scene_id>/delete/", deletion.scene_delete, name="scene_delete"),
+    path("scenes/<uuid:scene_id>/settings/", scene_settings.scene_settings, name="scene_settings"),
+    path("scenes/<uuid:scene_id>/report/", reports.scene_report, name="scene_report"),
     path("scenes/<uuid:scene_id>/photo", media.scene_photo, name="scene_photo"),
+    path("photos/", public_photos.public_photos, name="public_photos"),
+    path("reports/", reports.reports, name="reports"),
+    path("reports/<uuid:scene_id>/", reports.scene_decide, name="scene_decide"),
     path("samples/<slug:slug>/", uploads.sample_create, name="sample_create"),
     path("samples/<slug:slug>/photo", media.sample_photo, name="sample_photo"),
     path("clips/<int:clip_id>/<slug:version>/audio", media.clip_audio, name="clip_audio"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from accounts.client_address import client_address
 from retrieval.quotas.limits import Allowance, UploadLimits
@@ -40,19 +41,26 @@ class Visitor:
         """
         if self.user_id is not None:
             limits = UploadLimits(*settings.SOUNDSCAPE_USER_LIMITS)
-            return (Allowance(user_key(self.user_id), "one account", limits),)
+            return (Allowance(user_key(self.user_id), _("one account"), limits),)
         return (
             Allowance(
                 browser_key(self._browser),
-                "one visitor",
+                _("one visitor"),
                 UploadLimits(*settings.SOUNDSCAPE_VISITOR_LIMITS),
             ),
             Allowance(
                 address_key(self._address),
-                "one network address",
+                _("one network address"),
                 UploadLimits(*settings.SOUNDSCAPE_ADDRESS_LIMITS),
             ),
         )
+
+    @property
+    def reporter_key(self) -> str:
+        """The key under which this sender's reports of photos are stored."""
+        if self.user_id is not None:
+            return user_key(self.user_id)
+        return address_key(self._address)
 
     def remember(self, response: HttpResponse) -> None:
         """Give a new browser its signed cookie, which cannot be forged."""

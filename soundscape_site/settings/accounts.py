@@ -17,6 +17,8 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "retrieval:my_photos"
 ACCOUNT_LOGOUT_REDIRECT_URL = "retrieval:front"
+# Not in a cookie of their own, whose name has no __Host- prefix in production.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # "invited": only people with an invitation can sign up.
 SOUNDSCAPE_SIGNUP = env.choice("SOUNDSCAPE_SIGNUP", ("open", "invited"))

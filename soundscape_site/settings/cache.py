@@ -17,5 +17,10 @@ CACHES: dict[str, dict[str, Any]] = {
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "soundscape:cache",
         "OPTIONS": {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S},
-    }
+    },
+    # What the template tag `cache` keeps: pages must not wait for a network.
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "template_fragments",
+    },
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from urllib.parse import quote
 
 from soundscape_site.embedded.locations import locate
+from soundscape_site.settings import env
 from soundscape_site.settings.paths import VAR_DIR
 
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{quote(str(locate(VAR_DIR).redis_socket))}"
+REDIS_URL = env.redis_url("REDIS_URL", f"unix://{quote(str(locate(VAR_DIR).redis_socket))}")
 
 # Kombu uses another scheme for sockets.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

@@ -9,7 +9,7 @@ from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlparse
+from urllib.parse import ParseResult, parse_qsl, unquote, urlparse
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
@@ -142,7 +142,7 @@ def database(url: str) -> dict[str, object]:
 
     A host that begins with a slash (percent-encoded) is a socket directory.
     """
-    parsed = urlparse(url)
+    parsed, port = _url("The database URL", url)
     if parsed.scheme not in {"postgres", "postgresql"}:
         # The URL contains a password, so the message names only its scheme.
         raise ImproperlyConfigured(
@@ -156,9 +156,27 @@ def database(url: str) -> dict[str, object]:
         "USER": unquote(parsed.username or ""),
         "PASSWORD": unquote(parsed.password or ""),
         "HOST": unquote(parsed.hostname or ""),
-        "PORT": str(parsed.port or ""),
+        "PORT": str(port or ""),
         "OPTIONS": dict(parse_qsl(parsed.query)),
     }
+
+
+def redis_url(name: str, default: str) -> str:
+    """Return the URL of a Redis; it may contain a password, so no message quotes it."""
+    url = text(name, default)
+    parsed, _ = _url(name, url)
+    if parsed.scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} begins with none of redis://, rediss:// and unix://.")
+    return url
+
+
+def _url(name: str, url: str) -> tuple[ParseResult, int | None]:
+    """Split a URL; Python's own messages could quote a part of its password."""
+    try:
+        parsed = urlparse(url)
+        return parsed, parsed.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is no URL with a valid port. {_PERCENT}") from None
 
 
 def mailbox(name: str, default: str) -> str:
@@ -181,11 +199,7 @@ def mail_server(name: str, default: str) -> MailServer:
     url = text(name, default)
     if url == "console:":
         return MailServer(backend="django.core.mail.backends.console.EmailBackend")
-    try:
-        parsed = urlparse(url)
-        given_port = parsed.port
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} is no URL with a valid port. {_PERCENT}") from None
+    parsed, given_port = _url(name, url)
     if parsed.scheme != "smtp" or not parsed.hostname or parsed.path.strip("/") or parsed.fragment:
         raise ImproperlyConfigured(f"{name} is neither smtp://host nor console:. {_PERCENT}")
     if parsed.query not in _SMTP_PORTS:

@@ -1,4 +1,4 @@
-"""Settings for production: a missing variable stops the start."""
+"""Settings for production: a missing or unsafe variable stops the start."""
 
 from __future__ import annotations
 

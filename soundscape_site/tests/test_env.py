@@ -77,7 +77,12 @@ def test_a_database_url_may_name_a_socket():
 
 @pytest.mark.parametrize(
     ("url", "complaint"),
-    [("mysql://u:secret@h/d", "scheme 'mysql'"), ("postgres://u:secret@h/", "names no database")],
+    [
+        ("mysql://u:secret@h/d", "scheme 'mysql'"),
+        ("postgres://u:secret@h/", "names no database"),
+        ("postgres://u:secret/more@h/d", "no URL with a valid port"),
+        ("postgres://u:secret@h:port/d", "no URL with a valid port"),
+    ],
 )
 def test_a_bad_database_url_is_refused_without_its_password(url, complaint):
     with pytest.raises(ImproperlyConfigured, match=complaint) as caught:
@@ -139,6 +144,24 @@ def test_wrong_proxies_are_refused(variable, value, complaint):
     variable(value)
     with pytest.raises(ImproperlyConfigured, match=f"{NAME}.*{complaint}"):
         env.proxies(NAME)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:secret@redis:6379/0", "rediss://redis", "unix:///run/redis.sock?db=2"],
+)
+def test_a_redis_url_is_kept(variable, url):
+    assert env.redis_url(NAME, "redis://default") == "redis://default"
+    variable(url)
+    assert env.redis_url(NAME, "redis://default") == url
+
+
+@pytest.mark.parametrize("url", ["redis", "http://:secret@h", "redis://:secret/@h:1", "secret@h:1"])
+def test_a_wrong_redis_url_is_refused_without_its_password(variable, url):
+    variable(url)
+    with pytest.raises(ImproperlyConfigured, match=NAME) as caught:
+        env.redis_url(NAME, "redis://default")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

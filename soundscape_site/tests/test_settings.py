@@ -128,6 +128,7 @@ def test_local_settings_allow_further_hosts(tmp_path):
         ("DJANGO_ALLOWED_HOSTS", "sound.example,.sound.example", "no dot at its beginning"),
         ("DJANGO_BEHIND_TLS_PROXY", "no", "DJANGO_BEHIND_TLS_PROXY is not on"),
         ("DATABASE_URL", "mysql://app:canary@db/sound", "scheme 'mysql'"),
+        ("REDIS_URL", "http://:canary@redis", "REDIS_URL begins with none of redis://"),
         ("SOUNDSCAPE_PROXIES", "0", "SOUNDSCAPE_PROXIES must name the TLS proxy"),
         ("SOUNDSCAPE_PROXIES", "proxy", "SOUNDSCAPE_PROXIES: 'proxy' is neither"),
         ("SOUNDSCAPE_EMAIL_URL", "console:", "would write links that log in to the log"),

@@ -16,6 +16,9 @@ class SmtpBackend(EmailBackend):
         """Send messages and return how many were sent."""
         try:
             return super().send_messages(email_messages)
+        except smtplib.SMTPRecipientsRefused as error:  # its text, which is logged, has addresses
+            codes = sorted({code for code, _ in error.recipients.values()})
+            raise smtplib.SMTPException(f"recipients refused with {codes}") from error
         except smtplib.SMTPException:
             raise
         except OSError as error:

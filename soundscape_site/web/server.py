@@ -14,6 +14,7 @@ import sys
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, TransferEncodingNotImplemented
@@ -78,6 +79,11 @@ def main() -> None:
 def listening_on(bind: str) -> dict[str, Any]:
     """Return waitress's options for `host:port`, `[IPv6 address]:port` or `unix:path`."""
     if bind.startswith("unix:"):
+        if not isinstance(settings.SOUNDSCAPE_PROXIES, int):
+            raise ImproperlyConfigured(
+                f"SOUNDSCAPE_BIND={bind!r} is a Unix socket, whose peer is in no network: "
+                "SOUNDSCAPE_PROXIES must be a number."
+            )
         return {"unix_socket": bind.removeprefix("unix:"), "unix_socket_perms": "666"}
     return {"listen": bind}
 

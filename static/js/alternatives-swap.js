@@ -7,7 +7,10 @@ import { paint } from "./player.js";
 import { sound } from "./sound.js";
 
 const PARTS = ["rank", "strength", "title", "sounds", "credit", "waveform"];
-const FACTS = ["src", "gainDb", "durationS", "title", "author", "rank", "download"];
+const FACTS = [
+  "src", "gainDb", "durationS", "title", "author", "rank", "download",
+  "playLabel", "pauseLabel", "seekLabel", "chosenLabel",
+];
 
 const mainPlayer = () => document.querySelector("[data-player][data-main]");
 const part = (player, name) => player.querySelector(`[data-part="${name}"]`);
@@ -26,9 +29,9 @@ function exchange(one, other) {
 }
 
 function relabel(player) {
-  const { title, durationS } = clipOf(player);
+  const { durationS } = clipOf(player);
   const slider = player.querySelector("[data-seek]");
-  slider.setAttribute("aria-label", `Position in ${title}`);
+  slider.setAttribute("aria-label", player.dataset.seekLabel);
   slider.setAttribute("aria-valuemax", Math.round(durationS));
   const length = part(player, "length");
   if (length) length.textContent = clock(durationS);
@@ -41,7 +44,7 @@ function playInMain(main, row) {
   const why = document.querySelector("[data-why]");
   why.toggleAttribute("data-elsewhere", why.dataset.rank !== main.dataset.rank);
   sound.play(clipOf(main));
-  announce(`In the player now: ${main.dataset.title}`);
+  announce(main.dataset.chosenLabel);
   main.scrollIntoView({ block: "nearest" });
 }
 

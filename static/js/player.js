@@ -13,7 +13,8 @@ export function paint(player) {
   player.dataset.state = inviting ? "inviting" : state;
   const busy = state === "playing" || state === "loading";
   const button = player.querySelector("[data-play]");
-  button.setAttribute("aria-label", `${busy ? "Pause" : "Play"} ${player.dataset.title}`);
+  const { playLabel, pauseLabel } = player.dataset;
+  button.setAttribute("aria-label", busy ? pauseLabel : playLabel);
   player.querySelector("[data-trouble]").hidden = state !== "failed";
   paintTime(player, mine ? sound.time : 0);
 }
@@ -26,7 +27,8 @@ export function paintTime(player, seconds) {
   if (slider.dataset.shown === `${shown} ${durationS}`) return;
   slider.dataset.shown = `${shown} ${durationS}`;
   slider.setAttribute("aria-valuenow", Math.floor(seconds));
-  slider.setAttribute("aria-valuetext", `${shown} of ${clock(durationS)}`);
+  const spoken = slider.dataset.timeWords.replace("{elapsed}", shown);
+  slider.setAttribute("aria-valuetext", spoken.replace("{length}", clock(durationS)));
   const elapsed = player.querySelector("[data-elapsed]");
   if (elapsed) elapsed.textContent = shown;
 }

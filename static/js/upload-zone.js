@@ -7,6 +7,7 @@ import { refuse, showSending } from "./upload-answers.js";
 const BYTES_PER_MB = 1_000_000;
 const TYPES = ["image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"];
 
+const figure = (number, options) => number.toLocaleString(document.documentElement.lang, options);
 const zone = () => document.querySelector("[data-upload]");
 
 // Checks the file first, to save a useless upload. The server checks again.
@@ -17,7 +18,8 @@ function send(form, file) {
     return;
   }
   if (file.size > max * BYTES_PER_MB) {
-    refuse(form, "file_too_large", { size: (file.size / BYTES_PER_MB).toFixed(1), max });
+    const size = figure(file.size / BYTES_PER_MB, { maximumFractionDigits: 1 });
+    refuse(form, "file_too_large", { size, max: figure(max) });
     return;
   }
   const input = form.querySelector("input[name=photo]");

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,35 +57,9 @@ def bobs(media_root, db):
     return accepted(0, owner_id=User.objects.create_user("bob").pk)
 
 
-@pytest.fixture
-def elsewhere():
-    """Run a call in a thread with its own database connection."""
-
-    def closing(call):
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        yield lambda call: pool.submit(closing, call)
-
-
 def files_match_rows():
     named = [file.name for file in named_files() if file.name.startswith("photos/")]
     return list(stored_names()) == named
-
-
-def until_our_lock_is_awaited():
-    waiting = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    deadline = time.monotonic() + 30
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-            assert time.monotonic() < deadline, "no transaction waits"
-            time.sleep(0.01)
 
 
 @within_a_transaction
@@ -198,7 +170,9 @@ def test_a_busy_worker_stores_nothing_for_a_deleted_account(ada, photos, finder,
 
 
 @committing
-def test_a_photo_that_arrives_during_the_deletion_is_deleted_too(ada, photos, elsewhere):
+def test_a_photo_that_arrives_during_the_deletion_is_deleted_too(
+    ada, photos, elsewhere, until_our_lock_is_awaited
+):
     with transaction.atomic():
         accepted(5, owner_id=ada.pk)
         with connection.cursor() as cursor:
@@ -211,7 +185,9 @@ def test_a_photo_that_arrives_during_the_deletion_is_deleted_too(ada, photos, el
 
 
 @committing
-def test_a_photo_that_arrives_in_the_moment_of_the_deletion_is_refused(ada, elsewhere):
+def test_a_photo_that_arrives_in_the_moment_of_the_deletion_is_refused(
+    ada, elsewhere, until_our_lock_is_awaited
+):
     with transaction.atomic():
         request_erasure(user_id=ada.pk, actor_id=ada.pk)
         uploading = elsewhere(lambda: accepted(5, owner_id=ada.pk))

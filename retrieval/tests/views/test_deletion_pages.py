@@ -84,8 +84,8 @@ def test_a_shared_link_opens_but_does_not_delete(client):
     shown = page(stranger, scene)
     assert shown.status_code == 200
     assert ACTION not in shown.content.decode()
-    assert delete(stranger, scene).status_code == 403
-    assert delete(Client(), scene).status_code == 403
+    assert delete(stranger, scene).status_code == 404
+    assert delete(Client(), scene).status_code == 404
     assert Scene.objects.filter(pk=scene.pk).exists()
 
 
@@ -95,9 +95,9 @@ def test_an_account_deletes_its_photos_from_any_browser(client, django_user_mode
     scene = failed(upload(client))
     client.logout()
     assert ACTION not in page(client, scene).content.decode()
-    assert delete(client, scene).status_code == 403
+    assert delete(client, scene).status_code == 404
     client.force_login(bob)
-    assert delete(client, scene).status_code == 403
+    assert delete(client, scene).status_code == 404
     elsewhere = Client()
     elsewhere.force_login(ada)
     assert ACTION in page(elsewhere, scene).content.decode()

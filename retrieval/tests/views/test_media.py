@@ -40,6 +40,7 @@ def test_a_recording_may_be_cached_only_by_the_browser(client, clip):
     answer = client.get(audio_url(clip))
     assert (answer.status_code, b"".join(answer.streaming_content)) == (200, CONTENT)
     assert answer["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert not answer.has_header("Vary")  # one copy for every language and visitor
     assert answer["Content-Type"] == "audio/ogg"
     assert "Content-Disposition" not in answer
     download = client.get(download_url(clip))

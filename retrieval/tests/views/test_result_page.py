@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import timedelta
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -201,7 +202,7 @@ def test_matchers_can_be_compared(client, find):
     page = page_of(client, scene)
     for name, words in MATCHER_WORDS.items():
         assert f'href="/scenes/{scene.pk}/?matcher={name}"' in page
-        assert words in page
+        assert str(words) in page
     shown = client.get(f"/scenes/{scene.pk}/?matcher=paper").content.decode()
     assert "matcher paper v1" in shown
     assert "You would hear" not in shown
@@ -260,7 +261,7 @@ def test_the_bank_is_described(client, find, version, words):
     scene.run.refresh_from_db()
     assert result_of(scene).provenance.bank == words
     page = page_of(client, scene)
-    assert words in page
+    assert str(words) in page
     assert not version or version not in page
 
 
@@ -344,3 +345,38 @@ def test_runs_of_two_image_networks_are_never_compared(client, find):
     paper.model_versions["dummy"]["image"] = "another-eye@1"
     paper.save()
     assert {one.name for one in result_of(scene).compared} == {"heard", "fused"}
+
+
+class Numbers(HTMLParser):
+    """Collects the attributes and shapes that browsers and scripts read as numbers."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.found = []
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "input":  # the form's token differs each time
+            self.found += [(tag, *pair) for pair in attrs if re.search(r"\d", pair[1] or "")]
+
+
+def test_numbers_in_attributes_do_not_follow_the_language(client, settings, find):
+    """Run times, shares and durations have decimals, so German would write a comma."""
+    settings.LANGUAGES = [*settings.LANGUAGES, ("de", "German")]
+    scene = find(2, matcher="fused")
+    Clip.objects.update(duration_s=1234.5, loudness_lufs=-23.4)
+    MatchRun.objects.update(library_size=12_345)
+    british, german = (
+        client.get(f"/scenes/{scene.pk}/", headers={"Accept-Language": language}).content.decode()
+        for language in ("en-GB", "de")
+    )
+    numbers = Numbers(british).found
+    assert {"data-gain-db", "data-duration-s", "aria-valuemax", "width", "d"} <= {
+        name for _, name, _ in numbers
+    }
+    assert Numbers(german).found == numbers
+    assert "of 12,345 recordings" in british
+    assert "of 12.345 recordings" in german
+    assert re.search(r"\d\.\d\N{NARROW NO-BREAK SPACE}%", british)
+    assert re.search(r"\d,\d\N{NARROW NO-BREAK SPACE}%", german)
+    assert not re.search(r"\d\.\d\N{NARROW NO-BREAK SPACE}%", german)

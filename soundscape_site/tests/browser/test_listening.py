@@ -127,6 +127,11 @@ def test_an_alternative_replaces_the_best_in_the_player(visit, result_path):
     wait_for_sound(page, source_of(player))
     expect(player.get_by_role("heading")).to_have_text(other)
     expect(player.locator(".player__rank")).to_contain_text("No. 2")
+    expect(player.get_by_role("button", name=f"Pause {other}", exact=True)).to_be_visible()
+    slider = player.get_by_role("slider", name=f"Position in {other}", exact=True)
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^\d+:\d\d of \d+:\d\d$"))
+    expect(row.get_by_role("button", name=f"Play {best}", exact=True)).to_be_visible()
+    expect(page.locator("[data-announcer]")).to_have_text(f"In the player now: {other}")
     expect(row.get_by_role("heading")).to_have_text(best)
     expect(page.get_by_role("link", name="Download")).to_have_attribute(
         "href", f"{source_of(player)}?download=1"

@@ -114,18 +114,21 @@ def test_e_mail_arrives(mail_by_smtp, settings):
 
 
 @pytest.mark.parametrize("refuses", ["MAIL", "RCPT", "DATA"])
-def test_a_mail_server_that_refuses(front_does, mail_by_smtp, refuses):
+def test_a_mail_server_that_refuses(front_does, mail_by_smtp, caplog, refuses):
     with smtp_sink(refuses=refuses) as sink:
         mail_by_smtp(sink.port)
         answer = front_does(write)
     assert sink.messages == []
     assert_503(answer, "mail_unavailable", 60, "We could not send you an e-mail just now")
+    assert "mail_unavailable: e-mail could not be sent: " in caplog.text
+    assert "451" in caplog.text
+    assert RECIPIENT not in caplog.text
 
 
 def test_a_mail_server_that_is_not_there(front_does, mail_by_smtp, closed_port):
     mail_by_smtp(closed_port)
     answer = front_does(write)
-    assert_503(answer, "mail_unavailable", 60, "Please try again in 60 seconds.")
+    assert_503(answer, "mail_unavailable", 60, "try again in 60 seconds.")
 
 
 def test_a_mail_server_that_hangs(front_does, mail_by_smtp, silent_port):

@@ -10,9 +10,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
-from django.urls import URLPattern, get_resolver
+from django.urls import URLPattern, get_resolver, reverse
 
-from accounts.tests.factories import PASSWORD, make_person
+from accounts.tests.people import log_in, make_user
 from retrieval.templatetags.players import audio_url
 from retrieval.tests.factories import ClipFactory
 from retrieval.views import pages
@@ -152,16 +152,15 @@ def test_plain_http_is_redirected(path):
 
 @pytest.mark.django_db
 def test_cookies_of_a_log_in(browser):
-    make_person("someone")
-    browser.get("/accounts/login/")
-    answer = browser.post("/accounts/login/", {"login": "someone", "password": PASSWORD})
+    make_user()
+    browser.get(reverse("account_login"))
+    answer = log_in(browser)
     assert answer.status_code == 302
-    names = {"__Host-sessionid", "__Host-csrftoken", "messages"}
-    assert set(answer.cookies) == names
-    for cookie in answer.cookies.values():
+    session, token = answer.cookies["__Host-sessionid"], answer.cookies["__Host-csrftoken"]
+    for cookie in (session, token):
         assert cookie["secure"]
         assert cookie["samesite"] == "Lax"
         assert (cookie["path"], cookie["domain"]) == ("/", "")
-    session = answer.cookies["__Host-sessionid"]
     assert session["httponly"]
     assert session["max-age"] == 14 * 24 * 3600
+    assert set(answer.cookies) == {"__Host-sessionid", "__Host-csrftoken"}

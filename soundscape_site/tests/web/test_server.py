@@ -8,8 +8,10 @@ import signal
 import socket
 import time
 from contextlib import ExitStack, suppress
+from ipaddress import ip_network
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from soundscape_site.tests.web import small_site
 from soundscape_site.tests.web.slow_clients import KINDS, Kind, is_connected, post, slow_clients
@@ -162,3 +164,12 @@ def test_running_requests_end_before_the_server(site, connect, number):
 )
 def test_addresses(bind, options):
     assert listening_on(bind) == options
+
+
+def test_a_unix_socket_needs_proxies_by_number(settings):
+    settings.SOUNDSCAPE_PROXIES = 1
+    assert listening_on("unix:/run/site.sock")
+    settings.SOUNDSCAPE_PROXIES = (ip_network("10.0.0.0/8"),)
+    with pytest.raises(ImproperlyConfigured, match="SOUNDSCAPE_PROXIES must be a number"):
+        listening_on("unix:/run/site.sock")
+    assert listening_on("127.0.0.1:8000")

@@ -1,0 +1,68 @@
+"""Who may see and change a scene, and who runs the site; every route of scenes asks here.
+
+Whoever may not see a scene gets the answer of a scene that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+
+from retrieval.models import Scene, Visibility
+from retrieval.selectors.scenes import scene_with_run
+from retrieval.views.ownership import owns
+
+
+def may_see(request: HttpRequest, scene: Scene) -> bool:
+    """Return whether this visitor may see a scene.
+
+    A private scene is for its owner alone, and a hidden one for its owner and operators. For all
+    others the link is enough, and the visitor's session is not even read.
+    """
+    if scene.visibility == Visibility.PRIVATE:
+        return owns(request, scene)
+    return scene.hidden_at is None or is_operator(request) or owns(request, scene)
+
+
+def scene_or_404(request: HttpRequest, scene_id: UUID) -> Scene:
+    """Return a scene with its run, if this visitor may see it.
+
+    Raises
+    ------
+    Http404
+        Otherwise; `gone_if_deleted` turns that into 410 for a deleted scene.
+    """
+    scene = scene_with_run(scene_id)
+    if scene is None or not may_see(request, scene):
+        raise Http404(f"there is no scene {scene_id}")
+    return scene
+
+
+def own_scene_or_404(request: HttpRequest, scene_id: UUID) -> Scene:
+    """Return a scene with its run, if it is this visitor's; raises as `scene_or_404` does."""
+    scene = scene_or_404(request, scene_id)
+    if not owns(request, scene):
+        raise Http404(f"there is no scene {scene_id} of this visitor")
+    return scene
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Return whether this visitor is an operator."""
+    return request.user.is_authenticated and request.user.is_staff
+
+
+def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Answer 403 to everybody but operators."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
+        if not is_operator(request):
+            raise PermissionDenied("this page is for operators")
+        return view(request, **arguments)
+
+    return guarded
