@@ -15,6 +15,7 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -22,12 +23,19 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from accounts.client_address import address_network, client_address
+from accounts.models import User
 from accounts.services.sessions import end_sessions
 
 _LOGIN_FAILED: Final = _(
     "This name or address and this password do not belong together. Check both, or choose a new "
     "password."
 )
+
+_WAYS_TO_CONFIRM: Final = {
+    "reauthenticate": _("With the password"),
+    "mfa_reauthenticate": _("With a code"),
+    "mfa_reauthenticate:webauthn": _("With a passkey"),
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -99,6 +107,11 @@ class AccountAdapter(DefaultAccountAdapter):
         if settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
             printed = _("This site prints its e-mails: see the end of var/log/web.log.")
             self.add_message(self.request, messages.INFO, message=str(printed))
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Return the ways to confirm who one is, in the site's words."""
+        ways = super().get_reauthentication_methods(user)
+        return [way | {"description": _WAYS_TO_CONFIRM[way["id"]]} for way in ways]
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -28,3 +28,9 @@ class SiteAdmin(AdminSite):
             return redirect("admin:index")
         answer: HttpResponseBase = secure_admin_login(super().login)(request, extra_context)
         return answer
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Send people to the site's own page, which is recorded and tells the owner by e-mail."""
+        return redirect("account_change_password")

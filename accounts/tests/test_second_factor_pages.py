@@ -7,6 +7,7 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -68,6 +69,21 @@ def test_an_app_is_set_up_with_recovery_codes(at_ease, ada):
     assert audited() == [
         ("second_factor.added", f"user {ada.pk}", ada.pk, {"type": "totp"}),
         ("second_factor.added", f"user {ada.pk}", ada.pk, {"type": "recovery_codes"}),
+    ]
+
+
+def test_each_change_is_told_on_the_page_and_by_email(at_ease):
+    set_up_app(at_ease)
+    told = [at_ease.get(CODES)]
+    told.append(at_ease.post(f"{CODES}generate/", follow=True))
+    told.append(at_ease.post(f"{TOTP}deactivate/", follow=True))
+    said = ("app is set up", "Here are new recovery codes", "app is removed")
+    for answer, words in zip(told, said, strict=True):
+        assert words in answer.content.decode()
+    assert [message.subject for message in mail.outbox] == [
+        "An authenticator app was set up",
+        "New recovery codes were made",
+        "Your authenticator app was removed",
     ]
 
 

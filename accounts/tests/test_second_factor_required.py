@@ -144,3 +144,10 @@ def test_the_admins_log_in_leads_people_with_the_right_in(client, settings, role
 def test_the_admins_log_in_refuses_people_without_the_right(client):
     client.force_login(make_person("ada", Role.REVIEWER))
     assert client.get("/admin/login/").status_code == 403
+
+
+def test_the_admins_password_change_is_the_sites(client, settings):
+    settings.SOUNDSCAPE_SECOND_FACTOR_REQUIRED = False
+    client.force_login(make_person("ada", Role.LIBRARIAN))
+    for answer in (client.get("/admin/password_change/"), client.post("/admin/password_change/")):
+        assert answer["Location"] == "/accounts/password/change/"

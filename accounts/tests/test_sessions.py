@@ -74,7 +74,7 @@ def test_an_ended_session_is_refused_at_its_next_request(ada):
 def test_all_others_are_ended_at_once(ada):
     here, *others = (browser(ada, FIREFOX) for _ in range(3))
     bob = browser(make_person("bob"), FIREFOX)
-    here.post(LIST)
+    assert "All other sessions have ended" in here.post(LIST, follow=True).content.decode()
     assert [is_logged_in(one) for one in (here, *others, bob)] == [True, False, False, True]
     assert audited() == [(f"user {ada.pk}", ada.pk, ["began"])] * 2
     assert "logged in nowhere else" in here.get(LIST).content.decode()

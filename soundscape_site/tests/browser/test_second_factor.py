@@ -119,7 +119,7 @@ def test_a_passkey_opens_the_account_alone_and_after_the_password(visit, site: S
     expect(row).to_contain_text("alone")
     assert_accessible(page)
     row.get_by_role("link", name="Rename").click()
-    page.get_by_role("link", name="Use a security key").click()
+    page.get_by_role("link", name="With a passkey").click()
     page.get_by_role("button", name="Use a passkey").click()
     page.get_by_label("Name").fill("Old laptop")
     page.get_by_role("button", name="Save").click()
