@@ -20,10 +20,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.client_address import address_network, client_address
 from accounts.models import User
+from accounts.selectors.second_factors import passkey_count
 from accounts.services.sessions import end_sessions
 
 _LOGIN_FAILED: Final = _(
@@ -124,6 +126,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         ),
         "unverified_email": _("First verify your e-mail address, on the tab “Account”."),
     }
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 # its name
+        """Return a name for a new passkey."""
+        return gettext("Passkey %(number)d") % {"number": passkey_count(user.pk) + 1}
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Name the site in the browser's dialog of passkeys."""

@@ -17,3 +17,9 @@ def owes_second_factor(user_id: int) -> bool:
     privileged = Q(is_staff=True) | Q(groups__name__in=_PRIVILEGED_GROUPS)
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=_FACTORS)
     return User.objects.filter(privileged, ~Exists(factors), pk=user_id).exists()
+
+
+def passkey_count(user_id: int) -> int:
+    """Return how many passkeys a user has."""
+    passkeys = Authenticator.objects.filter(user=user_id, type=Authenticator.Type.WEBAUTHN)
+    return int(passkeys.count())

@@ -199,6 +199,7 @@ def test_options_of_passkeys_are_data_in_the_page(at_ease):
     page = html.unescape(at_ease.get("/accounts/2fa/webauthn/add/").content.decode())
     assert '<script id="passkey-data" type="application/json">{"creation_options"' in page
     assert '"name": "Soundscape"' in page
+    assert 'value="Passkey 1"' in page
 
 
 def test_an_untrue_passkey_is_refused(client):

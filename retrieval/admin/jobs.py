@@ -30,7 +30,8 @@ class LibraryProfilingAdmin(ReadOnlyAdmin):
 class ProfileFailureAdmin(ReadOnlyAdmin):
     """Recordings whose profile could not be computed."""
 
-    list_display = ("clip", "space", "model_version", "code", "at")
+    list_display = ("clip", "space", "model_version", "code", "detail", "at")
+    list_select_related = ("clip",)
     list_filter = ("space", "code")
 
 
