@@ -8,12 +8,16 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Role
 
 
 class SiteAdmin(AdminSite):
     """Logs in by the site's own page, which asks for the second factor."""
+
+    site_header = _("Soundscape: administration")
+    site_title = site_header
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Admit operators and librarians; groups hold the librarians' permissions."""

@@ -94,8 +94,9 @@ class ClipAdmin(ReadOnlyAdmin):
         return ", ".join(clip.sound_tags)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
-        """Return every field except title, tags, author, licence and source."""
-        return [field.name for field in Clip._meta.fields if field.name not in EDITABLE]
+        """Return every field except title, tags, author, licence, source and the peaks."""
+        hidden = EDITABLE | set(self.exclude)
+        return [field.name for field in Clip._meta.fields if field.name not in hidden]
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow what the user's permissions allow."""
