@@ -11,10 +11,12 @@ from allauth.account.adapter import get_adapter
 from allauth.core import context
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 
+from accounts.forms import ResetPasswordForm
 from accounts.tests.people import EMAIL, ask_for_reset, log_in, make_user, sign_up
 
 OURS = Path(__file__).parents[2] / "templates"
@@ -54,6 +56,17 @@ def test_every_page_is_in_the_sites_design(client, logged_in):
             assert 'data-theme="paper"' in page, address
             assert page.count("<h1") == 1, address
     assert len(seen) > 5
+
+
+def test_pages_that_we_did_not_make_have_our_fields_and_buttons():
+    form = ResetPasswordForm({"email": "none"})
+    context = {"form": form, "request_login_code_url": "/", "login_url": "/"}
+    page = render_to_string("account/request_login_code.html", context)
+    assert not (OURS / "account" / "request_login_code.html").exists()
+    assert '<form class="form" method="post"' in page
+    assert 'aria-invalid="true" aria-describedby="id_email_error"' in page
+    assert '<p class="field__error" id="id_email_error">' in page
+    assert '<button class="button button--act" type="submit">' in page
 
 
 @pytest.mark.parametrize("name", EMAILS)

@@ -32,8 +32,8 @@ class RequestIdMiddleware:
         """Answer with the id in a header; the audit log gets it too."""
         given = request.headers.get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
-        token = _current.set(request_id)
         origin = Origin(request_id, address_prefix(client_address(request)))
+        token = _current.set(request_id)
         try:
             with acting_from(origin):
                 response = self.get_response(request)

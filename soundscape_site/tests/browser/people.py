@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from soundscape_site.tests import waiting
 from soundscape_site.tests.browser.site import Site
+from soundscape_site.tests.browser.visitor import DESKTOP, PHONE
 
 PASSWORD: Final = "long-enough-to-remember-7"
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WCAG: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -67,3 +69,18 @@ def assert_accessible(page: Page) -> None:
     options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
     results = Axe().run(page, options=options)
     assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
+
+
+def assert_accessible_everywhere(page: Page) -> None:
+    """Check the page in a wide and a narrow window, light and dark; nothing scrolls sideways."""
+    before = page.viewport_size
+    assert before is not None
+    for width in (DESKTOP, PHONE):
+        page.set_viewport_size({"width": width, "height": before["height"]})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
+        for scheme in SCHEMES:
+            # Without motion: a colour on its way to another one has neither's contrast.
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert_accessible(page)
+    page.set_viewport_size(before)
+    page.emulate_media(color_scheme="null", reduced_motion="null")
