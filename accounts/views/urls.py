@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from accounts.views import links
+from accounts.views import links, sessions
 
 app_name = "accounts"
 
 urlpatterns = [
+    path("accounts/sessions/<int:session_id>/end/", sessions.session_end, name="session_end"),
     # In place of django-allauth's, at the same addresses.
     path(
         "accounts/confirm-email/<str:key>/", links.ConfirmEmailView.as_view(), name="confirm_email"
