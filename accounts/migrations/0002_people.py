@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('expires_at', models.DateTimeField()),
                 ('accepted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
             ],
         ),
         migrations.AddField(
@@ -84,6 +85,10 @@ class Migration(migrations.Migration):
             field=models.CharField(error_messages={'unique': 'This name is taken. Choose another one.'}, help_text='Letters, digits and . + - _; other people see it.', max_length=150, unique=True, validators=[django.core.validators.RegexValidator('^[\\w.+-]+$', 'Use letters, digits and the characters . + - _ only.')], verbose_name='name'),
         ),
         migrations.RunPython(make_users_fit, migrations.RunPython.noop),
+        migrations.AddIndex(
+            model_name='user',
+            index=models.Index(condition=models.Q(('is_active', True), ('is_staff', True)), fields=['id'], name='accounts_user_operators'),
+        ),
         migrations.AddIndex(
             model_name='user',
             index=models.Index(condition=models.Q(('erasure_requested_at__isnull', False)), fields=['erasure_requested_at'], name='accounts_user_erasure'),
@@ -133,5 +138,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invitation',
             constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='accounts_invitation_expires'),
+        ),
+        migrations.AddConstraint(
+            model_name='invitation',
+            constraint=models.CheckConstraint(condition=models.Q(('accepted_at__isnull', True), ('revoked_at__isnull', True), _connector='OR'), name='accounts_invitation_accepted_or_revoked'),
+        ),
+        migrations.AddConstraint(
+            model_name='invitation',
+            constraint=models.UniqueConstraint(condition=models.Q(('accepted_at__isnull', True), ('revoked_at__isnull', True)), fields=('email',), name='accounts_invitation_one_open'),
         ),
     ]

@@ -13,6 +13,10 @@ from accounts.roles import Role
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 
+OPEN = Q(accepted_at__isnull=True, revoked_at__isnull=True)
+"""Neither accepted nor revoked; it may have expired."""
+
+
 class Invitation(models.Model):
     """A one-time link that gives roles; only the hash of its token is stored.
 
@@ -40,6 +44,7 @@ class Invitation(models.Model):
         on_delete=models.SET_NULL,
         related_name="invitations_accepted",
     )
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints = [
@@ -60,6 +65,13 @@ class Invitation(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")), name="accounts_invitation_expires"
+            ),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True) | Q(revoked_at__isnull=True),
+                name="accounts_invitation_accepted_or_revoked",
+            ),
+            models.UniqueConstraint(
+                fields=["email"], condition=OPEN, name="accounts_invitation_one_open"
             ),
         ]
 

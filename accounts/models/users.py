@@ -51,6 +51,11 @@ class User(AbstractUser):
         ]
         indexes = [
             models.Index(
+                fields=["id"],
+                name="accounts_user_operators",
+                condition=Q(is_active=True, is_staff=True),
+            ),
+            models.Index(
                 fields=["erasure_requested_at"],
                 name="accounts_user_erasure",
                 condition=Q(erasure_requested_at__isnull=False),

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import Invitation, User
 from accounts.services.audit import record
+from accounts.services.operators import LastOperatorError, lock_person
+from accounts.services.sessions import log_out_everywhere
 
 
 class AccountClosedError(Exception):
     """The account is deleted, deactivated or about to be deleted."""
 
     code = "account_closed"
-
-
-class LastOperatorError(Exception):
-    """Nobody would be left to run the site."""
-
-    code = "last_operator"
 
 
 def lock_account(*, user_id: int) -> None:
@@ -44,27 +39,21 @@ def close_account(*, user_id: int, actor_id: int | None) -> None:
     LastOperatorError
         If it is the only operator's.
     """
-    operators = User.objects.select_for_update().filter(is_staff=True, is_active=True)
-    operator_ids = set(operators.order_by("pk").values_list("pk", flat=True))
-    account = User.objects.select_for_update().filter(pk=user_id).first()
-    if account is None or account.erasure_requested_at is not None:
+    try:
+        _, is_last = lock_person(user_id=user_id)
+    except User.DoesNotExist:  # or closed already
         return
-    if operator_ids == {user_id}:
+    if is_last:
         raise LastOperatorError(f"account {user_id} is the only operator's")
     User.objects.filter(pk=user_id).update(is_active=False, erasure_requested_at=Now())
-    _end_sessions(user_id)
+    log_out_everywhere(user_id=user_id)
     record(action="account.closed", subject=f"user {user_id}", actor_id=actor_id)
 
 
 @transaction.atomic
 def delete_user(*, user_id: int) -> None:
     """Delete a closed account with its addresses, second factors and accepted invitations."""
-    _end_sessions(user_id)  # of log-ins that were under way when it was closed
+    log_out_everywhere(user_id=user_id)  # of log-ins that were under way when it was closed
     Invitation.objects.filter(accepted_by=user_id).delete()
     User.objects.filter(pk=user_id).delete()
     record(action="account.erased", subject=f"user {user_id}", actor_id=None)
-
-
-def _end_sessions(user_id: int) -> None:
-    for session in UserSession.objects.filter(user_id=user_id):
-        session.end()

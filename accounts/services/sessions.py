@@ -21,3 +21,9 @@ def end_sessions(*, sessions: Iterable[UserSession], actor_id: int | None) -> No
             actor_id=actor_id,
             began=session.created_at.isoformat(),
         )
+
+
+def log_out_everywhere(*, user_id: int) -> None:
+    """End all sessions of a user; the caller records why."""
+    for session in UserSession.objects.filter(user_id=user_id):
+        session.end()

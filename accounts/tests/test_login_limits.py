@@ -119,7 +119,7 @@ def test_two_hundred_tries_a_minute(forged, settings):
     assert 1 <= allowed <= PER_ADDRESS * TOLERANCE
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_two_hundred_tries_by_eight_threads():
     def attempt(number):
         try:

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, AuditLogRow, User
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +76,27 @@ def test_the_application_adds_to_the_audit_log():
 )
 def test_the_application_cannot_read_or_change_the_audit_log(statement):
     with as_application(refused="permission denied for table") as cursor:
+        cursor.execute(statement)
+
+
+def test_the_application_reads_the_audit_log_through_its_view():
+    AuditEntry.objects.create(actor_id=7, action="clip.removed", subject="clip 3")
+    with as_application():
+        assert AuditLogRow.objects.get().subject == "clip 3"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO accounts_auditlog SELECT * FROM accounts_auditlog",
+        "UPDATE accounts_auditlog SET action = 'nothing happened'",
+        "DELETE FROM accounts_auditlog",
+        "SELECT * FROM accounts_auditlog FOR UPDATE",
+    ],
+)
+def test_the_application_changes_nothing_through_the_view(statement):
+    AuditEntry.objects.create(actor_id=7, action="clip.removed", subject="clip 3")
+    with as_application(refused="permission denied for view accounts_auditlog") as cursor:
         cursor.execute(statement)
 
 

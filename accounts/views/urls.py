@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from accounts.views import links, sessions
+from accounts.views import invitations, links, people, sessions
 
 app_name = "accounts"
 
 urlpatterns = [
     path("accounts/sessions/<int:session_id>/end/", sessions.session_end, name="session_end"),
+    path("people/", people.people_page, name="people"),
+    path("people/<int:user_id>/roles/", people.person_roles, name="person_roles"),
+    path("people/<int:user_id>/active/", people.person_active, name="person_active"),
+    path("people/invitations/", people.invite, name="invite"),
+    path(
+        "people/invitations/<int:invitation_id>/again/",
+        people.invitation_again,
+        name="invitation_again",
+    ),
+    path(
+        "people/invitations/<int:invitation_id>/revoke/",
+        people.invitation_revoke,
+        name="invitation_revoke",
+    ),
+    path("invitations/", invitations.invitation_page, name="invitation"),
+    path("invitations/<slug:token>/", invitations.invitation_link, name="invitation_link"),
+    path("first-operator/", invitations.first_operator, name="first_operator"),
     # In place of django-allauth's, at the same addresses.
     path(
         "accounts/confirm-email/<str:key>/", links.ConfirmEmailView.as_view(), name="confirm_email"

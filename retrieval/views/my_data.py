@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.services.erasure import AccountClosedError, LastOperatorError
+from accounts.services.erasure import AccountClosedError
+from accounts.services.operators import LastOperatorError
 from retrieval.models import JobState
 from retrieval.selectors.deletion import owned_scene_count
 from retrieval.selectors.exports import EXPORT_KEPT_FOR, finished_export, newest_export

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
+from accounts.selectors.roles import had_operator
 from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
@@ -93,6 +94,7 @@ def front_context(
         "worker_alive": worker_alive(),
         "ignores_sounds": ignores_sounds(),
         "upload_error": upload_error,
+        "needs_operator": not had_operator(),
     }
 
 

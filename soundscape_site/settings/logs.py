@@ -7,7 +7,10 @@ from soundscape_site.settings import env
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "soundscape_site.web.request_ids.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "soundscape_site.web.request_ids.RequestIdFilter"},
+        "no_tokens": {"()": "soundscape_site.web.secret_paths.SecretPathFilter"},
+    },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {request_id} {name}: {message}", "style": "{"},
     },
@@ -15,7 +18,7 @@ LOGGING = {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["request_id"],
+            "filters": ["request_id", "no_tokens"],
         }
     },
     "root": {"handlers": ["stderr"], "level": env.text("SOUNDSCAPE_LOG_LEVEL", "INFO")},

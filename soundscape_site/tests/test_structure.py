@@ -39,7 +39,8 @@ def test_modules_and_functions_stay_small(path):
 def test_public_service_functions_take_keyword_only_arguments():
     positional = [
         f"{path.stem}.{node.name}"
-        for path in (BASE_DIR / "retrieval" / "services").rglob("*.py")
+        for app in APPS
+        for path in (BASE_DIR / app / "services").rglob("*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef)
         and not node.name.startswith("_")
@@ -55,7 +56,8 @@ def test_views_build_no_querysets():
     )
     found = [
         f"{path.name}: {line.strip()}"
-        for path in (BASE_DIR / "retrieval" / "views").rglob("*.py")
+        for app in APPS
+        for path in (BASE_DIR / app / "views").rglob("*.py")
         for line in path.read_text().splitlines()
         if pattern.search(line)
     ]

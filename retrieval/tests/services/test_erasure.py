@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry, Invitation, User
 from accounts.roles import Role
 from accounts.services import erasure as accounts_erasure
-from accounts.services.erasure import LastOperatorError
+from accounts.services.operators import LastOperatorError
 from retrieval.management.commands import sweep
 from retrieval.models import DataExport, DeletedScene, Scene, SceneReport, UploadTally, Visibility
 from retrieval.quotas.senders import user_key
@@ -131,7 +131,7 @@ def test_nothing_is_reachable_after_the_first_transaction(ada, belongings):
 @pytest.mark.parametrize(
     "step",
     [
-        "accounts.services.erasure._end_sessions",
+        "accounts.services.erasure.end_sessions",
         "accounts.services.erasure.record",
         "retrieval.services.erasure.delete_exports",
         "retrieval.services.erasure.delete_scene",

@@ -21,7 +21,10 @@ from typing import Any, Final
 import redis
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+from django.urls import reverse
 
+from accounts.services.invitations import OperatorExistsError, invite_first_operator
 from retrieval.jobs.policies import INFERENCE_QUEUE, INGEST_QUEUE
 from retrieval.jobs.worker_signs import forget_signs, worker_alive
 from soundscape_site.embedded.commands import services_for
@@ -79,12 +82,28 @@ class Command(BaseCommand):
                     self._say(f"From other machines: {url}")
                 took_s = time.time() - began_at
                 self._say(f"Ready after {took_s:.1f} s: http://{where.reached_at}/")
+                self._offer_operator(where)
                 supervisor.watch()
             self._say("Stopping")
         except (SupervisionError, ServicesError) as error:
             raise CommandError(str(error)) from error
         finally:
             supervisor.stop()
+
+    def _offer_operator(self, where: BindAddress) -> None:
+        """Print the address that makes the first operator, if there is none yet."""
+        try:
+            token = invite_first_operator()
+        except OperatorExistsError:
+            return
+        except OperationalError as error:
+            logger.warning("no token for the first operator: %s", error)
+            self._say("The database does not answer: no token for a first operator.")
+            return
+        finally:
+            connection.close()
+        path = reverse("accounts:invitation_link", args=[token])
+        self._say(f"No operator yet. To become one, open http://{where.reached_at}{path}")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

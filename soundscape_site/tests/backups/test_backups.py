@@ -32,6 +32,7 @@ VISITOR = DeletedScene.Reason.VISITOR
 DIGEST = "SELECT count(*), md5(string_agg(r::text, '|' ORDER BY r::text)) FROM {} r"
 AS_THEY_WERE = [
     "accounts_auditentry",
+    "accounts_auditlog",
     "accounts_user",
     "auth_permission",
     "django_migrations",

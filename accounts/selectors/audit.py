@@ -1,0 +1,32 @@
+"""The audit log, as the application may read it: through a view."""
+
+from __future__ import annotations
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from accounts.models import AuditLogRow, User
+
+
+def audit_log() -> QuerySet[AuditLogRow]:
+    """Return the log with the present names of the actors as `actor`; newest first."""
+    name = User.objects.filter(pk=OuterRef("actor_id")).values("username")
+    return AuditLogRow.objects.annotate(actor=Subquery(name[:1])).order_by("-at", "pk")
+
+
+def found_in(log: QuerySet[AuditLogRow], text: str) -> QuerySet[AuditLogRow]:
+    """Return the entries that match every word.
+
+    A word is found in actions, subjects, request ids and names of actors; a number is also the
+    actor's id.
+    """
+    for word in text.split():
+        found = (
+            Q(action__icontains=word)
+            | Q(subject__icontains=word)
+            | Q(request_id__iexact=word)
+            | Q(actor_id__in=User.objects.filter(username__icontains=word).values("pk"))
+        )
+        if word.isascii() and word.isdigit():
+            found |= Q(actor_id=int(word[:18]))
+        log = log.filter(found)
+    return log

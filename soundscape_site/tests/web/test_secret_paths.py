@@ -1,0 +1,61 @@
+"""No one-time token reaches the log."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+
+from accounts.views import invitations
+from soundscape_site.web.secret_paths import SecretPathFilter
+
+TOKEN = "S3cret-S3cret_S3cret-S3cret_S3cr"
+
+
+@pytest.fixture
+def log(capsys):
+    """Log as the site does; return what was logged."""
+    logging.config.dictConfig(settings.LOGGING)
+    return lambda: capsys.readouterr().err
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "status", "logged"),
+    [
+        ("get", 404, "Not Found: /invitations/[token]/"),
+        ("post", 405, "Method Not Allowed (POST): /invitations/[token]/"),
+        ("get", 503, "Service Unavailable: /invitations/[token]/"),
+    ],
+)
+def test_a_failed_request_is_logged_without_its_token(
+    client, log, monkeypatch, method, status, logged
+):
+    def down(_):
+        raise OperationalError("the connection is lost")
+
+    if status == 503:
+        monkeypatch.setattr(invitations, "invitation_by_token", down)
+    answer = getattr(client, method)(f"/invitations/{TOKEN}/")
+    assert answer.status_code == status
+    text = log()
+    assert logged in text
+    assert TOKEN not in text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (f"Gone: /accounts/confirm-email/MQ:1w:{TOKEN}/", "Gone: /accounts/confirm-email/[token]/"),
+        (f"/accounts/password/reset/key/1-{TOKEN}/", "/accounts/password/reset/key/[token]/"),
+        ("Gone: /people/invitations/7/again/", "Gone: /people/invitations/7/again/"),
+        ("100 % done", "100 % done"),
+    ],
+)
+def test_which_addresses_hold_tokens(message, expected):
+    record = logging.LogRecord("x", logging.INFO, "x.py", 1, "%s", (message,), None)
+    assert SecretPathFilter().filter(record)
+    assert record.getMessage() == expected
