@@ -43,6 +43,9 @@ BLOCKS: Final = {
 }
 LITERAL: Final = r"""(?:"([^"]*)"|'([^']*)')"""
 ATTRIBUTES: Final = re.compile(r'\s*[\w-]+="[^"]*"(\s+[\w-]+(="[^"]*")?)*\s*')
+ATTRIBUTE_BLOCKS: Final = re.compile(r"block (theme|width|nav_\w+)")
+"""Blocks that stand inside a tag: they fill attributes."""
+
 DATE_FORMATS: Final = {
     "DATE_FORMAT", "DATETIME_FORMAT", "SHORT_DATE_FORMAT", "SHORT_DATETIME_FORMAT", "TIME_FORMAT",
     "MONTH_DAY_FORMAT", "YEAR_MONTH_FORMAT", "c", "T",
@@ -129,7 +132,9 @@ def markup_of(tokens: list[Token]) -> str:
             parts.append(VALUE)
         elif command in BLOCKS:
             end = BLOCKS[command]
-        elif command:
+        elif ATTRIBUTE_BLOCKS.fullmatch(token.contents):
+            end = "endblock"
+        elif command and not "".join(parts[-1:]).endswith(("<", "</")):  # before a tag's name
             parts.append(" ")
     return "".join(parts)
 
@@ -171,6 +176,8 @@ def test_templates_show_only_translated_texts(path: Path):
         ('{{ a|default:"unknown" }}{{ a|default:_("unknown") }}{{ a|default:"-" }}', ["unknown"]),
         ('{{ at|date:"j F Y" }}{{ at|date:"DATE_FORMAT" }}', ["j F Y"]),
         ("{{ days|pluralize }}", ["days|pluralize"]),
+        ('<p class="a{% block width %} b{% endblock %}">', []),
+        ("<{% if a %}a{% else %}b{% endif %}>Go</{% if a %}a{% else %}b{% endif %}>", ["Go"]),
         ('role="slider" aria-label="Position" data-seek', ["Position"]),
     ],
 )  # fmt: skip
