@@ -14,5 +14,5 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers that write the audit log."""
-        import_module("accounts.receivers")
-        import_module("accounts.second_factor_receivers")
+        import_module("accounts.logging_in.receivers")
+        import_module("accounts.logging_in.second_factor_receivers")

@@ -61,7 +61,7 @@ def test_a_change_that_fails_half_way_changes_nothing(owner, monkeypatch):
     def fail(*_, **__):
         raise OSError("no mail server")
 
-    monkeypatch.setattr("accounts.adapters.AccountAdapter.send_notification_mail", fail)
+    monkeypatch.setattr("accounts.logging_in.adapters.AccountAdapter.send_notification_mail", fail)
     with pytest.raises(OSError, match="no mail server"):
         owner.post(link_in(mail.outbox[0]))
     assert addresses() == {(EMAIL, True, True), (NEW, False, False)}

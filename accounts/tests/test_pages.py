@@ -16,7 +16,7 @@ from django.test import RequestFactory
 from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.forms import ResetPasswordForm
+from accounts.logging_in.forms import ResetPasswordForm
 from accounts.tests.people import EMAIL, ask_for_reset, log_in, make_user, sign_up
 
 OURS = Path(__file__).parents[2] / "templates"

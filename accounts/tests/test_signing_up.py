@@ -91,7 +91,7 @@ def test_a_taken_name_is_told(client, name):
 def test_a_name_taken_in_the_same_moment_is_told(client, monkeypatch):
     make_user()
     monkeypatch.setattr(
-        "accounts.adapters.AccountAdapter.clean_username", lambda self, name, **_: name
+        "accounts.logging_in.adapters.AccountAdapter.clean_username", lambda self, name, **_: name
     )
     answer = sign_up(client, email="other@people.example")
     assert answer.redirect_chain == [(reverse("account_signup"), 302)]

@@ -9,6 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.audited import AuditedAdmin
 from retrieval.admin.read_only import AppendOnlyAdmin, ReadOnlyAdmin
 from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.models import HeardOverride, PhotoBank
@@ -16,7 +17,7 @@ from retrieval.services.site_overrides import check_override, override_sounds
 
 
 @admin.register(PhotoBank)
-class PhotoBankAdmin(ReadOnlyAdmin):
+class PhotoBankAdmin(AuditedAdmin, ReadOnlyAdmin):
     """Banks of photos. The newest is in use; deleting it restores the one before."""
 
     list_display = ("id", "photos", "digest", "at")
@@ -42,7 +43,7 @@ class HeardOverrideForm(ModelForm):
 
 
 @admin.register(HeardOverride)
-class HeardOverrideAdmin(AppendOnlyAdmin):
+class HeardOverrideAdmin(AuditedAdmin, AppendOnlyAdmin):
     """Overrides of the sounds that are expected for an image class.
 
     The newest row of a class applies; `taken_back` restores the program's own entry.

@@ -9,6 +9,7 @@ from typing import Final
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError
 
+from accounts.services.operators import LastOperatorError
 from retrieval.catalogue.benchmark_truth import TruthError
 from retrieval.catalogue.manifest import ManifestError
 from retrieval.decoding.outcome import DecoderUnavailableError
@@ -17,7 +18,7 @@ from retrieval.storage.content_store import StorageError
 
 RUN_AGAIN: Final = "Finished work is kept; run the same command again to continue."
 
-_PERMANENT: Final = (EngineError, ManifestError, TruthError)
+_PERMANENT: Final = (EngineError, ManifestError, TruthError, LastOperatorError)
 _TEMPORARY: Final = (
     OSError,
     StorageError,
@@ -29,7 +30,7 @@ _TEMPORARY: Final = (
 
 @contextmanager
 def failures_as_command_errors() -> Iterator[None]:
-    """Raise a CommandError for bad input and for failures of disk, decoder and database.
+    """Raise a CommandError for refusals, bad input and for failures of disk, decoder and database.
 
     Other exceptions are programming errors and keep their traceback.
     """

@@ -1,17 +1,13 @@
-"""Who may see and change a scene, and who runs the site; every route of scenes asks here.
+"""Who may see and change a scene; every route of scenes asks here.
 
 Whoever may not see a scene gets the answer of a scene that does not exist.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest
 
 from retrieval.models import Scene, Visibility
 from retrieval.selectors.scenes import scene_with_run
@@ -54,15 +50,3 @@ def own_scene_or_404(request: HttpRequest, scene_id: UUID) -> Scene:
 def is_operator(request: HttpRequest) -> bool:
     """Return whether this visitor is an operator."""
     return request.user.is_authenticated and request.user.is_staff
-
-
-def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Answer 403 to everybody but operators."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
-        if not is_operator(request):
-            raise PermissionDenied("this page is for operators")
-        return view(request, **arguments)
-
-    return guarded

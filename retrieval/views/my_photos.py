@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,14 +14,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from retrieval.models import DeletedScene, Scene
-from retrieval.selectors.my_photos import OwnPhoto, Place, own_photo, own_photos
+from retrieval.models import DeletedScene
+from retrieval.selectors.my_photos import OwnPhoto, own_photo, own_photos
 from retrieval.services.deletion import delete_scene
 from retrieval.services.scene_settings import change_settings
+from retrieval.views.positions import name_of, position_in
 from retrieval.views.problems import problem
 from retrieval.views.signed_in import signed_in
 
-_PAGE: Final = 24
+_PAGE_SIZE: Final = 24
 
 
 @require_safe
@@ -30,14 +30,13 @@ _PAGE: Final = 24
 @signed_in
 def my_photos(request: HttpRequest, *, user_id: int) -> HttpResponse:
     """Show a page of the person's photos, newest first."""
-    after = _place(request.GET.get("after"))
-    found = own_photos(user_id, after=after, limit=_PAGE + 1)
-    photos = found[:_PAGE]
+    after = position_in(request)
+    photos, end = own_photos(user_id, after=after, size=_PAGE_SIZE)
     context = {
         "me": "photos",
         "photos": [_shown(request, photo) for photo in photos],
         "is_first": after is None,
-        "next": _name(photos[-1].scene) if len(found) > _PAGE else "",
+        "next": name_of(end),
     }
     return render(request, "me/photos.html", context)
 
@@ -85,21 +84,3 @@ def _shown(request: HttpRequest, photo: OwnPhoto) -> dict[str, Any]:
         "share_url": request.build_absolute_uri(page),
         "failure": problem(scene.failure_code, scene.failure_detail),
     }
-
-
-def _name(scene: Scene) -> str:
-    return f"{scene.created_at.isoformat()}_{scene.pk}"
-
-
-def _place(name: str | None) -> Place | None:
-    """Return the place that `_name` wrote into an address."""
-    if name is None:
-        return None
-    instant, _underscore, scene_id = name.partition("_")
-    try:
-        place = Place(datetime.fromisoformat(instant), UUID(scene_id))
-    except ValueError:
-        place = None
-    if place is None or place.created_at.tzinfo is None:
-        raise Http404(f"there is no page {name!r}")
-    return place

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.views.access import operator_required
 from retrieval.quotas.limits import LimitExceededError
 from retrieval.selectors.reports import hidden_scenes, reported_photos
 from retrieval.services.moderation import hide_scene, keep_scene, report_scene, restore_scene
-from retrieval.views.access import operators_only, scene_or_404
+from retrieval.views.access import scene_or_404
 from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.scene_forms import DecisionForm, ReportForm
 from retrieval.views.visitors import Visitor
@@ -49,7 +50,7 @@ def scene_report(request: HttpRequest, scene_id: UUID) -> HttpResponse:
 
 @require_safe
 @never_cache
-@operators_only
+@operator_required
 def reports(request: HttpRequest) -> HttpResponse:
     """Show operators what was reported and what is hidden."""
     context = {
@@ -60,7 +61,7 @@ def reports(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@operators_only
+@operator_required
 @gone_if_deleted
 def scene_decide(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Hide, keep or restore a photo."""

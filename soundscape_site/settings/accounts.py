@@ -28,16 +28,16 @@ SOUNDSCAPE_SECOND_FACTOR_REQUIRED = env.flag("SOUNDSCAPE_SECOND_FACTOR_REQUIRED"
 # Whether the box "let reviewers judge" is ticked at first.
 SOUNDSCAPE_JUDGING_BY_DEFAULT = env.flag("SOUNDSCAPE_JUDGING_BY_DEFAULT", default=False)
 
-ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.logging_in.adapters.AccountAdapter"
 ACCOUNT_FORMS = {
-    "login": "accounts.forms.LoginForm",
-    "signup": "accounts.forms.SignupForm",
-    "add_email": "accounts.forms.AddEmailForm",
-    "change_password": "accounts.forms.ChangePasswordForm",
-    "set_password": "accounts.forms.SetPasswordForm",
-    "reset_password": "accounts.forms.ResetPasswordForm",
-    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
-    "reauthenticate": "accounts.forms.ReauthenticateForm",
+    "login": "accounts.logging_in.forms.LoginForm",
+    "signup": "accounts.logging_in.forms.SignupForm",
+    "add_email": "accounts.logging_in.forms.AddEmailForm",
+    "change_password": "accounts.logging_in.forms.ChangePasswordForm",
+    "set_password": "accounts.logging_in.forms.SetPasswordForm",
+    "reset_password": "accounts.logging_in.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.logging_in.forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.logging_in.forms.ReauthenticateForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
@@ -58,15 +58,15 @@ ACCOUNT_RATE_LIMITS = {"login_failed": f"{SOUNDSCAPE_FAILED_LOGINS_OF_NAME},50/1
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Soundscape"
-MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_ADAPTER = "accounts.logging_in.adapters.SecondFactorAdapter"
 MFA_FORMS = {
-    "authenticate": "accounts.second_factor_forms.AuthenticateForm",
-    "reauthenticate": "accounts.second_factor_forms.ReauthenticateForm",
-    "activate_totp": "accounts.second_factor_forms.ActivateTOTPForm",
-    "authenticate_webauthn": "accounts.second_factor_forms.AuthenticatePasskeyForm",
-    "login_webauthn": "accounts.second_factor_forms.LoginPasskeyForm",
-    "reauthenticate_webauthn": "accounts.second_factor_forms.ReauthenticatePasskeyForm",
-    "add_webauthn": "accounts.second_factor_forms.AddPasskeyForm",
+    "authenticate": "accounts.logging_in.second_factor_forms.AuthenticateForm",
+    "reauthenticate": "accounts.logging_in.second_factor_forms.ReauthenticateForm",
+    "activate_totp": "accounts.logging_in.second_factor_forms.ActivateTOTPForm",
+    "authenticate_webauthn": "accounts.logging_in.second_factor_forms.AuthenticatePasskeyForm",
+    "login_webauthn": "accounts.logging_in.second_factor_forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "accounts.logging_in.second_factor_forms.ReauthenticatePasskeyForm",
+    "add_webauthn": "accounts.logging_in.second_factor_forms.AddPasskeyForm",
 }
 
-USERSESSIONS_ADAPTER = "accounts.adapters.SessionsAdapter"
+USERSESSIONS_ADAPTER = "accounts.logging_in.adapters.SessionsAdapter"

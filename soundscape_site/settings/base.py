@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "retrieval.views.ownership.ClaimMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.SecondFactorMiddleware",
+    "accounts.logging_in.second_factor_middleware.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "soundscape_site.web.error_pages.OutageMiddleware",
 ]

@@ -272,6 +272,14 @@ def test_an_unknown_name_is_an_error(ada, photos, monkeypatch, name):
 
 
 @within_a_transaction
+def test_the_only_operator_is_refused_in_words(monkeypatch):
+    User.objects.create_superuser("olga")
+    with pytest.raises(CommandError, match=r"only operator's \[last_operator\]"):
+        commanded(monkeypatch, "olga", "--no-input")
+    assert User.objects.get(username="olga").is_active
+
+
+@within_a_transaction
 def test_a_database_failure_is_no_traceback(ada, photos, monkeypatch):
     def fail(*_):
         raise OperationalError("the server closed the connection")

@@ -124,7 +124,15 @@ def test_more_photos_need_no_more_queries(visitor, upload):
     assert queries() == one
 
 
-@pytest.mark.parametrize("name", ["x", "2026-01-01T00:00:00_1", "2026-01-01T00:00:00_" + "0" * 32])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x",
+        "2026-01-01T00:00:00+00:00,1",
+        "2026-01-01T00:00:00," + "0" * 32,
+        "0001-01-01T00:00:00+23:59," + "0" * 32,
+    ],
+)
 def test_a_made_up_page_does_not_exist(visitor, name):
     assert visitor(ACCOUNT).get(PAGE, {"after": name}).status_code == 404
 

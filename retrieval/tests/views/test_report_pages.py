@@ -85,7 +85,18 @@ def test_a_photo_deleted_while_it_is_reported_answers_410(upload, visitor, monke
     assert report(visitor(ANONYMOUS), scene).status_code == 410
 
 
-@pytest.mark.parametrize("who", [ANONYMOUS, ACCOUNT, OTHER])
+def test_visitors_log_in_before_they_decide(upload, visitor):
+    scene = upload(ACCOUNT)
+    for answer in (
+        visitor(ANONYMOUS).get("/reports/"),
+        decide(visitor(ANONYMOUS), scene, "hide", reason="no"),
+    ):
+        assert answer["Location"].startswith("/accounts/login/?next=/reports/")
+    scene.refresh_from_db()
+    assert scene.hidden_at is None
+
+
+@pytest.mark.parametrize("who", [ACCOUNT, OTHER])
 def test_the_page_of_reports_is_for_operators(upload, visitor, who):
     scene = upload(ACCOUNT)
     report(visitor(ANONYMOUS), scene)

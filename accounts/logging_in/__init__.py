@@ -1,0 +1,1 @@
+"""How django-allauth logs people in on this site: adapters, forms, and what is audited."""
