@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.client_address import address_network, client_address
+from accounts.models import User
+from accounts.selectors.second_factors import passkey_count
+from accounts.services.sessions import end_sessions
 
 _LOGIN_FAILED: Final = _(
     "This name or address and this password do not belong together. Check both, or choose a new "
     "password."
 )
+
+_WAYS_TO_CONFIRM: Final = {
+    "reauthenticate": _("With the password"),
+    "mfa_reauthenticate": _("With a code"),
+    "mfa_reauthenticate:webauthn": _("With a passkey"),
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -93,3 +109,37 @@ class AccountAdapter(DefaultAccountAdapter):
         if settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
             printed = _("This site prints its e-mails: see the end of var/log/web.log.")
             self.add_message(self.request, messages.INFO, message=str(printed))
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Return the ways to confirm who one is, in the site's words."""
+        ways = super().get_reauthentication_methods(user)
+        return [way | {"description": _WAYS_TO_CONFIRM[way["id"]]} for way in ways]
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Second factors."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _(
+            "This code or passkey was not accepted. A code works once and for 30 seconds: "
+            "wait for the next one."
+        ),
+        "unverified_email": _("First verify your e-mail address, on the tab “Account”."),
+    }
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 # its name
+        """Return a name for a new passkey."""
+        return gettext("Passkey %(number)d") % {"number": passkey_count(user.pk) + 1}
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Name the site in the browser's dialog of passkeys."""
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return entity | {"name": settings.MFA_TOTP_ISSUER}
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):
+    """The list of one's own sessions."""
+
+    def end_sessions(self, sessions: Iterable[UserSession]) -> None:
+        """End all other sessions, and record that."""
+        end_sessions(sessions=sessions, actor_id=context.request.user.pk)

@@ -15,3 +15,4 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers that write the audit log."""
         import_module("accounts.receivers")
+        import_module("accounts.second_factor_receivers")

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from accounts.models import Invitation, User
 from accounts.services.audit import record
 from accounts.services.operators import LastOperatorError, lock_person
-from accounts.services.sessions import end_sessions
+from accounts.services.sessions import end_all_sessions
 
 
 class AccountClosedError(Exception):
@@ -46,14 +46,14 @@ def close_account(*, user_id: int, actor_id: int | None) -> None:
     if is_last:
         raise LastOperatorError(f"account {user_id} is the only operator's")
     User.objects.filter(pk=user_id).update(is_active=False, erasure_requested_at=Now())
-    end_sessions(user_id=user_id)
+    end_all_sessions(user_id=user_id)
     record(action="account.closed", subject=f"user {user_id}", actor_id=actor_id)
 
 
 @transaction.atomic
 def delete_user(*, user_id: int) -> None:
     """Delete a closed account with its addresses, second factors and accepted invitations."""
-    end_sessions(user_id=user_id)  # of log-ins that were under way when it was closed
+    end_all_sessions(user_id=user_id)  # of log-ins that were under way when it was closed
     Invitation.objects.filter(accepted_by=user_id).delete()
     User.objects.filter(pk=user_id).delete()
     record(action="account.erased", subject=f"user {user_id}", actor_id=None)

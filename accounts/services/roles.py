@@ -12,7 +12,7 @@ from accounts.roles import Role
 from accounts.selectors.roles import held_roles
 from accounts.services.audit import record
 from accounts.services.operators import LastOperatorError, lock_person
-from accounts.services.sessions import end_sessions
+from accounts.services.sessions import end_all_sessions
 
 
 @transaction.atomic
@@ -57,7 +57,7 @@ def set_active(*, user_id: int, active: bool, actor_id: int | None) -> None:
     if not active:
         if is_last:
             raise LastOperatorError(user.username)
-        end_sessions(user_id=user_id)
+        end_all_sessions(user_id=user_id)
     user.is_active = active
     user.save(update_fields=["is_active"])
     action = "account.reactivated" if active else "account.deactivated"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from accounts.views import invitations, links, people
+from accounts.views import invitations, links, people, sessions
 
 app_name = "accounts"
 
 urlpatterns = [
+    path("accounts/sessions/<int:session_id>/end/", sessions.session_end, name="session_end"),
     path("people/", people.people_page, name="people"),
     path("people/<int:user_id>/roles/", people.person_roles, name="person_roles"),
     path("people/<int:user_id>/active/", people.person_active, name="person_active"),

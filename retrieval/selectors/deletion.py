@@ -27,11 +27,6 @@ def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
     return list(expired.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 
-def account_named(username: str) -> User | None:
-    """Return the account with a user name."""
-    return User.objects.filter(username=username).first()
-
-
 def owned_scene_count(owner_id: int) -> int:
     """Return the number of an account's scenes."""
     return Scene.objects.filter(owner_id=owner_id).count()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db.models import Count
+
 from retrieval.models import ImportItem
 
 
@@ -20,3 +22,15 @@ def settled_count(source: str) -> int:
     """Return how many files of a source are imported or duplicates."""
     items = ImportItem.objects.filter(source=source)
     return items.exclude(outcome=ImportItem.Outcome.FAILED).count()
+
+
+def outcome_counts(source: str) -> dict[str, int]:
+    """Return how many files of a source have each outcome."""
+    counted = ImportItem.objects.filter(source=source).values_list("outcome").annotate(Count("pk"))
+    return dict.fromkeys(ImportItem.Outcome.values, 0) | dict(counted)
+
+
+def failed_items(source: str, *, limit: int) -> list[ImportItem]:
+    """Return the first failed files of a source, by path."""
+    failed = ImportItem.objects.filter(source=source, outcome=ImportItem.Outcome.FAILED)
+    return list(failed.order_by("path")[:limit])

@@ -58,3 +58,15 @@ ACCOUNT_RATE_LIMITS = {"login_failed": f"{SOUNDSCAPE_FAILED_LOGINS_OF_NAME},50/1
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Soundscape"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.second_factor_forms.AuthenticateForm",
+    "reauthenticate": "accounts.second_factor_forms.ReauthenticateForm",
+    "activate_totp": "accounts.second_factor_forms.ActivateTOTPForm",
+    "authenticate_webauthn": "accounts.second_factor_forms.AuthenticatePasskeyForm",
+    "login_webauthn": "accounts.second_factor_forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "accounts.second_factor_forms.ReauthenticatePasskeyForm",
+    "add_webauthn": "accounts.second_factor_forms.AddPasskeyForm",
+}
+
+USERSESSIONS_ADAPTER = "accounts.adapters.SessionsAdapter"

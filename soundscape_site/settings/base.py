@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "retrieval.views.ownership.ClaimMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "soundscape_site.web.error_pages.OutageMiddleware",
 ]

@@ -11,3 +11,4 @@ DEBUG = False
 SECRET_KEY = load_or_create(VAR_DIR / "secret-key")
 # `serve` adds its addresses. Never *: DNS rebinding would let other sites read this one.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.names("DJANGO_ALLOWED_HOSTS")]
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # passkeys without HTTPS

@@ -17,6 +17,7 @@ SECRET_KEY = "only-for-tests-" + "x" * 40  # protects nothing
 DATABASES = {"default": DATABASES.get("owner", DATABASES["default"])}
 MIGRATION_DATABASE = "default"
 
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = Path("/nonexistent/tests-must-use-the-media-root-fixture")
 SOUNDSCAPE_INDEX_DIRECTORY = Path("/nonexistent/tests-must-use-the-index-fixture")

@@ -186,3 +186,18 @@ def test_no_debug_anywhere(tmp_path, module):
         "DJANGO_DEBUG": "1",
     }
     assert django("shell", "-v0", *show, var=tmp_path, **environment).stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [(PRODUCTION, "True False"), ({}, "False True")],
+    ids=["prod", "local"],
+)
+def test_production_requires_second_factors_and_https_for_passkeys(tmp_path, environment, shown):
+    show = (
+        "from allauth.mfa import app_settings as mfa; from django.conf import settings; "
+        "print(settings.SOUNDSCAPE_SECOND_FACTOR_REQUIRED, mfa.WEBAUTHN_ALLOW_INSECURE_ORIGIN)"
+    )
+    local = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local"}
+    done = django("shell", "-v0", "-c", show, var=tmp_path, **local | environment)
+    assert done.stdout.strip() == shown, done.stderr

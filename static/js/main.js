@@ -7,6 +7,7 @@ import "./glow.js";
 import "./keys.js";
 import "./media-session.js";
 import "./more.js";
+import "./passkeys.js";
 import "./player.js";
 import "./polling.js";
 import "./samples.js";

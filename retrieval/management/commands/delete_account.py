@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
+from accounts.selectors.users import account_named
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
-from retrieval.selectors.deletion import account_named, owned_scene_count
+from retrieval.selectors.deletion import owned_scene_count
 from retrieval.services.erasure import delete_account
 
 _WHAT_STAYS = (

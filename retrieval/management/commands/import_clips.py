@@ -23,6 +23,7 @@ from retrieval.management.progress import ProgressDisplay
 from retrieval.selectors.networks import available_spaces
 from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing import ClipImporter, ImportReport
+from retrieval.services.importing.jobs import record_command
 from retrieval.storage.scratch import scratch_folder
 
 
@@ -73,7 +74,10 @@ class Command(BaseCommand):
                 batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
                 on_progress=lambda report: display.show(done=report.settled, rate=_rate(report)),
             )
-            return importer.run(read_entries(source))
+            record_command(source=importer.source)
+            report = importer.run(read_entries(source))
+            record_command(source=importer.source, report=report)
+            return report
 
     def _print(self, report: ImportReport, seconds: float) -> None:
         self.stdout.write(

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from django.db import transaction
+
+from accounts.services.audit import record
 from retrieval.catalogue.manifest import ManifestError, read_entries
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.models import LibraryImport
 from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing.importer import ClipImporter
+from retrieval.services.importing.outcomes import ImportReport
 from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
 
 
+@transaction.atomic
 def request_import(*, source: str, requested_by: int | None = None) -> LibraryImport:
     """Add an import job for a source.
 
@@ -25,7 +30,32 @@ def request_import(*, source: str, requested_by: int | None = None) -> LibraryIm
     job = LibraryImport(source=source, requested_by=requested_by)
     job.full_clean()
     job.save(force_insert=True)
+    record(
+        action="import.requested", subject=f"import {job.pk}", actor_id=requested_by, source=source
+    )
     return job
+
+
+@transaction.atomic
+def record_command(*, source: str, report: ImportReport | None = None) -> None:
+    """Record that a command starts to import a source, or what it has imported.
+
+    The groups of an import are separate transactions, so the start has an entry of its own.
+    """
+    counts = {}
+    if report is not None:
+        counts = {
+            "imported": report.imported,
+            "duplicates": report.duplicates,
+            "failed": len(report.failed),
+        }
+    record(
+        action="import.started" if report is None else "import.finished",
+        subject="library",
+        actor_id=None,
+        source=source,
+        **counts,
+    )
 
 
 def run_slice(

@@ -13,6 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
+from accounts.models import AuditEntry
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.engine.spaces.space import all_spaces, heard
@@ -242,6 +243,14 @@ def test_without_a_decoder_no_recording_is_recorded_as_failed(small_library, tmp
         call_command("import_clips", str(tmp_path / "library.csv"))
     assert not ProfileFailure.objects.exists()
     assert not ImportItem.objects.filter(path=CLIPS[0]).exists()
+
+
+def test_an_import_is_in_the_audit_log(small_library, tmp_path):
+    source = str(tmp_path / "library.csv")
+    started, finished = AuditEntry.objects.order_by("at")
+    assert (started.action, started.detail) == ("import.started", {"source": source})
+    counts = {"imported": 4, "duplicates": 0, "failed": 1}
+    assert (finished.action, finished.detail) == ("import.finished", {"source": source} | counts)
 
 
 @pytest.mark.parametrize("top", [0, -3])

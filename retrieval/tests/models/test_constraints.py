@@ -136,6 +136,7 @@ def test_a_scene_has_an_unguessable_id():
     ("fields", "constraint"),
     [
         ({"removed_in": 1}, "clip_leaves_after_coming"),
+        ({"withdrawn_reason": "too loud"}, "clip_served_has_no_reason"),
         ({"license": "mine"}, "clip_license_known"),
         ({"sha256": SHA.upper()}, "clip_sha256_form"),
         ({"duration_s": 0}, "clip_has_sound"),

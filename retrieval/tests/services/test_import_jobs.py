@@ -8,11 +8,14 @@ import pytest
 import soundfile
 from django.core.exceptions import ValidationError
 
+from accounts.models import AuditEntry
 from retrieval import submission, tasks
+from retrieval.catalogue.manifest import RowProblem
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip, ImportItem, JobState, LibraryImport
-from retrieval.services.importing.jobs import request_import, run_slice
+from retrieval.services.importing.jobs import record_command, request_import, run_slice
+from retrieval.services.importing.outcomes import ImportReport
 from retrieval.services.timed_jobs import Slicing
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
 from retrieval.tests.fakes import dummy_registry
@@ -116,6 +119,23 @@ def test_a_requested_import_wakes_the_ingest_worker(
     LibraryImport.objects.update(created_at="2026-01-01T00:00Z")
     submission.wake_overdue()
     assert sent == [job.pk, job.pk]
+
+
+def test_a_requested_import_is_in_the_audit_log():
+    job = request_import(source="/data/sea", requested_by=7)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject) == ("import.requested", f"import {job.pk}")
+    assert (entry.actor_id, entry.detail) == (7, {"source": "/data/sea"})
+
+
+def test_an_import_by_the_command_is_in_the_audit_log():
+    report = ImportReport(imported=3, duplicates=1, failed=[("a.ogg", RowProblem("x", "y"))])
+    record_command(source="/data/sea")
+    record_command(source="/data/sea", report=report)
+    assert list(AuditEntry.objects.order_by("at").values_list("action", "detail")) == [
+        ("import.started", {"source": "/data/sea"}),
+        ("import.finished", {"source": "/data/sea", "imported": 3, "duplicates": 1, "failed": 1}),
+    ]
 
 
 def test_imports_and_photos_use_different_queues():

@@ -90,7 +90,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     visitors: list[Visitor] = []
 
     def open_page(path: str = "/", *, quiet: bool = True, **options: Any) -> Page:
-        visitor = Visitor(browser, base_url=site.url, quiet=quiet, **options)
+        visitor = Visitor(browser, quiet=quiet, **{"base_url": site.url} | options)
         visitors.append(visitor)
         visitor.page.goto(path, wait_until="domcontentloaded")  # every script has run then
         return visitor.page

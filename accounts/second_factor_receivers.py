@@ -1,0 +1,68 @@
+"""Audit entries of second factors.
+
+allauth sends these signals when the change is committed, so each entry has its own transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.mfa import signals
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.dispatch import receiver
+
+from accounts.models import User
+from accounts.services.audit import record
+
+
+@receiver(signals.authenticator_added)
+def on_added(user: User, authenticator: Authenticator, **_: Any) -> None:
+    """Record a new second factor."""
+    _record("added", user, authenticator, actor_id=user.pk)
+
+
+@receiver(signals.authenticator_removed)
+def on_removed(user: User, authenticator: Authenticator, **_: Any) -> None:
+    """Record that a person removed a second factor."""
+    _record("removed", user, authenticator, actor_id=user.pk)
+
+
+@receiver(signals.authenticator_reset)
+def on_reset(user: User, authenticator: Authenticator, **_: Any) -> None:
+    """Record new recovery codes."""
+    _record("reset", user, authenticator, actor_id=user.pk)
+
+
+@receiver(signals.authenticator_used)
+def on_used(
+    user: User, authenticator: Authenticator, *, reauthenticated: bool, passwordless: bool, **_: Any
+) -> None:
+    """Record a log-in or a confirmation by a second factor."""
+    purpose = "confirmation" if reauthenticated else "log-in"
+    _record(
+        "used", user, authenticator, actor_id=user.pk, purpose=purpose, passwordless=passwordless
+    )
+
+
+@receiver(signals.authentication_failed)
+def on_failed(
+    user: User, authenticator: Authenticator, *, reauthentication: bool, **_: Any
+) -> None:
+    """Record a wrong code; at log-in it is not known who entered it."""
+    purpose = "confirmation" if reauthentication else "log-in"
+    actor_id = user.pk if reauthentication else None
+    _record("failed", user, authenticator, actor_id=actor_id, purpose=purpose)
+
+
+def _record(
+    verb: str, user: User, authenticator: Authenticator, *, actor_id: int | None, **detail: Any
+) -> None:
+    with transaction.atomic():
+        record(
+            action=f"second_factor.{verb}",
+            subject=f"user {user.pk}",
+            actor_id=actor_id,
+            type=authenticator.type,
+            **detail,
+        )

@@ -1,0 +1,162 @@
+"""Recordings in the admin: edit what people say of them, withdraw and restore them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from retrieval.admin.read_only import ReadOnlyAdmin
+from retrieval.engine.vocabulary.sounds import Flag
+from retrieval.models import Clip
+from retrieval.services.clip_care import edit_clip, restore_clips, withdraw_clips
+
+EDITABLE: Final = frozenset(
+    {"title", "tags", "author", "license", "license_url", "source_url", "collection"}
+)
+MOST_AT_ONCE: Final = 500
+"""The page that asks for the reason names each recording, and a form may hold 1000 fields."""
+
+
+class FlagFilter(admin.SimpleListFilter):
+    """Filter by a sound that does not belong to the place, such as speech."""
+
+    title = _("flag")
+    parameter_name = "flag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return every flag."""
+        return [(flag.value, flag.value) for flag in Flag]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        """Return the recordings with the chosen flag."""
+        return queryset.filter(flags__contains=[self.value()]) if self.value() else queryset
+
+
+class WithdrawnFilter(admin.SimpleListFilter):
+    """Filter by whether visitors can find a recording."""
+
+    title = _("withdrawn")
+    parameter_name = "withdrawn"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return yes and no."""
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        """Return the recordings that are, or are not, withdrawn."""
+        if self.value() not in {"yes", "no"}:
+            return queryset
+        return queryset.filter(removed_in__isnull=self.value() == "no")
+
+
+class ReasonForm(forms.Form):
+    """Why recordings are withdrawn or restored."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=Clip._meta.get_field("withdrawn_reason").max_length,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text=_("For other librarians and the audit log; visitors do not see it."),
+    )
+
+
+@admin.register(Clip)
+class ClipAdmin(ReadOnlyAdmin):
+    """Recordings: people's descriptions can be changed, measured values cannot.
+
+    Recordings are added only by an import, and are kept because matches refer to them.
+    """
+
+    list_display = (
+        "title", "author", "license", "collection", "duration_s", "heard_in_it", "flags",
+        "added_in", "removed_in", "withdrawn_reason",
+    )  # fmt: skip
+    list_filter = (WithdrawnFilter, FlagFilter, "license", "collection")
+    search_fields = ("title", "tags", "author", "path", "sound_tags")
+    exclude = ("peaks",)
+    actions = ("withdraw", "restore")
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+    change_form_template = "admin/retrieval/clip/change_form.html"
+
+    @admin.display(description=_("heard in it"))
+    def heard_in_it(self, clip: Clip) -> str:
+        """Return the names of the detected sounds, most certain first."""
+        return ", ".join(clip.sound_tags)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
+        """Return every field except title, tags, author, licence, source and the peaks."""
+        hidden = EDITABLE | set(self.exclude)
+        return [field.name for field in Clip._meta.fields if field.name not in hidden]
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow what the user's permissions allow."""
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Clip,
+        form: forms.ModelForm[Clip],
+        change: bool,  # noqa: FBT001 # Django calls it by position
+    ) -> None:
+        """Store the changed fields."""
+        edit_clip(clip=obj, fields=form.changed_data, actor_id=request.user.pk)
+
+    @admin.action(description=_("Withdraw from the library…"), permissions=["change"])
+    def withdraw(self, request: HttpRequest, chosen: QuerySet[Clip]) -> HttpResponse | None:
+        """Ask for the reason, then withdraw recordings."""
+        return self._ask_and_act(
+            request, chosen, act=withdraw_clips, action="withdraw", title=_("Withdraw recordings")
+        )
+
+    @admin.action(description=_("Restore to the library…"), permissions=["change"])
+    def restore(self, request: HttpRequest, chosen: QuerySet[Clip]) -> HttpResponse | None:
+        """Ask for the reason, then restore recordings."""
+        return self._ask_and_act(
+            request, chosen, act=restore_clips, action="restore", title=_("Restore recordings")
+        )
+
+    def _ask_and_act(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Clip],
+        *,
+        act: Callable[..., int],
+        action: str,
+        title: Any,
+    ) -> HttpResponse | None:
+        """Show the page that asks for the reason; act when it comes back with one."""
+        clips = list(chosen.defer("peaks")[: MOST_AT_ONCE + 1])
+        if len(clips) > MOST_AT_ONCE:
+            words = _("Choose at most %(most)d recordings at a time.") % {"most": MOST_AT_ONCE}
+            self.message_user(request, words, messages.ERROR)
+            return None
+        form = ReasonForm(request.POST if "reason" in request.POST else None)
+        if not form.is_valid():
+            context = self.admin_site.each_context(request) | {
+                "title": title,
+                "opts": self.model._meta,
+                "clips": clips,
+                "form": form,
+                "action": action,
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/retrieval/clip/reason.html", context)
+        number = act(
+            clip_ids=[clip.pk for clip in clips],
+            reason=form.cleaned_data["reason"],
+            actor_id=request.user.pk,
+        )
+        words = ngettext("%(number)d recording changed.", "%(number)d recordings changed.", number)
+        self.message_user(request, words % {"number": number}, messages.SUCCESS)
+        return None

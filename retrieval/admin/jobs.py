@@ -1,0 +1,43 @@
+"""Photos, and jobs that compute profiles, in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from retrieval.admin.read_only import ReadOnlyAdmin
+from retrieval.models import LibraryProfiling, ProfileFailure, Scene
+from retrieval.selectors.profiling import clips_without_profile
+
+
+@admin.register(LibraryProfiling)
+class LibraryProfilingAdmin(ReadOnlyAdmin):
+    """Jobs that compute missing profiles of recordings."""
+
+    list_display = (
+        "space", "model_version", "state", "left", "failure_code", "created_at", "finished_at",
+    )  # fmt: skip
+
+    @admin.display(description=_("recordings left"))
+    def left(self, profiling: LibraryProfiling) -> int | None:
+        """Return how many recordings still lack the profile; None if the job is finished."""
+        if profiling.finished_at is not None:  # counting reads the whole library
+            return None
+        return clips_without_profile(profiling.space_id, profiling.model_version).count()
+
+
+@admin.register(ProfileFailure)
+class ProfileFailureAdmin(ReadOnlyAdmin):
+    """Recordings whose profile could not be computed."""
+
+    list_display = ("clip", "space", "model_version", "code", "detail", "at")
+    list_select_related = ("clip",)
+    list_filter = ("space", "code")
+
+
+@admin.register(Scene)
+class SceneAdmin(ReadOnlyAdmin):
+    """Photos and the state of their jobs."""
+
+    list_display = ("id", "state", "attempts", "failure_code", "created_at", "finished_at")
+    list_filter = ("state", "failure_code")

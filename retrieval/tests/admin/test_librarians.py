@@ -1,0 +1,236 @@
+"""Librarians work in the admin, within their permissions and away from people's data."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import Group
+from django.urls import reverse
+
+from accounts.models import AuditEntry
+from accounts.roles import Role
+from accounts.tests.factories import make_person
+from retrieval import tasks
+from retrieval.models import Clip, HeardOverride, ImportItem, LibraryImport
+
+pytestmark = pytest.mark.django_db
+
+CLIPS = "/admin/retrieval/clip/"
+IMPORTS = "/admin/retrieval/libraryimport/"
+
+
+@pytest.fixture
+def librarian():
+    return make_person("lib", Role.LIBRARIAN)
+
+
+@pytest.fixture
+def desk(client, librarian):
+    client.force_login(librarian)
+    return client
+
+
+@pytest.fixture
+def clips(make_clip):
+    return [make_clip([1, 0, 0, 0, 0, 0, 0]) for _ in range(3)]
+
+
+def act(desk, action, *clips, **fields):
+    values = {"action": action, "_selected_action": [clip.pk for clip in clips]}
+    return desk.post(CLIPS, values | fields, follow=True)
+
+
+def state(clip):
+    clip.refresh_from_db()
+    return clip.removed_in is not None, clip.withdrawn_reason
+
+
+def audited(action):
+    entries = AuditEntry.objects.filter(action=action)
+    return list(entries.values_list("subject", "actor_id", "detail"))
+
+
+def test_their_group_has_these_permissions_and_no_others():
+    given = Group.objects.get(name=Role.LIBRARIAN).permissions
+    assert sorted(given.values_list("codename", flat=True)) == [
+        "add_heardoverride",
+        "add_libraryimport",
+        "change_clip",
+        "view_clip",
+        "view_heardoverride",
+        "view_importitem",
+        "view_libraryimport",
+        "view_libraryprofiling",
+        "view_profilefailure",
+    ]
+
+
+def test_the_index_lists_only_the_library(desk):
+    page = desk.get("/admin/").content.decode()
+    listed = set(re.findall(r'href="/admin/(\w+/\w+)/"', page)) - {"password_change/"}
+    assert {one for one in listed if one.partition("/")[0] != "retrieval"} == set()
+    assert {one.partition("/")[2] for one in listed} == {
+        "clip", "heardoverride", "importitem", "libraryimport", "libraryprofiling",
+        "profilefailure",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "accounts/user", "account/emailaddress", "mfa/authenticator", "usersessions/usersession",
+        "auth/group", "retrieval/scene", "retrieval/photobank",
+    ],
+)  # fmt: skip
+def test_peoples_data_is_closed(desk, page):
+    assert desk.get(f"/admin/{page}/").status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.LEAD_REVIEWER])
+def test_other_roles_do_not_enter(client, role):
+    client.force_login(make_person("ada", role))
+    assert client.get(CLIPS).status_code == 302
+    assert client.get(CLIPS, follow=True).status_code == 403
+
+
+def test_they_neither_add_nor_delete_recordings(desk, clips):
+    assert desk.get(f"{CLIPS}add/").status_code == 403
+    assert desk.post(f"{CLIPS}{clips[0].pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Clip.objects.count() == 3
+
+
+def edit(desk, clip, **changed):
+    values = {
+        name: getattr(clip, name)
+        for name in ("title", "author", "license", "license_url", "source_url", "collection")
+    }
+    values["tags"] = ",".join(clip.tags)
+    return desk.post(f"{CLIPS}{clip.pk}/change/", values | changed)
+
+
+def test_they_edit_what_people_say_of_a_recording(desk, librarian, clips):
+    clip = clips[0]
+    assert edit(desk, clip, title="Surf", tags="sea,wind").status_code == 302
+    clip.refresh_from_db()
+    assert (clip.title, clip.tags) == ("Surf", ["sea", "wind"])
+    changed = {
+        "title": {"old": "Clip 1", "new": "Surf"},
+        "tags": {"old": [], "new": ["sea", "wind"]},
+    }
+    assert audited("clip.edited") == [(f"clip {clip.pk}", librarian.pk, {"changed": changed})]
+
+
+def test_they_do_not_edit_what_was_measured(desk, clips):
+    edit(desk, clips[0], duration_s="99", removed_in="1", withdrawn_reason="x", sha256="0" * 64)
+    row = Clip.objects.get(pk=clips[0].pk)
+    assert (row.duration_s, row.removed_in, row.withdrawn_reason) == (5.0, None, "")
+
+
+def test_they_withdraw_and_restore_with_a_reason(desk, librarian, clips):
+    asked = act(desk, "withdraw", *clips[:2]).content.decode()
+    assert "Withdraw recordings" in asked
+    assert clips[0].title in asked
+    assert clips[2].title not in asked
+    assert state(clips[0]) == (False, "")
+
+    done = act(desk, "withdraw", *clips[:2], reason="Licence revoked").content.decode()
+    assert "2 recordings changed" in done
+    assert [state(clip) for clip in clips] == [(True, "Licence revoked")] * 2 + [(False, "")]
+    assert "withdrawn: Licence revoked" in act(desk, "restore", clips[0]).content.decode()
+    act(desk, "restore", clips[0], reason="Licence granted")
+    assert state(clips[0]) == (False, "")
+    one, two = (f"clip {clip.pk}" for clip in clips[:2])
+    revoked = {"reason": "Licence revoked"}
+    assert audited("clip.withdrawn") == [(one, librarian.pk, revoked), (two, librarian.pk, revoked)]
+    assert audited("clip.restored") == [(one, librarian.pk, {"reason": "Licence granted"})]
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+def test_without_a_proper_reason_nothing_is_withdrawn(desk, clips, reason):
+    page = act(desk, "withdraw", clips[0], reason=reason).content.decode()
+    assert 'class="errorlist"' in page
+    assert state(clips[0]) == (False, "")
+
+
+def test_a_recordings_page_leads_to_its_withdrawal_and_back(desk, clips):
+    page = f"{CLIPS}{clips[0].pk}/change/"
+    assert 'name="action" value="withdraw"' in desk.get(page).content.decode()
+    act(desk, "withdraw", clips[0], reason="Too loud")
+    shown = desk.get(page).content.decode()
+    assert 'name="action" value="restore"' in shown
+    assert "Too loud" in shown
+
+
+def test_more_recordings_than_a_form_holds_are_refused(desk, clips, monkeypatch):
+    monkeypatch.setattr("retrieval.admin.clips.MOST_AT_ONCE", 2)
+    page = act(desk, "withdraw", *clips, reason="all").content.decode()
+    assert "at most 2 recordings" in page
+    assert state(clips[0]) == (False, "")
+
+
+def test_who_may_only_view_withdraws_nothing(client, clips):
+    viewer = make_person("ada", Role.LIBRARIAN)
+    Group.objects.get(name=Role.LIBRARIAN).permissions.filter(codename="change_clip").delete()
+    client.force_login(viewer)
+    act(client, "withdraw", clips[0], reason="because")
+    assert state(clips[0]) == (False, "")
+    assert "Withdraw from" not in client.get(f"{CLIPS}{clips[0].pk}/change/").content.decode()
+
+
+def test_the_list_is_filtered_by_withdrawal(desk, clips):
+    act(desk, "withdraw", clips[0], reason="Too loud")
+    for answer, listed in (("yes", clips[:1]), ("no", clips[1:])):
+        page = desk.get(f"{CLIPS}?withdrawn={answer}").content.decode()
+        assert [clip.title in page for clip in clips] == [clip in listed for clip in clips]
+
+
+def test_they_request_an_import(desk, librarian, monkeypatch):
+    monkeypatch.setattr(tasks.run_import, "delay", lambda _: None)
+    assert desk.post(f"{IMPORTS}add/", {"source": "/data/sea"}).status_code == 302
+    job = LibraryImport.objects.get()
+    assert (job.source, job.requested_by) == ("/data/sea", librarian.pk)
+    source = {"source": "/data/sea"}
+    assert audited("import.requested") == [(f"import {job.pk}", librarian.pk, source)]
+
+
+def test_an_import_shows_its_failures_in_words(desk, clips):
+    job = LibraryImport.objects.create(source="/data/sea")
+
+    def item(path, outcome, source="/data/sea", **fields):
+        return ImportItem(
+            source=source, path=path, outcome=outcome, byte_size=1, modified_ns=1, **fields
+        )
+
+    wrong = {"code": "audio_too_short", "detail": "It lasts 0.2 s; at least 1 s is <needed>."}
+    ImportItem.objects.bulk_create(
+        [
+            item("a.ogg", "imported", clip=clips[0]),
+            item("b.ogg", "imported", clip=clips[1]),
+            item("c.ogg", "duplicate", clip=clips[0]),
+            item("d.ogg", "failed", **wrong),
+            item("e.ogg", "failed", source="/data/other", **wrong),
+        ]
+    )
+    page = desk.get(f"{IMPORTS}{job.pk}/change/").content.decode()
+    assert "2 imported, 1 in the library already, 1 failed" in page
+    assert "<td>d.ogg</td><td>It lasts 0.2 s; at least 1 s is &lt;needed&gt;.</td>" in page
+    assert "<code>audio_too_short</code>" in page
+    assert "e.ogg" not in page
+    (everything,) = re.findall(r'href="(/admin/retrieval/importitem/[^"]+)"', page)
+    listed = desk.get(everything.replace("&amp;", "&")).content.decode()
+    assert "d.ogg" in listed
+    assert not any(path in listed for path in ("a.ogg", "c.ogg", "e.ogg"))
+
+
+def test_an_import_can_be_neither_changed_nor_deleted(desk):
+    job = LibraryImport.objects.create(source="/data/sea")
+    assert desk.post(f"{IMPORTS}{job.pk}/change/", {"source": "/etc"}).status_code == 403
+    assert desk.post(f"{IMPORTS}{job.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert LibraryImport.objects.get().source == "/data/sea"
+
+
+def test_they_override_expected_sounds(desk, librarian):
+    values = {"wnid": "n02814860", "sounds": '{"Foghorn": 1}', "why": "fog"}
+    assert desk.post(reverse("admin:retrieval_heardoverride_add"), values).status_code == 302
+    assert HeardOverride.objects.get().author == librarian.pk
