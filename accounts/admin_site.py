@@ -9,6 +9,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
 
 from accounts.roles import Role
 
@@ -25,6 +26,10 @@ class SiteAdmin(AdminSite):
         if not (user.is_authenticated and user.is_active):
             return False
         return user.is_staff or user.groups.filter(name=Role.LIBRARIAN).exists()
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 # as in Django
+        """Answer 405 to methods that Django's admin would take for GET."""
+        return require_http_methods(["GET", "HEAD", "POST"])(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Send visitors to the site's log-in and refuse people without the right."""

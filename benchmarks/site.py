@@ -53,7 +53,7 @@ def _upload_s(browser: Browser, photo: bytes) -> float:
     scene = SCENE.search(page)
     while "data-pending" in page or "/progress/" in page:
         time.sleep(_POLL_S)
-        page = browser.request("GET", scene[0] + "progress/" if scene else "").body
+        page = browser.request("GET", scene[0] + "progress/" if scene else "", by_script=True).body
     if "/audio" not in page:
         raise SystemExit(f"no result: {page[:500]}")
     return time.perf_counter() - began

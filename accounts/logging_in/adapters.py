@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
+from django.db import Error as DatabaseOrConnectionError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -69,6 +70,14 @@ class AccountAdapter(DefaultAccountAdapter):
             page = render(request, "429_log_in.html", {"minutes": minutes}, status=429)
             page["Retry-After"] = str(minutes * 60)
             raise ImmediateHttpResponse(page) from error
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Check the password; a try that an outage ends is no failed one."""
+        try:
+            return super().authenticate(request, **credentials)
+        except DatabaseOrConnectionError:
+            self._rollback_login_failed_rl_usage()
+            raise
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Count failures by name and network: nobody can lock out somebody elsewhere."""

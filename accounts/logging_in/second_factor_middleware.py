@@ -15,11 +15,11 @@ _SET_UP: Final = "mfa_index"
 _OPEN_PREFIX: Final = "mfa_"
 _OPEN: Final = frozenset(
     {
-        "account_confirm_email",
         "account_email",
         "account_email_verification_sent",
         "account_logout",
         "account_reauthenticate",
+        "accounts:confirm_email",
     }
 )
 """The routes that lead to a second factor: it needs the password and a verified e-mail address."""

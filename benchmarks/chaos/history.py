@@ -1,4 +1,4 @@
-"""History of the state changes of all scenes, recorded by a database trigger."""
+"""History of the state changes and files of all scenes, recorded by database triggers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ BEGIN
 END $$;
 CREATE TRIGGER chaos_note AFTER UPDATE OF state, run_id, finished_at ON retrieval_scene
     FOR EACH ROW EXECUTE FUNCTION chaos_note();
+
+CREATE TABLE chaos_files (scene uuid NOT NULL, name text NOT NULL);
+CREATE FUNCTION chaos_note_files() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO chaos_files VALUES (NEW.id, NEW.photo), (NEW.id, NEW.model_input);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_note_files AFTER INSERT ON retrieval_scene
+    FOR EACH ROW EXECUTE FUNCTION chaos_note_files();
 """
 
 

@@ -18,6 +18,8 @@ FENCED: Final = "I6 attempts are limited and fenced"
 ANSWERS: Final = "I8 errors are answered correctly"
 RECOVERY: Final = "I9 recovery in time"
 INTACT: Final = "I10 stored data stays intact"
+CLAIMS: Final = "I11 every claimed photo belongs to its account"
+ERASED: Final = "I12 nothing is left of an erased account"
 TIMES: Final = "times come from the database"
 INJECTED: Final = "the fault took effect"  # otherwise the test proves nothing
 

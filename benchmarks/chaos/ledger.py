@@ -18,13 +18,14 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the site answered with an error
     UNKNOWN = "unknown"  # no answer: the upload may be stored or not
     ANSWERED = "answered"  # a page was read
+    DELETING = "deleting"  # the client is about to delete a scene: the site need not keep it
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One request and its answer."""
 
-    kind: str  # "upload" or "read"
+    kind: str  # "upload", "read", "account" or "delete"
     outcome: Outcome
     began: float  # seconds since 1970, on the clock that the database uses
     took_s: float
@@ -57,11 +58,15 @@ class Ledger:
             return [entry for entry in self.entries if entry.fault == fault]
 
     def accepted(self, fault: str | None = None) -> list[str]:
+        """Return the scenes that the site must hold."""
         with self._lock:
+            deleted = {one.key for one in self.entries if one.outcome is Outcome.DELETING}
             return [
                 entry.key
                 for entry in self.entries
-                if entry.outcome is Outcome.ACCEPTED and fault in (None, entry.fault)
+                if entry.outcome is Outcome.ACCEPTED
+                and fault in (None, entry.fault)
+                and entry.key not in deleted
             ]
 
     def close(self) -> None:

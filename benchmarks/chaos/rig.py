@@ -203,6 +203,7 @@ class Rig:
             "SOUNDSCAPE_BIND": self.url.removeprefix("http://"),
             "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know only its vocabulary
             "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # no refusals because of load
+            "SOUNDSCAPE_PROXIES": "1",  # clients may name addresses of their own
             mines.CONTROL: str(self.control),
             mines.MODEL: mines.STAND_IN,
             mines.PLANTED: self._planted_bug,

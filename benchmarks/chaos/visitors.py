@@ -10,11 +10,11 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 from PIL import Image
@@ -24,7 +24,9 @@ from benchmarks.chaos.mines import FLAG_RGB
 
 HANGS_AFTER_S: Final = 30.0
 SCENE: Final = re.compile(r"/scenes/([0-9a-f-]{36})/")
-_TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_TOKEN_COOKIE: Final = "csrftoken"
+_DELETED: Final = ("", '""')  # the values of a cookie that the site deletes
+_TOKEN_FIELD: Final = "csrfmiddlewaretoken"
 
 
 class NoAnswerError(Exception):
@@ -40,18 +42,27 @@ class Answer(NamedTuple):
 
 
 class Browser:
-    """Sends the requests of the page's script, with its cookies and without retries."""
+    """Keeps its cookies and sends no request twice."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None) -> None:
         self._host = urlsplit(url).netloc
-        self._token = ""
+        self._headers = dict(headers or {})
         self._cookies: dict[str, str] = {}
 
-    def request(self, method: str, path: str, body: bytes = b"", content_type: str = "") -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        by_script: bool = False,
+    ) -> Answer:
         connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        headers = {"Cookie": cookies, "HX-Request": "true"}
+        headers = self._headers | {"Cookie": cookies}
         headers |= {"Content-Type": content_type} if content_type else {}
+        headers |= {"HX-Request": "true"} if by_script else {}
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
@@ -62,27 +73,38 @@ class Browser:
         finally:
             connection.close()
 
+    def post(self, path: str, **fields: str) -> Answer:
+        """Send a form, as a browser does without the page's script."""
+        form = urlencode({_TOKEN_FIELD: self._token(), **fields}).encode()
+        return self.request("POST", path, form, "application/x-www-form-urlencoded")
+
     def upload(self, photo: bytes) -> Answer:
-        if not self._token:
-            page = self.request("GET", "/")
-            token = _TOKEN.search(page.body)
-            if token is None:
-                raise NoAnswerError(f"no form on the front page, status {page.status}")
-            self._token = token[1]
+        """Send a photo, as the page's script does."""
         boundary = uuid.uuid4().hex
         head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n'
-            f'{self._token}\r\n--{boundary}\r\nContent-Disposition: form-data; name="photo"; '
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{_TOKEN_FIELD}"\r\n\r\n'
+            f'{self._token()}\r\n--{boundary}\r\nContent-Disposition: form-data; name="photo"; '
             'filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
         )
         body = head.encode() + photo + f"\r\n--{boundary}--\r\n".encode()
-        return self.request("POST", "/scenes/", body, f"multipart/form-data; boundary={boundary}")
+        media_type = f"multipart/form-data; boundary={boundary}"
+        return self.request("POST", "/scenes/", body, media_type, by_script=True)
+
+    def _token(self) -> str:
+        """Return the CSRF token; the front page gives it to a new browser."""
+        if _TOKEN_COOKIE not in self._cookies:
+            page = self.request("GET", "/")
+            if _TOKEN_COOKIE not in self._cookies:
+                raise NoAnswerError(f"no form on the front page, status {page.status}")
+        return self._cookies[_TOKEN_COOKIE]
 
     def _store_cookies(self, values: list[str]) -> None:
         """Store cookies without their expiry, since clocks are wrong during some faults."""
         for cookie in values:
             name, _, value = cookie.partition(";")[0].partition("=")
             self._cookies[name] = value
+            if value in _DELETED:
+                del self._cookies[name]
 
 
 class Photos:
@@ -90,8 +112,8 @@ class Photos:
 
     def __init__(self) -> None:
         noise = np.random.default_rng(11).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
-        self._bases = itertools.cycle([_jpeg(Image.fromarray(pixels)) for pixels in noise])
-        self._flag = _jpeg(Image.new("RGB", (64, 64), FLAG_RGB))
+        self._bases = itertools.cycle([jpeg(Image.fromarray(pixels)) for pixels in noise])
+        self._flag = jpeg(Image.new("RGB", (64, 64), FLAG_RGB))
 
     def __next__(self) -> bytes:
         return _with_comment(next(self._bases))
@@ -119,13 +141,18 @@ def submit(browser: Browser, photo: bytes, ledger: Ledger) -> str:
 
 def read_page(browser: Browser, path: str, ledger: Ledger) -> Answer | None:
     """Read a page and record its status; return None without an answer."""
+    return ask(lambda: browser.request("GET", path, by_script=True), "read", ledger)
+
+
+def ask(send: Callable[[], Answer], kind: str, ledger: Ledger) -> Answer | None:
+    """Send a request that is no upload and record its status; return None without an answer."""
     began = time.time()
     try:
-        answer = browser.request("GET", path)
+        answer = send()
     except NoAnswerError as error:
-        ledger.write("read", Outcome.UNKNOWN, began=began, note=str(error))
+        ledger.write(kind, Outcome.UNKNOWN, began=began, note=str(error))
         return None
-    ledger.write("read", Outcome.ANSWERED, began=began, status=answer.status, note=_note(answer))
+    ledger.write(kind, Outcome.ANSWERED, began=began, status=answer.status, note=_note(answer))
     return answer
 
 
@@ -158,7 +185,7 @@ def load(clients: list[Callable[[threading.Event], None]]) -> Iterator[None]:
             client.result()  # raises the exception of a failed client
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def jpeg(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=90)
     return stream.getvalue()

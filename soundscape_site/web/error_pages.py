@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from smtplib import SMTPException
 from typing import Final
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
@@ -29,11 +29,20 @@ class Outage:
     fact: str
     template: str = "503.html"
     retry_after_s: int = 10
+    base_error: type[Exception] | None = None  # itself; its other subclasses are our own bugs
+
+    def caused(self, error: BaseException | None) -> bool:
+        """Return whether an error comes from this outage."""
+        return isinstance(error, self.errors) or type(error) is self.base_error
 
 
 OUTAGES: Final = (
-    # Other database errors are our own bugs.
-    Outage((OperationalError, InterfaceError), "db_unavailable", "the database does not answer"),
+    Outage(
+        (OperationalError, InterfaceError),
+        "db_unavailable",
+        "the database does not answer",
+        base_error=DatabaseError,  # psycopg2 raises it if the server ends during a query
+    ),
     # One that is full or cannot write reports no error of its own kind.
     Outage((RedisError,), "redis_unavailable", "Redis does not answer"),
     Outage((SMTPException,), "mail_unavailable", "e-mail could not be sent", "503_mail.html", 60),
@@ -88,7 +97,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _unavailable(error: BaseException | None) -> HttpResponse | None:
     """Return the page of the outage that caused an error, if one did."""
     for outage in OUTAGES:
-        if isinstance(error, outage.errors):
+        if outage.caused(error):
             logger.error("%s: %s: %s", outage.code, outage.fact, error)
             response = _page(
                 outage.template, 503, code=outage.code, retry_after_s=outage.retry_after_s

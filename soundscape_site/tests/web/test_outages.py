@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 from django.core.cache import cache
 from django.core.mail import send_mail
+from django.db import DatabaseError, DataError, ProgrammingError
 from django.test import Client
 from django.urls import resolve
 
@@ -81,6 +82,24 @@ def assert_503(answer, code, retry_after_s, words):
     assert f"<code>{code}</code>" in text
     assert words in text
     assert answer["X-Request-ID"] in text
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (DatabaseError("server closed the connection unexpectedly"), 503),  # as psycopg2 does
+        (DataError("value out of range"), 500),
+        (ProgrammingError("no such column"), 500),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_postgresql_that_ends_during_a_query(front_does, error, status):
+    def fail():
+        raise error
+
+    answer = front_does(fail)
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == ("10" if status == 503 else None)
 
 
 def test_redis_that_refuses_connections(front_does, cache_at, closed_port, caplog):

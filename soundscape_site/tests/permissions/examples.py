@@ -1,0 +1,251 @@
+"""A site with people of every role, and the objects that the arguments of routes name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
+
+from accounts.models import AuditEntry, User
+from accounts.roles import Role
+from accounts.services.invitations import invite
+from accounts.tests.authenticator_app import code_of
+from accounts.tests.factories import KEY, give_app, make_person
+from accounts.tests.people import PASSWORD, log_in
+from retrieval.models import (
+    Clip,
+    DataExport,
+    DeletedScene,
+    HeardOverride,
+    ImportItem,
+    JobState,
+    LibraryImport,
+    LibraryProfiling,
+    PhotoBank,
+    ProfileFailure,
+    Scene,
+    Visibility,
+)
+from retrieval.services.deletion import delete_scene
+from retrieval.services.scenes import find_sounds
+from retrieval.tests.factories import DUMMY, ClipFactory
+from retrieval.tests.fakes import dummy_finder
+from retrieval.tests.photos import accepted, png
+from soundscape_site.tests.permissions.routes import Route
+
+ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
+    "owner": (),  # of the objects that the addresses name
+    "other": (),
+    "reviewer": (Role.REVIEWER,),
+    "lead": (Role.LEAD_REVIEWER,),
+    "librarian": (Role.LIBRARIAN,),
+    "operator": (Role.OPERATOR,),
+}
+_WITH_APP: Final = ("lead", "librarian", "operator")  # a second factor is required of them
+
+SAMPLE: Final = "sea"
+"""The slug of the sample photo."""
+
+Values = dict[str, object]
+Examples = Mapping[str, Values]  # the arguments of an address by the name of the object
+
+
+@dataclass
+class Site:
+    """A site with one person of each role, their browsers, and rows of every model with a page."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.people = {name: make_person(name, *roles) for name, roles in ROLES.items()}
+        for name in _WITH_APP:
+            give_app(self.people[name])
+        self.owner = self.people["owner"]
+        self.browsers = {
+            "anonymous": Client(),  # the sender of the photo without an account
+            "owner": logged_in(self.owner),
+            **{name: logged_in(self.people[name]) for name in ROLES if name != "owner"},
+        }
+        self.clip = self._clip()
+        self.scenes = dict(self._scenes())
+        self._accounts()
+        self._library()
+
+    def _clip(self) -> Clip:
+        recording = default_storage.save("recordings/1.ogg", ContentFile(bytes(range(256))))
+        return ClipFactory()(np.full(7, 1 / 7), original=recording)
+
+    def _scenes(self) -> Iterator[tuple[str, Scene]]:
+        """Yield finished photos: the owner's, one sent without an account, and a deleted one."""
+        changes: Mapping[str, Values] = {
+            "unlisted": {"visibility": Visibility.UNLISTED},
+            "private": {"visibility": Visibility.PRIVATE},
+            "public": {"visibility": Visibility.PUBLIC},
+            "hidden": {
+                "visibility": Visibility.PUBLIC,
+                "hidden_at": timezone.now(),
+                "hidden_reason": "It shows a person.",
+            },
+        }
+        for kind, values in changes.items():
+            scene = self._finished(accepted(owner_id=self.owner.pk))
+            Scene.objects.filter(pk=scene.pk).update(**values)
+            yield kind, scene
+        yield "deleted", (scene := accepted(owner_id=self.owner.pk))
+        delete_scene(scene_id=scene.pk, reason=DeletedScene.Reason.VISITOR)
+        self.browsers["anonymous"].post(reverse("retrieval:scene_create"), {"photo": png()})
+        yield "without_account", self._finished(Scene.objects.get(owner=None))
+
+    def _finished(self, scene: Scene) -> Scene:
+        if scene.state == JobState.QUEUED:
+            finder = dummy_finder(self.folder, self.folder / "index")
+            find_sounds(scene_id=scene.pk, finder=finder, worker="w")
+        return scene
+
+    def _accounts(self) -> None:
+        """Add what belongs to the owner's account, and an invitation."""
+        self.address = EmailAddress.objects.create(user=self.owner, email="new@people.example")
+        self.passkey = Authenticator.objects.create(
+            user=self.owner,
+            type=Authenticator.Type.WEBAUTHN,
+            data={"name": "Phone", "credential": _passkey()},
+        )
+        self.session = UserSession.objects.filter(user=self.owner).latest("pk")
+        file = default_storage.save("exports/1.zip", ContentFile(b"zip"))
+        self.export = DataExport.objects.create(
+            user=self.owner, state=JobState.DONE, file=file, byte_size=3, finished_at=timezone.now()
+        )
+        self.invitation, self.token = invite(
+            email="guest@people.example", roles={Role.REVIEWER}, actor_id=self.people["operator"].pk
+        )
+
+    def _library(self) -> None:
+        """Add what librarians see: imports, failures, overrides, photo banks."""
+        job = LibraryImport.objects.create(source="/library")
+        ImportItem.objects.create(
+            source=job.source, path="a.wav", byte_size=1, modified_ns=1, outcome="failed", code="x"
+        )
+        LibraryProfiling.objects.create(space_id=DUMMY.name, model_version=DUMMY.audio_model)
+        ProfileFailure.objects.create(
+            clip=self.clip, space_id=DUMMY.name, model_version=DUMMY.audio_model, code="silent"
+        )
+        AuditEntry.objects.create(action="clip.edited", subject="clip 1")
+        HeardOverride.objects.create(wnid="n02814860", sounds={"Foghorn": 1}, why="fog")
+        PhotoBank.objects.create(photos=2, digest="0" * 12)
+
+
+def logged_in(user: User, *, recently: bool = True) -> Client:
+    """Return a browser in which a person is logged in and has just entered the password again."""
+    browser = Client()
+    if log_in(browser, user.username)["Location"] == reverse("mfa_authenticate"):
+        browser.post(reverse("mfa_authenticate"), {"code": code_of(KEY)})
+    if recently:
+        browser.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    if "_auth_user_id" not in browser.session:
+        raise AssertionError(f"{user} could not log in")
+    return browser
+
+
+def _passkey() -> dict[str, Any]:
+    """Return what a browser says about a new passkey."""
+    flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
+    public_key = ES256.from_ctap1(b"\4" + bytes(64))
+    credential = AttestedCredentialData.create(Aaguid.NONE, b"id", public_key)
+    statement = AttestationObject.create(
+        "none", AuthenticatorData.create(bytes(32), flags, 0, credential), {}
+    )
+    client = CollectedClientData.create("webauthn.create", bytes(16), "https://testserver")
+    answer = {"clientDataJSON": client, "attestationObject": statement}
+    return {
+        "id": websafe_encode(b"id"),
+        "rawId": websafe_encode(b"id"),
+        "type": "public-key",
+        "response": {name: websafe_encode(value) for name, value in answer.items()},
+    }
+
+
+def row_of(model: type[Model]) -> Model:
+    """Return a row of a model."""
+    row = model._default_manager.first()
+    if row is None:
+        raise LookupError(f"`Site` has no {model.__name__}; create one there")
+    return row
+
+
+def examples_of(route: Route, site: Site) -> Examples:
+    """Return the objects that an address of this route can name."""
+    if not route.arguments:
+        return {"": {}}
+    if route.arguments == ("object_id",):  # /admin/APP/MODEL/OBJECT/
+        _, app, model, *_ = route.template.split("/")
+        return {"": {"object_id": row_of(apps.get_model(app, model)).pk}}
+    make = _EXAMPLES.get(route.arguments)
+    if make is None:
+        raise LookupError(f"{route}: no objects for {route.arguments}; add them to `_EXAMPLES`")
+    return make(site)
+
+
+def _scenes(site: Site) -> Examples:
+    return {kind: {"scene_id": scene.pk} for kind, scene in site.scenes.items()}
+
+
+def _confirmations(site: Site) -> Examples:
+    key = EmailConfirmationHMAC(site.address).key
+    return {"valid": {"key": key}, "forged": {"key": key[:-1] + "-"}}
+
+
+def _resets(site: Site) -> Examples:
+    owner = User.objects.get(pk=site.owner.pk)  # as of the last log-in
+    token, uid = default_token_generator.make_token(owner), user_pk_to_url_str(owner)
+    return {"valid": {"uidb36": uid, "key": token}, "forged": {"uidb36": uid, "key": "a-b"}}
+
+
+_EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
+    ("scene_id",): _scenes,
+    ("slug",): lambda site: {"": {"slug": SAMPLE}},
+    ("clip_id", "version"): lambda site: {
+        "": {"clip_id": site.clip.pk, "version": site.clip.played_version}
+    },
+    ("key",): _confirmations,
+    ("uidb36", "key"): _resets,
+    ("pk",): lambda site: {"": {"pk": site.passkey.pk}},
+    ("session_id",): lambda site: {"": {"session_id": site.session.pk}},
+    ("export_id",): lambda site: {"": {"export_id": site.export.pk}},
+    ("id",): lambda site: {"": {"id": site.owner.pk}},
+    ("user_id",): lambda site: {"": {"user_id": site.owner.pk}},
+    ("invitation_id",): lambda site: {"": {"invitation_id": site.invitation.pk}},
+    ("token",): lambda site: {"valid": {"token": site.token}, "forged": {"token": "a-b"}},
+    ("content_type_id", "object_id"): lambda site: {
+        "": {
+            "content_type_id": ContentType.objects.get_for_model(User).pk,
+            "object_id": site.owner.pk,
+        }
+    },
+    ("app_label",): lambda site: {"": {"app_label": "retrieval"}},
+    ("url",): lambda site: {"": {"url": "no/such/page"}},
+}

@@ -1,0 +1,144 @@
+"""Fields that a form does not have change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import resolve
+
+from accounts.models import Invitation, User
+from accounts.tests.people import PASSWORD
+from retrieval.models import DataExport, DeletedScene, Scene, SceneReport
+from retrieval.tests.photos import png
+from soundscape_site.tests.permissions.examples import SAMPLE
+from soundscape_site.tests.permissions.routes import all_routes
+from soundscape_site.tests.permissions.table import read
+from soundscape_site.tests.permissions.test_permissions import TABLE
+
+NEW: Final = "another long password"
+
+# Valid forms: their address, who sends them, and their fields.
+FORMS: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
+    ("/scenes/", "anonymous", {"photo": png, "judging_allowed": "on"}),
+    ("/samples/{sample}/", "anonymous", {}),
+    ("/scenes/{unlisted}/settings/", "owner", {"title": "Sea", "visibility": "public"}),
+    ("/scenes/{unlisted}/delete/", "owner", {}),
+    ("/scenes/{public}/report/", "other", {"reason": "person", "words": "It is me."}),
+    ("/reports/{public}/", "operator", {"decision": "hide", "reason": "It shows a person."}),
+    ("/me/photos/{unlisted}/title/", "owner", {"title": "Sea"}),
+    ("/me/photos/{unlisted}/delete/", "owner", {}),
+    ("/me/data/export/", "other", {}),
+    ("/me/data/erase/", "other", {"name": "other"}),
+    ("/people/{other}/roles/", "operator", {"roles": ["reviewer"]}),
+    ("/people/{other}/active/", "operator", {"active": "no"}),
+    ("/people/invitations/", "operator", {"email": "x@people.example", "roles": ["reviewer"]}),
+    ("/people/invitations/{invitation}/again/", "operator", {}),
+    ("/people/invitations/{invitation}/revoke/", "operator", {}),
+    ("/invitations/", "guest", {"username": "guest", "password": NEW}),
+    ("/accounts/signup/", "guest",
+     {"username": "guest", "email": "x@people.example", "password1": NEW}),
+    ("/accounts/login/", "guest", {"login": "other", "password": PASSWORD}),
+    ("/accounts/logout/", "other", {}),
+    ("/accounts/email/", "other", {"email": "x@people.example", "action_add": ""}),
+    ("/accounts/confirm-email/{key}/", "owner", {}),
+    ("/accounts/password/change/", "other", {"oldpassword": PASSWORD, "password1": NEW}),
+    ("/accounts/password/reset/", "guest", {"email": "other@people.example"}),
+    ("/accounts/reauthenticate/", "other", {"password": PASSWORD}),
+    ("/accounts/sessions/", "other", {}),
+    ("/accounts/sessions/{session}/end/", "owner", {}),
+]  # fmt: skip
+WITHOUT_FORM: Final = {"/me/", "/accounts/password/set/", "/accounts/login/code/confirm/"}
+"""Routes that only redirect whoever could send them something."""
+
+WITH_TOKEN: Final = {"/accounts/password/reset/key/<uidb36>-<key>/"}
+"""Routes whose form is behind a redirect that sets the token."""
+
+
+@pytest.fixture
+def names(site) -> dict[str, object]:
+    """What stands for the objects in the addresses of `FORMS`."""
+    return {
+        **{kind: scene.pk for kind, scene in site.scenes.items()},
+        "sample": SAMPLE,
+        "other": site.people["other"].pk,
+        "invitation": site.invitation.pk,
+        "session": site.session.pk,
+        "key": EmailConfirmationHMAC(site.address).key,
+    }
+
+
+@pytest.fixture
+def browsers(site) -> dict[str, Client]:
+    """The browsers of the site, and the one of a guest who has opened an invitation."""
+    guest = Client()
+    guest.get(f"/invitations/{site.token}/")
+    return {**site.browsers, "guest": guest}
+
+
+def test_every_form_is_tried(names):
+    tried = {resolve(address.format(**names)).route for address, _, _ in FORMS}
+    forms = {
+        row.route
+        for row in read(TABLE.read_text())
+        if "POST" in row.methods
+        and not row.route.startswith(("/admin/", "/accounts/2fa/"))
+        and not set(row.cells.values()) <= {"login", "403", "404", "405", "410"}
+    }
+    assert {str(route) for route in all_routes() if route.route in tried} == (
+        forms - WITHOUT_FORM - WITH_TOKEN
+    ) | {"/invitations/"}
+
+
+def test_other_fields_change_nothing(site, names, browsers):
+    more = {
+        "id": "1", "pk": "1", "owner": str(site.people["operator"].pk), "owner_id": "1",
+        "user": "1", "user_id": "1", "actor_id": "1", "invited_by": "1", "accepted_by": "1",
+        "state": "failed", "run": "", "photo_sha256": "0" * 64, "failure_code": "poison",
+        "hidden_at": "2020-01-01", "hidden_reason": "x", "decided_at": "2020-01-01",
+        "is_staff": "on", "is_superuser": "on", "is_active": "on", "groups": "1",
+        "erasure_requested_at": "2020-01-01", "roles": ["operator"], "decision": "kept",
+        "verified": "on", "primary": "on", "visibility": "private", "reporter_key": "x",
+        "expires_at": "2100-01-01", "byte_size": "1", "file": "x",
+    }  # fmt: skip
+    for address, role, fields in FORMS:
+        path = address.format(**names)
+        status, rows = effect(browsers[role], path, fields)
+        assert status in {302, 303}, path
+        assert effect(browsers[role], path, more | dict(fields)) == (status, rows), path
+
+
+def effect(browser: Client, path: str, fields: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Send a form; return its status and what it made of the rows, and undo it."""
+    cache.clear()
+    cookies = browser.cookies.output(header="", sep=";")
+    sent = {name: value() if callable(value) else value for name, value in fields.items()}
+    with transaction.atomic():
+        status = browser.post(path, sent).status_code
+        rows = {
+            model.__name__: sorted(model.objects.values_list(*names), key=str)
+            for model, names in GUARDED.items()
+        }
+        transaction.set_rollback(True)
+    browser.cookies.load(cookies)
+    return status, rows
+
+
+GUARDED: Final = {
+    User: ("username", "is_staff", "is_superuser", "is_active", "groups", "email"),
+    EmailAddress: ("user__username", "email", "verified", "primary"),
+    Invitation: ("email", "roles", "invited_by__username", "accepted_by__username"),
+    Scene: (
+        "owner__username", "state", "run", "photo_sha256", "title", "visibility",
+        "judging_allowed", "hidden_reason", "failure_code",
+    ),
+    SceneReport: ("scene", "reason", "words", "reporter_key", "decision", "decided_by__username"),
+    DataExport: ("user__username", "state", "file", "byte_size"),
+    DeletedScene: ("reason",),
+}  # fmt: skip
+"""The columns that no form may change unless it says so."""
