@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import smtplib
+
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.contrib.auth import get_user_model
@@ -178,3 +180,14 @@ def test_an_address_that_another_account_confirms_in_the_same_moment(client, add
     assert f"{EMAIL} belongs to another account." in answer.content.decode()
     address.refresh_from_db()
     assert not address.verified
+
+
+def test_no_account_is_made_if_its_mail_cannot_be_sent(client, monkeypatch):
+    def fail(*_, **__):
+        raise smtplib.SMTPServerDisconnected("the server ended the connection")
+
+    with monkeypatch.context() as outage:
+        outage.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", fail)
+        assert sign_up(client).status_code == 503
+    assert not get_user_model().objects.exists()
+    assert heading(sign_up(client)) == "Look into your mailbox"

@@ -1,4 +1,7 @@
-"""The links that e-mails carry; these pages say what is wrong with one that does not work."""
+"""Sign-up with its e-mail, and the links that e-mails carry.
+
+The pages of links say what is wrong with one that does not work.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 from allauth.account import app_settings, views
 from django.conf import settings
 from django.core import signing
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.http import base36_to_int
@@ -15,6 +19,9 @@ from django.utils.http import base36_to_int
 from accounts.selectors.email_addresses import address_is_confirmed
 
 _TOKENS_COUNT_FROM = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)  # the seconds in Django's reset tokens
+
+sign_up = transaction.atomic(views.signup)
+"""Makes no account if its e-mail cannot be sent: the person can try again with the same name."""
 
 
 class ConfirmEmailView(views.ConfirmEmailView):
