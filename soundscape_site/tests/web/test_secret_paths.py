@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
-import logging.config
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.utils.module_loading import import_string
 
 from accounts.views import invitations
 from soundscape_site.web.secret_paths import SecretPathFilter
@@ -16,10 +18,17 @@ TOKEN = "S3cret-S3cret_S3cret-S3cret_S3cr"
 
 
 @pytest.fixture
-def log(capsys):
-    """Log as the site does; return what was logged."""
-    logging.config.dictConfig(settings.LOGGING)
-    return lambda: capsys.readouterr().err
+def log(monkeypatch):
+    """Log through the filters of the site's handler; return what was logged.
+
+    Without `dictConfig`, which closes the handlers of pytest.
+    """
+    site: Any = settings.LOGGING
+    handler = logging.StreamHandler(io.StringIO())
+    for name in site["handlers"]["stderr"]["filters"]:
+        handler.addFilter(import_string(site["filters"][name]["()"])())
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers, handler])
+    return handler.stream.getvalue
 
 
 @pytest.mark.django_db
