@@ -15,6 +15,7 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from accounts.services.audit import record
 from retrieval.models import DeletedScene, DiscardedFile, MatchRun, Scene, SceneProfile
 from retrieval.selectors.deletion import (
     discarded_names,
@@ -29,12 +30,15 @@ logger = logging.getLogger(__name__)
 _BATCH: Final = 200  # a second or two of work
 
 
-def delete_scene(*, scene_id: UUID, reason: DeletedScene.Reason) -> bool:
+def delete_scene(
+    *, scene_id: UUID, reason: DeletedScene.Reason, actor_id: int | None = None
+) -> bool:
     """Delete a scene, what only it uses, and its files; return False if it does not exist.
 
-    The sweeper removes the files that cannot be removed now.
+    The audit log records it, unless the scene expired: nobody did that. The sweeper removes the
+    files that cannot be removed now.
     """
-    if not _delete_rows(scene_id, reason=reason):
+    if not _delete_rows(scene_id, reason=reason, actor_id=actor_id):
         return False
     logger.info("scene %s deleted: %s", scene_id, reason.value)
     return True
@@ -71,7 +75,7 @@ def remove_discarded_files(*, limit: int = _BATCH) -> int:
 
 
 @transaction.atomic
-def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> bool:
+def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason, actor_id: int | None) -> bool:
     """Delete a scene's rows and then its files; return False if there is nothing to delete."""
     photo_sha256 = Scene.objects.filter(pk=scene_id).values_list("photo_sha256", flat=True).first()
     if photo_sha256 is None:
@@ -85,6 +89,13 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason) -> bool:
     discard_files(names=(str(scene.photo.name), str(scene.model_input.name)))
     DeletedScene.objects.create(id=scene_id, reason=reason)
     scene.delete()
+    if reason != DeletedScene.Reason.EXPIRED:
+        record(
+            action="scene.deleted",
+            subject=f"scene {scene_id}",
+            actor_id=actor_id,
+            reason=reason.value,
+        )
     if not photo_has_scene(photo_sha256):
         MatchRun.objects.filter(photo_sha256=photo_sha256).delete()
         SceneProfile.objects.filter(photo_sha256=photo_sha256).delete()

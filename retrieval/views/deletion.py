@@ -44,7 +44,7 @@ def gone_if_deleted(view: View) -> View:
 def scene_delete(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     """Delete a scene of this visitor; its address then answers 410."""
     own_scene_or_404(request, scene_id)
-    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR)
+    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR, actor_id=request.user.pk)
     return HttpResponse(
         status=303, headers={"Location": reverse("retrieval:scene", args=[scene_id])}
     )

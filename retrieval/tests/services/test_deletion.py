@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
+from accounts.tests.audit import logged
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import (
     DeletedScene,
@@ -51,6 +52,33 @@ def finder(tmp_path, index_directory, media_root):
 @pytest.fixture
 def clips(make_clip):
     return [make_clip(np.full(7, 0.02) + np.eye(7)[i] * 0.86) for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "entries"),
+    [
+        (VISITOR, [{"reason": "visitor"}]),
+        (DeletedScene.Reason.ACCOUNT, [{"reason": "account"}]),
+        (DeletedScene.Reason.EXPIRED, []),
+    ],
+)
+def test_a_deletion_by_somebody_is_in_the_audit_log(media_root, reason, entries):
+    scene = accepted(1)
+    assert delete_scene(scene_id=scene.pk, reason=reason, actor_id=7)
+    assert not delete_scene(scene_id=scene.pk, reason=reason, actor_id=7)
+    assert logged() == [("scene.deleted", f"scene {scene.pk}", 7, one) for one in entries]
+
+
+def test_without_its_audit_entry_nothing_is_deleted(media_root, monkeypatch):
+    def failing(**_):
+        raise OperationalError("the server closed the connection")
+
+    scene = accepted(1)
+    monkeypatch.setattr(deletion, "record", failing)
+    with pytest.raises(OperationalError):
+        delete_scene(scene_id=scene.pk, reason=VISITOR, actor_id=7)
+    assert list(Scene.objects.all()) == [scene]
+    assert not DeletedScene.objects.exists()
 
 
 @pytest.fixture
