@@ -1,10 +1,8 @@
-"""Accounts in the admin: read, and deleted while they have no photos."""
+"""Accounts in the admin, which only reads them."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -22,8 +20,8 @@ class UserAdmin(AuditedAdmin):
     """Accounts, without anything to edit.
 
     Roles and activity belong to the page of people, where the last operator is safe; name, address
-    and password to their owner. One with photos can only be deleted by the command, which deletes
-    them too.
+    and password to their owner. The admin deletes none: erasure also ends sessions and removes
+    photos and exports with their files.
     """
 
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
@@ -31,7 +29,7 @@ class UserAdmin(AuditedAdmin):
     search_fields = ("username", "email")
     fields = readonly_fields = (
         "username", "email", "is_active", "roles", "last_login", "date_joined",
-        "erasure_requested_at",
+        "erasure_requested_at", "erasure",
     )  # fmt: skip
 
     @admin.display(description=gettext_lazy("roles"))
@@ -42,6 +40,14 @@ class UserAdmin(AuditedAdmin):
         words = _("Change them on the page of people")
         return format_html('{} <a href="{}">{}</a>', names, page, words)
 
+    @admin.display(description=gettext_lazy("erasure"))
+    def erasure(self, user: User) -> SafeString:
+        """Say how an account is erased."""
+        words = _("The person erases the account on {page}; an operator by the command {command}.")
+        page = format_html('<a href="{}">{}</a>', reverse("retrieval:my_data"), _("My page"))
+        command = f"manage.py delete_account {user.username}"
+        return format_html(words, page=page, command=format_html("<code>{}</code>", command))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: people sign up, or are invited."""
         return False
@@ -51,19 +57,5 @@ class UserAdmin(AuditedAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse for operators: their role is taken first, which the last one's cannot be."""
-        return super().has_delete_permission(request, obj) and not (obj and obj.is_staff)
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """Name the command that deletes an account with photos; Django only refuses."""
-        to_delete, counts, forbidden, protected = super().get_deleted_objects(objs, request)
-        if protected:
-            messages.warning(
-                request,
-                _(
-                    "An account that has photos is deleted, with them, by "
-                    "`manage.py delete_account USERNAME`."
-                ),
-            )
-            forbidden = set()  # refused because of the photos, not for lack of permissions
-        return to_delete, counts, forbidden, protected
+        """Refuse: people are erased by a service."""
+        return False

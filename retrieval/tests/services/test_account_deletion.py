@@ -1,4 +1,4 @@
-"""Deleting an account with its photos: service, command and admin."""
+"""Deleting an account with its photos: service and command."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import io
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import Group
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import ProtectedError
 
 from accounts.models import User
-from accounts.roles import Role
 from accounts.services.erasure import AccountClosedError
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import DeletedScene, DiscardedFile, JobState, MatchRun, Scene, SceneProfile
@@ -287,45 +285,3 @@ def test_a_database_failure_is_no_traceback(ada, photos, monkeypatch):
     monkeypatch.setattr(erasure, "_delete_empty_account", fail)
     with pytest.raises(CommandError, match=r"Stopped: the server closed.*the same command again"):
         commanded(monkeypatch, "ada", "--no-input")
-
-
-@within_a_transaction
-@pytest.mark.parametrize("data", [None, {"post": "yes"}])
-def test_the_admin_refuses_and_names_the_command(admin_client, ada, photos, data):
-    page = f"/admin/accounts/user/{ada.pk}/delete/"
-    answer = admin_client.post(page, data) if data else admin_client.get(page)
-    assert answer.status_code == 200
-    shown = answer.content.decode()
-    assert "would require deleting the following protected related objects" in shown
-    assert str(photos[0].pk) in shown
-    assert "manage.py delete_account USERNAME" in shown
-    assert User.objects.filter(pk=ada.pk).exists()
-    assert Scene.objects.count() == 3
-
-
-@within_a_transaction
-@pytest.mark.parametrize("sure", [{}, {"post": "yes"}])
-def test_the_admins_list_refuses_and_names_the_command(admin_client, ada, photos, sure):
-    chosen = {"action": "delete_selected", "_selected_action": [ada.pk]}
-    answer = admin_client.post("/admin/accounts/user/", chosen | sure)
-    assert answer.status_code == 200
-    shown = answer.content.decode()
-    assert "would require deleting the following protected related objects" in shown
-    assert "manage.py delete_account USERNAME" in shown
-    assert User.objects.filter(pk=ada.pk).exists()
-
-
-@within_a_transaction
-def test_an_account_without_photos_is_deleted_in_the_admin(admin_client, ada):
-    page = f"/admin/accounts/user/{ada.pk}/delete/"
-    assert "delete_account" not in admin_client.get(page).content.decode()
-    assert admin_client.post(page, {"post": "yes"}).status_code == 302
-    assert not User.objects.filter(pk=ada.pk).exists()
-
-
-@within_a_transaction
-def test_the_admins_page_needs_the_permission_to_delete(client, ada, photos):
-    librarian = User.objects.create_user("clerk")
-    librarian.groups.add(Group.objects.get(name=Role.LIBRARIAN))
-    client.force_login(librarian)
-    assert client.get(f"/admin/accounts/user/{ada.pk}/delete/").status_code == 403
