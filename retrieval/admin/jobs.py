@@ -1,4 +1,4 @@
-"""Photos, and jobs that compute profiles, in the admin."""
+"""Photos, exports, and jobs that compute profiles, in the admin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.admin.read_only import ReadOnlyAdmin
-from retrieval.models import LibraryProfiling, ProfileFailure, Scene
+from retrieval.models import DataExport, LibraryProfiling, ProfileFailure, Scene
 from retrieval.selectors.profiling import clips_without_profile
 
 
@@ -37,7 +37,18 @@ class ProfileFailureAdmin(ReadOnlyAdmin):
 
 @admin.register(Scene)
 class SceneAdmin(ReadOnlyAdmin):
-    """Photos and the state of their jobs."""
+    """The state of photos' jobs. What only their owners may see is left out."""
 
     list_display = ("id", "state", "attempts", "failure_code", "created_at", "finished_at")
+    list_filter = ("state", "failure_code")
+    exclude = ("photo", "model_input", "title", "visibility", "hidden_reason")
+
+
+@admin.register(DataExport)
+class DataExportAdmin(ReadOnlyAdmin):
+    """The state of exports of personal data, without their files."""
+
+    list_display = fields = (
+        "id", "user_id", "state", "attempts", "failure_code", "created_at", "finished_at",
+    )  # fmt: skip
     list_filter = ("state", "failure_code")

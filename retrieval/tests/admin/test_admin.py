@@ -12,9 +12,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from retrieval.engine.spaces.space import heard
-from retrieval.models import BankMoments, Clip, HeardOverride, JobState, LibraryProfiling, PhotoBank
+from retrieval.models import (
+    BankMoments,
+    Clip,
+    DataExport,
+    HeardOverride,
+    JobState,
+    LibraryProfiling,
+    PhotoBank,
+    Scene,
+    Visibility,
+)
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
+from retrieval.services.scene_settings import change_settings
 from retrieval.tests.factories import DUMMY
+from retrieval.tests.photos import accepted
 
 pytestmark = pytest.mark.django_db
 
@@ -139,3 +151,34 @@ def test_deleting_a_bank_restores_the_one_before(admin_client):
     assert not BankMoments.objects.exists()
     change = admin_client.post(f"/admin/retrieval/photobank/{before.pk}/change/", {"photos": 9})
     assert change.status_code == 403
+
+
+def test_operators_see_the_state_of_photos_but_not_what_belongs_to_their_owners(
+    admin_client, media_root
+):
+    scene = accepted(1)
+    change_settings(
+        scene_id=scene.pk, actor_id=None, title="Secret beach", visibility=Visibility.PRIVATE
+    )
+    hidden = {"hidden_at": timezone.now(), "hidden_reason": "It shows a face"}
+    Scene.objects.filter(pk=scene.pk).update(**hidden)
+    for address in ("", f"{scene.pk}/change/"):
+        page = admin_client.get(f"/admin/retrieval/scene/{address}").content.decode()
+        assert "queued" in page.lower()
+        for words in ("Secret beach", "Only you", "It shows a face", str(scene.photo.name)):
+            assert words not in page
+
+
+def test_operators_see_why_an_export_failed_but_not_the_file(admin_client, admin_user):
+    export = DataExport.objects.create(
+        user=admin_user, state=JobState.FAILED, failure_code="poison", attempts=3,
+        finished_at=timezone.now(), file="exports/secret.zip",
+    )  # fmt: skip
+    page = f"/admin/retrieval/dataexport/{export.pk}/change/"
+    for address in (page, "/admin/retrieval/dataexport/"):
+        shown = admin_client.get(address).content.decode()
+        assert "poison" in shown
+        assert re.search(rf">{admin_user.pk}<", shown)
+        assert "secret.zip" not in shown
+    assert admin_client.post(page, {"state": "queued"}).status_code == 403
+    assert admin_client.post(page.replace("change", "delete"), {"post": "yes"}).status_code == 403
