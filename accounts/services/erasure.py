@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Invitation, User
@@ -52,8 +54,11 @@ def close_account(*, user_id: int, actor_id: int | None) -> None:
 
 @transaction.atomic
 def delete_user(*, user_id: int) -> None:
-    """Delete a closed account with its addresses, second factors and accepted invitations."""
+    """Delete a closed account with its addresses, second factors and invitations to it."""
     log_out_everywhere(user_id=user_id)  # of log-ins that were under way when it was closed
-    Invitation.objects.filter(accepted_by=user_id).delete()
+    confirmed = EmailAddress.objects.filter(user_id=user_id, verified=True)
+    Invitation.objects.filter(
+        Q(accepted_by=user_id) | Q(email__in=confirmed.values("email"))  # others only claim theirs
+    ).delete()
     User.objects.filter(pk=user_id).delete()
     record(action="account.erased", subject=f"user {user_id}", actor_id=None)

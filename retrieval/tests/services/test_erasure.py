@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -73,6 +74,12 @@ def belongings(ada, bob, tmp_path):
             invited_by=sender, accepted_by=guest, accepted_at=timezone.now() if guest else None,
             expires_at=timezone.now() + timedelta(days=1),
         )  # fmt: skip
+    for address in (ada.email, "somebody@example.org"):  # the latter she only claims to have
+        Invitation.objects.create(
+            token_sha256=hashlib.sha256(address.encode()).hexdigest(), email=address,
+            roles=[Role.REVIEWER], invited_by=bob, expires_at=timezone.now() + timedelta(days=1),
+        )  # fmt: skip
+    EmailAddress.objects.create(user=ada, email="somebody@example.org", verified=False)
     return photos
 
 
@@ -96,7 +103,9 @@ def test_everything_of_an_account_goes_and_nothing_else(ada, bob, belongings):
         assert not model.objects.exists(), model
     assert SceneReport.objects.count() == 2
     assert not SceneReport.objects.filter(reporter_key__contains=user_key(number)).exists()
-    assert [one.email for one in Invitation.objects.all()] == ["guest@example.org"]
+    assert {one.email for one in Invitation.objects.all()} == {
+        "guest@example.org", "somebody@example.org",
+    }  # fmt: skip
     assert {row.reason for row in DeletedScene.objects.all()} == {"account"}
     closed, erased = AuditEntry.objects.filter(action__startswith="account.").order_by("at")
     assert (closed.action, closed.subject, closed.actor_id) == (
@@ -131,7 +140,7 @@ def test_nothing_is_reachable_after_the_first_transaction(ada, belongings):
 @pytest.mark.parametrize(
     "step",
     [
-        "accounts.services.erasure.end_sessions",
+        "accounts.services.erasure.log_out_everywhere",
         "accounts.services.erasure.record",
         "retrieval.services.erasure.delete_exports",
         "retrieval.services.erasure.delete_scene",
