@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.services.audit import record
 from retrieval.models import Clip
-from retrieval.services.library import advance_snapshot
+from retrieval.services.library import advance_snapshot, lock_library
 
 
 @transaction.atomic
@@ -32,8 +32,11 @@ def withdraw_clips(*, clip_ids: Collection[int], reason: str, actor_id: int | No
     From now on no search finds them, no address plays them, and results call them withdrawn. Rows
     and files stay, and importing a file again does not restore it.
     """
-    snapshot = advance_snapshot()  # locks the library: nobody else withdraws or restores
+    lock_library()  # nobody else withdraws or restores
     clips = list(Clip.objects.filter(removed_in__isnull=True, pk__in=clip_ids).only("pk"))
+    if not clips:
+        return 0
+    snapshot = advance_snapshot()
     for clip in clips:
         clip.removed_in, clip.withdrawn_reason = snapshot, reason
     _store(clips, action="clip.withdrawn", reason=reason, actor_id=actor_id)
@@ -43,8 +46,11 @@ def withdraw_clips(*, clip_ids: Collection[int], reason: str, actor_id: int | No
 @transaction.atomic
 def restore_clips(*, clip_ids: Collection[int], reason: str, actor_id: int | None) -> int:
     """Restore withdrawn recordings to the library; return how many had been withdrawn."""
-    advance_snapshot()  # results of the library without them are not reused
+    lock_library()
     clips = list(Clip.objects.filter(removed_in__isnull=False, pk__in=clip_ids).only("pk"))
+    if not clips:
+        return 0
+    advance_snapshot()  # results of the library without them are not reused
     for clip in clips:
         clip.removed_in, clip.withdrawn_reason = None, ""
     _store(clips, action="clip.restored", reason=reason, actor_id=actor_id)

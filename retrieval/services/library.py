@@ -7,6 +7,11 @@ from django.db import transaction
 from retrieval.models import Library
 
 
+def lock_library() -> Library:
+    """Lock the library's row until the transaction ends."""
+    return Library.objects.select_for_update().get()
+
+
 def advance_snapshot() -> int:
     """Increment the library's snapshot and hold its row lock until the transaction ends.
 
@@ -15,7 +20,7 @@ def advance_snapshot() -> int:
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("advance_snapshot() requires a transaction.")
-    library = Library.objects.select_for_update().get()
+    library = lock_library()
     library.snapshot += 1
     library.save(update_fields=["snapshot"])
     return library.snapshot
