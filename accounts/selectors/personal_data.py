@@ -45,6 +45,13 @@ def invitation_data(user_id: int) -> Iterator[Mapping[str, object]]:
 
 
 def audit_data(user_id: int) -> Iterator[Mapping[str, object]]:
-    """Yield the entries of the audit log about what a person did."""
-    entries = AuditLogRow.objects.filter(actor_id=user_id).order_by("at")
-    yield from entries.values("at", "action", "subject", "detail", "address_prefix").iterator()
+    """Yield the entries of the audit log about what a person did, and what others did to them.
+
+    An entry by somebody else comes without that person's number and network address.
+    """
+    entries = AuditLogRow.objects.filter(Q(actor_id=user_id) | Q(subject=f"user {user_id}"))
+    names = ("at", "action", "subject", "detail", "actor_id", "address_prefix")
+    for entry in entries.order_by("at").values(*names).iterator():
+        by_you = entry.pop("actor_id") == user_id
+        prefix = entry.pop("address_prefix")
+        yield entry | {"by_you": by_you} | ({"address_prefix": prefix} if by_you else {})

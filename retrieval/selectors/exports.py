@@ -13,6 +13,8 @@ from retrieval.models import DataExport, JobState, Match, Scene, SceneReport
 from retrieval.quotas.senders import user_key
 
 EXPORT_KEPT_FOR: Final = timedelta(days=7)
+EXPORT_RENEWED_AFTER: Final = timedelta(hours=1)
+"""Making a file reads all photos of a person: a newer one is not replaced."""
 
 _OPEN: Final = (JobState.QUEUED, JobState.PROCESSING)
 _CHUNK_SCENES: Final = 50
@@ -31,6 +33,13 @@ def finished_export(user_id: int, export_id: int) -> DataExport | None:
 def open_export(user_id: int) -> DataExport | None:
     """Return the export that is being made."""
     return DataExport.objects.filter(user_id=user_id, state__in=_OPEN).first()
+
+
+def has_recent_export(user_id: int) -> bool:
+    """Return whether a person's file is too new to be replaced."""
+    since = Now() - EXPORT_RENEWED_AFTER
+    exports = DataExport.objects.filter(user_id=user_id, state=JobState.DONE)
+    return exports.filter(finished_at__gt=since).exists()
 
 
 def has_exports(user_id: int) -> bool:

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from accounts.selectors.personal_data import account_data, audit_data, invitation_data
 from retrieval.models import Match, Scene
 from retrieval.selectors.exports import report_data, scenes_with_results
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Entry:
 class Section:
     """A part of the export, and the words about it in README.txt."""
 
-    words: str
+    words: StrOrPromise
     entries: Callable[[int], Iterator[Entry]]
 
 
@@ -94,14 +98,19 @@ def _match_data(match: Match) -> dict[str, Any]:
 
 
 ACCOUNT = Section(
-    "account.json: your name, e-mail addresses, roles, sessions and second factors\n"
-    "invitations.json: the invitations that you sent or accepted\n"
-    "audit-log.json: what the site noted about your log-ins and other acts",
+    _(
+        "account.json: your name, e-mail addresses, roles, sessions and second factors\n"
+        "invitations.json: the invitations that you sent or accepted\n"
+        "audit-log.json: what the site noted about your log-ins and other acts, and about acts of\n"
+        "  others on your account"
+    ),
     _account,
 )
 PHOTOS = Section(
-    "photos/: each of your photos and, in the JSON file of the same name, the recordings found\n"
-    "  for it; divergence_nats tells how far a recording is from the photo",
+    _(
+        "photos/: each of your photos and, in the JSON file of the same name, the recordings\n"
+        "  found for it; divergence_nats tells how far a recording is from the photo"
+    ),
     _photos,
 )
-REPORTS = Section("reports.json: the photos that you reported, and why", _reports)
+REPORTS = Section(_("reports.json: the photos that you reported, and why"), _reports)

@@ -15,13 +15,19 @@ from django.core.files.storage import default_storage
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.services.audit import record
 from accounts.services.erasure import lock_account
 from retrieval.jobs import leases, transitions
 from retrieval.models import DataExport, DiscardedFile
-from retrieval.selectors.exports import expired_export_ids, export_ids, open_export
+from retrieval.selectors.exports import (
+    expired_export_ids,
+    export_ids,
+    has_recent_export,
+    open_export,
+)
 from retrieval.services.deletion import discard_files
 from retrieval.services.export_sections import Entry, sections
 from retrieval.storage import content_store
@@ -33,7 +39,7 @@ _FOLDER: Final = "exports"
 _SUFFIX: Final = ".zip"
 _BATCH: Final = 200
 _PIECE_BYTES: Final = 1 << 20
-_README: Final = """\
+_README: Final = _("""\
 Your data
 =========
 This file was made on {day} for the account {number}. It contains:
@@ -42,7 +48,13 @@ This file was made on {day} for the account {number}. It contains:
 
 Text files are in UTF-8, times in UTC, lengths in seconds. Passwords and the secrets of second
 factors are not included.
-"""
+""")
+
+
+class ExportRecentError(Exception):
+    """The person's file is too new to be replaced."""
+
+    code = "export_recent"
 
 
 @transaction.atomic
@@ -53,11 +65,15 @@ def request_export(*, user_id: int) -> DataExport:
     ------
     AccountClosedError
         If the account is closed.
+    ExportRecentError
+        If the last one was finished less than `EXPORT_RENEWED_AFTER` ago.
     """
     lock_account(user_id=user_id)  # two requests at once make one export
     under_way = open_export(user_id)
     if under_way is not None:
         return under_way
+    if has_recent_export(user_id):
+        raise ExportRecentError(f"the export of user {user_id} is recent")
     delete_exports(user_id=user_id)
     record(action="data.requested", subject=f"user {user_id}", actor_id=user_id)
     return DataExport.objects.create(user_id=user_id)
@@ -121,7 +137,7 @@ def _store(held: transitions.Claim, path: Path) -> None:
 
 def _write_archive(path: Path, user_id: int, lost: Event) -> None:
     chosen = sections()
-    readme = _README.format(
+    readme = str(_README).format(
         day=timezone.now().date().isoformat(),
         number=user_id,
         words="\n".join(str(section.words) for section in chosen),

@@ -18,8 +18,15 @@ from accounts.services.erasure import AccountClosedError
 from accounts.services.operators import LastOperatorError
 from retrieval.models import JobState
 from retrieval.selectors.deletion import owned_scene_count
-from retrieval.selectors.exports import EXPORT_KEPT_FOR, finished_export, newest_export
+from retrieval.selectors.exports import (
+    EXPORT_KEPT_FOR,
+    EXPORT_RENEWED_AFTER,
+    finished_export,
+    has_recent_export,
+    newest_export,
+)
 from retrieval.services.erasure import continue_erasure, request_erasure
+from retrieval.services.exporting import ExportRecentError
 from retrieval.submission import submit_export
 from retrieval.views.media import stored_file
 from retrieval.views.signed_in import signed_in
@@ -50,6 +57,8 @@ def export_create(request: HttpRequest, *, user_id: int) -> HttpResponse:
     """Request an export."""
     try:
         submit_export(user_id=user_id)
+    except ExportRecentError:
+        messages.error(request, _("Your file is new: download it. Make another one later."))
     except AccountClosedError:  # in this moment: the next page asks to log in
         logout(request)
     return redirect("retrieval:my_data")
@@ -113,5 +122,7 @@ def _export_context(user_id: int) -> dict[str, Any]:
     return {
         "export": export,
         "pending": export is not None and export.state in _PENDING,
+        "is_recent": has_recent_export(user_id),
+        "renewable_at": finished_at + EXPORT_RENEWED_AFTER if finished_at else None,
         "expires_at": finished_at + EXPORT_KEPT_FOR if finished_at else None,
     }

@@ -13,22 +13,29 @@ from allauth.mfa.models import Authenticator
 from django.core.files.storage import default_storage
 from django.db import OperationalError, transaction
 from django.utils import timezone
+from django.utils.translation.trans_real import DjangoTranslation
 
 from accounts.models import AuditEntry, Invitation, User
 from accounts.roles import Role
+from accounts.services.audit import record
 from accounts.services.erasure import AccountClosedError
 from retrieval import submission, tasks
 from retrieval.jobs import transitions
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import DataExport, DiscardedFile, JobState, SceneReport
 from retrieval.quotas.senders import user_key
-from retrieval.selectors.exports import EXPORT_KEPT_FOR
+from retrieval.selectors.exports import EXPORT_KEPT_FOR, EXPORT_RENEWED_AFTER
 from retrieval.selectors.media_files import is_named, named_file_count, named_files
 from retrieval.services import export_sections, exporting
 from retrieval.services.deletion import remove_discarded_files
 from retrieval.services.erasure import delete_account, request_erasure
 from retrieval.services.export_sections import Entry, Section
-from retrieval.services.exporting import expire_exports, request_export, run_export
+from retrieval.services.exporting import (
+    ExportRecentError,
+    expire_exports,
+    request_export,
+    run_export,
+)
 from retrieval.services.media_check import check_media
 from retrieval.services.scene_settings import change_settings
 from retrieval.services.scenes import find_sounds
@@ -138,6 +145,38 @@ def test_apps_above_add_their_parts(ada, make, settings, monkeypatch):
 
 
 @within_a_transaction
+def test_acts_of_others_on_an_account_are_in_the_file_without_those_who_did_them(ada, make):
+    bob = User.objects.create_user("bob")
+    with transaction.atomic():
+        record(action="role.given", subject=f"user {ada.pk}", actor_id=bob.pk, role="reviewer")
+        record(action="role.given", subject=f"user {ada.pk}0", actor_id=bob.pk, role="librarian")
+        record(action="role.taken", subject=f"user {bob.pk}", actor_id=ada.pk, role="reviewer")
+    AuditEntry.objects.update(address_prefix="192.0.2.0/24")
+    files = content(make(request_export(user_id=ada.pk)))
+    given, taken, _ = json.loads(files["audit-log.json"])
+    del given["at"], taken["at"]
+    assert given == {
+        "action": "role.given", "subject": f"user {ada.pk}", "detail": {"role": "reviewer"},
+        "by_you": False,
+    }  # fmt: skip
+    assert taken == {
+        "action": "role.taken", "subject": f"user {bob.pk}", "detail": {"role": "reviewer"},
+        "by_you": True, "address_prefix": "192.0.2.0/24",
+    }  # fmt: skip
+
+
+@within_a_transaction
+def test_the_words_about_the_file_can_be_translated(ada, make, monkeypatch):
+    translated = DjangoTranslation.gettext
+    monkeypatch.setattr(
+        DjangoTranslation, "gettext", lambda self, words: f"» {translated(self, words)}"
+    )
+    readme = content(make(request_export(user_id=ada.pk)))["README.txt"].decode()
+    for words in ("» Your data", "» account.json", "» photos/", "» reports.json"):
+        assert words in readme
+
+
+@within_a_transaction
 def test_a_photo_whose_file_is_missing_does_not_stop_the_export(ada, make):
     photo, whole = accepted(1, owner_id=ada.pk), accepted(2, owner_id=ada.pk)
     default_storage.delete(str(photo.photo.name))
@@ -155,6 +194,14 @@ def test_one_export_at_a_time(ada, elsewhere, until_our_lock_is_awaited, make):
     assert second.result(timeout=30) == first
     assert AuditEntry.objects.filter(action="data.requested").count() == 1
     old = make(first)
+    with pytest.raises(ExportRecentError):
+        request_export(user_id=ada.pk)
+    now = timezone.now()
+    DataExport.objects.update(finished_at=now - EXPORT_RENEWED_AFTER + timedelta(minutes=1))
+    with pytest.raises(ExportRecentError):
+        request_export(user_id=ada.pk)
+    assert exports() == [old.file.name]
+    DataExport.objects.update(finished_at=now - EXPORT_RENEWED_AFTER - timedelta(seconds=1))
     assert make(request_export(user_id=ada.pk)) != old
     assert DataExport.objects.count() == len(exports()) == 1
 

@@ -14,12 +14,12 @@ from accounts.models import User
 from accounts.services.erasure import lock_account
 from retrieval import tasks
 from retrieval.models import DataExport, Scene
-from retrieval.selectors.exports import EXPORT_KEPT_FOR
+from retrieval.selectors.exports import EXPORT_KEPT_FOR, EXPORT_RENEWED_AFTER
 from retrieval.services import erasure
 from retrieval.services.erasure import delete_account, request_erasure
 from retrieval.services.exporting import request_export, run_export
 from retrieval.tests.photos import png
-from retrieval.tests.views.visitors import ACCOUNT, OPERATOR, OTHER
+from retrieval.tests.views.visitors import ACCOUNT, ANONYMOUS, OPERATOR, OTHER
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,25 @@ def test_from_the_request_to_the_download(visitor, people, make):
     assert answer["Content-Disposition"] == f'attachment; filename="soundscape-ada-{today}.zip"'
     with zipfile.ZipFile(io.BytesIO(b"".join(answer))) as archive:
         assert "account.json" in archive.namelist()
+
+
+def test_a_new_file_is_not_made_again_at_once(visitor, people, make):
+    browser = visitor(ACCOUNT)
+    address = make(people[ACCOUNT])
+    assert "You can make a new file in" in words(browser)
+    assert f'action="{PAGE}export/"' not in words(browser)
+    assert browser.post(f"{PAGE}export/")["Location"] == PAGE
+    assert "Your file is new" in words(browser)
+    assert browser.get(address).status_code == 200
+    DataExport.objects.update(finished_at=timezone.now() - EXPORT_RENEWED_AFTER)
+    assert f'action="{PAGE}export/"' in words(browser)
+
+
+def test_after_the_end_of_the_session_the_page_that_asks_for_progress_loads_again(visitor):
+    answer = visitor(ANONYMOUS).get(f"{PAGE}export/progress/", headers={"HX-Request": "true"})
+    assert answer["HX-Refresh"] == "true"
+    assert answer.content == b""
+    assert visitor(ANONYMOUS).get(f"{PAGE}export/progress/").status_code == 302
 
 
 def test_only_its_owner_downloads_an_export(visitor, people, make):
