@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 
-_TRANSLATED: Final = ("text/", "application/")
+_TRANSLATED: Final = ("text/", "application/json")
 
 
 class VisitorLanguageMiddleware(LocaleMiddleware):

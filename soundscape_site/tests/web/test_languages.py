@@ -134,7 +134,7 @@ def test_the_page_of_an_internal_error_needs_no_language():
     assert "Something broke on our side" in source
 
 
-@pytest.mark.parametrize("media_type", ["image/jpeg", "audio/ogg"])
+@pytest.mark.parametrize("media_type", ["image/jpeg", "audio/ogg", "application/zip"])
 def test_files_do_not_depend_on_the_language(media_type):
     def send(_request):
         return FileResponse([b"x"], content_type=media_type)
