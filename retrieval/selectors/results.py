@@ -51,7 +51,7 @@ def divergence_nats(match: Match, *, space: str) -> float:
 
 
 def best_served_matches(runs: Iterable[MatchRun]) -> dict[int, Match]:
-    """Return the titles of `played_matches`."""
+    """Return `played_matches` with only strength and title of the clip loaded."""
     return _by_run(_best_served(runs).only("run_id", "strength", "clip__title"))
 
 

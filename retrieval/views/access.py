@@ -47,6 +47,11 @@ def own_scene_or_404(request: HttpRequest, scene_id: UUID) -> Scene:
     return scene
 
 
+def is_for_others(scene: Scene) -> bool:
+    """Return whether others may see a scene, so that its owner can share it."""
+    return scene.visibility != Visibility.PRIVATE and scene.hidden_at is None
+
+
 def is_operator(request: HttpRequest) -> bool:
     """Return whether this visitor is an operator."""
     return request.user.is_authenticated and request.user.is_staff

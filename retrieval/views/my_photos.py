@@ -6,7 +6,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,12 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from retrieval.models import DeletedScene
+from retrieval.models import DeletedScene, Scene
 from retrieval.selectors.my_photos import OwnPhoto, own_photo, own_photos
 from retrieval.services.deletion import delete_scene
 from retrieval.services.scene_settings import change_settings
+from retrieval.views.access import is_for_others
 from retrieval.views.positions import name_of, position_in
 from retrieval.views.problems import problem
+from retrieval.views.scene_forms import SceneTitleForm
 from retrieval.views.signed_in import signed_in
 
 _PAGE_SIZE: Final = 24
@@ -46,13 +47,15 @@ def my_photos(request: HttpRequest, *, user_id: int) -> HttpResponse:
 def photo_rename(request: HttpRequest, *, user_id: int, scene_id: UUID) -> HttpResponse:
     """Give a photo another title."""
     _require_own(user_id, scene_id)
-    title = request.POST.get("title", "").strip()
+    form = SceneTitleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(map(str, form.errors["title"])))
+        return _back(scene_id)
     try:
-        change_settings(scene_id=scene_id, actor_id=user_id, title=title)
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    else:
-        messages.success(request, _("The title is saved."))
+        change_settings(scene_id=scene_id, actor_id=user_id, **form.cleaned_data)
+    except Scene.DoesNotExist as error:
+        raise Http404(f"photo {scene_id} was deleted meanwhile") from error
+    messages.success(request, _("The title is saved."))
     return _back(scene_id)
 
 
@@ -61,7 +64,7 @@ def photo_rename(request: HttpRequest, *, user_id: int, scene_id: UUID) -> HttpR
 def photo_delete(request: HttpRequest, *, user_id: int, scene_id: UUID) -> HttpResponse:
     """Delete a photo for good."""
     _require_own(user_id, scene_id)
-    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR)
+    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR, actor_id=user_id)
     messages.success(request, _("The photo is deleted."))
     return redirect("retrieval:my_photos")
 
@@ -81,6 +84,6 @@ def _shown(request: HttpRequest, photo: OwnPhoto) -> dict[str, Any]:
     return {
         "scene": scene,
         "match": photo.best,
-        "share_url": request.build_absolute_uri(page),
+        "share_url": request.build_absolute_uri(page) if is_for_others(scene) else "",
         "failure": problem(scene.failure_code, scene.failure_detail),
     }

@@ -23,7 +23,7 @@ from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene, Visibility
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.networks import ignores_sounds
-from retrieval.views.access import scene_or_404
+from retrieval.views.access import is_for_others, scene_or_404
 from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.ownership import owns
 from retrieval.views.problems import Problem, problem
@@ -109,6 +109,7 @@ def scene_context(
     return {
         "scene": _scene_data(request, scene, result.top_classes if result else ()) | {"mine": mine},
         "settings_form": (settings_form or SceneSettingsForm.of(scene)) if mine else None,
+        "settings_open": mine and (settings_form is not None or "settings" in request.GET),
         "pending": pending,
         "worker_alive": worker_alive() if pending else True,
         "result": result,
@@ -117,7 +118,6 @@ def scene_context(
 
 def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, Any]:
     shows = classes[0]["label"] if classes else ""
-    hidden = scene.hidden_at is not None
     return {
         "id": scene.pk,
         "photo_url": reverse("retrieval:scene_photo", args=[scene.pk]),
@@ -125,8 +125,8 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "height_px": scene.height_px,
         "state": scene.state,
         "hidden_reason": scene.hidden_reason,
-        "for_others": scene.visibility != Visibility.PRIVATE and not hidden,
-        "listed": scene.visibility == Visibility.PUBLIC and not hidden,
+        "for_others": is_for_others(scene),
+        "listed": scene.visibility == Visibility.PUBLIC and is_for_others(scene),
         "stage": _stage(scene),
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
         "failure": problem(scene.failure_code, scene.failure_detail),

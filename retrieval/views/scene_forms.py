@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.models import Scene, SceneReport, Visibility
 
 
-class SceneSettingsForm(forms.Form):
-    """What a photo's owner decides about it."""
+class SceneTitleForm(forms.Form):
+    """A photo's title."""
 
     title = forms.CharField(
         label=_("Title"), max_length=Scene._meta.get_field("title").max_length, required=False
     )
+
+
+class SceneSettingsForm(SceneTitleForm):
+    """What a photo's owner decides about it."""
+
     visibility = forms.ChoiceField(
         label=_("Who can see this page"),
         choices=Visibility.choices,
@@ -28,11 +34,11 @@ class SceneSettingsForm(forms.Form):
     )
 
     @classmethod
-    def of(cls, scene: Scene) -> SceneSettingsForm:
-        """Return the form with a scene's settings; a private photo's box cannot be ticked."""
+    def of(cls, scene: Scene, given: QueryDict | None = None) -> SceneSettingsForm:
+        """Return the form with a scene's settings."""
         names = ("title", "visibility", "judging_allowed")
-        form = cls(initial={name: getattr(scene, name) for name in names})
-        form.fields["judging_allowed"].disabled = scene.visibility == Visibility.PRIVATE
+        initial = {name: getattr(scene, name) for name in names}
+        form = cls(given, initial=initial)
         if scene.owner_id is None:
             words = _("Without an account, “only you” means in this browser.")
             form.fields["visibility"].help_text = words

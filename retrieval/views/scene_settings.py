@@ -23,7 +23,7 @@ from retrieval.views.scene_forms import SceneSettingsForm
 def scene_settings(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     """Change the settings of this visitor's scene."""
     scene = own_scene_or_404(request, scene_id)
-    form = SceneSettingsForm(request.POST)
+    form = SceneSettingsForm.of(scene, request.POST)
     if not form.is_valid():
         context = scene_context(request, scene, settings_form=form)
         return render(request, "retrieval/scene.html", context, status=422)

@@ -112,11 +112,12 @@ def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
 
 
 def refused(
-    request: HttpRequest, refusal: Problem, *, judging_allowed: bool = False
+    request: HttpRequest, refusal: Problem, *, judging_allowed: bool | None = None
 ) -> HttpResponse:
     """Show why a photo was refused: on the front page, or for htmx as a part of it.
 
-    The front page's box "let reviewers judge" stays as the visitor left it.
+    The front page's box "let reviewers judge" stays as the visitor left it; None, if the form could
+    not be read, shows the default.
     """
     if HtmxDetails(request):
         template, context = "retrieval/_upload_error.html", {"upload_error": refusal}
@@ -130,7 +131,7 @@ def refused(
     return response
 
 
-def _front_page(refusal: Problem, *, judging_allowed: bool) -> tuple[str, dict[str, Any]]:
+def _front_page(refusal: Problem, *, judging_allowed: bool | None) -> tuple[str, dict[str, Any]]:
     """Return the front page with the refusal; without a database the refusal alone."""
     try:
         context = front_context(judging_allowed=judging_allowed, upload_error=refusal)

@@ -10,9 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.tests.audit import logged
 from retrieval.models import Clip, DeletedScene, JobState, Scene, Visibility
+from retrieval.services.deletion import delete_scene
+from retrieval.services.scene_settings import change_settings
 from retrieval.tests.photos import accepted
 from retrieval.tests.views.visitors import ACCOUNT, ANONYMOUS, BROWSER, OTHER
+from retrieval.views import my_photos
 
 pytestmark = pytest.mark.django_db
 
@@ -147,9 +151,55 @@ def test_a_photo_is_renamed(visitor, upload):
     act(browser, scene, "title", title="x" * 121)
     assert Scene.objects.get().title == "The beach"
     assert "at most 120 characters" in shown(browser)
+    assert act(browser, scene, "title", title="a\0b").status_code == 302
+    assert Scene.objects.get().title == "The beach"
+    assert "Null characters are not allowed" in shown(browser)
 
 
-def test_a_photo_is_deleted_for_good(visitor, upload):
+def test_a_photo_that_is_deleted_while_it_is_renamed_does_not_exist(visitor, upload, monkeypatch):
+    scene = upload(ACCOUNT)
+
+    def too_late(**settings):
+        delete_scene(scene_id=scene.pk, reason=DeletedScene.Reason.VISITOR)
+        change_settings(**settings)
+
+    monkeypatch.setattr(my_photos, "change_settings", too_late)
+    assert act(visitor(ACCOUNT), scene, "title", title="The beach").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "offered"),
+    [
+        ({}, True),
+        ({"visibility": Visibility.PUBLIC}, True),
+        ({"visibility": Visibility.PRIVATE}, False),
+        ({"hidden_at": timezone.now(), "hidden_reason": "It shows a face"}, False),
+    ],
+)
+def test_only_what_others_can_see_is_shared(visitor, upload, fields, offered):
+    upload(ACCOUNT, **fields)
+    assert ("data-share-url" in shown(visitor(ACCOUNT))) == offered
+
+
+def test_who_sees_a_waiting_photo_can_be_changed(visitor, upload):
+    scene = upload(ACCOUNT, state=JobState.QUEUED, finished_at=None)
+    browser = visitor(ACCOUNT)
+    address = f"/scenes/{scene.pk}/?settings#settings"
+    assert f'href="{address}"' in shown(browser)
+    page = shown(browser, address)
+    assert '<details class="settings" id="settings" open>' in page
+    assert 'http-equiv="refresh"' not in page  # it would empty the form
+    assert f'action="/scenes/{scene.pk}/delete/"' in page
+    page = shown(browser, f"/scenes/{scene.pk}/")
+    assert '<details class="settings" id="settings">' in page
+    assert 'http-equiv="refresh"' in page
+    assert "settings" not in shown(browser, f"/scenes/{scene.pk}/progress/")
+    others = shown(visitor(OTHER), address)
+    assert 'id="settings"' not in others
+    assert 'http-equiv="refresh"' in others
+
+
+def test_a_photo_is_deleted_for_good(visitor, people, upload):
     scene, other = upload(ACCOUNT), upload(ACCOUNT, 1)
     browser = visitor(ACCOUNT)
     assert act(browser, scene, "delete")["Location"] == PAGE
@@ -157,6 +207,9 @@ def test_a_photo_is_deleted_for_good(visitor, upload):
     assert ids(page) == [str(other.pk)]
     assert "The photo is deleted." in page
     assert DeletedScene.objects.get().reason == "visitor"
+    assert logged("scene.deleted") == [
+        ("scene.deleted", f"scene {scene.pk}", people[ACCOUNT].pk, {"reason": "visitor"})
+    ]
     assert browser.get(f"/scenes/{scene.pk}/").status_code == 410
     assert act(browser, scene, "delete").status_code == 404
 

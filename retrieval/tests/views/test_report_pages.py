@@ -89,7 +89,7 @@ def test_visitors_log_in_before_they_decide(upload, visitor):
     scene = upload(ACCOUNT)
     for answer in (
         visitor(ANONYMOUS).get("/reports/"),
-        decide(visitor(ANONYMOUS), scene, "hide", reason="no"),
+        visitor(ANONYMOUS).post(f"/reports/{scene.pk}/", {"decision": "hide", "reason": "no"}),
     ):
         assert answer["Location"].startswith("/accounts/login/?next=/reports/")
     scene.refresh_from_db()

@@ -56,7 +56,7 @@ def test_the_owner_changes_title_visibility_and_judging(upload, visitor, owner):
     assert "Your changes are saved." not in page_of(browser, scene)
 
 
-def test_a_private_photo_offers_no_judging(upload, visitor):
+def test_a_private_photo_is_not_judged(upload, visitor):
     scene = upload(BROWSER, judging_allowed=True)
     browser = visitor(BROWSER, scene)
     assert "checked" in box(page_of(browser, scene))
@@ -64,8 +64,11 @@ def test_a_private_photo_offers_no_judging(upload, visitor):
     scene.refresh_from_db()
     assert not scene.judging_allowed
     shown = box(page_of(browser, scene))
-    assert "disabled" in shown
     assert "checked" not in shown
+    assert "disabled" not in shown  # so that one form makes it public and offers it to reviewers
+    save(browser, scene, visibility=PUBLIC, judging_allowed="on")
+    scene.refresh_from_db()
+    assert (scene.visibility, scene.judging_allowed) == (PUBLIC, True)
 
 
 def test_others_see_a_link_to_report_instead_of_the_settings(upload, visitor):
@@ -92,7 +95,8 @@ def test_wrong_settings_are_explained_and_change_nothing(upload, visitor, wrong,
     answer = save(visitor(BROWSER, scene), scene, **wrong)
     assert answer.status_code == 422
     assert said in answer.content.decode()
-    assert '<details class="settings" open>' in answer.content.decode()
+    assert '<details class="settings" id="settings" open>' in answer.content.decode()
+    assert "Without an account, “only you” means in this browser." in answer.content.decode()
     assert Scene.objects.get().title == "The pier"
 
 
@@ -143,6 +147,17 @@ def test_the_box_stays_as_it_was_when_a_photo_is_refused(
     answer = client.post("/scenes/", given)
     assert answer.status_code == 400
     assert ("checked" in box(answer.content.decode())) == ticked
+
+
+@pytest.mark.parametrize("by_default", [False, True])
+def test_a_form_that_cannot_be_read_leaves_the_box_as_the_setting_has_it(
+    client, make_clip, queue, settings, by_default
+):
+    make_clip([1 / 7] * 7)
+    settings.SOUNDSCAPE_JUDGING_BY_DEFAULT = by_default
+    answer = client.post("/scenes/", "x", content_type="multipart/form-data")
+    assert answer.status_code == 400
+    assert ("checked" in box(answer.content.decode())) == by_default
 
 
 def test_a_sample_photo_is_not_judged(client, queue, settings, tmp_path):
