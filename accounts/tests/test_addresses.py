@@ -43,6 +43,10 @@ def addresses():
     return set(EmailAddress.objects.values_list("email", "verified", "primary"))
 
 
+def test_the_page_says_that_there_are_no_keys_yet(owner):
+    assert "There are no keys yet." in owner.get(PAGE).content.decode()
+
+
 def test_the_old_address_stays_until_the_new_one_is_confirmed(owner):
     answer = change(owner)
     assert f"<strong>{NEW}</strong> takes its place" in answer.content.decode()

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from soundscape_site.tests.browser.people import assert_accessible_everywhere
 from soundscape_site.tests.browser.site import PHOTOS
 from soundscape_site.tests.browser.visitor import upload, wait_for_result
 
@@ -92,6 +93,23 @@ def test_a_photo_waits_for_a_stopped_worker_and_its_result_appears(visit, site):
         expect(progress).to_contain_text("Your photo is safe and waits")
         expect(visit("/").get_by_text("Send your photo all the same")).to_be_visible()
     wait_for_result(page)
+    site.wait_for_worker()
+
+
+def test_a_form_that_is_filled_in_while_the_photo_waits_is_kept(visit, site):
+    page = visit("/")
+    title = page.get_by_label("Title", exact=True)
+    with site.worker_stopped():
+        upload(page, PHOTOS / "kodim04.png")
+        page.get_by_text("Title and who can see it").click()
+        title.fill("While it waits")
+        expect(page.get_by_role("region", name="Progress")).to_contain_text(NO_WORKER)
+        assert_accessible_everywhere(page)
+        expect(title).to_have_value("While it waits")
+    wait_for_result(page)
+    expect(title).to_have_value("While it waits")
+    page.get_by_role("button", name="Save").click()
+    expect(page).to_have_title("While it waits · Soundscape")
     site.wait_for_worker()
 
 

@@ -85,8 +85,12 @@ def test_the_settings_work_without_javascript(visit):
     change(page, visibility="Only you")
     page.get_by_text("Title and who can see it").click()
     box = page.get_by_label("Let reviewers judge")
-    expect(box).to_be_disabled()
     expect(box).not_to_be_checked()
+    box.check()
+    page.get_by_label("Everyone with the link", exact=True).check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Title and who can see it").click()
+    expect(box).to_be_checked()
 
 
 def test_a_public_photo_is_reported_hidden_explained_and_restored(front, visit, operator):
