@@ -43,6 +43,12 @@ def addresses():
     return set(EmailAddress.objects.values_list("email", "verified", "primary"))
 
 
+def test_the_page_says_that_there_are_no_keys_yet(owner):
+    page = owner.get(PAGE).content.decode()
+    assert "<h2>Keys</h2>" in page
+    assert "there are none yet" in page
+
+
 def test_the_old_address_stays_until_the_new_one_is_confirmed(owner):
     answer = change(owner)
     assert f"<strong>{NEW}</strong> takes its place" in answer.content.decode()

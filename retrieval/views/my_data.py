@@ -103,7 +103,9 @@ def erase(request: HttpRequest, *, user_id: int) -> HttpResponse:
 
 @require_safe
 def erased(request: HttpRequest) -> HttpResponse:
-    """Say that the account is erased."""
+    """Say that the account is erased, to a visitor whose log-in ended with it."""
+    if request.user.is_authenticated:
+        return redirect("retrieval:front")
     return render(request, "me/erased.html")
 
 

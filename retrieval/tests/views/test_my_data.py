@@ -162,6 +162,11 @@ def test_an_account_is_erased_from_its_page(sure, ada, upload):
     assert sure.get(PAGE).status_code == 302
 
 
+def test_nobody_who_is_logged_in_reads_that_the_account_is_erased(visitor, people):
+    answer = visitor(ACCOUNT).get("/erased/")
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
 def test_a_failure_after_the_closing_is_no_error(sure, ada, monkeypatch):
     def failing(**_):
         raise OperationalError("the server closed the connection")
