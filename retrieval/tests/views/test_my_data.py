@@ -20,6 +20,7 @@ from retrieval.services.erasure import delete_account, request_erasure
 from retrieval.services.exporting import request_export, run_export
 from retrieval.tests.photos import png
 from retrieval.tests.views.visitors import ACCOUNT, OPERATOR, OTHER
+from retrieval.views import my_data
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,7 @@ def test_from_the_request_to_the_download(visitor, people, make):
     browser.post(f"{PAGE}export/")
     assert DataExport.objects.count() == 1
     for address in (PAGE, f"{PAGE}export/progress/"):
-        assert "waiting to be made" in words(browser, address)
+        assert "in the queue" in words(browser, address)
         assert "hx-get" in words(browser, address)
     assert '<meta http-equiv="refresh"' in words(browser)
     address = make(people[ACCOUNT])
@@ -98,7 +99,15 @@ def test_a_failed_export_has_its_words(visitor, people):
     assert "Make the file" in shown
 
 
+def test_the_page_says_how_long_a_file_is_kept(visitor, people, monkeypatch):
+    monkeypatch.setattr(my_data, "EXPORT_KEPT_FOR", timedelta(days=3))
+    assert "kept for 3 days" in words(visitor(ACCOUNT))
+
+
 def test_the_page_says_what_goes_and_what_stays(visitor, people, upload):
+    shown = words(visitor(ACCOUNT))
+    assert "your name, e-mail addresses" in shown
+    assert "0 photos" not in shown
     upload(ACCOUNT, 1)
     upload(ACCOUNT, 2)
     shown = words(visitor(ACCOUNT))
