@@ -20,7 +20,6 @@ from retrieval.services.erasure import delete_account, request_erasure
 from retrieval.services.exporting import request_export, run_export
 from retrieval.tests.photos import png
 from retrieval.tests.views.visitors import ACCOUNT, OPERATOR, OTHER
-from retrieval.views import my_data
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +99,7 @@ def test_a_failed_export_has_its_words(visitor, people):
 
 
 def test_the_page_says_how_long_a_file_is_kept(visitor, people, monkeypatch):
-    monkeypatch.setattr(my_data, "EXPORT_KEPT_FOR", timedelta(days=3))
+    monkeypatch.setattr("retrieval.views.my_data.EXPORT_KEPT_FOR", timedelta(days=3))
     assert "kept for 3 days" in words(visitor(ACCOUNT))
 
 
