@@ -39,7 +39,9 @@ class FlagFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
         """Return the recordings with the chosen flag."""
-        return queryset.filter(flags__contains=[self.value()]) if self.value() else queryset
+        if self.value() not in set(Flag):
+            return queryset
+        return queryset.filter(flags__contains=[self.value()])
 
 
 class WithdrawnFilter(admin.SimpleListFilter):

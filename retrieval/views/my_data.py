@@ -39,7 +39,11 @@ _PENDING: Final = frozenset({JobState.QUEUED, JobState.PROCESSING})
 @signed_in
 def my_data(request: HttpRequest, *, user_id: int) -> HttpResponse:
     """Show the state of the export, and what erasing the account means."""
-    context = _export_context(user_id) | {"me": "data", "photos": owned_scene_count(user_id)}
+    context = _export_context(user_id) | {
+        "me": "data",
+        "photos": owned_scene_count(user_id),
+        "kept_days": EXPORT_KEPT_FOR.days,
+    }
     return render(request, "me/data.html", context)
 
 
@@ -112,7 +116,9 @@ def erase(request: HttpRequest, *, user_id: int) -> HttpResponse:
 
 @require_safe
 def erased(request: HttpRequest) -> HttpResponse:
-    """Say that the account is erased."""
+    """Say that the account is erased, to a visitor whose log-in ended with it."""
+    if request.user.is_authenticated:
+        return redirect("retrieval:front")
     return render(request, "me/erased.html")
 
 

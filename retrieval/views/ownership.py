@@ -1,8 +1,9 @@
 """Whose a scene is: the account's that uploaded it, or else the browser's that did.
 
-A browser's uploads are listed in its session, and the newest also in a signed cookie: a log-in
-replaces the session, and an upload that is still under way could not add to the new one. The first
-request after a log-in gives all of them to the account.
+A browser's uploads are listed in its session, and the newest also in signed cookies, one each: a
+log-in replaces the session, and an upload that is still under way could not add to the new one.
+One cookie for all would lose one of two uploads under way at the same time. The first request
+after a log-in gives all of them to the account.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 _KEY: Final = "scenes"
 _MOST_REMEMBERED: Final = 500  # the newest; the others end with their retention
 _SALT: Final = "retrieval.uploads"
-_MOST_IN_COOKIE: Final = 20  # a cookie holds 4 kB
+_MOST_COOKIES: Final = 20  # browsers keep at least 50 for a site, and send them with each request
 
 
 def remember(request: HttpRequest, scene: Scene) -> None:
@@ -50,17 +51,18 @@ def remember(request: HttpRequest, scene: Scene) -> None:
 
 def remember_in_cookie(request: HttpRequest, response: HttpResponse, scene: Scene) -> None:
     """Note the same in a cookie, which outlasts the session and marks a browser with uploads."""
-    if scene.owner_id is None:
-        newest = [*_in_cookie(request), str(scene.pk)][-_MOST_IN_COOKIE:]
-        response.set_signed_cookie(
-            settings.SOUNDSCAPE_UPLOADS_COOKIE,
-            ".".join(newest),
-            salt=_SALT,
-            max_age=settings.SESSION_COOKIE_AGE,
-            secure=settings.SESSION_COOKIE_SECURE,
-            httponly=True,
-            samesite="Lax",
-        )
+    if scene.owner_id is not None:
+        return
+    response.set_signed_cookie(
+        f"{settings.SOUNDSCAPE_UPLOADS_COOKIE}-{scene.pk.hex}",
+        str(scene.pk),
+        salt=_SALT,
+        max_age=settings.SESSION_COOKIE_AGE,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    _forget(response, _cookies(request)[: 1 - _MOST_COOKIES])  # browsers send the oldest first
 
 
 def owns(request: HttpRequest, scene: Scene) -> bool:
@@ -81,8 +83,8 @@ class ClaimMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Claim before the view, so that it shows the claimed scenes."""
-        cookie = settings.SOUNDSCAPE_UPLOADS_COOKIE
-        if cookie not in request.COOKIES or not request.user.is_authenticated:
+        cookies = _cookies(request)
+        if not cookies or not request.user.is_authenticated:
             return self.get_response(request)
         try:
             claim_scenes(user_id=request.user.pk, scene_ids=_remembered(request))
@@ -90,19 +92,27 @@ class ClaimMiddleware:
             return self.get_response(request)
         request.session.pop(_KEY, None)
         response = self.get_response(request)
-        response.delete_cookie(cookie, samesite="Lax")
+        _forget(response, cookies)  # an upload that ended meanwhile keeps its cookie
         return response
 
 
 def _remembered(request: HttpRequest) -> list[str]:
-    return [*request.session.get(_KEY, []), *_in_cookie(request)]
+    return [*request.session.get(_KEY, []), *_in_cookies(request)]
 
 
-def _in_cookie(request: HttpRequest) -> list[str]:
-    signed = request.get_signed_cookie(
-        settings.SOUNDSCAPE_UPLOADS_COOKIE,
-        default="",
-        salt=_SALT,
-        max_age=settings.SESSION_COOKIE_AGE,
+def _cookies(request: HttpRequest) -> list[str]:
+    return [n for n in request.COOKIES if n.startswith(f"{settings.SOUNDSCAPE_UPLOADS_COOKIE}-")]
+
+
+def _in_cookies(request: HttpRequest) -> list[str]:
+    max_age = settings.SESSION_COOKIE_AGE
+    signed = (
+        request.get_signed_cookie(name, default="", salt=_SALT, max_age=max_age)
+        for name in _cookies(request)
     )
-    return signed.split(".") if signed else []
+    return [scene_id for scene_id in signed if scene_id]
+
+
+def _forget(response: HttpResponse, cookies: list[str]) -> None:
+    for name in cookies:
+        response.delete_cookie(name, samesite="Lax")

@@ -14,16 +14,17 @@ from retrieval.selectors.deletion import owned_scene_count
 from retrieval.services.erasure import delete_account
 
 _WHAT_STAYS = (
-    "What stays: the addresses of its photos, which answer that the photo was deleted; the id of "
-    "the account in imports that it requested, in overrides of sounds and in the audit log; its "
-    "upload counts, for up to two days. Photos uploaded before signing in belong to the browser."
+    "What stays: the addresses of its photos, which answer that the photo was deleted; its reports "
+    "of photos, without its name or number; its number in imports that it requested, in overrides "
+    "of sounds and in the audit log. Photos that were sent without an account and never claimed "
+    "stay until they expire."
 )
 
 
 class Command(BaseCommand):
     """Delete an account with all its photos and their results.
 
-    Run the same command again to complete an interrupted deletion.
+    The sweeper completes an interrupted deletion.
     """
 
     help = __doc__

@@ -181,6 +181,24 @@ def test_the_list_is_filtered_by_withdrawal(desk, clips):
         assert [clip.title in page for clip in clips] == [clip in listed for clip in clips]
 
 
+def test_an_unknown_flag_filters_nothing(desk, clips):
+    Clip.objects.filter(pk=clips[0].pk).update(flags=["speech"])
+    for flag, listed in (("speech", clips[:1]), ("dance", clips)):
+        page = desk.get(f"{CLIPS}?flag={flag}").content.decode()
+        assert [clip.title in page for clip in clips] == [clip in listed for clip in clips]
+
+
+@pytest.mark.parametrize("name", ["flag", "license", "license__exact", "q", "\0"])
+def test_nul_in_the_query_is_refused(desk, clips, name):
+    assert desk.get(CLIPS, {name: "\0"}).status_code == 400
+
+
+@pytest.mark.parametrize("chosen", ["abc", "\0", "-1", "9" * 19, ""])
+def test_what_is_no_number_of_a_row_is_refused(desk, clips, chosen):
+    answer = desk.post(CLIPS, {"action": "withdraw", "_selected_action": chosen})
+    assert answer.status_code == 400
+
+
 def test_they_request_an_import(desk, librarian, monkeypatch):
     monkeypatch.setattr(tasks.run_import, "delay", lambda _: None)
     assert desk.post(f"{IMPORTS}add/", {"source": "/data/sea"}).status_code == 302

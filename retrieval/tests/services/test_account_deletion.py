@@ -237,6 +237,7 @@ def test_the_command_asks_and_reports_what_was_deleted_and_what_stays(ada, photo
     assert "the account 'ada' and 3 photos" in asked[0]
     assert "Deleted the account 'ada' and 3 photos." in said
     assert "What stays" in said
+    assert "its reports of photos" in said
     assert not User.objects.exists()
     assert not Scene.objects.exists()
 

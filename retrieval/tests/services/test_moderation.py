@@ -174,6 +174,26 @@ def test_a_sender_reports_a_few_photos_an_hour(scene):
     report(scene)
 
 
+def test_reports_of_one_sender_at_the_same_time_keep_to_the_limit(scene):
+    def late():
+        try:
+            report(scene)
+        finally:
+            connection.close()
+
+    for number in range(1, REPORTS_AN_HOUR):
+        report(accepted(number))
+    last = accepted(REPORTS_AN_HOUR)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            report(last)
+            reporting = pool.submit(late)
+            with pytest.raises(TimeoutError):
+                reporting.result(0.3)
+        with pytest.raises(LimitExceededError):
+            reporting.result(10)
+
+
 def test_operators_see_the_longest_waiting_report_first_but_no_private_photo(scene, operator):
     second, private, kept = (accepted(number) for number in (1, 2, 3))
     for reported in (second, scene, private, kept):

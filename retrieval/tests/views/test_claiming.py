@@ -29,10 +29,25 @@ def owners():
     )
 
 
+def upload_cookies(client):
+    return [
+        name
+        for name, morsel in client.cookies.items()
+        if name.startswith("uploads-") and morsel.value
+    ]
+
+
 def in_the_same_browser(client):
     other_tab = Client()
     other_tab.cookies = client.cookies
     return other_tab
+
+
+def in_a_copy_of(client):
+    """Return a client with the cookies of now; later answers to either change only its own."""
+    copy = Client()
+    copy.cookies.update(client.cookies)
+    return copy
 
 
 def test_the_first_page_after_the_log_in_claims_once(client, send, ada):
@@ -51,7 +66,7 @@ def test_the_first_page_after_the_log_in_claims_once(client, send, ada):
         {"scenes": 2},
     )
     assert "scenes" not in client.session
-    assert "uploads" not in {name for name, morsel in client.cookies.items() if morsel.value}
+    assert upload_cookies(client) == []
 
 
 def test_nobody_elses_photos_are_claimed(client, send, ada):
@@ -68,7 +83,7 @@ def test_nobody_elses_photos_are_claimed(client, send, ada):
 def test_a_forged_cookie_claims_nothing(client, send, ada):
     scene = send(Client())
     client.force_login(ada)
-    client.cookies["uploads"] = f"{scene.pk}:forged"
+    client.cookies[f"uploads-{scene.pk.hex}"] = f"{scene.pk}:forged"
     client.get("/")
     assert owners() == [None]
 
@@ -119,6 +134,46 @@ def test_a_log_in_that_read_the_session_before_the_upload_wrote_it(client, send,
     other_tab.get("/")
     late.refresh_from_db()
     assert owners() == ["ada", "ada"]
+
+
+def test_two_uploads_overlap_a_log_in(client, send, ada, while_decoding):
+    send(client, 1)
+    slow = in_a_copy_of(client)  # it sends the cookies of before the log-in and the other upload
+
+    def other_tab_uploads():
+        while_decoding(lambda: client.force_login(ada))
+        send(client, 2)
+
+    while_decoding(other_tab_uploads)
+    answered = slow.post("/scenes/", {"photo": png(3)})
+    client.cookies.update(answered.cookies)
+    client.get("/")
+    assert owners() == ["ada", "ada", "ada"]
+
+
+def test_a_claim_keeps_the_cookie_of_an_upload_that_ended_after_it(
+    client, send, ada, while_decoding
+):
+    send(client, 1)
+    claiming = in_a_copy_of(client)
+
+    def log_in_and_read_pages():
+        claiming.force_login(ada)
+        claiming.get("/")
+
+    while_decoding(log_in_and_read_pages)
+    send(client, 2)
+    client.cookies.update(claiming.cookies)  # the answers arrive in the other order
+    client.get("/")
+    assert owners() == ["ada", "ada"]
+
+
+def test_a_new_upload_drops_the_oldest_cookies(client, monkeypatch):
+    monkeypatch.setattr(ownership, "_MOST_COOKIES", 3)
+    sent = {"Cookie": "uploads-d=1; uploads-b=1; uploads-c=1; uploads-a=1"}  # the oldest first
+    answer = client.post("/scenes/", {"photo": png()}, headers=sent)
+    dropped = {name for name, morsel in answer.cookies.items() if not morsel.value}
+    assert dropped == {"uploads-d", "uploads-b"}
 
 
 def test_a_log_out_while_a_photo_is_decoded(client, send, while_decoding):

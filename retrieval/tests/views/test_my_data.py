@@ -53,7 +53,7 @@ def test_from_the_request_to_the_download(visitor, people, make):
     browser.post(f"{PAGE}export/")
     assert DataExport.objects.count() == 1
     for address in (PAGE, f"{PAGE}export/progress/"):
-        assert "waiting to be made" in words(browser, address)
+        assert "in the queue" in words(browser, address)
         assert "hx-get" in words(browser, address)
     assert '<meta http-equiv="refresh"' in words(browser)
     address = make(people[ACCOUNT])
@@ -117,7 +117,15 @@ def test_a_failed_export_has_its_words(visitor, people):
     assert "Make the file" in shown
 
 
+def test_the_page_says_how_long_a_file_is_kept(visitor, people, monkeypatch):
+    monkeypatch.setattr("retrieval.views.my_data.EXPORT_KEPT_FOR", timedelta(days=3))
+    assert "kept for 3 days" in words(visitor(ACCOUNT))
+
+
 def test_the_page_says_what_goes_and_what_stays(visitor, people, upload):
+    shown = words(visitor(ACCOUNT))
+    assert "your name, e-mail addresses" in shown
+    assert "0 photos" not in shown
     upload(ACCOUNT, 1)
     upload(ACCOUNT, 2)
     shown = words(visitor(ACCOUNT))
@@ -179,6 +187,11 @@ def test_an_account_is_erased_from_its_page(sure, ada, upload):
     assert not User.objects.filter(pk=ada.pk).exists()
     assert not Scene.objects.exists()
     assert sure.get(PAGE).status_code == 302
+
+
+def test_nobody_who_is_logged_in_reads_that_the_account_is_erased(visitor, people):
+    answer = visitor(ACCOUNT).get("/erased/")
+    assert (answer.status_code, answer["Location"]) == (302, "/")
 
 
 def test_a_failure_after_the_closing_is_no_error(sure, ada, monkeypatch):

@@ -89,3 +89,9 @@ def test_the_ends_of_time_are_no_error(client, upload, edge):
     upload(BROWSER, visibility=PUBLIC)
     after = f"{edge},{SOME_ID}"
     assert client.get("/photos/", {"after": after}).status_code == 200
+
+
+@pytest.mark.parametrize("sheet", ["gallery", "me", "security"])
+def test_the_front_page_loads_no_sheet_of_the_pages_on_paper(client, sheet):
+    assert f"/css/{sheet}.css" in client.get("/photos/").content.decode()
+    assert f"/css/{sheet}.css" not in client.get("/").content.decode()

@@ -112,7 +112,7 @@ def test_an_operator_hides_a_photo_its_owner_reads_why_and_it_is_restored(upload
     scene = upload(BROWSER, title="The pier", visibility=Visibility.PUBLIC)
     operator, owner, stranger = (visitor(who, scene) for who in (OPERATOR, BROWSER, ANONYMOUS))
     address = f"/scenes/{scene.pk}/"
-    assert "Nothing is reported" in words(operator.get("/reports/"))
+    assert "No reports are waiting" in words(operator.get("/reports/"))
     report(stranger, scene, words="My face")
     page = words(operator.get("/reports/"))
     assert "The pier" in page

@@ -59,6 +59,15 @@ def test_templates_compile(path: Path):
     get_template(str(path.relative_to(BASE_DIR / "templates")))
 
 
+def test_pages_with_times_of_day_name_the_zone():
+    """A table names it in a column's head, which may stand in the page around a row's template."""
+    shown = {relative(path): path.read_text() for path in TEMPLATES}
+    timed = {path for path, source in shown.items() if re.search(r'date:"\w*TIME_FORMAT"', source)}
+    named = {path for path in timed if "UTC" in shown[path] or '|date:"T"' in shown[path]}
+    assert timed - named == {"templates/accounts/_person.html"}
+    assert "Last log-in (UTC)" in shown["templates/accounts/people.html"]
+
+
 def test_the_500_page_needs_no_context():
     source = (BASE_DIR / "templates" / "500.html").read_text()
     assert set(re.findall(r"\{%\s*(\w+)", source)) <= {
