@@ -1,6 +1,6 @@
 """Audit entries of second factors.
 
-allauth sends these signals when the change is committed, so each entry has its own transaction.
+A new factor is recorded when its row is stored: allauth's own signal may come after the commit.
 """
 
 from __future__ import annotations
@@ -10,28 +10,24 @@ from typing import Any
 from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.services.audit import record
 
 
-@receiver(signals.authenticator_added)
-def on_added(user: User, authenticator: Authenticator, **_: Any) -> None:
-    """Record a new second factor."""
-    _record("added", user, authenticator, actor_id=user.pk)
+@receiver(post_save, sender=Authenticator)
+def on_stored(instance: Authenticator, *, created: bool, **_: Any) -> None:
+    """Record a new second factor, or new recovery codes."""
+    if created:
+        _record("added", instance.user, instance, actor_id=instance.user_id)
 
 
 @receiver(signals.authenticator_removed)
 def on_removed(user: User, authenticator: Authenticator, **_: Any) -> None:
     """Record that a person removed a second factor."""
     _record("removed", user, authenticator, actor_id=user.pk)
-
-
-@receiver(signals.authenticator_reset)
-def on_reset(user: User, authenticator: Authenticator, **_: Any) -> None:
-    """Record new recovery codes."""
-    _record("reset", user, authenticator, actor_id=user.pk)
 
 
 @receiver(signals.authenticator_used)

@@ -28,7 +28,6 @@ urlpatterns = [
     path("invitations/<slug:token>/", invitations.invitation_link, name="invitation_link"),
     path("first-operator/", invitations.first_operator, name="first_operator"),
     # In place of django-allauth's, at the same addresses.
-    path("accounts/signup/", links.sign_up, name="sign_up"),
     path(
         "accounts/confirm-email/<str:key>/", links.ConfirmEmailView.as_view(), name="confirm_email"
     ),
