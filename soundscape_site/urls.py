@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.urls.resolvers import RoutePattern
 
+from accounts.views.transactions import TransactionResolver
 from soundscape_site.web import health
 
 handler400 = "soundscape_site.web.error_pages.bad_request"
@@ -14,7 +16,7 @@ handler500 = "soundscape_site.web.error_pages.server_error"
 urlpatterns = [
     path("", include("retrieval.views.urls")),
     path("", include("accounts.views.urls")),  # before allauth's, of which it replaces some
-    path("accounts/", include("allauth.urls")),
+    TransactionResolver(RoutePattern("accounts/"), "allauth.urls"),
     path("admin/", admin.site.urls),
     path("readyz", health.readyz),
 ]

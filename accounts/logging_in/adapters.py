@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.client_address import address_network, client_address
 from accounts.models import User
 from accounts.selectors.second_factors import passkey_count
+from accounts.services.erasure import AccountClosedError, lock_account
 from accounts.services.sessions import end_sessions
 
 _LOGIN_FAILED: Final = _(
@@ -78,6 +79,15 @@ class AccountAdapter(DefaultAccountAdapter):
         except DatabaseOrConnectionError:
             self._rollback_login_failed_rl_usage()
             raise
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Log in, unless the account was closed since the password was entered."""
+        try:
+            with transaction.atomic():
+                lock_account(user_id=user.pk)
+                super().login(request, user)
+        except AccountClosedError as error:
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user)) from error
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Count failures by name and network: nobody can lock out somebody elsewhere."""

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.selectors.email_addresses import may_reset_by
 
 _LABELS: Final = {
     "login": _("Name or e-mail address"),
@@ -102,6 +103,14 @@ class SetPasswordForm(_SiteWords, base.SetPasswordForm):
 
 class ResetPasswordForm(_SiteWords, base.ResetPasswordForm):
     """Request of a link for a new password."""
+
+    users: list[User]
+
+    def clean_email(self) -> str:
+        """Find the accounts that may be opened by this address."""
+        email = str(super().clean_email())
+        self.users = [user for user in self.users if may_reset_by(email, user_id=user.pk)]
+        return email
 
 
 class ResetPasswordKeyForm(_SiteWords, base.ResetPasswordKeyForm):

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
+from allauth.mfa import signals
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as codes
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as passkeys
+from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.client_address import address_network, client_address
+from accounts.models import User
+
+_CREDENTIAL_MAX_CHARACTERS: Final = 32_768  # an attestation with its certificates takes a few 1000
 _TOO_MANY: Final = frozenset({"too_many_login_attempts", "rate_limited"})
 _UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError, struct.error)
 """What the library of passkeys raises for data that is no passkey's."""
@@ -25,6 +36,7 @@ _UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError, struct
 class _CodeForm:
     """Asks for a code; after too many wrong ones it answers 429."""
 
+    user: User
     fields: dict[str, Any]
     help: Promise = _("From your authenticator app, or one of your recovery codes.")
 
@@ -37,11 +49,8 @@ class _CodeForm:
 
     def clean_code(self) -> str:
         """Check the code."""
-        try:
+        with _failures_limited(self.user):
             return str(super().clean_code())  # type: ignore[misc]
-        except ValidationError as error:
-            _refuse_if_too_many(error)
-            raise
 
 
 class AuthenticateForm(_CodeForm, codes.AuthenticateForm):
@@ -60,18 +69,40 @@ class ActivateTOTPForm(_CodeForm, totp.ActivateTOTPForm):
     help = _("The six digits that the app shows now.")
 
 
-class _PasskeyForm:
+class _CredentialField(forms.JSONField):
+    """What a browser says about a passkey."""
+
+    def to_python(self, value: Any) -> Any:
+        """Read it; what cannot be read is a wrong passkey."""
+        try:
+            if value and len(value) > _CREDENTIAL_MAX_CHARACTERS:
+                raise ValueError(f"a passkey of {len(value)} characters")
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            raise get_adapter().validation_error("incorrect_code") from error
+
+
+class _PasskeyForm(forms.Form):
     """Takes what a browser says about a passkey; nonsense is a wrong passkey, not an error."""
+
+    credential = _CredentialField(widget=forms.HiddenInput)
+    user: User | None
+    reauthenticated: bool
 
     def clean_credential(self) -> Any:
         """Check the passkey."""
         try:
-            return super().clean_credential()  # type: ignore[misc]
-        except _UNREADABLE as error:
+            with _failures_limited(self.user):
+                return super().clean_credential()  # type: ignore[misc]
+        except (ValidationError, *_UNREADABLE) as error:
+            signals.authentication_failed.send(
+                sender=Authenticator,
+                request=context.request,
+                user=self.user,
+                authenticator=Authenticator(type=Authenticator.Type.WEBAUTHN),
+                reauthentication=self.reauthenticated,
+            )
             raise get_adapter().validation_error("incorrect_code") from error
-        except ValidationError as error:
-            _refuse_if_too_many(error)
-            raise
 
 
 class AuthenticatePasskeyForm(_PasskeyForm, passkeys.AuthenticateWebAuthnForm):
@@ -88,6 +119,8 @@ class ReauthenticatePasskeyForm(_PasskeyForm, passkeys.ReauthenticateWebAuthnFor
 
 class AddPasskeyForm(passkeys.AddWebAuthnForm):
     """A new passkey."""
+
+    credential = _CredentialField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,9 +139,39 @@ class AddPasskeyForm(passkeys.AddWebAuthnForm):
             raise get_adapter().validation_error("incorrect_code") from error
 
 
-def _refuse_if_too_many(error: ValidationError) -> None:
-    if getattr(error, "code", None) in _TOO_MANY:
-        minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES
-        page = render(context.request, "mfa/429.html", {"minutes": minutes}, status=429)
-        page["Retry-After"] = str(minutes * 60)
-        raise ImmediateHttpResponse(page) from error
+@contextmanager
+def _failures_limited(user: User | None) -> Iterator[None]:
+    """Answer 429 after too many failures of a user from this network.
+
+    allauth counts those from all networks together, so that whoever has only the password could
+    lock out the owner: that count is cleared. Its limit of each network address remains.
+    """
+    request = context.request
+    if user is None:  # log-in by a passkey alone has a limit of the network address
+        yield
+        return
+    limit = {
+        "app": "allauth.account",
+        "action": "login_failed",
+        "config": {"login_failed": settings.SOUNDSCAPE_FAILED_LOGINS_OF_NAME},
+    }
+    key = f"mfa-auth-user-{user.pk}"
+    network = address_network(client_address(request), ipv4_bits=32, ipv6_bits=64)
+    failure = ratelimit.consume(request, **limit, key=f"{key}:{network}")
+    if not failure:
+        raise ImmediateHttpResponse(_too_many(request))
+    ratelimit.clear(request, **limit, key=key)
+    try:
+        yield
+    except ValidationError as error:
+        if getattr(error, "code", None) in _TOO_MANY:
+            raise ImmediateHttpResponse(_too_many(request)) from error
+        raise
+    failure.rollback()
+
+
+def _too_many(request: HttpRequest) -> HttpResponse:
+    minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES
+    page = render(request, "mfa/429.html", {"minutes": minutes}, status=429)
+    page["Retry-After"] = str(minutes * 60)
+    return page

@@ -19,6 +19,7 @@ _OPEN: Final = frozenset(
         "account_email_verification_sent",
         "account_logout",
         "account_reauthenticate",
+        "accounts:authenticate",
         "accounts:confirm_email",
     }
 )

@@ -20,3 +20,13 @@ def user_id_of(*, name: str, email: str) -> int | None:
         user_id: int | None = found.values_list("user_id", flat=True).first()
         return user_id
     return User.objects.filter(username__iexact=name).values_list("pk", flat=True).first()
+
+
+def may_reset_by(email: str, *, user_id: int) -> bool:
+    """Return whether a link to a new password may go to this address of a user.
+
+    Not to one that is not verified, if another is: it may be mistyped and belong to a stranger.
+    """
+    verified = EmailAddress.objects.filter(user=user_id, verified=True)
+    addresses = set(verified.values_list("email", flat=True))
+    return not addresses or email.lower() in addresses

@@ -19,6 +19,17 @@ def owes_second_factor(user_id: int) -> bool:
     return User.objects.filter(privileged, ~Exists(factors), pk=user_id).exists()
 
 
+def has_second_factor(user_id: int) -> bool:
+    """Return whether a user has a second factor."""
+    return bool(Authenticator.objects.filter(user=user_id, type__in=_FACTORS).exists())
+
+
+def is_only_factor(factor: Authenticator) -> bool:
+    """Return whether a factor, which is no set of recovery codes, is its user's only one."""
+    factors = Authenticator.objects.filter(user=factor.user_id, type__in=_FACTORS)
+    return list(factors) == [factor]
+
+
 def passkey_count(user_id: int) -> int:
     """Return how many passkeys a user has."""
     passkeys = Authenticator.objects.filter(user=user_id, type=Authenticator.Type.WEBAUTHN)

@@ -6,5 +6,5 @@ from accounts.models import User
 
 
 def account_named(username: str) -> User | None:
-    """Return the account with a user name."""
-    return User.objects.filter(username=username).first()
+    """Return the account with a user name, in whatever case."""
+    return User.objects.filter(username__iexact=username).first()

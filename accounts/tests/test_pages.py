@@ -11,12 +11,10 @@ from allauth.account.adapter import get_adapter
 from allauth.core import context
 from django.contrib.auth import get_user_model
 from django.core import mail
-from django.template.loader import render_to_string
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.logging_in.forms import ResetPasswordForm
 from accounts.tests.people import EMAIL, ask_for_reset, log_in, make_user, sign_up
 
 OURS = Path(__file__).parents[2] / "templates"
@@ -56,17 +54,6 @@ def test_every_page_is_in_the_sites_design(client, logged_in):
             assert 'data-theme="paper"' in page, address
             assert page.count("<h1") == 1, address
     assert len(seen) > 5
-
-
-def test_pages_that_we_did_not_make_have_our_fields_and_buttons():
-    form = ResetPasswordForm({"email": "none"})
-    context = {"form": form, "request_login_code_url": "/", "login_url": "/"}
-    page = render_to_string("account/request_login_code.html", context)
-    assert not (OURS / "account" / "request_login_code.html").exists()
-    assert '<form class="form" method="post"' in page
-    assert 'aria-invalid="true" aria-describedby="id_email_error"' in page
-    assert '<p class="field__error" id="id_email_error">' in page
-    assert '<button class="button button--act" type="submit">' in page
 
 
 @pytest.mark.parametrize("name", EMAILS)
@@ -110,3 +97,24 @@ def test_a_site_that_prints_its_e_mails_says_where(client, settings, capsys):
 @pytest.mark.django_db
 def test_other_sites_do_not(client):
     assert "web.log" not in sign_up(client).content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", ["account_login", "account_inactive"])
+@pytest.mark.parametrize("signup", ["open", "invited"])
+def test_sign_up_is_offered_where_it_is_open(client, settings, route, signup):
+    settings.SOUNDSCAPE_SIGNUP = signup
+    content = client.get(reverse(route)).content.decode().partition("<main")[2]
+    assert (reverse("account_signup") in content) == (signup == "open")
+
+
+@pytest.mark.django_db
+def test_words_say_how_long_links_work(client, settings):
+    settings.ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 1
+    settings.PASSWORD_RESET_TIMEOUT = 2 * 24 * 3600
+    sign_up(client)
+    page = ask_for_reset(Client())
+    confirm, reset = (message.body for message in mail.outbox)
+    assert "within 1 day:" in confirm
+    assert "for 2 days" in reset
+    assert "for 2 days" in page.content.decode()

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -123,3 +124,24 @@ def test_a_change_is_told_by_e_mail(client, user):
     (message,) = mail.outbox
     assert message.subject == "Your password was changed"
     assert "From: 203.0.113.9" in message.body
+
+
+def test_an_address_that_is_not_verified_opens_no_verified_account(user):
+    """It may be mistyped and belong to a stranger."""
+    new = EmailAddress.objects.create(user=user, email="stranger@people.example")
+    ask_for_reset(Client(), new.email)
+    EmailAddress.objects.filter(user=user).update(verified=False)
+    ask_for_reset(Client(), new.email)
+    assert [message.subject for message in mail.outbox] == [
+        "No account with this address",
+        "Choose a new password",
+    ]
+
+
+def test_a_link_asked_for_before_the_account_was_closed(client, user, link):
+    user.is_active = False
+    user.save()
+    answer = set_password(client, link)
+    assert heading(answer) == "This account is closed"
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)

@@ -111,7 +111,8 @@ def test_new_recovery_codes_replace_the_old_ones(at_ease, ada):
     assert "The 10 old codes stop working" in at_ease.get(f"{CODES}generate/").content.decode()
     at_ease.post(f"{CODES}generate/")
     assert at_ease.get(f"{CODES}download/").content != old
-    assert audited()[-1][:2] == ("second_factor.reset", f"user {ada.pk}")
+    added = ("second_factor.added", f"user {ada.pk}", ada.pk, {"type": "recovery_codes"})
+    assert audited()[2:] == [added]
 
 
 def test_log_in_needs_the_code(client, ada):
@@ -231,3 +232,106 @@ def test_too_many_confirmations_get_429(client, ada):
     client.force_login(ada)
     statuses = [client.post(REAUTHENTICATE, {"code": "0"}).status_code for _ in range(6)]
     assert statuses == [200] * 5 + [429]
+
+
+def test_the_first_factor_ends_the_other_sessions(at_ease, ada):
+    thief = Client()
+    log_in(thief, ada.username)
+    set_up_app(at_ease)
+    assert at_ease.get("/accounts/2fa/").status_code == 200
+    assert thief.get("/accounts/2fa/").status_code == 302
+    ended = AuditEntry.objects.get(action="session.ended")
+    assert (ended.subject, ended.actor_id) == (f"user {ada.pk}", ada.pk)
+
+
+def test_new_recovery_codes_end_no_session(at_ease, ada):
+    set_up_app(at_ease)
+    elsewhere = Client()
+    elsewhere.force_login(ada)
+    at_ease.post(f"{CODES}generate/")
+    assert elsewhere.get("/accounts/2fa/").status_code == 200
+
+
+def test_wrong_codes_elsewhere_lock_nobody_out(client, ada):
+    give_app(ada)
+    thief = Client(REMOTE_ADDR="203.0.113.9")
+    log_in(thief, ada.username)
+    statuses = [thief.post(AUTHENTICATE, {"code": "0"}).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    log_in(client, ada.username)
+    client.post(AUTHENTICATE, {"code": code_of(KEY)})
+    assert client.session["_auth_user_id"] == str(ada.pk)
+
+
+def test_right_codes_are_not_counted(at_ease, ada):
+    set_up_app(at_ease)
+    for code in at_ease.get(f"{CODES}download/").content.decode().split()[:7]:
+        at_ease.post(REAUTHENTICATE, {"code": code})
+    used = [entry for entry in audited() if entry[0] == "second_factor.used"]
+    assert len(used) == 7
+
+
+@pytest.mark.parametrize("passkey", ['{"id": 1}', "[1]", '{"rawId": "AA", "response": {}}'])
+def test_wrong_passkeys_are_recorded(client, ada, passkey):
+    Client().post("/accounts/2fa/webauthn/login/", {"credential": '{"id": 1}'})
+    give_app(ada)
+    log_in(client, ada.username)
+    assert client.post(AUTHENTICATE, {"credential": passkey}).status_code == 200
+    Authenticator.objects.create(user=ada, type=Authenticator.Type.WEBAUTHN, data={"name": "phone"})
+    client.force_login(ada)
+    client.post("/accounts/2fa/webauthn/reauthenticate/", {"credential": passkey})
+    detail = {"type": "webauthn", "purpose": "log-in"}
+    assert audited() == [
+        ("second_factor.failed", "unknown account", None, detail),
+        ("second_factor.failed", f"user {ada.pk}", None, detail),
+        ("second_factor.failed", f"user {ada.pk}", ada.pk, detail | {"purpose": "confirmation"}),
+    ]
+
+
+def test_too_many_wrong_passkeys_get_429(client, ada):
+    give_app(ada)
+    log_in(client, ada.username)
+    answers = [client.post(AUTHENTICATE, {"credential": '{"id": 1}'}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert len(audited()) == 5
+
+
+@pytest.mark.parametrize(
+    "credential",
+    ["[" * 5_000, "[" * 100_000, "9" * 5_000, f'"{"x" * 40_000}"'],
+    ids=["deep", "deep and long", "number", "long"],
+)
+def test_what_cannot_be_read_is_no_passkey(client, at_ease, credential):
+    form = {"credential": credential}
+    answer = Client().post("/accounts/2fa/webauthn/login/", form, follow=True)
+    assert "was not accepted" in answer.content.decode()
+    answer = at_ease.post("/accounts/2fa/webauthn/add/", form)
+    assert answer.status_code == 200
+    assert "was not accepted" in answer.content.decode()
+
+
+@pytest.mark.parametrize("act", ["delete", "lose"])
+def test_what_is_gone_between_password_and_code(client, ada, act):
+    app = give_app(ada)
+    log_in(client, ada.username)
+    (ada if act == "delete" else app).delete()
+    for method in (client.get, client.post):
+        answer = method(AUTHENTICATE, {"code": "000000"}, follow=True)
+        assert answer.request["PATH_INFO"] == "/accounts/login/"
+        assert answer.status_code == 200
+
+
+def test_an_account_closed_between_password_and_code(client, ada):
+    give_app(ada)
+    log_in(client, ada.username)
+    ada.is_active = False
+    ada.save()
+    answer = client.post(AUTHENTICATE, {"code": code_of(KEY)}, follow=True)
+    assert answer.request["PATH_INFO"] == "/accounts/inactive/"
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_command_takes_a_name_in_any_case(ada):
+    give_app(ada)
+    call_command("remove_second_factor", "Ada")
+    assert not Authenticator.objects.exists()

@@ -1,7 +1,4 @@
-"""Sign-up with its e-mail, and the links that e-mails carry.
-
-The pages of links say what is wrong with one that does not work.
-"""
+"""The links that e-mails carry; their pages say what is wrong with one that does not work."""
 
 from __future__ import annotations
 
@@ -11,19 +8,21 @@ from typing import Any
 from allauth.account import app_settings, views
 from django.conf import settings
 from django.core import signing
-from django.db import transaction
+from django.forms import Form
 from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.http import base36_to_int
 
 from accounts.selectors.email_addresses import address_is_confirmed
+from accounts.services.erasure import AccountClosedError, lock_account
+from accounts.views.transactions import in_one_transaction
 
 _TOKENS_COUNT_FROM = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)  # the seconds in Django's reset tokens
 
-sign_up = transaction.atomic(views.signup)
-"""Makes no account if its e-mail cannot be sent: the person can try again with the same name."""
 
-
+@method_decorator(in_one_transaction, name="dispatch")
 class ConfirmEmailView(views.ConfirmEmailView):
     """Confirms an e-mail address; a link that is no longer valid gets a page, not a 404."""
 
@@ -42,8 +41,18 @@ class ConfirmEmailView(views.ConfirmEmailView):
         return context | {"fault": fault}
 
 
+@method_decorator(in_one_transaction, name="dispatch")
 class PasswordResetFromKeyView(views.PasswordResetFromKeyView):
     """Sets a new password."""
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Set it, unless the account was closed since the link was sent."""
+        try:
+            lock_account(user_id=self.reset_user.pk)
+        except AccountClosedError:
+            return redirect("account_inactive")
+        answer: HttpResponse = super().form_valid(form)
+        return answer
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add whether the link is too old; else it was used or replaced."""

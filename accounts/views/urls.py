@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from accounts.views import invitations, links, people, sessions
+from accounts.views import invitations, links, people, second_factor, sessions
 
 app_name = "accounts"
 
@@ -28,7 +28,11 @@ urlpatterns = [
     path("invitations/<slug:token>/", invitations.invitation_link, name="invitation_link"),
     path("first-operator/", invitations.first_operator, name="first_operator"),
     # In place of django-allauth's, at the same addresses.
-    path("accounts/signup/", links.sign_up, name="sign_up"),
+    path(
+        "accounts/2fa/authenticate/",
+        second_factor.AuthenticateView.as_view(),
+        name="authenticate",
+    ),
     path(
         "accounts/confirm-email/<str:key>/", links.ConfirmEmailView.as_view(), name="confirm_email"
     ),
