@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from allauth.account import forms as base
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
@@ -14,6 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.selectors.email_addresses import has_account
 
 _LABELS: Final = {
     "login": _("Name or e-mail address"),
@@ -68,6 +70,12 @@ class SignupForm(_SiteWords, base.SignupForm):
     """Sign-up with a name, an e-mail address and a password."""
 
     labels = {"password1": _("Password")}
+
+    def validate_unique_email(self, value: str) -> str:
+        """Note whether the address has an account; unverified claims of others do not count."""
+        self.account_already_exists = has_account(value)
+        email: str = get_adapter().validate_unique_email(value)
+        return email
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """Make the account, or write to the owner of the account that has the address.

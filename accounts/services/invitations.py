@@ -17,6 +17,9 @@ from accounts.roles import Role
 from accounts.selectors.invitations import InvitationState, state_of, token_digest
 from accounts.selectors.roles import operator_exists
 from accounts.services.audit import record
+from accounts.services.email_addresses import drop_claims
+from accounts.services.erasure import AccountClosedError
+from accounts.services.operators import lock_person
 from accounts.services.roles import give_roles
 
 LIFETIME: Final = timedelta(days=7)
@@ -106,7 +109,12 @@ def accept_invitation(*, invitation_id: int, user_id: int) -> None:
     ------
     InvitationClosedError
         If it was accepted, revoked or has expired.
+    AccountClosedError
+        If the account was deactivated, or is being erased.
+    Invitation.DoesNotExist
+        If the invitation was deleted.
     """
+    _lock_active(user_id)  # before the invitation, in the order of a change of roles
     invitation = Invitation.objects.select_for_update().get(pk=invitation_id)
     state = state_of(invitation)
     if state is not InvitationState.OPEN:
@@ -124,7 +132,8 @@ def accept_invitation(*, invitation_id: int, user_id: int) -> None:
 def join(*, invitation_id: int, email: str, username: str, password: str) -> User:
     """Make the account of an invited person, with the invitation's roles.
 
-    The address counts as verified: the link was read there, or on the machine's terminal.
+    The address of an invitation counts as verified: the link was read there. The first operator
+    types one, which is verified as at a sign-up.
 
     Raises
     ------
@@ -134,8 +143,11 @@ def join(*, invitation_id: int, email: str, username: str, password: str) -> Use
         If another account has the name or the address.
     """
     user = User.objects.create_user(username, email.lower(), password)
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     accept_invitation(invitation_id=invitation_id, user_id=user.pk)
+    invited = Invitation.objects.filter(pk=invitation_id, email=user.email).exists()
+    EmailAddress.objects.create(user=user, email=user.email, verified=invited, primary=True)
+    if invited:
+        drop_claims(email=user.email)
     user.refresh_from_db()  # with its roles
     return user
 
@@ -160,6 +172,15 @@ def _wait_for_other_invitations() -> None:
     """Make invitations one after the other: an address has one open invitation."""
     with connection.cursor() as cursor:
         cursor.execute(_ONE_AT_A_TIME)
+
+
+def _lock_active(user_id: int) -> None:
+    try:
+        user, _ = lock_person(user_id=user_id)
+    except User.DoesNotExist as error:
+        raise AccountClosedError(f"account {user_id} is closed") from error
+    if not user.is_active:
+        raise AccountClosedError(f"account {user_id} is deactivated")
 
 
 def _lock_unanswered(invitation_id: int) -> Invitation:

@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.roles import Role
 from accounts.selectors.roles import held_roles
 from accounts.services.audit import record
-from accounts.services.operators import LastOperatorError, lock_person
+from accounts.services.operators import LastOperatorError, lock_person, revoke_invitations_of
 from accounts.services.sessions import log_out_everywhere
 
 
@@ -58,6 +58,7 @@ def set_active(*, user_id: int, active: bool, actor_id: int | None) -> None:
         if is_last:
             raise LastOperatorError(user.username)
         log_out_everywhere(user_id=user_id)
+        revoke_invitations_of(user_id=user_id, actor_id=actor_id)
     user.is_active = active
     user.save(update_fields=["is_active"])
     action = "account.reactivated" if active else "account.deactivated"
@@ -70,6 +71,8 @@ def _apply(
     if Role.OPERATOR in give | take:
         user.is_staff = user.is_superuser = Role.OPERATOR in give
         user.save(update_fields=["is_staff", "is_superuser"])
+    if Role.OPERATOR in take:
+        revoke_invitations_of(user_id=user.pk, actor_id=actor_id)
     user.groups.add(*Group.objects.filter(name__in=give))
     user.groups.remove(*Group.objects.filter(name__in=take))
     for action, roles in (("role.given", give), ("role.taken", take)):

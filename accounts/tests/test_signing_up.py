@@ -119,6 +119,27 @@ def test_a_known_address_gets_the_answer_of_an_unknown_one(client, hashed):
     assert not get_user_model().objects.filter(username="berta2").exists()
 
 
+def claim_as_change():
+    EmailAddress.objects.create(user=make_user("eve", email="eve@people.example"), email=EMAIL)
+
+
+def claim_as_sign_up():
+    make_user("eve", verified=False)
+
+
+@pytest.mark.parametrize("claim", [claim_as_change, claim_as_sign_up])
+def test_an_address_that_somebody_else_only_claims_can_sign_up(client, claim):
+    claim()
+    known = sign_up(client)
+    unknown = sign_up(Client(), name="berta", email="berta@people.example")
+    assert words(known).replace(EMAIL, "") == words(unknown).replace("berta@people.example", "")
+    message = mail.outbox[0]
+    assert (message.to, message.subject) == ([EMAIL], "Confirm your e-mail address")
+    client.post(link_in(message))
+    assert EmailAddress.objects.get(email=EMAIL).user.username == NAME  # the claim is dropped
+    assert logged_in_as(client) == get_user_model().objects.get(username=NAME).pk
+
+
 def test_sign_up_by_invitation_only(client, settings):
     settings.SOUNDSCAPE_SIGNUP = "invited"
     assert heading(sign_up(client)) == "Accounts are by invitation"

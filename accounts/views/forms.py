@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.roles import Role
-from accounts.selectors.invitations import has_account
+from accounts.selectors.email_addresses import has_account
 
 _ROLES: Any = {"choices": Role.choices, "widget": forms.CheckboxSelectMultiple}
 
