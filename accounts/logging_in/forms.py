@@ -8,6 +8,7 @@ from allauth.account import forms as base
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
+from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -45,6 +46,9 @@ class _SiteWords:
             field.label = self.labels.get(name, _LABELS.get(name, field.label))
             field.help_text = _HELP.get(name, "")
             field.widget.attrs.pop("placeholder", None)
+        if "email" in self.fields:  # allauth stores what fits
+            most = User._meta.get_field("email").max_length
+            self.fields["email"].validators.append(MaxLengthValidator(most))
 
 
 class LoginForm(_SiteWords, base.LoginForm):

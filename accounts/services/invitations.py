@@ -25,7 +25,7 @@ from accounts.services.roles import give_roles
 LIFETIME: Final = timedelta(days=7)
 
 _TOKEN_BYTES: Final = 24
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('invitations', 0))"
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('invitation of ' || %s, 0))"
 
 
 class InvitationClosedError(Exception):
@@ -65,7 +65,9 @@ def invite_again(*, invitation_id: int, actor_id: int) -> tuple[Invitation, str]
     InvitationClosedError
         If it was accepted or revoked meanwhile.
     """
-    _wait_for_other_invitations()  # before the row, in the order of `invite`
+    sent = Invitation.objects.exclude(email="")
+    email = sent.values_list("email", flat=True).get(pk=invitation_id)
+    _wait_for_others(email)  # before the row, in the order of `invite`
     earlier = _lock_unanswered(invitation_id)
     return invite(email=earlier.email, roles={*map(Role, earlier.roles)}, actor_id=actor_id)
 
@@ -154,7 +156,7 @@ def join(*, invitation_id: int, email: str, username: str, password: str) -> Use
 
 def _issue(email: str, roles: AbstractSet[Role], actor_id: int | None) -> tuple[Invitation, str]:
     """Revoke the address's open invitation and make a new one."""
-    _wait_for_other_invitations()
+    _wait_for_others(email)
     now = timezone.now()
     Invitation.objects.filter(OPEN, email=email).update(revoked_at=now)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -168,10 +170,10 @@ def _issue(email: str, roles: AbstractSet[Role], actor_id: int | None) -> tuple[
     return invitation, token
 
 
-def _wait_for_other_invitations() -> None:
-    """Make invitations one after the other: an address has one open invitation."""
+def _wait_for_others(email: str) -> None:
+    """Make the invitations of an address one after the other: one is open."""
     with connection.cursor() as cursor:
-        cursor.execute(_ONE_AT_A_TIME)
+        cursor.execute(_ONE_AT_A_TIME, [email])
 
 
 def _lock_active(user_id: int) -> None:

@@ -15,12 +15,26 @@ from accounts.services.operators import LastOperatorError, lock_person, revoke_i
 from accounts.services.sessions import log_out_everywhere
 
 
+class RolesChangedError(Exception):
+    """Somebody else changed the roles of a person in the meantime."""
+
+    code = "roles_changed"
+
+
 @transaction.atomic
-def set_roles(*, user_id: int, roles: AbstractSet[Role], actor_id: int | None) -> None:
-    """Give a person exactly these roles.
+def set_roles(
+    *,
+    user_id: int,
+    roles: AbstractSet[Role],
+    actor_id: int | None,
+    shown: AbstractSet[Role] | None = None,
+) -> None:
+    """Give a person exactly these roles; `shown` are those that the actor saw.
 
     Raises
     ------
+    RolesChangedError
+        If the person does not have the shown roles any more.
     LastOperatorError
         If this is the last operator and not to be one any more.
     User.DoesNotExist
@@ -28,6 +42,8 @@ def set_roles(*, user_id: int, roles: AbstractSet[Role], actor_id: int | None) -
     """
     user, is_last = lock_person(user_id=user_id)
     had = held_roles(user)
+    if shown is not None and had != shown:
+        raise RolesChangedError(user.username)
     if is_last and Role.OPERATOR not in roles:
         raise LastOperatorError(user.username)
     _apply(user, give=roles - had, take=had - roles, actor_id=actor_id)

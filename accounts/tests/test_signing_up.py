@@ -82,6 +82,12 @@ def test_weak_passwords_are_refused(client, password, reason):
     assert not get_user_model().objects.exists()
 
 
+def test_an_address_that_is_too_long_is_refused_not_cut(client):
+    long = "anna@" + ".".join(letter * 60 for letter in "abcd") + ".example"
+    assert "at most 254 characters (it has 256)" in sign_up(client, email=long).content.decode()
+    assert not get_user_model().objects.exists()
+
+
 @pytest.mark.parametrize("name", [NAME, NAME.upper()])
 def test_a_taken_name_is_told(client, name):
     make_user()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Invitation, User
@@ -325,6 +325,20 @@ def test_two_invitations_of_an_address_at_once_leave_one_open():
     )
     assert set(errors) <= {None, InvitationClosedError}
     assert open_invitations().count() == 1
+
+
+@RACE
+def test_invitations_of_other_addresses_do_not_wait():
+    ada = make_person("ada", Role.OPERATOR)
+
+    def invite_dan():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        invited(ada, email="dan@example.org")
+
+    with transaction.atomic():
+        invited(ada)
+        assert at_once(invite_dan) == [None]
 
 
 HASH = "a" * 64

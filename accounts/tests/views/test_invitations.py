@@ -112,6 +112,7 @@ def test_somebody_logged_in_accepts_with_one_button(invited):
     ben = make_person("ben", Role.LIBRARIAN)
     client = logged_in(ben)
     page = open_link(client, invited[1])
+    assert f"The invitation was sent to {CYD}." in words(page)
     assert "You are logged in as ben: this account gets the roles." in words(page)
     assert held_roles(ben) == {Role.LIBRARIAN}
     answer = client.post(PAGE)
