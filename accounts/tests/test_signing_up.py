@@ -137,6 +137,7 @@ def claim_as_sign_up():
 def test_an_address_that_somebody_else_only_claims_can_sign_up(client, claim):
     claim()
     known = sign_up(client)
+    assert EmailAddress.objects.get(user__username=NAME).primary
     unknown = sign_up(Client(), name="berta", email="berta@people.example")
     assert words(known).replace(EMAIL, "") == words(unknown).replace("berta@people.example", "")
     message = mail.outbox[0]
