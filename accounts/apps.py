@@ -13,6 +13,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Connect the receivers that write the audit log."""
+        """Connect the receivers that write the audit log; register the system checks."""
+        import_module("accounts.checks")
         import_module("accounts.logging_in.receivers")
         import_module("accounts.logging_in.second_factor_receivers")

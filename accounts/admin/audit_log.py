@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditLogRow
@@ -27,7 +28,9 @@ class AuditLogAdmin(admin.ModelAdmin):
     def actor(self, row: AuditLogRow) -> str | None:
         """Return the name of who did it, or the number of an account that is gone."""
         name: str | None = getattr(row, "actor", None)
-        return name or (f"account {row.actor_id}" if row.actor_id else None)
+        if name or row.actor_id is None:
+            return name
+        return gettext("account %(number)d") % {"number": row.actor_id}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditLogRow]:
         """Return the entries with the names of the actors."""

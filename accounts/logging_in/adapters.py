@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.client_address import address_network, client_address
 from accounts.models import User
 from accounts.selectors.second_factors import passkey_count
+from accounts.services.email_addresses import drop_claims
 from accounts.services.erasure import AccountClosedError, lock_account
 from accounts.services.sessions import end_sessions
 
@@ -112,7 +113,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Confirm an address, wholly or not at all, for one account only."""
         try:
             with transaction.atomic():
-                return bool(super().confirm_email(request, email_address))
+                confirmed = bool(super().confirm_email(request, email_address))
+                if confirmed:
+                    drop_claims(email=email_address.email)
+                return confirmed
         except IntegrityError:  # another account confirmed the same address in this moment
             self.add_message(
                 request,

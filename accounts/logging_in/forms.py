@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from allauth.account import forms as base
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
+from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.selectors.email_addresses import may_reset_by
+from accounts.selectors.email_addresses import has_account, may_reset_by
 
 _LABELS: Final = {
     "login": _("Name or e-mail address"),
@@ -44,6 +46,9 @@ class _SiteWords:
             field.label = self.labels.get(name, _LABELS.get(name, field.label))
             field.help_text = _HELP.get(name, "")
             field.widget.attrs.pop("placeholder", None)
+        if "email" in self.fields:  # allauth stores what fits
+            most = User._meta.get_field("email").max_length
+            self.fields["email"].validators.append(MaxLengthValidator(most))
 
 
 class LoginForm(_SiteWords, base.LoginForm):
@@ -69,6 +74,12 @@ class SignupForm(_SiteWords, base.SignupForm):
     """Sign-up with a name, an e-mail address and a password."""
 
     labels = {"password1": _("Password")}
+
+    def validate_unique_email(self, value: str) -> str:
+        """Note whether the address has an account; unverified claims of others do not count."""
+        self.account_already_exists = has_account(value)
+        email: str = get_adapter().validate_unique_email(value)
+        return email
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """Make the account, or write to the owner of the account that has the address.

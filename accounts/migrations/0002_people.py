@@ -9,17 +9,30 @@ import django.utils.timezone
 import uuid
 from django.conf import settings
 from django.db import migrations, models
-from django.db.models import F, Value
-from django.db.models.functions import Replace
+from django.db.models import F
 
 
 def make_users_fit(apps, schema_editor):
-    """Fit older accounts to the new rules: staff are operators, names hold no @."""
+    """Fit older accounts to the new rules.
+
+    Superusers are operators. Names hold no @ and differ not only in case: who has to change gets
+    the key appended if the name is taken.
+    """
     users = apps.get_model("accounts", "User").objects.using(schema_editor.connection.alias)
-    users.exclude(is_superuser=F("is_staff")).update(is_superuser=F("is_staff"))
-    users.filter(username__contains="@").update(
-        username=Replace("username", Value("@"), Value("."))
-    )
+    users.exclude(is_staff=F("is_superuser")).update(is_staff=F("is_superuser"))
+    owners, others = {}, []
+    for user in users.order_by("pk").only("username"):
+        if "@" in user.username or user.username.lower() in owners:
+            others.append(user)
+        else:
+            owners[user.username.lower()] = user
+    for user in others:
+        user.username = user.username.replace("@", ".")
+        if user.username.lower() in owners:
+            key = f".{user.pk}"
+            user.username = user.username[: 150 - len(key)] + key
+        owners[user.username.lower()] = user
+        user.save(update_fields=["username"])
 
 
 class Migration(migrations.Migration):
@@ -67,12 +80,37 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='auditentry',
             name='address_prefix',
-            field=models.CharField(blank=True, default='', max_length=64),
+            field=models.CharField(blank=True, default='', max_length=64, verbose_name='network'),
         ),
         migrations.AddField(
             model_name='auditentry',
             name='request_id',
-            field=models.CharField(blank=True, default='', max_length=64),
+            field=models.CharField(blank=True, default='', max_length=64, verbose_name='request'),
+        ),
+        migrations.AlterField(
+            model_name='auditentry',
+            name='action',
+            field=models.CharField(max_length=64, verbose_name='action'),
+        ),
+        migrations.AlterField(
+            model_name='auditentry',
+            name='actor_id',
+            field=models.BigIntegerField(blank=True, null=True, verbose_name='account'),
+        ),
+        migrations.AlterField(
+            model_name='auditentry',
+            name='at',
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='time'),
+        ),
+        migrations.AlterField(
+            model_name='auditentry',
+            name='detail',
+            field=models.JSONField(blank=True, default=dict, verbose_name='details'),
+        ),
+        migrations.AlterField(
+            model_name='auditentry',
+            name='subject',
+            field=models.CharField(max_length=200, verbose_name='subject'),
         ),
         migrations.AddField(
             model_name='user',

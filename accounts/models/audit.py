@@ -6,17 +6,18 @@ import uuid
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class _AuditColumns(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    at = models.DateTimeField(default=timezone.now, editable=False)
-    actor_id = models.BigIntegerField(null=True, blank=True)
-    action = models.CharField(max_length=64)
-    subject = models.CharField(max_length=200)
-    detail = models.JSONField(default=dict, blank=True)
-    request_id = models.CharField(max_length=64, blank=True, default="")
-    address_prefix = models.CharField(max_length=64, blank=True, default="")
+    at = models.DateTimeField(default=timezone.now, editable=False, verbose_name=_("time"))
+    actor_id = models.BigIntegerField(_("account"), null=True, blank=True)
+    action = models.CharField(_("action"), max_length=64)
+    subject = models.CharField(_("subject"), max_length=200)
+    detail = models.JSONField(_("details"), default=dict, blank=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True, default="")
+    address_prefix = models.CharField(_("network"), max_length=64, blank=True, default="")
 
     class Meta:
         abstract = True
@@ -53,6 +54,6 @@ class AuditLogRow(_AuditColumns):
         managed = False
         db_table = "accounts_auditlog"
         ordering = ["-at"]
-        verbose_name = "audit log entry"
-        verbose_name_plural = "audit log"
+        verbose_name = _("audit log entry")
+        verbose_name_plural = _("audit log")
         default_permissions = ("view",)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import AuditLogRow, User
+from accounts.models import AuditEntry, AuditLogRow, User
 
 
 def audit_log() -> QuerySet[AuditLogRow]:
     """Return the log with the present names of the actors as `actor`; newest first."""
     name = User.objects.filter(pk=OuterRef("actor_id")).values("username")
     return AuditLogRow.objects.annotate(actor=Subquery(name[:1])).order_by("-at", "pk")
+
+
+def can_change_audit_log() -> bool:
+    """Return whether the program's database role may change entries, as owners and superusers may.
+
+    False if the table does not exist yet.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT has_table_privilege(to_regclass(%s), 'UPDATE, DELETE, TRUNCATE')",
+            [AuditEntry._meta.db_table],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def found_in(log: QuerySet[AuditLogRow], text: str) -> QuerySet[AuditLogRow]:

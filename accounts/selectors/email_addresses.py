@@ -12,6 +12,11 @@ def address_is_confirmed(address_id: int) -> bool:
     return bool(EmailAddress.objects.filter(pk=address_id, verified=True).exists())
 
 
+def has_account(email: str) -> bool:
+    """Return whether the owner of an address has an account; anybody can claim it unverified."""
+    return bool(EmailAddress.objects.is_verified(email))
+
+
 def user_id_of(*, name: str, email: str) -> int | None:
     """Return the key of the account that has this name or this address."""
     if email:

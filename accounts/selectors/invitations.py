@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 
-from allauth.account.utils import filter_users_by_email
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -57,8 +56,3 @@ def open_invitations() -> QuerySet[Invitation]:
     """Return the e-mailed invitations that await an answer, also expired ones, newest first."""
     sent = Invitation.objects.filter(OPEN).exclude(email="")
     return sent.select_related("invited_by").order_by("-created_at")
-
-
-def has_account(email: str) -> bool:
-    """Return whether an account has this address, verified or not."""
-    return bool(filter_users_by_email(email))

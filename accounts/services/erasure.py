@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Invitation, User
 from accounts.services.audit import record
-from accounts.services.operators import LastOperatorError, lock_person
+from accounts.services.operators import LastOperatorError, lock_person, revoke_invitations_of
 from accounts.services.sessions import log_out_everywhere
 
 
@@ -49,6 +49,7 @@ def close_account(*, user_id: int, actor_id: int | None) -> None:
         raise LastOperatorError(f"account {user_id} is the only operator's")
     User.objects.filter(pk=user_id).update(is_active=False, erasure_requested_at=Now())
     log_out_everywhere(user_id=user_id)
+    revoke_invitations_of(user_id=user_id, actor_id=actor_id)
     record(action="account.closed", subject=f"user {user_id}", actor_id=actor_id)
 
 

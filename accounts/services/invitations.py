@@ -17,12 +17,15 @@ from accounts.roles import Role
 from accounts.selectors.invitations import InvitationState, state_of, token_digest
 from accounts.selectors.roles import operator_exists
 from accounts.services.audit import record
+from accounts.services.email_addresses import drop_claims
+from accounts.services.erasure import AccountClosedError
+from accounts.services.operators import lock_person
 from accounts.services.roles import give_roles
 
 LIFETIME: Final = timedelta(days=7)
 
 _TOKEN_BYTES: Final = 24
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('invitations', 0))"
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('invitation of ' || %s, 0))"
 
 
 class InvitationClosedError(Exception):
@@ -62,7 +65,9 @@ def invite_again(*, invitation_id: int, actor_id: int) -> tuple[Invitation, str]
     InvitationClosedError
         If it was accepted or revoked meanwhile.
     """
-    _wait_for_other_invitations()  # before the row, in the order of `invite`
+    sent = Invitation.objects.exclude(email="")
+    email = sent.values_list("email", flat=True).get(pk=invitation_id)
+    _wait_for_others(email)  # before the row, in the order of `invite`
     earlier = _lock_unanswered(invitation_id)
     return invite(email=earlier.email, roles={*map(Role, earlier.roles)}, actor_id=actor_id)
 
@@ -106,7 +111,12 @@ def accept_invitation(*, invitation_id: int, user_id: int) -> None:
     ------
     InvitationClosedError
         If it was accepted, revoked or has expired.
+    AccountClosedError
+        If the account was deactivated, or is being erased.
+    Invitation.DoesNotExist
+        If the invitation was deleted.
     """
+    _lock_active(user_id)  # before the invitation, in the order of a change of roles
     invitation = Invitation.objects.select_for_update().get(pk=invitation_id)
     state = state_of(invitation)
     if state is not InvitationState.OPEN:
@@ -124,7 +134,8 @@ def accept_invitation(*, invitation_id: int, user_id: int) -> None:
 def join(*, invitation_id: int, email: str, username: str, password: str) -> User:
     """Make the account of an invited person, with the invitation's roles.
 
-    The address counts as verified: the link was read there, or on the machine's terminal.
+    The address of an invitation counts as verified: the link was read there. The first operator
+    types one, which is verified as at a sign-up.
 
     Raises
     ------
@@ -134,15 +145,18 @@ def join(*, invitation_id: int, email: str, username: str, password: str) -> Use
         If another account has the name or the address.
     """
     user = User.objects.create_user(username, email.lower(), password)
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     accept_invitation(invitation_id=invitation_id, user_id=user.pk)
+    invited = Invitation.objects.filter(pk=invitation_id, email=user.email).exists()
+    EmailAddress.objects.create(user=user, email=user.email, verified=invited, primary=True)
+    if invited:
+        drop_claims(email=user.email)
     user.refresh_from_db()  # with its roles
     return user
 
 
 def _issue(email: str, roles: AbstractSet[Role], actor_id: int | None) -> tuple[Invitation, str]:
     """Revoke the address's open invitation and make a new one."""
-    _wait_for_other_invitations()
+    _wait_for_others(email)
     now = timezone.now()
     Invitation.objects.filter(OPEN, email=email).update(revoked_at=now)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -156,10 +170,19 @@ def _issue(email: str, roles: AbstractSet[Role], actor_id: int | None) -> tuple[
     return invitation, token
 
 
-def _wait_for_other_invitations() -> None:
-    """Make invitations one after the other: an address has one open invitation."""
+def _wait_for_others(email: str) -> None:
+    """Make the invitations of an address one after the other: one is open."""
     with connection.cursor() as cursor:
-        cursor.execute(_ONE_AT_A_TIME)
+        cursor.execute(_ONE_AT_A_TIME, [email])
+
+
+def _lock_active(user_id: int) -> None:
+    try:
+        user, _ = lock_person(user_id=user_id)
+    except User.DoesNotExist as error:
+        raise AccountClosedError(f"account {user_id} is closed") from error
+    if not user.is_active:
+        raise AccountClosedError(f"account {user_id} is deactivated")
 
 
 def _lock_unanswered(invitation_id: int) -> Invitation:

@@ -1,10 +1,13 @@
-"""The rule that the site keeps an operator."""
+"""What holds of operators: the site keeps one, and their invitations end with their role."""
 
 from __future__ import annotations
 
 from django.db.models import Q
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Invitation, User
+from accounts.models.invitations import OPEN
+from accounts.services.audit import record
 
 
 class LastOperatorError(Exception):
@@ -31,3 +34,14 @@ def lock_person(*, user_id: int) -> tuple[User, bool]:
         raise User.DoesNotExist(f"there is no account {user_id}")
     user = people.pop(user_id)
     return user, user.is_staff and user.is_active and not people
+
+
+def revoke_invitations_of(*, user_id: int, actor_id: int | None) -> None:
+    """Revoke the open invitations that a person sent, who may not invite any more."""
+    sent = Invitation.objects.select_for_update().filter(OPEN, invited_by=user_id)
+    for invitation in sent.order_by("pk"):
+        invitation.revoked_at = timezone.now()
+        invitation.save(update_fields=["revoked_at"])
+        record(
+            action="invitation.revoked", subject=f"invitation {invitation.pk}", actor_id=actor_id
+        )

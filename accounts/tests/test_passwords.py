@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.services.roles import set_active
 from accounts.tests.people import (
     EMAIL,
     PASSWORD,
@@ -83,6 +84,19 @@ def test_an_expired_link(client, link, monkeypatch):
     monkeypatch.setattr(EmailAwarePasswordResetTokenGenerator, "_now", lambda self: naive)
     monkeypatch.setattr("accounts.views.links.timezone.now", lambda: later)
     assert heading(client.get(link, follow=True)) == "This link is too old"
+
+
+def test_a_link_sent_before_the_account_was_deactivated(client, user, link):
+    opened = Client()
+    page = opened.get(link, follow=True).request["PATH_INFO"]
+    set_active(user_id=user.pk, active=False, actor_id=None)
+    for answer in (
+        client.get(link, follow=True),
+        opened.post(page, {"password1": NEW}, follow=True),
+    ):
+        assert answer.request["PATH_INFO"] == reverse("account_inactive")
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)
 
 
 @pytest.mark.parametrize("token", ["x", "set-password", "zzzzzzzzzzzzz-1", "-", "ä-1"])

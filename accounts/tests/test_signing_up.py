@@ -82,6 +82,12 @@ def test_weak_passwords_are_refused(client, password, reason):
     assert not get_user_model().objects.exists()
 
 
+def test_an_address_that_is_too_long_is_refused_not_cut(client):
+    long = "anna@" + ".".join(letter * 60 for letter in "abcd") + ".example"
+    assert "at most 254 characters (it has 256)" in sign_up(client, email=long).content.decode()
+    assert not get_user_model().objects.exists()
+
+
 @pytest.mark.parametrize("name", [NAME, NAME.upper()])
 def test_a_taken_name_is_told(client, name):
     make_user()
@@ -117,6 +123,28 @@ def test_a_known_address_gets_the_answer_of_an_unknown_one(client, hashed):
     assert mail_to_known.to == [EMAIL]
     assert mail_to_known.subject == "You have an account already"
     assert not get_user_model().objects.filter(username="berta2").exists()
+
+
+def claim_as_change():
+    EmailAddress.objects.create(user=make_user("eve", email="eve@people.example"), email=EMAIL)
+
+
+def claim_as_sign_up():
+    make_user("eve", verified=False)
+
+
+@pytest.mark.parametrize("claim", [claim_as_change, claim_as_sign_up])
+def test_an_address_that_somebody_else_only_claims_can_sign_up(client, claim):
+    claim()
+    known = sign_up(client)
+    assert EmailAddress.objects.get(user__username=NAME).primary
+    unknown = sign_up(Client(), name="berta", email="berta@people.example")
+    assert words(known).replace(EMAIL, "") == words(unknown).replace("berta@people.example", "")
+    message = mail.outbox[0]
+    assert (message.to, message.subject) == ([EMAIL], "Confirm your e-mail address")
+    client.post(link_in(message))
+    assert EmailAddress.objects.get(email=EMAIL).user.username == NAME  # the claim is dropped
+    assert logged_in_as(client) == get_user_model().objects.get(username=NAME).pk
 
 
 def test_sign_up_by_invitation_only(client, settings):

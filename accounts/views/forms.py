@@ -8,24 +8,27 @@ from allauth.account.adapter import get_adapter
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Invitation, User
 from accounts.roles import Role
-from accounts.selectors.invitations import has_account
+from accounts.selectors.email_addresses import has_account
 
 _ROLES: Any = {"choices": Role.choices, "widget": forms.CheckboxSelectMultiple}
 
 
 class RolesForm(forms.Form):
-    """The roles that a person is to have."""
+    """The roles that a person is to have, and those that the page showed."""
 
     roles = forms.TypedMultipleChoiceField(coerce=Role, required=False, **_ROLES)
+    shown = forms.TypedMultipleChoiceField(coerce=Role, required=False, **_ROLES)
 
 
 class InviteForm(forms.Form):
     """Whom to invite, and to which roles."""
 
     email = forms.EmailField(
-        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=_("E-mail address"),
+        max_length=Invitation._meta.get_field("email").max_length,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     roles = forms.TypedMultipleChoiceField(
         label=_("Roles"),

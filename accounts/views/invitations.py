@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from allauth.account.app_settings import EmailVerificationMethod
 from allauth.account.utils import complete_signup
 from django.conf import settings
 from django.contrib import messages
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
@@ -18,14 +19,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Invitation
 from accounts.roles import Role
+from accounts.selectors.email_addresses import has_account
 from accounts.selectors.invitations import (
     InvitationState,
-    has_account,
     invitation_by_id,
     invitation_by_token,
     state_of,
 )
 from accounts.selectors.roles import operator_exists
+from accounts.services.erasure import AccountClosedError
 from accounts.services.invitations import InvitationClosedError, accept_invitation, join
 from accounts.views.forms import JoinForm, TokenForm
 
@@ -49,6 +51,9 @@ _WORDS: Final = {
         "This site has an operator already. Ask for an invitation."
     ),
 }
+_ACCOUNT_CLOSED: Final = gettext_lazy(
+    "Your account was closed in the meantime, so it gets no roles. Ask whoever invited you."
+)
 _FIRST_OPERATOR_WORDS: Final = {
     InvitationState.REVOKED: gettext_lazy(
         "This token was replaced by a newer one: use the one that was printed last."
@@ -91,6 +96,10 @@ def invitation_page(request: HttpRequest) -> HttpResponse:
         )
     except InvitationClosedError as closed:
         return _refused(request, found, closed.state)
+    except Invitation.DoesNotExist:  # deleted with the account of who was invited
+        return _closed(request, _UNKNOWN, status=404)
+    except AccountClosedError:
+        return _closed(request, _ACCOUNT_CLOSED, status=409)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -125,22 +134,31 @@ def _join(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     form = JoinForm(request.POST or None, address=invitation.email)
     if form.is_valid():
         try:
-            user = join(
-                invitation_id=invitation.pk,
-                email=form.instance.email,
-                username=form.cleaned_data["username"],
-                password=form.cleaned_data["password"],
-            )
+            return _make_account(request, invitation, form)
         except IntegrityError:
             form.add_error("username", _("This name or address was taken just now. Try again."))
-        else:
-            _welcome(request, invitation)
-            to = _next(invitation)
-            answer: HttpResponse = complete_signup(request, user, None, success_url=to)
-            return answer
     context = _context(invitation) | {"form": form}
     status = 400 if form.is_bound else 200
     return render(request, "accounts/invitation_join.html", context, status=status)
+
+
+@transaction.atomic
+def _make_account(request: HttpRequest, invitation: Invitation, form: JoinForm) -> HttpResponse:
+    """Make the account and log in: also the first operator, whose address is not verified yet.
+
+    If the e-mail that verifies it cannot be sent, nothing is made: the token still works.
+    """
+    user = join(
+        invitation_id=invitation.pk,
+        email=form.instance.email,
+        username=form.cleaned_data["username"],
+        password=form.cleaned_data["password"],
+    )
+    _welcome(request, invitation)
+    answer: HttpResponse = complete_signup(
+        request, user, EmailVerificationMethod.OPTIONAL, success_url=_next(invitation)
+    )
+    return answer
 
 
 def _context(invitation: Invitation) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 
 from allauth.account import app_settings, views
+from allauth.account.adapter import get_adapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.core import signing
 from django.forms import Form
@@ -43,7 +45,15 @@ class ConfirmEmailView(views.ConfirmEmailView):
 
 @method_decorator(in_one_transaction, name="dispatch")
 class PasswordResetFromKeyView(views.PasswordResetFromKeyView):
-    """Sets a new password."""
+    """Sets a new password, but not of an account that was deactivated after the e-mail."""
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Answer with the page of inactive accounts."""
+        kwargs: dict[str, Any] = super().get_form_kwargs()
+        user = kwargs["user"]  # None if the link does not work
+        if user is not None and not user.is_active:
+            raise ImmediateHttpResponse(get_adapter().respond_user_inactive(self.request, user))
+        return kwargs
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Set it, unless the account was closed since the link was sent."""

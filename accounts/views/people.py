@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import smtplib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,7 +12,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,6 +28,8 @@ from accounts.services import invitations, roles
 from accounts.services.operators import LastOperatorError
 from accounts.views.access import operator_required
 from accounts.views.forms import InviteForm, RolesForm
+
+logger = logging.getLogger(__name__)
 
 PER_PAGE: Final = 50
 
@@ -46,11 +49,13 @@ def person_roles(request: HttpRequest, user_id: int) -> HttpResponse:
     form = RolesForm(request.POST)
     if not form.is_valid():
         return _refuse(request, _("One of these roles does not exist. Choose again."), status=400)
-    chosen = {*form.cleaned_data["roles"]}
+    chosen, shown = ({*form.cleaned_data[name]} for name in ("roles", "shown"))
     leaves = user_id == request.user.pk and Role.OPERATOR not in chosen
     return _answer(
         request,
-        lambda: roles.set_roles(user_id=user_id, roles=chosen, actor_id=_actor(request)),
+        lambda: roles.set_roles(
+            user_id=user_id, roles=chosen, shown=shown, actor_id=_actor(request)
+        ),
         done=_("The roles are changed."),
         to=settings.LOGIN_REDIRECT_URL if leaves else None,
     )
@@ -117,9 +122,7 @@ def _answer(
 ) -> HttpResponse:
     """Act and return to the list, or show the list with the reason of the refusal."""
     try:
-        # An e-mail that cannot be sent undoes what it was about.
-        with transaction.atomic():
-            act()
+        act()
     except ObjectDoesNotExist as error:
         raise Http404(str(error)) from error
     except LastOperatorError as error:
@@ -128,6 +131,26 @@ def _answer(
             _(
                 "Nothing was changed: %(name)s is the last operator. "
                 "Make somebody else an operator first."
+            )
+            % {"name": error},
+            status=409,
+        )
+    except smtplib.SMTPException as error:
+        logger.warning("an invitation was not sent: %s", error)
+        return _refuse(
+            request,
+            _(
+                "The mail server did not accept the invitation, so it is revoked. Check the "
+                "address, and invite the person again later."
+            ),
+            status=503,
+        )
+    except roles.RolesChangedError as error:
+        return _refuse(
+            request,
+            _(
+                "Nothing was changed: somebody else changed the roles of %(name)s in the "
+                "meantime. The list shows them now."
             )
             % {"name": error},
             status=409,
@@ -153,7 +176,7 @@ def _refuse(request: HttpRequest, words: str, *, status: int) -> HttpResponse:
 def _page(
     request: HttpRequest, *, invite_form: InviteForm | None = None, status: int = 200
 ) -> HttpResponse:
-    search = request.GET.get("q", "").strip()
+    search = request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL stores no NUL
     order = Order.LAST_LOGIN if request.GET.get("sort") == Order.LAST_LOGIN else Order.NAME
     page = Paginator(people(search=search, order=order), PER_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -180,7 +203,10 @@ def _role_names(invitation: Invitation) -> list[str]:
 
 
 def _send(request: HttpRequest, invitation: Invitation, token: str) -> None:
-    """E-mail the link of an invitation."""
+    """E-mail the link of an invitation; revoke it if that fails.
+
+    Not in one transaction: a slow mail server would hold its locks.
+    """
     path = reverse("accounts:invitation_link", args=[token])
     context = {
         "link": request.build_absolute_uri(path),
@@ -188,7 +214,11 @@ def _send(request: HttpRequest, invitation: Invitation, token: str) -> None:
         "invitation": invitation,
         "roles": _role_names(invitation),
     }
-    get_adapter(request).send_mail("accounts/email/invitation", invitation.email, context)
+    try:
+        get_adapter(request).send_mail("accounts/email/invitation", invitation.email, context)
+    except smtplib.SMTPException:
+        invitations.revoke(invitation_id=invitation.pk, actor_id=_actor(request))
+        raise
 
 
 def _actor(request: HttpRequest) -> int:

@@ -14,8 +14,11 @@ import sys
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, TransferEncodingNotImplemented
 from waitress.server import create_server
@@ -54,6 +57,7 @@ def main() -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # else it logs every short queue
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
+    check_database_role()
     allow_open_files(CONNECTIONS + _SPARE_FILES)
     HTTPChannel.parser_class = PlainBodyParser
     photo_pool()  # its processes start before the first upload
@@ -74,6 +78,16 @@ def main() -> None:
         server.task_dispatcher.shutdown(timeout=_END_S)
     finally:
         close_photo_pool()
+
+
+def check_database_role() -> None:
+    """In production, refuse a database role that can change the audit log.
+
+    A database that does not answer gives a warning only.
+    """
+    if settings.SECURE_SSL_REDIRECT:
+        call_command("check", deploy=True, tags=[Tags.database], databases=["default"])
+        connection.close()
 
 
 def listening_on(bind: str) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.urls import reverse
+from django.utils.functional import Promise
 
+from accounts.admin.audit_log import AuditLogAdmin
 from accounts.models import AuditEntry, AuditLogRow, Invitation, User
 from accounts.roles import Role
 from accounts.services.audit import record
@@ -159,3 +161,9 @@ def test_the_admin_asks_visitors_to_log_in(client):
     answer = client.get(LOG)
     assert answer.status_code == 302
     assert reverse("admin:login") in answer["Location"]
+
+
+def test_the_columns_of_the_log_can_be_translated():
+    labels = {field.name: field.verbose_name for field in AuditLogRow._meta.fields}
+    shown = [labels[name] for name in AuditLogAdmin.fields if name != "actor"]
+    assert all(isinstance(label, Promise) for label in shown)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Invitation, User
@@ -19,6 +19,7 @@ from accounts.selectors.invitations import (
     token_digest,
 )
 from accounts.selectors.roles import held_roles
+from accounts.services.erasure import AccountClosedError, close_account
 from accounts.services.invitations import (
     InvitationClosedError,
     OperatorExistsError,
@@ -29,7 +30,9 @@ from accounts.services.invitations import (
     join,
     revoke,
 )
+from accounts.services.roles import set_active, set_roles
 from accounts.tests.audit import logged
+from accounts.tests.people import make_user
 from accounts.tests.races import at_once
 from accounts.tests.role_holders import PASSWORD, make_person
 
@@ -140,6 +143,65 @@ def test_accepting_adds_roles(ada):
     assert held_roles(ben) == {Role.LIBRARIAN, Role.REVIEWER}
 
 
+def test_joining_takes_the_address_from_those_who_only_claim_it(ada):
+    eve, dan = make_person("eve"), make_user("dan", email=CYD, verified=False)
+    EmailAddress.objects.create(user=eve, email=CYD)
+    joining(invited(ada))
+    assert EmailAddress.objects.get(email=CYD).user.username == "cyd"
+    eve.refresh_from_db()
+    dan.refresh_from_db()
+    assert (eve.email, dan.email) == ("eve@example.org", "")
+    assert logged("email.removed") == [
+        ("email.removed", f"user {user.pk}", None, {}) for user in (eve, dan)[::-1]
+    ]
+
+
+def test_a_typed_address_is_not_taken_from_anybody():
+    claim = EmailAddress.objects.create(user=make_person("dan"), email="eve@example.org")
+    joining(by_token(invite_first_operator()), "eve")
+    claim.refresh_from_db()
+
+
+def demoted(user, by):
+    set_roles(user_id=user.pk, roles={Role.LIBRARIAN}, actor_id=by.pk)
+
+
+def deactivated(user, by):
+    set_active(user_id=user.pk, active=False, actor_id=by.pk)
+
+
+def closed(user, by):
+    close_account(user_id=user.pk, actor_id=by.pk)
+
+
+@pytest.mark.parametrize("end", [demoted, deactivated, closed])
+def test_invitations_end_with_the_role_of_who_sent_them(ada, end):
+    ben = make_person("ben", Role.OPERATOR)
+    of_ben, of_ada = invited(ben, Role.OPERATOR), invited(ada, email="dan@example.org")
+    joining(done := invited(ben, email="fay@example.org"), "fay")
+    end(ben, ada)
+    assert [state(each) for each in (of_ben, of_ada, done)] == ["revoked", "open", "accepted"]
+    assert logged("invitation.revoked") == [
+        ("invitation.revoked", f"invitation {of_ben.pk}", ada.pk, {})
+    ]
+
+
+def test_other_changes_of_roles_leave_invitations_open(ada):
+    invitation = invited(ada)
+    set_roles(user_id=ada.pk, roles={Role.OPERATOR, Role.REVIEWER}, actor_id=ada.pk)
+    assert state(invitation) is InvitationState.OPEN
+
+
+@pytest.mark.parametrize("close", [deactivated, closed])
+def test_a_closed_account_gets_no_roles(ada, close):
+    ben, invitation = make_person("ben"), invited(ada)
+    close(ben, ada)
+    with pytest.raises(AccountClosedError):
+        accept_invitation(invitation_id=invitation.pk, user_id=ben.pk)
+    assert held_roles(ben) == set()
+    assert state(invitation) is InvitationState.OPEN
+
+
 def used(invitation, ada):
     accept_invitation(invitation_id=invitation.pk, user_id=make_person("eve").pk)
 
@@ -186,7 +248,7 @@ def test_the_first_operator():
     invitation = by_token(invite_first_operator())
     eve = joining(invitation, "eve")
     assert held_roles(eve) == {Role.OPERATOR}
-    assert EmailAddress.objects.get(user=eve).verified
+    assert not EmailAddress.objects.get(user=eve).verified  # it was typed, not written to
     with pytest.raises(OperatorExistsError):
         invite_first_operator()
 
@@ -220,6 +282,20 @@ def test_one_link_opened_twice_makes_one_account():
 
 
 @RACE
+def test_an_inviter_is_demoted_while_the_invitation_is_accepted():
+    for number in range(5):
+        ada, ben = (make_person(f"{name}{number}", Role.OPERATOR) for name in ("ada", "ben"))
+        invitation = invited(ben)
+        accepted, taken = at_once(
+            lambda: joining(invitation, "cyd"),  # noqa: B023 # called in this round
+            lambda: demoted(ben, ada),  # noqa: B023
+        )
+        assert (accepted, taken) in {(None, None), (InvitationClosedError, None)}
+        Invitation.objects.all().delete()
+        User.objects.all().delete()
+
+
+@RACE
 def test_two_first_operators_at_once_are_one():
     invitation = by_token(invite_first_operator())
     errors = at_once(lambda: joining(invitation, "cyd"), lambda: joining(invitation, "dan"))
@@ -249,6 +325,20 @@ def test_two_invitations_of_an_address_at_once_leave_one_open():
     )
     assert set(errors) <= {None, InvitationClosedError}
     assert open_invitations().count() == 1
+
+
+@RACE
+def test_invitations_of_other_addresses_do_not_wait():
+    ada = make_person("ada", Role.OPERATOR)
+
+    def invite_dan():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        invited(ada, email="dan@example.org")
+
+    with transaction.atomic():
+        invited(ada)
+        assert at_once(invite_dan) == [None]
 
 
 HASH = "a" * 64

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core import mail
 from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import Invitation, User
 from accounts.roles import Role
 from accounts.selectors.roles import held_roles
+from accounts.services.erasure import close_account
 from accounts.services.invitations import (
     accept_invitation,
     invite,
@@ -19,6 +21,8 @@ from accounts.services.invitations import (
     join,
     revoke,
 )
+from accounts.services.roles import set_active
+from accounts.tests.people import link_in, log_in, logged_in_as
 from accounts.tests.role_holders import PASSWORD, make_person
 from accounts.tests.views.conftest import logged_in
 from accounts.tests.views.test_people import words
@@ -108,6 +112,7 @@ def test_somebody_logged_in_accepts_with_one_button(invited):
     ben = make_person("ben", Role.LIBRARIAN)
     client = logged_in(ben)
     page = open_link(client, invited[1])
+    assert f"The invitation was sent to {CYD}." in words(page)
     assert "You are logged in as ben: this account gets the roles." in words(page)
     assert held_roles(ben) == {Role.LIBRARIAN}
     answer = client.post(PAGE)
@@ -129,6 +134,48 @@ def test_somebody_with_an_account_logs_in_first(client, invited):
     assert "You are logged in as cyd" in words(answer)
     client.post(PAGE)
     assert held_roles(cyd) == {Role.REVIEWER}
+
+
+def test_somebody_who_only_claims_the_address_does_not_stop_the_invited_person(client, invited):
+    EmailAddress.objects.create(user=make_person("eve"), email=CYD)
+    page = open_link(client, invited[1])
+    assert "Your account will have the address" in words(page)
+    client.post(PAGE, ACCOUNT)
+    assert EmailAddress.objects.get(email=CYD, verified=True).user.username == "cyd"
+
+
+@pytest.mark.parametrize("close", ["deactivated", "closed"])
+def test_an_account_that_is_closed_in_that_moment(invited, ada, close, monkeypatch):
+    ben = make_person("ben")
+    client = logged_in(ben)
+    open_link(client, invited[1])
+
+    def late(**given):
+        if close == "closed":
+            close_account(user_id=ben.pk, actor_id=ada.pk)
+        else:
+            set_active(user_id=ben.pk, active=False, actor_id=ada.pk)
+        accept_invitation(**given)
+
+    monkeypatch.setattr(views, "accept_invitation", late)
+    answer = client.post(PAGE)
+    assert answer.status_code == 409
+    assert "Your account was closed in the meantime, so it gets no roles." in words(answer)
+    assert held_roles(ben) == set()
+
+
+def test_an_invitation_that_is_deleted_in_that_moment(invited, monkeypatch):
+    client = logged_in(make_person("ben"))
+    open_link(client, invited[1])
+
+    def late(**given):
+        Invitation.objects.all().delete()
+        accept_invitation(**given)
+
+    monkeypatch.setattr(views, "accept_invitation", late)
+    answer = client.post(PAGE)
+    assert answer.status_code == 404
+    assert "There is no such invitation." in words(answer)
 
 
 def use(invitation):
@@ -194,7 +241,24 @@ def test_the_first_operator_by_the_printed_address(client, db):
     cyd = User.objects.get()
     assert held_roles(cyd) == {Role.OPERATOR}
     address = EmailAddress.objects.get()
-    assert (address.email, address.verified, address.primary) == (CYD, True, True)
+    assert (address.email, address.verified, address.primary) == (CYD, False, True)
+    client.post(link_in(mail.outbox[0]))
+    address.refresh_from_db()
+    assert address.verified
+    client.logout()
+    log_in(client, "cyd", password=PASSWORD)
+    assert logged_in_as(client) == cyd.pk
+
+
+def test_the_first_operator_is_not_made_while_the_mail_server_is_down(client, db, settings):
+    open_link(client, invite_first_operator())
+    account = ACCOUNT | {"email": CYD}
+    settings.EMAIL_BACKEND = "accounts.tests.views.test_people.BrokenMail"
+    assert client.post(PAGE, account).status_code == 503
+    assert not User.objects.exists()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert client.post(PAGE, account).status_code == 302
+    assert "_auth_user_id" in client.session
 
 
 @pytest.mark.parametrize("form", ["{}", "http://127.0.0.1:8000/invitations/{}/", " {} "])
