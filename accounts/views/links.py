@@ -6,11 +6,9 @@ import datetime as dt
 from typing import Any
 
 from allauth.account import app_settings, views
-from allauth.account.adapter import get_adapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.core import signing
-from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -48,21 +46,15 @@ class PasswordResetFromKeyView(views.PasswordResetFromKeyView):
     """Sets a new password, but not of an account that was deactivated after the e-mail."""
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Answer with the page of inactive accounts."""
+        """Lock the account; answer with the page of inactive accounts if it was closed."""
         kwargs: dict[str, Any] = super().get_form_kwargs()
         user = kwargs["user"]  # None if the link does not work
-        if user is not None and not user.is_active:
-            raise ImmediateHttpResponse(get_adapter().respond_user_inactive(self.request, user))
+        if user is not None:
+            try:
+                lock_account(user_id=user.pk)
+            except AccountClosedError as error:
+                raise ImmediateHttpResponse(redirect("account_inactive")) from error
         return kwargs
-
-    def form_valid(self, form: Form) -> HttpResponse:
-        """Set it, unless the account was closed since the link was sent."""
-        try:
-            lock_account(user_id=self.reset_user.pk)
-        except AccountClosedError:
-            return redirect("account_inactive")
-        answer: HttpResponse = super().form_valid(form)
-        return answer
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add whether the link is too old; else it was used or replaced."""
