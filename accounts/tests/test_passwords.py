@@ -150,12 +150,3 @@ def test_an_address_that_is_not_verified_opens_no_verified_account(user):
         "No account with this address",
         "Choose a new password",
     ]
-
-
-def test_a_link_asked_for_before_the_account_was_closed(client, user, link):
-    user.is_active = False
-    user.save()
-    answer = set_password(client, link)
-    assert heading(answer) == "This account is closed"
-    user.refresh_from_db()
-    assert user.check_password(PASSWORD)
