@@ -41,6 +41,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         stack.enter_context(use_services(var_directory(), services))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that would leave later ones without the rows that migrations add."""
+    for item in items:
+        for marker in item.iter_markers("django_db"):
+            if marker.kwargs.get("transaction") and not marker.kwargs.get("serialized_rollback"):
+                raise pytest.UsageError(
+                    f"{item.nodeid}: with transaction=True, set serialized_rollback=True too"
+                )
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the output of `make test` with its total time, set-up included."""
     started_at = os.environ.get("SOUNDSCAPE_STARTED_AT")

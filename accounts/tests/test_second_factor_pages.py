@@ -16,7 +16,7 @@ from accounts.tests.authenticator_app import code_of
 from accounts.tests.factories import KEY, give_app, make_person
 from accounts.tests.people import PASSWORD, log_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 AUTHENTICATE = "/accounts/2fa/authenticate/"
 REAUTHENTICATE = "/accounts/2fa/reauthenticate/"

@@ -18,7 +18,7 @@ from accounts.tests.authenticator_app import code_of
 from accounts.tests.factories import give_app, make_person
 from accounts.tests.people import PASSWORD, ask_for_reset, entries, link_in, log_in, logged_in_as
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 NEW = "another-long-password-8"
 servers = pytest.mark.parametrize("server", ["mail", "record"])
