@@ -32,7 +32,7 @@ run: setup ## Set up and serve the site (PORT=8000 HOST=127.0.0.1)
 	@exec $(MANAGE) serve --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000)
 
 test: models ## Set up and run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 lint: packages ## Check style, types and import contracts
 	$(BIN)/ruff format --check .

@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 from django.conf import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from retrieval.engine.networks.weights import (
     EFFICIENTNET_LITE0,
@@ -39,6 +41,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     services = services_for(["pytest", "test"], os.environ)
     if services:
         stack.enter_context(use_services(var_directory(), services))
+
+
+class OneSiteScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Runs all browser tests in one process, where they share a site, and every other test in any.
+
+    Marks of `xdist_group` do not work: xdist 3.8 adds them to an id that pytest 9.2 does not use.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if "/tests/browser/" in nodeid else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer | None) -> LoadScopeScheduling:
+    """Distribute the tests of `pytest -n 2`."""
+    return OneSiteScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,11 +26,10 @@ REQUIRED_BY: Final = ("CI", "SOUNDSCAPE_REQUIRE_BROWSER")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark these tests; under `pytest -n 2 --dist loadgroup` all of them share one site."""
+    """Mark these tests; the root `conftest` runs them in one process, where they share a site."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -57,7 +57,9 @@ def test_every_page_has_a_strict_content_security_policy(front, result_path, pat
 def test_uploaded_content_is_served_in_a_sandbox(front, result_path, audio_url):
     for path in (f"{result_path}photo", audio_url):
         answer = front.request.get(path)
-        assert policy_of(answer) == {"sandbox", "default-src 'none'"}
+        assert policy_of(answer) == {
+            "sandbox", "default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
+        }  # fmt: skip
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 

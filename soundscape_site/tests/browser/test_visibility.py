@@ -128,7 +128,7 @@ def test_a_public_photo_is_reported_hidden_explained_and_restored(front, visit, 
 
 def test_the_pages_are_accessible(front, operator):
     path = uploaded(front)
-    change(front, visibility="Everyone, in the list of public photos", title="Harbour at noon")
+    change(front, visibility="Everyone, in the list of public photos", title="Jetty at dusk")
     for page in (front, operator):
         page.goto(f"{path}report/")
         page.get_by_label("Something else").check()
