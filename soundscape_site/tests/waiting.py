@@ -5,9 +5,9 @@ import time
 LONGEST_S = 30.0
 
 
-def until(condition, describe=lambda: ""):
-    """Return once the condition holds; fail after `LONGEST_S` seconds."""
-    deadline = time.monotonic() + LONGEST_S
+def until(condition, describe=lambda: "", longest_s=LONGEST_S):
+    """Return once the condition holds; fail after `longest_s` seconds."""
+    deadline = time.monotonic() + longest_s
     while not condition():
         assert time.monotonic() < deadline, describe()
         time.sleep(0.02)

@@ -26,6 +26,7 @@ LIBRARY: Final = SHARED_DIR / "library"
 PHOTOS: Final = SHARED_DIR / "photos" / "kodak"
 CHECKOUT_MODELS: Final = BASE_DIR / "var" / "models"
 
+_LONGEST_START_S: Final = 120.0  # all browser tests need it, on a machine with other work too
 QUEUE_LIMIT: Final = 1
 """One photo may be queued: enough for uploads one after the other."""
 
@@ -66,6 +67,7 @@ class Site:
         waiting.until(
             lambda: "\nReady after " in self.output or self._serve.poll() is not None,
             lambda: self.output,
+            longest_s=_LONGEST_START_S,
         )
         assert self._serve.poll() is None, self.output
 
