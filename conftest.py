@@ -53,6 +53,7 @@ class OneSiteScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has 
         return "browser" if "/tests/browser/" in nodeid else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none with `-p no:xdist`
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer | None) -> LoadScopeScheduling:
     """Distribute the tests of `pytest -n 2`."""
     return OneSiteScheduling(config, log)
