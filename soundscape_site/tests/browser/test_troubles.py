@@ -100,7 +100,7 @@ def test_a_form_that_is_filled_in_while_the_photo_waits_is_kept(visit, site):
     page = visit("/")
     title = page.get_by_label("Title", exact=True)
     with site.worker_stopped():
-        upload(page, PHOTOS / "kodim04.png")
+        upload(page, PHOTOS / "kodim14.png")
         page.get_by_text("Title and who can see it").click()
         title.fill("While it waits")
         expect(page.get_by_role("region", name="Progress")).to_contain_text(NO_WORKER)

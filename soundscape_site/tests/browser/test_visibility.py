@@ -79,7 +79,7 @@ def test_an_upload_by_script_sends_the_choice_about_judging(front, allows):
 def test_the_settings_work_without_javascript(visit):
     page = visit("/", java_script_enabled=False)
     page.get_by_label("Let reviewers judge").check()
-    upload(page, PHOTOS / "kodim07.png")
+    upload(page, PHOTOS / "kodim17.png")
     page.get_by_role("button", name="Find its sound").click()
     wait_for_result(page)
     change(page, visibility="Only you")
@@ -134,7 +134,7 @@ def test_the_pages_are_accessible(front, operator):
         page.get_by_label("Something else").check()
         page.get_by_role("button", name="Report").click()
     operator.goto("/")
-    hidden = uploaded(operator, "kodim05.png")
+    hidden = uploaded(operator, "kodim16.png")
     operator.goto(f"{hidden}report/")
     operator.get_by_label("Something else").check()
     operator.get_by_role("button", name="Report").click()
