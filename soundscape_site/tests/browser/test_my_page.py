@@ -27,7 +27,7 @@ from soundscape_site.tests.browser.visitor import (
     wait_for_sound,
 )
 
-BEACH, CABIN = PHOTOS / "kodim19.png", PHOTOS / "kodim18.png"
+BEACH, CABIN = PHOTOS / "kodim21.png", PHOTOS / "kodim03.png"
 
 
 def send(page: Page, photo: Path) -> str:
