@@ -8,12 +8,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.read_only import ReadOnlyAdmin
 from accounts.models import AuditLogRow
 from accounts.selectors.audit import audit_log, found_in
 
 
 @admin.register(AuditLogRow)
-class AuditLogAdmin(admin.ModelAdmin):
+class AuditLogAdmin(ReadOnlyAdmin):
     """Search by name or id of the actor, action, subject and request id, or go by the date."""
 
     list_display = ("at", "actor", "action", "subject", "detail", "address_prefix", "request_id")
@@ -49,15 +50,3 @@ class AuditLogAdmin(admin.ModelAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show it to operators only."""
         return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditLogRow | None = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditLogRow | None = None) -> bool:
-        """Refuse."""
-        return False

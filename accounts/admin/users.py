@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin.audited import AuditedAdmin
+from accounts.admin.read_only import ReadOnlyAdmin
 from accounts.models import User
 from accounts.selectors.roles import held_roles
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin):
+class UserAdmin(ReadOnlyAdmin):
     """Accounts, without anything to edit.
 
     Roles and activity belong to the page of people, where the last operator is safe; name, address
@@ -47,15 +46,3 @@ class UserAdmin(AuditedAdmin):
         page = format_html('<a href="{}">{}</a>', reverse("retrieval:my_data"), _("My page"))
         command = f"manage.py delete_account {user.username}"
         return format_html(words, page=page, command=format_html("<code>{}</code>", command))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: people sign up, or are invited."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse: people are erased by a service."""
-        return False

@@ -19,7 +19,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseOrConnectionError
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -68,9 +68,7 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
-            minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES
-            page = render(request, "429_log_in.html", {"minutes": minutes}, status=429)
-            page["Retry-After"] = str(minutes * 60)
+            page = too_many_failures(request, "429_log_in.html")
             raise ImmediateHttpResponse(page) from error
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
@@ -137,6 +135,18 @@ class AccountAdapter(DefaultAccountAdapter):
         """Return the ways to confirm who one is, in the site's words."""
         ways = super().get_reauthentication_methods(user)
         return [way | {"description": _WAYS_TO_CONFIRM[way["id"]]} for way in ways]
+
+
+def too_many_failures(request: HttpRequest, template: str) -> HttpResponse:
+    """Answer 429 with the time after which the limit that was reached has passed for certain."""
+    of_address = {"login_failed": settings.SOUNDSCAPE_FAILED_LOGINS_OF_ADDRESS}
+    address_may_try = ratelimit.consume(
+        request, app="allauth.account", action="login_failed", config=of_address, dry_run=True
+    )
+    minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES if address_may_try else 60
+    page = render(request, template, {"minutes": minutes}, status=429)
+    page["Retry-After"] = str(minutes * 60)
+    return page
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -19,12 +19,11 @@ from allauth.mfa.webauthn import forms as passkeys
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.client_address import address_network, client_address
+from accounts.logging_in.adapters import too_many_failures
 from accounts.models import User
 
 _CREDENTIAL_MAX_CHARACTERS: Final = 32_768  # an attestation with its certificates takes a few 1000
@@ -159,19 +158,12 @@ def _failures_limited(user: User | None) -> Iterator[None]:
     network = address_network(client_address(request), ipv4_bits=32, ipv6_bits=64)
     failure = ratelimit.consume(request, **limit, key=f"{key}:{network}")
     if not failure:
-        raise ImmediateHttpResponse(_too_many(request))
+        raise ImmediateHttpResponse(too_many_failures(request, "mfa/429.html"))
     ratelimit.clear(request, **limit, key=key)
     try:
         yield
     except ValidationError as error:
         if getattr(error, "code", None) in _TOO_MANY:
-            raise ImmediateHttpResponse(_too_many(request)) from error
+            raise ImmediateHttpResponse(too_many_failures(request, "mfa/429.html")) from error
         raise
     failure.rollback()
-
-
-def _too_many(request: HttpRequest) -> HttpResponse:
-    minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES
-    page = render(request, "mfa/429.html", {"minutes": minutes}, status=429)
-    page["Retry-After"] = str(minutes * 60)
-    return page

@@ -22,12 +22,13 @@ from accounts.tests.people import (
     logged_in_as,
     make_user,
     sign_up,
+    words,
 )
 
 pytestmark = pytest.mark.django_db
 
 HERE, ELSEWHERE = "203.0.113.9", "198.51.100.1"
-A_MINUTE, FIFTEEN_MINUTES = "60", "900"
+A_MINUTE, FIFTEEN_MINUTES, AN_HOUR = "60", "900", "3600"
 TRIES = 200
 PER_ADDRESS = 30  # log-ins a minute
 TOLERANCE = 1.05
@@ -40,10 +41,10 @@ def fail(times, *, login=NAME, **extra):
     return answer
 
 
-def assert_refused(answer, words, retry_after):
+def assert_refused(answer, title, retry_after):
     assert answer.status_code == 429
     assert answer["Retry-After"] == retry_after
-    assert heading(answer) == words
+    assert heading(answer) == title
 
 
 @pytest.mark.parametrize("login", [NAME, EMAIL, "nobody", "nobody@people.example"])
@@ -81,6 +82,9 @@ def test_fifty_failures_of_an_address_in_an_hour(settings):
     settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login": "1000/m/ip"}
     statuses = [fail(1, login=f"name{number}").status_code for number in range(55)]
     assert statuses == [200] * 50 + [429] * 5
+    answer = fail(1, login="another")
+    assert_refused(answer, "Too many failed tries to log in", AN_HOUR)
+    assert "wait 60 minutes" in words(answer)
 
 
 def test_a_reset_of_ones_own_password_frees_ones_own_name_only(settings):

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from retrieval.admin.read_only import ReadOnlyAdmin
+from accounts.admin.read_only import ReadOnlyAdmin
 from retrieval.engine.vocabulary.sounds import Flag
 from retrieval.models import Clip
 from retrieval.services.clip_care import edit_clip, restore_clips, withdraw_clips

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from retrieval.admin.read_only import AppendOnlyAdmin, ReadOnlyAdmin
+from accounts.admin.read_only import AppendOnlyAdmin, ReadOnlyAdmin
 from retrieval.models import ImportItem, LibraryImport
 from retrieval.selectors.imports import failed_items, outcome_counts
 from retrieval.submission import submit_import

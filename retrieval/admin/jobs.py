@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from retrieval.admin.read_only import ReadOnlyAdmin
+from accounts.admin.read_only import ReadOnlyAdmin
 from retrieval.models import DataExport, LibraryProfiling, ProfileFailure, Scene
 from retrieval.selectors.profiling import clips_without_profile
 

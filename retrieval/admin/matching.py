@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.audited import AuditedAdmin
-from retrieval.admin.read_only import AppendOnlyAdmin, ReadOnlyAdmin
+from accounts.admin.read_only import AppendOnlyAdmin, ReadOnlyAdmin
 from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.models import HeardOverride, PhotoBank
 from retrieval.services.site_overrides import check_override, override_sounds

@@ -53,7 +53,10 @@ ACCOUNT_CHANGE_EMAIL = True  # the old address stays in use until the new one is
 # The key of failed log-ins is made of name and network address: nobody can lock out somebody else.
 SOUNDSCAPE_FAILED_LOGINS_MINUTES = 15
 SOUNDSCAPE_FAILED_LOGINS_OF_NAME = f"5/{SOUNDSCAPE_FAILED_LOGINS_MINUTES}m/key"
-ACCOUNT_RATE_LIMITS = {"login_failed": f"{SOUNDSCAPE_FAILED_LOGINS_OF_NAME},50/1h/ip"}
+SOUNDSCAPE_FAILED_LOGINS_OF_ADDRESS = "50/60m/ip"
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": f"{SOUNDSCAPE_FAILED_LOGINS_OF_NAME},{SOUNDSCAPE_FAILED_LOGINS_OF_ADDRESS}"
+}
 
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
