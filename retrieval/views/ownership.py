@@ -54,7 +54,7 @@ def remember_in_cookie(request: HttpRequest, response: HttpResponse, scene: Scen
     if scene.owner_id is not None:
         return
     response.set_signed_cookie(
-        f"{settings.SOUNDSCAPE_UPLOADS_COOKIE}-{scene.pk.hex}",
+        _cookie_of(scene),
         str(scene.pk),
         salt=_SALT,
         max_age=settings.SESSION_COOKIE_AGE,
@@ -69,7 +69,9 @@ def owns(request: HttpRequest, scene: Scene) -> bool:
     """Return whether this visitor uploaded a scene."""
     if scene.owner_id is not None:
         return bool(scene.owner_id == request.user.pk)
-    return str(scene.pk) in _remembered(request)
+    scene_id = str(scene.pk)
+    listed = scene_id in request.session.get(_KEY, [])
+    return listed or scene_id in _in_cookies(request, [_cookie_of(scene)])
 
 
 class ClaimMiddleware:
@@ -97,18 +99,21 @@ class ClaimMiddleware:
 
 
 def _remembered(request: HttpRequest) -> list[str]:
-    return [*request.session.get(_KEY, []), *_in_cookies(request)]
+    return [*request.session.get(_KEY, []), *_in_cookies(request, _cookies(request))]
+
+
+def _cookie_of(scene: Scene) -> str:
+    return f"{settings.SOUNDSCAPE_UPLOADS_COOKIE}-{scene.pk.hex}"
 
 
 def _cookies(request: HttpRequest) -> list[str]:
     return [n for n in request.COOKIES if n.startswith(f"{settings.SOUNDSCAPE_UPLOADS_COOKIE}-")]
 
 
-def _in_cookies(request: HttpRequest) -> list[str]:
+def _in_cookies(request: HttpRequest, cookies: list[str]) -> list[str]:
     max_age = settings.SESSION_COOKIE_AGE
     signed = (
-        request.get_signed_cookie(name, default="", salt=_SALT, max_age=max_age)
-        for name in _cookies(request)
+        request.get_signed_cookie(name, default="", salt=_SALT, max_age=max_age) for name in cookies
     )
     return [scene_id for scene_id in signed if scene_id]
 
