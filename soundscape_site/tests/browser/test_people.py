@@ -21,6 +21,7 @@ from soundscape_site.tests.browser.visitor import DESKTOP, PHONE
 
 _SET_ACTIVE = "from accounts.models import User; User.objects.filter({}).update(is_active={})"
 _PRINTED = re.compile(r"^No operator yet\. To become one, open (\S+)$", re.MULTILINE)
+OLGA = "olga@people.example"
 CYD = "cyd@people.example"
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
@@ -56,7 +57,7 @@ def become_operator(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Become the operator")
     assert page.url == f"{site.url}/invitations/"
     check(page)
-    page.get_by_label("E-mail address").fill("olga@people.example")
+    page.get_by_label("E-mail address").fill(OLGA)
     fill_in_account(page, "olga")
     expect(page.get_by_role("heading", level=1)).to_have_text("People")
     expect(page.get_by_text("Welcome. Your roles: Operator.")).to_be_visible()
@@ -86,7 +87,7 @@ def change_roles(page: Page) -> None:
     """Make the reviewer a librarian; then look at the question before a deactivation."""
     page.get_by_label("Name or address").fill("cyd@")
     page.get_by_role("button", name="Search").click()
-    row = page.get_by_role("row").filter(has_text="cyd")
+    row = page.get_by_role("row").filter(has_text=CYD)
     row.get_by_label("Librarian").check()
     row.get_by_label("Reviewer", exact=True).uncheck()
     row.get_by_role("button", name="Save").click()
@@ -100,8 +101,8 @@ def change_roles(page: Page) -> None:
 
 def stay_operator(page: Page) -> None:
     """The last operator cannot stop being one."""
-    page.goto("/people/?q=olga")
-    row = page.get_by_role("row").filter(has_text="olga")
+    page.goto(f"/people/?q={OLGA}")
+    row = page.get_by_role("row").filter(has_text=OLGA)
     row.get_by_label("Operator").uncheck()
     row.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("olga is the last operator.")
@@ -109,14 +110,14 @@ def stay_operator(page: Page) -> None:
 
 def confirm_address(site: Site, page: Page) -> None:
     """Confirm the operator's address, which nobody has proved yet."""
-    page.goto(latest_mail_link(site, "olga@people.example", containing="/confirm-email/"))
+    page.goto(latest_mail_link(site, OLGA, containing="/confirm-email/"))
     page.get_by_role("button", name="Confirm").click()
 
 
 def deactivate_and_reactivate(page: Page) -> None:
     log_in(page, "olga")
     page.goto("/people/?q=cyd")
-    row = page.get_by_role("row").filter(has_text="cyd")
+    row = page.get_by_role("row").filter(has_text=CYD)
     row.locator("summary").click()
     row.get_by_role("button", name="Deactivate").click()
     expect(page.get_by_text("The account is deactivated.")).to_be_visible()

@@ -23,7 +23,7 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture
 def operator(visit, site):
     """The page of an operator."""
-    name = f"olga-{next(_NUMBERS)}"
+    name = f"visibility-operator-{next(_NUMBERS)}"
     page = visit(quiet=False)
     sign_up(page, site, name)
     site.manage("shell", "--command", _APPOINT.format(name=name, yes=True))
