@@ -1,4 +1,4 @@
-"""The labelling app: registered, still empty."""
+"""The labelling app."""
 
 from __future__ import annotations
 

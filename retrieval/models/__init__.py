@@ -13,6 +13,7 @@ from retrieval.models.scenes import (
     MatchDivergence,
     MatchRun,
     Scene,
+    SceneHold,
     SceneProfile,
     Visibility,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "PhotoBank",
     "ProfileFailure",
     "Scene",
+    "SceneHold",
     "SceneProfile",
     "SceneReport",
     "Space",

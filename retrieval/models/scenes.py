@@ -186,6 +186,24 @@ class Scene(Job):
         return f"{self.id} ({self.state})"
 
 
+class SceneHold(models.Model):
+    """What keeps a photo from expiring, such as a campaign whose reviewers still need it."""
+
+    scene = models.ForeignKey(Scene, on_delete=models.CASCADE, related_name="holds")
+    holder = models.CharField(max_length=100, help_text="Model and key: campaign 3.")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scene", "holder"], name="retrieval_scenehold_once"),
+            models.CheckConstraint(condition=~Q(holder=""), name="retrieval_scenehold_has_holder"),
+        ]
+        indexes = [models.Index(fields=["holder"], name="retrieval_scenehold_of_holder")]
+
+    def __str__(self) -> str:
+        return f"scene {self.scene_id} for {self.holder}"
+
+
 class Match(models.Model):
     """One recording in the ranked result of a search."""
 

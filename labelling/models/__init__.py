@@ -1,0 +1,43 @@
+"""The models of labelling."""
+
+from labelling.models.answers import Answer, Grade, Skip
+from labelling.models.campaigns import (
+    LARGEST_SAMPLE,
+    MOST_RANKS,
+    STEPS,
+    Campaign,
+    CampaignState,
+    Design,
+    Stratum,
+)
+from labelling.models.guidelines import GoldPair, Guideline, GuidelineExample
+from labelling.models.pairs import Adjudication, Pair, PairState, Reopening, Slot
+from labelling.models.photo_sets import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
+from labelling.models.reviewers import Admission, Reviewer
+
+__all__ = [
+    "LARGEST_SAMPLE",
+    "MOST_RANKS",
+    "STEPS",
+    "Adjudication",
+    "Admission",
+    "Answer",
+    "Campaign",
+    "CampaignState",
+    "Design",
+    "GoldPair",
+    "Grade",
+    "Guideline",
+    "GuidelineExample",
+    "Pair",
+    "PairState",
+    "PhotoImport",
+    "PhotoImportItem",
+    "PhotoSet",
+    "Reopening",
+    "Reviewer",
+    "SetPhoto",
+    "Skip",
+    "Slot",
+    "Stratum",
+]

@@ -1,0 +1,67 @@
+"""What labelling refuses, each with the code that pages and programs get."""
+
+from __future__ import annotations
+
+
+class LabellingError(Exception):
+    """A refusal; nothing was changed. `detail` is for the log, views have the words."""
+
+    code = "labelling_error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class AssignmentExpiredError(LabellingError):
+    """The lease ended and somebody else has the slot; the pair may be offered again."""
+
+    code = "assignment_expired"
+
+
+class PairWithdrawnError(LabellingError):
+    """The photo was deleted or may not be judged any more, or the recording was withdrawn."""
+
+    code = "pair_withdrawn"
+
+
+class CampaignClosedError(LabellingError):
+    """The campaign takes no answers."""
+
+    code = "campaign_closed"
+
+
+class ListenMoreError(LabellingError):
+    """Too little of the sound was heard."""
+
+    code = "listened_too_short"
+
+
+class CannotUndoError(LabellingError):
+    """The answer is not this reviewer's, is undone already, or was decided upon meanwhile."""
+
+    code = "cannot_undo"
+
+
+class NotQualifiedError(LabellingError):
+    """The reviewer graded too few gold pairs right; a lead can admit them."""
+
+    code = "not_qualified"
+
+
+class WrongStateError(LabellingError):
+    """The campaign or pair is in a state that does not allow the step."""
+
+    code = "wrong_state"
+
+
+class FrameChangedError(LabellingError):
+    """The photos or matches changed since the preview of the draw."""
+
+    code = "frame_changed"
+
+
+class TooFewGoldPairsError(LabellingError):
+    """The design asks for more gold pairs than there are."""
+
+    code = "too_few_gold_pairs"
