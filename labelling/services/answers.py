@@ -23,6 +23,7 @@ from labelling.models import (
     Slot,
 )
 from labelling.selectors.pairs import gradable_pairs
+from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.errors import (
     AnswerInvalidError,
     CampaignClosedError,
@@ -30,7 +31,6 @@ from labelling.services.errors import (
     ListenMoreError,
     PairWithdrawnError,
 )
-from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.locks import lock_pair, lock_reviewer, lock_slots, share_campaign
 from labelling.services.queue import LEASE, free_slots, lease_gold_pair, vacate
 from labelling.services.settling import set_state, settle
