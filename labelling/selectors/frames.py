@@ -10,10 +10,10 @@ from typing import Final
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from numpy.typing import NDArray
 
-from labelling.models import Campaign, Design, Pair, PairState, SetPhoto, Stratum
+from labelling.models import Adjudication, Campaign, Design, Pair, PairState, SetPhoto, Stratum
 from retrieval.engine.matching.strength import Strength
 from retrieval.engine.vocabulary.heard_there import Scenery, load_heard_there
 from retrieval.models import Match, Scene, SceneProfile
@@ -139,9 +139,7 @@ def _runs_by_scene(
     }
 
 
-def _served_matches(
-    runs: Sequence[int | None], ranks: int
-) -> dict[tuple[int | None, int], Found]:
+def _served_matches(runs: Sequence[int | None], ranks: int) -> dict[tuple[int | None, int], Found]:
     """Return the matches of runs whose recordings are not withdrawn, by run and rank."""
     rows = Match.objects.filter(run__in=runs, rank__lte=ranks, clip__removed_in=None).values_list(
         "run_id", "rank", "clip_id", "id", "run__matcher", "strength", "score"
@@ -207,24 +205,19 @@ def _disputed_frame(campaign: Campaign) -> Frame:
     Those are the pairs that wait for a lead's decision, and those that a lead decided although
     the grades differ.
     """
-    pairs = (
+    opinions = Count("grades__grade", distinct=True)
+    decided = Adjudication.objects.filter(pair=OuterRef("pk"), revoked_at=None)
+    rows = list(
         Pair.objects.filter(
             campaign=campaign.disputed_in_id, scene__in=judgeable_scenes(), clip__removed_in=None
         )
-        .annotate(opinions=Count("grades__grade", distinct=True))
+        .annotate(opinions=opinions, decided=Exists(decided))
         .filter(
-            Q(state=PairState.DISPUTED)
-            | Q(
-                opinions__gte=2,
-                state=PairState.SETTLED,
-                adjudications__isnull=False,
-                adjudications__revoked_at=None,
-            )
+            Q(state=PairState.DISPUTED) | Q(state=PairState.SETTLED, decided=True, opinions__gte=2)
         )
         .order_by("position")
         .values_list("scene_id", "position", "clip_id", "id")
     )
-    rows = list(pairs)
     matches: dict[int, list[int]] = defaultdict(list)
     through = Pair.matches.through.objects.filter(pair__in=[row[-1] for row in rows])
     for pair_id, match_id in through.order_by("match_id").values_list("pair_id", "match_id"):
