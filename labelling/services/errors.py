@@ -31,6 +31,12 @@ class CampaignClosedError(LabellingError):
     code = "campaign_closed"
 
 
+class AnswerInvalidError(LabellingError):
+    """The answer is none that can be given, or its id belongs to another answer."""
+
+    code = "answer_invalid"
+
+
 class ListenMoreError(LabellingError):
     """Too little of the sound was heard."""
 
