@@ -14,6 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from numpy.typing import NDArray
 
 from labelling.models import Adjudication, Campaign, Design, Pair, PairState, SetPhoto, Stratum
+from labelling.selectors.pairs import gradable_pairs
 from retrieval.engine.matching.strength import Strength
 from retrieval.engine.vocabulary.heard_there import Scenery, load_heard_there
 from retrieval.models import Match, Scene, SceneProfile
@@ -144,7 +145,10 @@ def _served_matches(runs: Sequence[int | None], ranks: int) -> dict[tuple[int | 
     rows = Match.objects.filter(run__in=runs, rank__lte=ranks, clip__removed_in=None).values_list(
         "run_id", "rank", "clip_id", "id", "run__matcher", "strength", "score"
     )
-    return {(run, rank): Found(*values) for run, rank, *values in rows}
+    return {
+        (run, rank): Found(clip, match, matcher, strength, score)
+        for run, rank, clip, match, matcher, strength, score in rows
+    }
 
 
 def _need(unit: Unit) -> tuple[int, float, UUID, int]:
@@ -208,9 +212,8 @@ def _disputed_frame(campaign: Campaign) -> Frame:
     opinions = Count("grades__grade", distinct=True)
     decided = Adjudication.objects.filter(pair=OuterRef("pk"), revoked_at=None)
     rows = list(
-        Pair.objects.filter(
-            campaign=campaign.disputed_in_id, scene__in=judgeable_scenes(), clip__removed_in=None
-        )
+        gradable_pairs()
+        .filter(campaign=campaign.disputed_in_id)
         .annotate(opinions=opinions, decided=Exists(decided))
         .filter(
             Q(state=PairState.DISPUTED) | Q(state=PairState.SETTLED, decided=True, opinions__gte=2)

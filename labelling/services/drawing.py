@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.services.audit import record
-from labelling.models import Campaign, CampaignState, Design, GoldPair, Pair, Slot
+from labelling.models import Campaign, CampaignState, Design, Pair, Slot
 from labelling.sampling import (
     Sample,
     StratumDraw,
