@@ -71,3 +71,15 @@ class TooFewGoldPairsError(LabellingError):
     """The design asks for more gold pairs than there are."""
 
     code = "too_few_gold_pairs"
+
+
+class NothingToDrawError(LabellingError):
+    """No photo of the set may be judged and has a result of the campaign's matchers."""
+
+    code = "nothing_to_draw"
+
+
+class SampleTooSmallError(LabellingError):
+    """A stratified sample has fewer units than there are strata."""
+
+    code = "sample_too_small"
