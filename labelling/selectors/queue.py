@@ -58,14 +58,15 @@ def slots_to_serve(reviewer_id: int, campaign_id: int) -> QuerySet[Slot]:
     PostgreSQL cannot turn into joins, so that it always walks the index and stops at the limit: a
     join could begin elsewhere, which takes long in a large campaign and depends on statistics.
     """
-    shown = gradable_pairs().filter(pk=OuterRef("pair"), state=PairState.OPEN)
-    shown = shown.exclude(purpose=Pair.Purpose.GOLD)
-    return (
-        _slots_for(reviewer_id, [campaign_id])
-        .alias(shown=Subquery(shown.values("pk")))
-        .filter(shown__isnull=False)
-        .order_by("number", "position")
-    )
+    real = gradable_pairs().filter(state=PairState.OPEN).exclude(purpose=Pair.Purpose.GOLD)
+    slots = _slots_for(reviewer_id, [campaign_id])
+    return _of_pairs(slots, real).order_by("number", "position")
+
+
+def _of_pairs(slots: QuerySet[Slot], pairs: QuerySet[Pair]) -> QuerySet[Slot]:
+    """Return the slots whose pair is among these, which is looked up slot by slot."""
+    pair = Subquery(pairs.filter(pk=OuterRef("pair")).values("pk"))
+    return slots.alias(shown=pair).filter(shown__isnull=False)
 
 
 def _slots_for(reviewer_id: int, campaign_ids: Collection[int]) -> QuerySet[Slot]:
@@ -100,9 +101,8 @@ def held_slots(reviewer_id: int) -> QuerySet[Slot]:
 
     A lease that has expired is still held until somebody else takes the slot.
     """
-    return Slot.objects.filter(
-        reviewer_id=reviewer_id, state=Slot.State.LEASED, pair__in=gradable_pairs()
-    ).order_by("leased_until", "number", "position")
+    held = Slot.objects.filter(reviewer_id=reviewer_id, state=Slot.State.LEASED)
+    return _of_pairs(held, gradable_pairs()).order_by("leased_until", "number", "position")
 
 
 def slot_by_token(reviewer_id: int, token: UUID) -> Slot | None:
