@@ -272,9 +272,9 @@ def test_the_overlap_is_raised_to_what_a_draw_would_have_given(campaign, raise_o
     assert raise_overlap("4.1") == 13
     campaign.refresh_from_db()
     assert campaign.graders_per_pair == Decimal("4.1")
-    last = AuditEntry.objects.filter(action="campaign.overlap_raised").order_by("pk").last()
+    last = AuditEntry.objects.get(action="campaign.overlap_raised", detail__after="4.10")
     assert (last.subject, last.actor_id) == (f"campaign {campaign.pk}", lead.pk)
-    assert last.detail == {"before": "2.80", "after": "4.1", "slots": 13}
+    assert last.detail == {"before": "2.80", "after": "4.10", "slots": 13}
 
 
 def test_settled_and_disputed_pairs_that_get_a_slot_are_open_again(campaign, raise_overlap):
