@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_lease_is_found_by_its_reviewer_only(campaign, one, other, django_asse
     make_pairs(campaign, 1, slots=1)
     [slot] = claim(one, campaign)
     with django_assert_num_queries(1):
-        found = queue.slot_by_token(one.pk, slot.token)
+        found: Any = queue.slot_by_token(one.pk, slot.token)
         assert found == slot
         assert found.pair.scene.photo
         assert found.pair.clip.played_name

@@ -6,7 +6,7 @@ import itertools
 import threading
 from contextlib import suppress
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -46,7 +46,7 @@ def check_rules():
 
 def test_eight_reviewers_claim_and_no_slot_is_given_twice(campaign, reviewers):
     make_pairs(campaign, 20, slots=2)
-    given = []
+    given: list[tuple[int, UUID, int, int]] = []
 
     def work(reviewer):
         for wanted in range(1, 6):
@@ -95,12 +95,12 @@ def test_an_account_becomes_one_reviewer():
 def test_the_same_answer_from_two_threads_is_stored_once(campaign):
     make_pairs(campaign, 2)
     graded, skipped = claim(make_reviewer(), campaign, 2)
-    ids = {grade: uuid4(), skip: uuid4()}
+    ids = [uuid4(), uuid4()]
     answers = []
-    calls = [lambda: answers.append(grade(graded, answer_id=ids[grade]))] * 4
-    calls += [lambda: answers.append(skip(skipped, answer_id=ids[skip]))] * 4
+    calls = [lambda: answers.append(grade(graded, answer_id=ids[0]))] * 4
+    calls += [lambda: answers.append(skip(skipped, answer_id=ids[1]))] * 4
     assert at_once(*calls) == [None] * 8
-    assert sorted(answer.pk for answer in answers) == sorted([*ids.values()] * 4)
+    assert sorted(answer.pk for answer in answers) == sorted(ids * 4)
     assert (Grade.objects.count(), Skip.objects.count()) == (1, 1)
 
 
