@@ -232,7 +232,7 @@ def test_a_late_grade_is_kept_while_nobody_took_the_slot(slot):
 
 def test_a_late_grade_takes_another_free_slot_of_the_pair(pair, slot, other):
     expire(slot)
-    queue.lease([slot], other.pk)
+    queue.lease(slots=[slot], reviewer_id=other.pk)
     grade(slot)
     assert states(pair) == ["leased", "done"]
     assert set(pair.slots.values_list("reviewer", flat=True)) == {other.pk, slot.reviewer_id}
@@ -268,7 +268,7 @@ def test_a_late_grade_is_refused_when_others_hold_all_slots(campaign, one, other
 def test_a_late_grade_counts_for_the_pair_that_was_leased_again(campaign, pair, slot, one, other):
     """It went to another reviewer, and came back by the second slot."""
     expire(slot)
-    queue.lease([slot], other.pk)
+    queue.lease(slots=[slot], reviewer_id=other.pk)
     [again] = claim(one, campaign)
     assert again.pair == pair
     grade(slot)
