@@ -10,7 +10,6 @@ from django.db import OperationalError
 
 from accounts.tests.audit import logged
 from accounts.tests.role_holders import make_person
-from labelling import submission, tasks
 from labelling.models import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
 from labelling.services import photo_import, photo_import_jobs
 from labelling.services.photo_files import PhotoCredit
@@ -211,17 +210,3 @@ def test_the_file_of_an_import_is_known_to_backups_and_checks(request_import):
     PhotoImport.objects.update(archive="")
     assert (is_named(name), named_file_count()) == (False, 0)
     assert not DiscardedFile.objects.exists()
-
-
-def test_a_worker_is_woken_after_the_commit_and_again_by_the_sweeper(
-    photo_set, monkeypatch, django_capture_on_commit_callbacks
-):
-    woken: list[int] = []
-    monkeypatch.setattr(tasks.import_photos, "delay", woken.append)
-    file = UploadedFile("p.zip", io.BytesIO(zip_of({"a.png": picture(1)})))
-    with django_capture_on_commit_callbacks(execute=True):
-        (job,) = submission.submit_photo_imports(
-            photo_set_id=photo_set.pk, files=[file], credit=PhotoCredit(), requested_by=None
-        )
-        assert woken == []
-    assert woken == [job.pk]
