@@ -18,7 +18,7 @@ from retrieval.jobs.leases import LEASE
 from retrieval.jobs.transitions import claim
 from retrieval.jobs.worker_names import child_name
 from retrieval.models import JobState, LibraryImport
-from retrieval.submission import release_claims_of, wake_overdue
+from retrieval.submission import release_claims_of, wake_for_photo, wake_overdue
 from retrieval.tasks import find_sounds_for_scene
 from retrieval.tests.photos import accepted
 
@@ -105,12 +105,12 @@ def test_the_import_of_a_dead_worker_is_released(old_import):
     assert old_import.state == JobState.QUEUED
 
 
-def test_a_command_wakes_a_worker_for_each_photo_that_is_queued(media_root, monkeypatch):
+def test_a_worker_is_woken_for_an_imported_photo_that_is_queued(media_root, monkeypatch):
     woken: list[str] = []
     monkeypatch.setattr(find_sounds_for_scene, "delay", woken.append)
     scene = accepted()
-    submission.wake_for_photo(scene)
+    wake_for_photo(scene)
     assert woken == [str(scene.pk)]
     scene.state = JobState.DONE
-    submission.wake_for_photo(scene)
+    wake_for_photo(scene)
     assert len(woken) == 1

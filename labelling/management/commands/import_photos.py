@@ -24,7 +24,6 @@ from labelling.services.photo_files import (
 )
 from labelling.services.photo_import import Imported, PhotoImporter, tally
 from labelling.services.photo_sets import make_photo_set, record_added
-from labelling.submission import wake_for_photo
 from retrieval.catalogue.licences import LICENCES, UNKNOWN
 from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
@@ -32,6 +31,7 @@ from retrieval.jobs.priority import stepping_back
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ProgressDisplay
+from retrieval.submission import wake_for_photo
 
 Outcome = PhotoImportItem.Outcome
 

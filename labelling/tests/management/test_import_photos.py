@@ -14,6 +14,7 @@ from labelling.services import photo_import
 from labelling.services.photo_sets import make_photo_set
 from labelling.tests.photos import folder_of, picture
 from retrieval.models import Scene
+from retrieval.services.uploads import create_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -57,13 +58,13 @@ def test_the_command_makes_the_set_and_says_what_was_added(folder, woken, capsys
 
 
 def test_the_command_run_again_continues(folder, woken, capsys, monkeypatch):
-    real, stored = photo_import.create_scene, []
+    stored: list[object] = []
 
     def failing(**values):
         if stored:
             raise OSError("disk trouble")
         stored.append(values)
-        return real(**values)
+        return create_scene(**values)
 
     with monkeypatch.context() as patched:
         patched.setattr(photo_import, "create_scene", failing)

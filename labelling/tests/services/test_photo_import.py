@@ -115,7 +115,7 @@ def test_an_import_waits_for_room_in_the_queue(run, settings, monkeypatch):
         waits.append(seconds)
         Scene.objects.all().delete() if len(waits) == 2 else None
 
-    monkeypatch.setattr(photo_import.time, "sleep", matched)
+    monkeypatch.setattr("time.sleep", matched)
     imported = run({"a.png": picture(1), "b.png": picture(2)}, patience_s=600)
     assert [one.outcome for one in imported] == [ADDED, ADDED]
     assert len(waits) == 2

@@ -56,7 +56,7 @@ def request_import(photo_set, lead):
 
 @pytest.fixture
 def work(tmp_path):
-    def work(job):
+    def work(job, wake=lambda _: None):
         run_photo_import_slice(
             import_id=job.pk,
             slicing=Slicing(
@@ -65,6 +65,7 @@ def work(tmp_path):
                 slice_s=60.0,
                 worker="w",
             ),
+            wake=wake,
         )
         job.refresh_from_db()
         return job.state
@@ -96,6 +97,13 @@ def test_a_zip_file_is_imported_and_then_removed(
     assert work(job) == JobState.DONE  # a second wake-up does nothing
 
 
+def test_a_worker_is_woken_for_each_photo_that_was_added(request_import, work):
+    woken: list[Scene] = []
+    (job,) = request_import({"p.zip": zip_of({"a.png": picture(1), "b.png": picture(1)})})
+    work(job, woken.append)
+    assert woken == [Scene.objects.get()]
+
+
 def test_several_photos_become_one_zip_file_and_each_zip_file_stays_its_own(request_import, work):
     jobs = request_import({
         "in/a.png": picture(1), "one.zip": zip_of({"b.png": picture(2)}), "in/c.png": picture(3),
@@ -109,7 +117,8 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     request_import, work, photo_set, monkeypatch
 ):
     (job,) = request_import({"p.zip": zip_of({f"{n}.png": picture(n) for n in range(6)})})
-    real, calls = photo_import_jobs._note, []
+    real = photo_import_jobs._note
+    calls: list[str] = []
 
     def crashing(import_id, imported):
         if len(calls) == 2:
