@@ -72,7 +72,7 @@ def request_photo_imports(
     contents = [(file.path, file.stream.read()) for file in files if file.is_archive]
     single = [file for file in files if not file.is_archive]
     if single:
-        contents.append((single[0].path, pack((file.path, file.stream) for file in single)))
+        contents.append((single[0].path, pack(files=((file.path, file.stream) for file in single))))
     return [
         PhotoImport.objects.create(
             photo_set_id=photo_set_id,
@@ -137,7 +137,7 @@ def _photos_of(job: PhotoImport) -> Iterator[list[PhotoFile]]:
         try:
             stream = stack.enter_context(default_storage.open(str(job.archive.name), "rb"))
             archive = stack.enter_context(zipfile.ZipFile(stream))
-            files = photos_in_archive(archive, default=credit)
+            files = photos_in_archive(archive=archive, default=credit)
         except FileNotFoundError as error:
             raise PermanentJobError("The file is gone.", code="archive_missing") from error
         except ManifestError as error:

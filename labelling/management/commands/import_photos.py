@@ -69,11 +69,11 @@ class Command(BaseCommand):
             license=options["license"],
             source_url=options["source_url"],
         )
-        if problem := credit_problem(credit):
+        if problem := credit_problem(credit=credit):
             raise CommandError(f"{problem.detail} [{problem.code}]")
         started = time.monotonic()
         with failures_as_command_errors(), stepping_back():
-            files = photos_in_folder(folder.resolve(), default=credit)
+            files = photos_in_folder(folder=folder.resolve(), default=credit)
             photo_set = _set_named(name)
             outcomes = _import(files, photo_set, quiet=options["json"])
         seconds = time.monotonic() - started
