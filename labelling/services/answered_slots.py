@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from labelling.models import LostLease, Pair, PairState, Skip, Slot
+from labelling.models import CampaignState, LostLease, Pair, PairState, Skip, Slot
 from labelling.selectors.queue import HELD_SLOTS, is_takeable
-from labelling.services.errors import AssignmentExpiredError
-from labelling.services.locks import lock_pair, lock_slots
+from labelling.services.errors import AssignmentExpiredError, CampaignClosedError
+from labelling.services.locks import lock_pair, lock_slots, share_campaign
 from labelling.services.queue import lease, lease_gold_pair
 
 
@@ -20,6 +20,8 @@ def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
 
     Raises
     ------
+    CampaignClosedError
+        If the campaign is closed, which ended all leases.
     AssignmentExpiredError
         If there is none, or the slot was answered.
     """
@@ -28,6 +30,8 @@ def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
         raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
     slots = lock_slots(pair_id=pair_id)
     pair = lock_pair(pair_id=pair_id)
+    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
+        raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
     own = next((slot for slot in slots if slot.reviewer_id == reviewer_id), None)
     if own is None:
         own = _another_slot(pair, slots, reviewer_id, token)

@@ -26,7 +26,6 @@ from labelling.selectors.pairs import gradable_pairs
 from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.errors import (
     AnswerInvalidError,
-    CampaignClosedError,
     CannotUndoError,
     ListenMoreError,
     PairWithdrawnError,
@@ -88,7 +87,7 @@ def give_grade(
     if earlier := _sent_before(answer_id, reviewer, Answer.Kind.GRADE, sent):
         return earlier
     slot, pair = slot_for_answer(reviewer_id=reviewer_id, token=token)
-    _refuse_late(pair)
+    _refuse_withdrawn(pair)
     _refuse_unheard(pair, listened_s, heard_to_end=heard_to_end)
     _refuse_unknown_grade(grade, sent["faults"], (listened_s, took_s))
     measured = {"listened_s": listened_s, "heard_to_end": heard_to_end, "took_s": took_s}
@@ -132,7 +131,7 @@ def skip_pair(*, answer_id: UUID, reviewer_id: int, token: UUID, reason: str) ->
     if earlier := _sent_before(answer_id, reviewer, Answer.Kind.SKIP, sent):
         return earlier
     slot, pair = slot_for_answer(reviewer_id=reviewer_id, token=token)
-    _refuse_late(pair)
+    _refuse_withdrawn(pair)
     if reason not in SkipReason.values:
         raise AnswerInvalidError(f"no reason to skip: {reason!r}")
     answer = _store(answer_id, reviewer, pair, Answer.Kind.SKIP, sent)
@@ -263,12 +262,6 @@ def _store(
     except IntegrityError as error:  # another reviewer sent the same id at the same time
         raise AnswerInvalidError(f"{answer_id} is the id of another answer") from error
     return answer
-
-
-def _refuse_late(pair: Pair) -> None:
-    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
-        raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
-    _refuse_withdrawn(pair)
 
 
 def _refuse_withdrawn(pair: Pair) -> None:

@@ -146,7 +146,7 @@ def open_campaign(*, campaign_id: int, digest: str, lead_id: int) -> Campaign:
     NothingToDrawError, SampleTooSmallError, TooFewGoldPairsError
         If the design cannot be drawn.
     """
-    campaign = lock_campaign(campaign_id)
+    campaign = lock_campaign(campaign_id=campaign_id)
     if campaign.state != CampaignState.DRAFT:
         raise WrongStateError(f"campaign {campaign_id} is {campaign.state}")
     if campaign.guideline.published_at is None:
