@@ -28,9 +28,9 @@ def lock_slots(*, pair_ids: Collection[int]) -> dict[int, list[Slot]]:
     repeated until it finds no more.
     """
     query = Slot.objects.filter(pair__in=pair_ids).select_for_update().order_by("pk")
-    before, slots = None, list(query)
+    before, slots = None, list(query.all())
     while before != (keys := [slot.pk for slot in slots]):
-        before, slots = keys, list(query)
+        before, slots = keys, list(query.all())  # a new query
     found: dict[int, list[Slot]] = {pair_id: [] for pair_id in pair_ids}
     for slot in sorted(slots, key=lambda slot: slot.number):
         found[slot.pair_id].append(slot)
