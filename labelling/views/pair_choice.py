@@ -71,6 +71,7 @@ def choice_context(request: HttpRequest, *, form: ChosenPairForm | None = None) 
     candidates = candidates_of(photo_id) if photo_id else None
     chosen_set = request.GET.get("set", "")
     chosen_set = chosen_set if _SET_NUMBER.fullmatch(chosen_set) else ""
+    clip = request.GET.get("clip", "")
     photos = None
     if chosen_set and candidates is None:
         page = request.GET.get("page")
