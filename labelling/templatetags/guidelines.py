@@ -29,20 +29,21 @@ def guideline_html(text: str) -> SafeString:
     return SafeString(_markdown().render(text))
 
 
+class _Markdown(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802 # the parser calls it
+        """Return whether a link may lead there; others are shown as text."""
+        return url.lower().startswith(_LINKS)
+
+
 @cache
 def _markdown() -> MarkdownIt:
-    markdown = MarkdownIt("js-default", {"html": False}).disable("image")
-    markdown.validateLink = _is_allowed  # type: ignore[method-assign] # as its documentation says
+    markdown = _Markdown("js-default", {"html": False}).disable("image")
     markdown.add_render_rule("link_open", _link)
     markdown.add_render_rule("heading_open", _heading)
     markdown.add_render_rule("heading_close", _heading)
     markdown.add_render_rule("th_open", _cell)
     markdown.add_render_rule("td_open", _cell)
     return markdown
-
-
-def _is_allowed(address: str) -> bool:
-    return address.lower().startswith(_LINKS)
 
 
 def _link(
