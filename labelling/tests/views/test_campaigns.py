@@ -58,9 +58,7 @@ def address(name, campaign, *more):
 
 
 def act(browser, campaign, step, **given):
-    return browser.post(
-        address("campaign_steps", campaign), {"step": step} | given, follow=True
-    )
+    return browser.post(address("campaign_steps", campaign), {"step": step} | given, follow=True)
 
 
 def lease(pair, reviewer):
@@ -348,7 +346,7 @@ def test_a_campaign_is_paused_resumed_and_closed(browser, lead):
         assert act(browser, campaign, step).redirect_chain == [(address("campaign", campaign), 303)]
         campaign.refresh_from_db()
         assert campaign.state == state
-    actions = list(AuditEntry.objects.order_by("pk").values_list("action", "actor_id"))
+    actions = list(AuditEntry.objects.order_by("at").values_list("action", "actor_id"))
     assert [one for one in actions if one[0].startswith("campaign.")] == [
         ("campaign.paused", lead.pk), ("campaign.opened", lead.pk), ("campaign.closed", lead.pk)
     ]  # fmt: skip
