@@ -195,7 +195,7 @@ def note_lost(slots: Sequence[Slot]) -> None:
     LostLease.objects.bulk_create(
         LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
         for slot in slots
-        if slot.state == Slot.State.LEASED
+        if slot.token and slot.reviewer_id  # it is leased
     )
 
 

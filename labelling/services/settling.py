@@ -25,6 +25,7 @@ from labelling.models import (
     Skip,
     Slot,
 )
+from labelling.sampling import slots_per_pair
 from labelling.selectors.pairs import WITH_LEAD, real_pairs
 from labelling.selectors.queue import OPEN_SLOTS
 from labelling.services.errors import AnswerInvalidError, CampaignClosedError, WrongStateError
@@ -179,16 +180,17 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
     CampaignClosedError
         If the campaign is closed.
     """
-    wanted = slots_wanted(campaign_id, graders_per_pair)
+    seed = Campaign.objects.get(pk=campaign_id).seed
+    wanted = slots_wanted(campaign_id, graders_per_pair, seed)
     slots: dict[int, list[Slot]] = {key: [] for key in wanted}
     locked = Slot.objects.filter(pair__in=list(wanted)).select_for_update().order_by("pk")
     for slot in locked:
         slots[slot.pair_id].append(slot)
-    pairs = Pair.objects.filter(pk__in=list(wanted)).order_by("pk")
-    pairs = list(pairs.select_for_update(of=("self",), no_key=True))
+    of_campaign = Pair.objects.filter(pk__in=list(wanted)).order_by("pk")
+    pairs = list(of_campaign.select_for_update(of=("self",), no_key=True))
     campaign = lock_campaign(campaign_id)
     _refuse_overlap(campaign, graders_per_pair)
-    if slots_wanted(campaign_id, graders_per_pair) != wanted:
+    if slots_wanted(campaign_id, graders_per_pair, seed) != wanted:
         raise WrongStateError(f"the slots of campaign {campaign_id} changed meanwhile")
 
     decided = set(
@@ -213,25 +215,21 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
     return len(free)
 
 
-def slots_wanted(campaign_id: int, graders_per_pair: Decimal) -> dict[int, int]:
+def slots_wanted(campaign_id: int, graders_per_pair: Decimal, seed: int) -> dict[int, int]:
     """Return how many slots a design wants of each pair that has fewer; extra ones do not count.
 
-    Of a fraction, the pairs that have more than others come first, then those that come first in
-    the draw: whoever raises the overlap step by step gets the same pairs as in one step.
+    These are the slots that the campaign would have got if it had been drawn so.
     """
-    whole = int(graders_per_pair)
     pairs = list(
         real_pairs(campaign_id)
         .annotate(designed=Count("slots", filter=Q(slots__extra=False)))
-        .order_by("-designed", "position")
+        .order_by("position")
         .values_list("pk", "designed")
     )
-    with_one_more = round((graders_per_pair - whole) * len(pairs))
-    wanted = {
-        key: (whole + (place < with_one_more), designed)
-        for place, (key, designed) in enumerate(pairs)
+    wanted = slots_per_pair(len(pairs), graders_per_pair, seed).tolist()
+    return {
+        key: wants for (key, designed), wants in zip(pairs, wanted, strict=True) if designed < wants
     }
-    return {key: wants for key, (wants, designed) in wanted.items() if designed < wants}
 
 
 def _refuse_overlap(campaign: Campaign, graders_per_pair: Decimal) -> None:
