@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
@@ -24,6 +24,7 @@ from labelling.services.photo_import import Imported, PhotoImporter, tally
 from labelling.services.photo_sets import record_added
 from retrieval.catalogue.manifest import ManifestError
 from retrieval.jobs.transitions import StaleClaimError
+from retrieval.models import JobState, Scene
 from retrieval.services.deletion import discard_files
 from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
 from retrieval.storage import content_store
@@ -68,10 +69,11 @@ def request_photo_imports(
     """
     imported = PhotoSet.objects.filter(source=PhotoSet.Source.IMPORTED)
     imported.select_for_update(no_key=True).get(pk=photo_set_id)
+    _discard_poisoned(photo_set_id)
     contents = [(file.path, file.stream.read()) for file in files if file.is_archive]
     single = [file for file in files if not file.is_archive]
     if single:
-        contents.append((single[0].path, pack((file.path, file.stream) for file in single)))
+        contents.append((single[0].path, pack(files=((file.path, file.stream) for file in single))))
     return [
         PhotoImport.objects.create(
             photo_set_id=photo_set_id,
@@ -86,8 +88,13 @@ def request_photo_imports(
     ]
 
 
-def run_photo_import_slice(*, import_id: int, slicing: Slicing) -> None:
-    """Import photos for some minutes; an unfinished import is queued again."""
+def run_photo_import_slice(
+    *, import_id: int, slicing: Slicing, wake: Callable[[Scene], None]
+) -> None:
+    """Import photos for some minutes; an unfinished import is queued again.
+
+    `wake` is called with each photo that was added, after its commit.
+    """
 
     def work(part: Slice) -> bool:
         job = PhotoImport.objects.filter(pk=import_id).first()
@@ -96,14 +103,14 @@ def run_photo_import_slice(*, import_id: int, slicing: Slicing) -> None:
         if not job.archive:  # it was finished by an attempt that could not say so
             return True
         try:
-            return _work(job, part)
+            return _work(job, part, wake)
         except PhotoSet.DoesNotExist as deleted:
             raise StaleClaimError(f"the set of photo import {import_id} was deleted") from deleted
 
     slicing.run(PhotoImport, import_id, work)
 
 
-def _work(job: PhotoImport, part: Slice) -> bool:
+def _work(job: PhotoImport, part: Slice, wake: Callable[[Scene], None]) -> bool:
     """Import the photos that have no outcome yet; return whether none is left."""
     with _photos_of(job) as files:
         PhotoImport.objects.filter(pk=job.pk).update(total=len(files))
@@ -115,7 +122,8 @@ def _work(job: PhotoImport, part: Slice) -> bool:
             note=lambda imported: _note(job.pk, imported),
         )
         for imported in importer.run(_left(job.pk, files)):
-            logger.debug("photo import %s: %s", job.pk, imported)
+            if imported.scene is not None:
+                wake(imported.scene)
         if _left(job.pk, files):
             return False
     _finish(job.pk)
@@ -130,7 +138,7 @@ def _photos_of(job: PhotoImport) -> Iterator[list[PhotoFile]]:
         try:
             stream = stack.enter_context(default_storage.open(str(job.archive.name), "rb"))
             archive = stack.enter_context(zipfile.ZipFile(stream))
-            files = photos_in_archive(archive, default=credit)
+            files = photos_in_archive(archive=archive, default=credit)
         except FileNotFoundError as error:
             raise PermanentJobError("The file is gone.", code="archive_missing") from error
         except ManifestError as error:
@@ -172,6 +180,13 @@ def _finish(import_id: int) -> None:
     record_added(photo_set_id=job.photo_set_id, actor_id=job.requested_by_id, **counts)
     discard_files(names=[str(job.archive.name)])
     PhotoImport.objects.filter(pk=import_id).update(archive="")
+
+
+def _discard_poisoned(photo_set_id: int) -> None:
+    """Discard the files of imports that failed without an end."""
+    failed = PhotoImport.objects.filter(photo_set_id=photo_set_id, state=JobState.FAILED)
+    for import_id in failed.exclude(archive="").values_list("pk", flat=True):
+        _finish(import_id)
 
 
 def _store(content: bytes) -> str:

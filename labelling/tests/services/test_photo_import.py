@@ -32,7 +32,7 @@ def run(photo_set, decoders, tmp_path):
     def run(files, **options):
         folder = folder_of(tmp_path / "photos", files)
         importer = PhotoImporter(photo_set_id=photo_set.pk, pool=decoders, **options)
-        return list(importer.run(photos_in_folder(folder, default=CREDIT)))
+        return list(importer.run(photos_in_folder(folder=folder, default=CREDIT)))
 
     return run
 
@@ -89,11 +89,23 @@ def test_a_known_photo_is_not_decoded_again(run, decoders, monkeypatch):
     assert outcomes(run({"a.png": picture(1)})) == {"a.png": (DUPLICATE, "")}
 
 
+def test_two_imports_of_one_photo_at_once_add_it_once(run, monkeypatch):
+    run({"a.png": picture(1)})
+    real, answers = photo_import._is_in_set, [False]
+    monkeypatch.setattr(
+        photo_import,
+        "_is_in_set",
+        lambda *which: answers.pop() if answers else real(*which),
+    )
+    assert outcomes(run({"a.png": picture(1)})) == {"a.png": (DUPLICATE, "")}
+    assert Scene.objects.count() == 1
+
+
 def test_the_same_photo_in_another_set_is_another_scene(run, decoders, tmp_path):
     run({"a.png": picture(1)})
     other = make_photo_set(name="Other", made_by=None)
     importer = PhotoImporter(photo_set_id=other.pk, pool=decoders)
-    files = photos_in_folder(tmp_path / "photos", default=CREDIT)
+    files = photos_in_folder(folder=tmp_path / "photos", default=CREDIT)
     assert [one.outcome for one in importer.run(files)] == [ADDED]
     assert Scene.objects.count() == 2
 
@@ -115,7 +127,7 @@ def test_an_import_waits_for_room_in_the_queue(run, settings, monkeypatch):
         waits.append(seconds)
         Scene.objects.all().delete() if len(waits) == 2 else None
 
-    monkeypatch.setattr(photo_import.time, "sleep", matched)
+    monkeypatch.setattr("time.sleep", matched)
     imported = run({"a.png": picture(1), "b.png": picture(2)}, patience_s=600)
     assert [one.outcome for one in imported] == [ADDED, ADDED]
     assert len(waits) == 2
