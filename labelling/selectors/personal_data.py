@@ -27,4 +27,5 @@ def labels_of(user_id: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _oldest_first(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.annotate(campaign=F("pair__campaign__name")).order_by("at", "pk")
+    ordered: QuerySet[Any] = rows.annotate(campaign=F("pair__campaign__name")).order_by("at", "pk")
+    return ordered

@@ -15,7 +15,7 @@ from labelling.services.queue import reviewer_of
 from labelling.views.access import reviewer_required
 from labelling.views.answer_forms import AnswerForm, UndoForm, json_of
 from labelling.views.desk import pair_data, progress_data
-from labelling.views.refusals import problem_json, refused
+from labelling.views.problem_details import problem_json, refused
 
 
 @require_POST

@@ -20,7 +20,7 @@ from labelling.services.queue import claim_slots, renew_leases, reviewer_of
 from labelling.views.access import reviewer_required
 from labelling.views.answer_forms import NextForm, json_of, tokens_of
 from labelling.views.desk import pair_data, progress_data
-from labelling.views.refusals import problem_json, refused
+from labelling.views.problem_details import problem_json, refused
 
 _NOBODY = 0
 """Stands for the key of somebody without a reviewer row: no row has it."""
@@ -63,7 +63,7 @@ def review(request: HttpRequest, campaign_id: int) -> HttpResponse:
 def review_guideline(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Show the guideline of a campaign alone."""
     campaign = _campaign_or_404(campaign_id)
-    return render(request, "labelling/guideline.html", _guideline_context(campaign))
+    return render(request, "labelling/review_guideline.html", _guideline_context(campaign))
 
 
 @require_POST

@@ -1,79 +1,54 @@
-"""Refusals of labelling as problem details (RFC 9457), with the words for reviewers."""
+"""The words of refusals on the pages of lead reviewers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from django.http import JsonResponse
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from labelling.services.errors import LabellingError
+from labelling.services.errors import (
+    CampaignClosedError,
+    FrameChangedError,
+    LabellingError,
+    NothingToDrawError,
+    PairWithdrawnError,
+    SampleTooSmallError,
+    TooFewGoldPairsError,
+    WrongStateError,
+)
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
-
-_CONFLICT: Final = 409
-
-_KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
-    "assignment_expired": (
-        _CONFLICT,
-        _("This pair went to another reviewer"),
-        _("It was with you for too long without an answer. Your answer was not kept."),
+_WORDS: Final = {
+    WrongStateError.code: _(
+        "Nothing was changed: somebody else has changed the state meanwhile. The page shows it now."
     ),
-    "pair_withdrawn": (
-        _CONFLICT,
-        _("This pair is not graded any more"),
-        _("Its photo or its recording was withdrawn. Your answer was not kept."),
+    CampaignClosedError.code: _("Nothing was changed: the campaign is closed."),
+    FrameChangedError.code: _(
+        "Nothing was opened: photos or matches have changed since this preview. Look at the new "
+        "one, then open the campaign."
     ),
-    "campaign_closed": (
-        _CONFLICT,
-        _("This campaign takes no answers at the moment"),
-        _("A lead has paused or closed it. What you graded before is kept."),
+    TooFewGoldPairsError.code: _(
+        "There are too few gold pairs for this design. Make more, or lower the share of gold "
+        "pairs or the number before the first real one."
     ),
-    "listened_too_short": (
-        _CONFLICT,
-        _("Listen to the sound first"),
-        _("Too little of it was heard. The pair comes again."),
+    NothingToDrawError.code: _(
+        "There is nothing to draw from: no photo of the set may be judged and has a result of "
+        "each matcher."
     ),
-    "cannot_undo": (
-        _CONFLICT,
-        _("This answer cannot be undone"),
-        _("It was undone already, or others have decided about the pair meanwhile."),
+    SampleTooSmallError.code: _(
+        "The sample is smaller than the number of strata, and each needs one. Choose a larger "
+        "size, or other strata."
     ),
-    "not_qualified": (
-        403,
-        _("You are not admitted to this campaign"),
-        _("It needs practice with its guideline first. Ask a lead reviewer to admit you."),
-    ),
-    "wrong_state": (
-        _CONFLICT,
-        _("That is not possible any more"),
-        _("The pair or the campaign has changed meanwhile. Load the page again."),
-    ),
-    "invalid_answer": (
-        422,
-        _("This answer could not be read"),
-        _("It was not kept. Load the page again and give it once more."),
+    PairWithdrawnError.code: _(
+        "The photo or the recording of this pair was withdrawn meanwhile, so nothing was changed."
     ),
 }
 
 
-def refused(error: LabellingError) -> JsonResponse:
-    """Answer a refusal of a service."""
-    return problem_json(error.code)
-
-
-def problem_json(code: str) -> JsonResponse:
-    """Return the problem details of a code."""
-    status, title, detail = _KNOWN.get(code, _KNOWN["wrong_state"])
-    return JsonResponse(
-        {
-            "type": "about:blank",
-            "title": str(title),
-            "status": status,
-            "code": code,
-            "detail": str(detail),
-        },
-        status=status,
-        content_type="application/problem+json",
-    )
+def refusal_words(error: LabellingError | ValidationError) -> str:
+    """Say why nothing was changed."""
+    if isinstance(error, ValidationError):
+        return " ".join(error.messages)
+    words = _WORDS.get(error.code)
+    return str(words) if words else gettext("Nothing was changed. Code: %s") % error.code
