@@ -22,7 +22,7 @@ from soundscape_site.tests.browser.desk import (
     sit_down,
     wait_until_saved,
 )
-from soundscape_site.tests.browser.people import assert_accessible_everywhere
+from soundscape_site.tests.browser.people import PASSWORD, assert_accessible_everywhere
 from soundscape_site.tests.browser.visitor import PHONE, wait_for_sound
 
 PAIRS = 30
@@ -197,6 +197,22 @@ def test_a_closed_tab_loses_nothing(visit, site):
     assert pair_of(again) == shown
     wait_until_saved(again)
     assert [grade["grade"] for grade in answers_in(site, made.campaign)[:-1]] == ["decent"]
+
+
+def test_a_log_in_that_ended_loses_nothing(visit, site):
+    made = give_campaign(site, "Logged out", reviewers=("lou",), pairs=4)
+    page = sit_down(visit, "lou", made.campaign, quiet=False)
+    page.context.clear_cookies()
+    press(page, "3")
+    expect(page.get_by_role("heading", name="You are not logged in any more")).to_be_visible()
+    page.get_by_role("link", name="Log in again").click()
+    page.get_by_label("Name or e-mail address").fill("lou")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page).to_have_url(re.compile(rf"/review/{made.campaign}/$"))
+    expect(page.locator("[data-pair]")).to_be_visible()
+    wait_until_saved(page)
+    assert [answer.get("grade") for answer in answers_in(site, made.campaign)] == ["bad", None]
 
 
 def test_what_others_hold_is_named_and_a_lost_lease_too(visit, site):
