@@ -32,7 +32,7 @@ run: setup ## Set up and serve the site (PORT=8000 HOST=127.0.0.1)
 	@exec $(MANAGE) serve --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000)
 
 demo: setup ## Like run, with reviewers and pairs to grade (PHOTOS=folder PORT=8000 HOST=127.0.0.1)
-	@$(MANAGE) demo --site http://$(or $(HOST),127.0.0.1):$(or $(PORT),8000) $(if $(PHOTOS),--photos "$(PHOTOS)")
+	@$(MANAGE) demo --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000) $(if $(PHOTOS),--photos "$(PHOTOS)")
 	@exec $(MANAGE) serve --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000)
 
 test: models ## Set up and run the tests

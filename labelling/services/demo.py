@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -17,7 +17,8 @@ from accounts.models import User
 from accounts.roles import Role
 from accounts.services.audit import record
 from accounts.services.roles import set_roles
-from labelling.models import Campaign, CampaignState, Design, Guideline, PhotoSet
+from labelling.models import Campaign, Design, Guideline, PhotoSet
+from labelling.selectors.demo import DEMO
 from labelling.services.campaigns import make_campaign
 from labelling.services.drawing import open_campaign, preview
 from labelling.services.guidelines import make_guideline, publish_guideline
@@ -34,11 +35,8 @@ PEOPLE: Final = {
     "demo_reviewer_1": Role.REVIEWER,
     "demo_reviewer_2": Role.REVIEWER,
 }
-TITLE: Final = "Demo"
-"""The name of the photo set, of the guideline and of the campaign."""
-
 RANKS: Final = 3
-LARGEST_SAMPLE: Final = 60
+SAMPLE_SIZE: Final = 60
 GRADERS_PER_PAIR: Final = 2
 
 # Nobody gets mail there (RFC 2606), so nobody else can have confirmed such an address.
@@ -46,7 +44,6 @@ _DOMAIN: Final = "demo.example"
 _PASSWORD_CHARACTERS: Final = 16
 _BEST_MATCHER: Final = "fused"
 _SEED: Final = 1
-_POLL_S: Final = 0.5
 
 
 class RealAccountsError(Exception):
@@ -117,63 +114,52 @@ def _account(user: User | None, *, name: str, role: Role) -> DemoAccount:
 
 def demo_photo_set(*, lead_id: int) -> PhotoSet:
     """Return the demo's photo set; make it if there is none."""
-    return PhotoSet.objects.filter(name=TITLE).first() or make_photo_set(
-        name=TITLE, purpose="", source=PhotoSet.Source.IMPORTED, made_by=lead_id
+    return PhotoSet.objects.filter(name=DEMO).first() or make_photo_set(
+        name=DEMO, purpose="", source=PhotoSet.Source.IMPORTED, made_by=lead_id
     )
 
 
 def match_photos(
-    *,
-    scene_ids: Collection[UUID],
-    finder: SoundFinder,
-    worker: str,
-    on_progress: Callable[[int], None],
+    *, scene_ids: Collection[UUID], finder: SoundFinder, worker: str, pause_s: float = 0.5
 ) -> None:
-    """Find the sounds of photos in this process; a running site's workers may help.
+    """Find the sounds of the photos that wait for it, in this process.
 
-    Parameters
-    ----------
-    on_progress
-        Called with the number of photos that are done or have failed.
+    A running site's workers may do some of them; what a killed run left is done again.
     """
     waiting = Scene.objects.filter(
         pk__in=scene_ids, state__in=[JobState.QUEUED, JobState.PROCESSING]
     )
-    while left := list(waiting.values_list("pk", "state")):
-        on_progress(len(scene_ids) - len(left))
-        queued = [pk for pk, state in left if state == JobState.QUEUED]
-        if queued:
-            find_sounds(scene_id=queued[0], finder=finder, worker=worker)
-        else:  # others work on the rest; an earlier run may have been killed
+    while left := dict(waiting.values_list("pk", "state")):
+        queued = [pk for pk, state in left.items() if state == JobState.QUEUED]
+        for pk in queued:
+            find_sounds(scene_id=pk, finder=finder, worker=worker)
+        if not queued:
             release_expired(Scene)
-            time.sleep(_POLL_S)
-    on_progress(len(scene_ids))
+            time.sleep(pause_s)
 
 
 def demo_guideline(*, body: str, lead_id: int) -> Guideline:
     """Return the demo's guideline; make and publish it if there is none."""
-    found = Guideline.objects.filter(title=TITLE).order_by("version").first()
-    made = found or make_guideline(title=TITLE, body=body, lead_id=lead_id)
+    found = Guideline.objects.filter(title=DEMO).order_by("version").first()
+    made = found or make_guideline(title=DEMO, body=body, lead_id=lead_id)
     if made.published_at is None:
         publish_guideline(guideline_id=made.pk, lead_id=lead_id)
     return made
 
 
 def open_demo_campaign(*, photo_set_id: int, guideline_id: int, lead_id: int) -> Campaign:
-    """Return the demo's campaign; make and draw it if there is none.
+    """Draw and open the demo's campaign; make it if there is none.
 
     Raises
     ------
     LabellingError
-        If nothing can be drawn.
+        If nothing can be drawn, or the campaign was opened already.
     """
-    made = Campaign.objects.filter(name=TITLE).first() or _make_campaign(
+    made = Campaign.objects.filter(name=DEMO).first() or _make_campaign(
         photo_set_id=photo_set_id, guideline_id=guideline_id, lead_id=lead_id
     )
-    if made.state == CampaignState.DRAFT:
-        drawn = preview(campaign_id=made.pk)
-        return open_campaign(campaign_id=made.pk, digest=drawn.digest, lead_id=lead_id)
-    return made
+    drawn = preview(campaign_id=made.pk)
+    return open_campaign(campaign_id=made.pk, digest=drawn.digest, lead_id=lead_id)
 
 
 def _make_campaign(*, photo_set_id: int, guideline_id: int, lead_id: int) -> Campaign:
@@ -183,13 +169,13 @@ def _make_campaign(*, photo_set_id: int, guideline_id: int, lead_id: int) -> Cam
     has_best = runs.filter(matcher=_BEST_MATCHER).exists()
     return make_campaign(
         lead_id=lead_id,
-        name=TITLE,
-        photo_set_id=photo_set_id,
-        guideline_id=guideline_id,
+        name=DEMO,
+        photo_set=PhotoSet.objects.get(pk=photo_set_id),
+        guideline=Guideline.objects.get(pk=guideline_id),
         matchers=[_BEST_MATCHER if has_best else PAPER],
         ranks=RANKS,
         design=Design.SIMPLE,
-        size=max(1, min(LARGEST_SAMPLE, RANKS * scenes.count())),
+        size=SAMPLE_SIZE,
         seed=_SEED,
         graders_per_pair=GRADERS_PER_PAIR,
     )

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import re
-
 import pytest
-from django.contrib.auth import authenticate
-from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEntry, User
-from accounts.roles import Role
 from accounts.selectors.roles import operator_exists, roles_of
 from accounts.tests.people import log_in, make_user
 from labelling.services.demo import PEOPLE, RealAccountsError, make_demo_accounts
