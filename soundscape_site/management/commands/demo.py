@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.urls import reverse
 
 from accounts.roles import Role
@@ -24,7 +25,8 @@ from labelling.services.demo import (
 )
 from labelling.services.errors import LabellingError
 from labelling.services.photo_files import PhotoCredit, PhotoFile, photos_in_folder
-from labelling.services.photo_import import PhotoImporter
+from labelling.services.photo_import import Imported, PhotoImporter, tally
+from labelling.services.photo_sets import record_added
 from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.networks.registry import ModelRegistry
@@ -72,7 +74,7 @@ class Command(BaseCommand):
 
     def _make_campaign(self, files: Sequence[PhotoFile], *, lead_id: int) -> None:
         photo_set = demo_photo_set(lead_id=lead_id)
-        self._import(files, photo_set_id=photo_set.pk)
+        self._import(files, photo_set_id=photo_set.pk, lead_id=lead_id)
         guideline = demo_guideline(body=GUIDELINE.read_text(), lead_id=lead_id)
         try:
             open_demo_campaign(
@@ -83,7 +85,7 @@ class Command(BaseCommand):
                 f"No pairs can be drawn from these photos: {error.detail} [{error.code}]"
             ) from error
 
-    def _import(self, files: Sequence[PhotoFile], *, photo_set_id: int) -> None:
+    def _import(self, files: Sequence[PhotoFile], *, photo_set_id: int, lead_id: int) -> None:
         """Add photos to the set and find their sounds, one after the other."""
         with (
             ProgressDisplay("Matching photos", total=len(files)) as display,
@@ -96,12 +98,17 @@ class Command(BaseCommand):
                 index_directory=settings.SOUNDSCAPE_INDEX_DIRECTORY,
             )
             importer = PhotoImporter(photo_set_id=photo_set_id, pool=pool)
-            for done, imported in enumerate(importer.run(files), start=1):
-                if imported.code:
-                    self.stderr.write(f"  {imported.path}: {imported.detail} [{imported.code}]")
-                if imported.scene:
-                    match_photos(scene_ids=[imported.scene.pk], finder=finder, worker=_WORKER)
-                display.show(done=done, rate=_rate(done))
+            outcomes: list[Imported] = []
+            try:
+                for imported in importer.run(files):
+                    outcomes.append(imported)
+                    if imported.code:
+                        self.stderr.write(f"  {imported.path}: {imported.detail} [{imported.code}]")
+                    if imported.scene:
+                        match_photos(scene_ids=[imported.scene.pk], finder=finder, worker=_WORKER)
+                    display.show(done=len(outcomes), rate=_rate(len(outcomes)))
+            finally:
+                _record(outcomes, photo_set_id=photo_set_id, lead_id=lead_id)
             left = scenes_of_set(photo_set_id)  # what a run that was interrupted did not match
             match_photos(scene_ids=left, finder=finder, worker=_WORKER)
 
@@ -144,6 +151,14 @@ def _accounts() -> list[DemoAccount]:
             "added. Serve it by `make run`; for the demo use another folder: "
             f"make demo SOUNDSCAPE_VAR_DIR=/tmp/demo [{error.code}]"
         ) from error
+
+
+@transaction.atomic
+def _record(outcomes: Sequence[Imported], *, photo_set_id: int, lead_id: int) -> None:
+    """Record what was added, also if the command is interrupted."""
+    counts = tally(outcomes=[one.outcome for one in outcomes])
+    if counts["added"]:
+        record_added(photo_set_id=photo_set_id, actor_id=lead_id, **counts)
 
 
 def _rate(done: int) -> Callable[[float], str]:
