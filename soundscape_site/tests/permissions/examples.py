@@ -237,14 +237,12 @@ def _resets(site: Site) -> Examples:
 
 def _leases(site: Site) -> Examples:
     rows = site.labelling
-    slots = {
-        "reviewers": rows.held,
-        "reviewers_gold": rows.held_gold,
-        "reviewers_answered": rows.graded,
-        "anothers": rows.of_another,
-    }
-    return {kind: {"token": slot.token} for kind, slot in slots.items()} | {
-        "unknown": {"token": UUID(int=0)}
+    return {
+        "reviewers": {"token": rows.held.token},
+        "reviewers_gold": {"token": rows.held_gold.token},
+        "reviewers_answered": {"token": rows.graded.token},
+        "anothers": {"token": rows.of_another.token},
+        "unknown": {"token": UUID(int=0)},
     }
 
 

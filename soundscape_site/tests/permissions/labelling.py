@@ -159,7 +159,7 @@ class LabellingRows:
             gold_reason=f"{SECRET}-gold",
         )
         self.gold = GoldPair.objects.create(
-            scene=pair.scene, clip=pair.clip, grade=Grading.GOOD, reason=f"{SECRET}-gold"
+            scene_id=pair.scene_id, clip=pair.clip, grade=Grading.GOOD, reason=f"{SECRET}-gold"
         )
         return pair
 
