@@ -159,7 +159,10 @@ class LabellingRows:
             gold_reason=f"{SECRET}-gold",
         )
         self.gold = GoldPair.objects.create(
-            scene_id=pair.scene_id, clip=pair.clip, grade=Grading.GOOD, reason=f"{SECRET}-gold"
+            scene=Scene.objects.get(pairs=pair),
+            clip=pair.clip,
+            grade=Grading.GOOD,
+            reason=f"{SECRET}-gold",
         )
         return pair
 

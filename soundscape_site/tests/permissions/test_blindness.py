@@ -28,7 +28,7 @@ HEARD_S: Final = 9.0
 
 
 @pytest.fixture
-def browser(site) -> Client:
+def browser(site: Site) -> Client:
     """The browser of the reviewer who holds leases."""
     return site.browsers["reviewer"]
 

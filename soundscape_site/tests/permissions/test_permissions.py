@@ -26,7 +26,8 @@ Read each line that this changes. Forms are sent without fields.
     400    needs fields                       405  the route does not have this method
 
 Objects are the owner's; a photo "without_account" is the anonymous visitor's. "lead" is a lead
-reviewer. Leases are the reviewer's, except "anothers". A hyphen stands for every object of the route.
+reviewer. Leases are the reviewer's, except "anothers". A hyphen stands for every object of the
+route.
 """
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSIONS: Final = frozenset({"django_session", "usersessions_usersession"})
