@@ -26,9 +26,9 @@ def lock_slots(pair_id: int) -> list[Slot]:
 
 
 def lock_pair(pair_id: int) -> Pair:
-    """Lock and return a pair, with its recording; lock its slots before."""
-    pairs = Pair.objects.select_for_update(of=("self",), no_key=True).select_related("clip")
-    return pairs.get(pk=pair_id)
+    """Lock and return a pair, with campaign and recording; lock its slots before."""
+    pairs = Pair.objects.select_for_update(of=("self",), no_key=True)
+    return pairs.select_related("campaign", "clip").get(pk=pair_id)
 
 
 def share_campaign(campaign_id: int) -> CampaignState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -195,7 +195,7 @@ def note_lost(slots: Sequence[Slot]) -> None:
     LostLease.objects.bulk_create(
         LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
         for slot in slots
-        if slot.state == Slot.State.LEASED
+        if slot.token and slot.reviewer_id  # it is leased
     )
 
 
@@ -230,7 +230,7 @@ def release_leases(*, campaign_id: int, reviewer_ids: Sequence[int] | None, acto
     held = Slot.objects.filter(campaign_id=campaign_id, state=Slot.State.LEASED)
     if reviewer_ids is not None:
         held = held.filter(reviewer_id__in=reviewer_ids)
-    slots = list(held.select_for_update(of=("self",)).select_related("pair").order_by("pk"))
+    slots = list(held.select_for_update(of=("self",)).order_by("pk"))
     note_lost(slots)
     free_slots(slots)
     record(
@@ -244,16 +244,20 @@ def release_leases(*, campaign_id: int, reviewer_ids: Sequence[int] | None, acto
 
 
 def free_slots(slots: Sequence[Slot]) -> None:
-    """Free slots, which are locked and loaded with their pairs.
+    """Free slots, which are locked.
 
     Slots of gold pairs exist for one reviewer and go; a pair that waits for a lead is not served.
     """
-    gold = {slot.pk for slot in slots if slot.pair.purpose == Pair.Purpose.GOLD}
-    with_lead = {slot.pk for slot in slots if slot.pair.state != PairState.OPEN}
-    free = {slot.pk for slot in slots} - gold - with_lead
+    pairs = Pair.objects.in_bulk({slot.pair_id for slot in slots})
+    gold = {slot.pk for slot in slots if pairs[slot.pair_id].purpose == Pair.Purpose.GOLD}
+    with_lead = {slot.pk for slot in slots if pairs[slot.pair_id].state != PairState.OPEN}
     Slot.objects.filter(pk__in=gold).delete()
-    for keys, state in ((free, Slot.State.FREE), (with_lead, Slot.State.CLOSED)):
-        if keys:
-            Slot.objects.filter(pk__in=keys).update(
-                state=state, reviewer=None, token=None, leased_until=None
-            )
+    vacate({slot.pk for slot in slots} - gold - with_lead, Slot.State.FREE)
+    vacate(with_lead, Slot.State.CLOSED)
+
+
+def vacate(keys: Collection[int], state: Slot.State) -> None:
+    """Make slots, which are locked, free or closed: nobody holds them."""
+    Slot.objects.filter(pk__in=keys).update(
+        state=state, reviewer=None, token=None, leased_until=None
+    )

@@ -160,11 +160,11 @@ def _next_position(campaign: Campaign) -> int:
 
 
 def _pair(campaign: Campaign, position: int, **fields: Any) -> Pair:
-    values = {"campaign": campaign, "position": position} | fields
-    scene = values.setdefault("scene", None) or make_scene()
-    clip = values.get("clip") or make_clip()
+    values: dict[str, Any] = {"scene": None, "clip": None} | fields
+    values["scene"] = scene = values["scene"] or make_scene()
+    values["clip"] = clip = values["clip"] or make_clip()
     run = make_run(scene, campaign.matchers[0], [clip])
-    pair = Pair.objects.create(**values | {"scene": scene, "clip": clip})
+    pair = Pair.objects.create(campaign=campaign, position=position, **values)
     pair.matches.add(run.matches.get(clip=clip))
     return pair
 
