@@ -62,7 +62,7 @@ class ImportRow:
         return self.job.state in _PENDING
 
 
-def photo_set(photo_set_id: int) -> PhotoSet | None:
+def photo_set_with_key(photo_set_id: int) -> PhotoSet | None:
     """Return a photo set."""
     return PhotoSet.objects.filter(pk=photo_set_id).first()
 

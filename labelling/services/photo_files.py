@@ -33,7 +33,7 @@ PARTIAL_CREDITS_FILE: Final = "photos.part.csv"
 COLUMNS: Final = ("path", "author", "license", "source_url")
 MOST_FILES: Final = 20_000
 _MOST_CREDITS_BYTES: Final = 10_000_000
-_SUFFIXES: Final = frozenset({
+PHOTO_SUFFIXES: Final = frozenset({
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png",
     ".tif", ".tiff", ".webp",
 })  # fmt: skip
@@ -113,7 +113,7 @@ def is_photo_name(path: str) -> bool:
     """Return whether a file is taken for a photo, by its name alone."""
     parts = PurePosixPath(path).parts
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return bool(parts) and not hidden and PurePosixPath(path).suffix.lower() in _SUFFIXES
+    return bool(parts) and not hidden and PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
 
 
 def photos_in_folder(folder: Path, *, default: PhotoCredit) -> list[PhotoFile]:
@@ -187,7 +187,9 @@ def pack(files: Iterable[tuple[str, IO[bytes]]]) -> bytes:
     named: set[str] = set()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for path, stream in files:
-            name = _unused(PARTIAL_CREDITS_FILE if path == CREDITS_FILE else path, named)
+            pure = PurePosixPath(path)
+            is_credits = pure.name == CREDITS_FILE
+            name = _unused(str(pure.with_name(PARTIAL_CREDITS_FILE) if is_credits else pure), named)
             named.add(name)
             archive.writestr(zipfile.ZipInfo(name), stream.read())
     return content.getvalue()
