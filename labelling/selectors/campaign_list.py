@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from labelling.models import Campaign, CampaignState, Guideline, Pair, PairState, PhotoSet, Slot
+from labelling.models import Campaign, Pair, PairState, PhotoSet, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,15 @@ def campaign_rows() -> list[CampaignRow]:
     ]
 
 
-def published_guidelines() -> QuerySet[Guideline]:
-    """Return the guidelines that a campaign can use."""
-    return Guideline.objects.filter(published_at__isnull=False)
-
-
 def photo_sets_to_draw_from() -> QuerySet[PhotoSet]:
     """Return the sets that a campaign can be drawn from."""
     return PhotoSet.objects.all()
 
 
-def drawn_campaigns() -> QuerySet[Campaign]:
-    """Return the campaigns whose disputed pairs a worklist can take."""
-    return Campaign.objects.exclude(state=CampaignState.DRAFT)
+def campaign_with_set(campaign_id: int) -> Campaign | None:
+    """Return a campaign with its set, guideline, maker and the campaign of a worklist."""
+    related = ("photo_set", "guideline", "made_by", "disputed_in")
+    return Campaign.objects.select_related(*related).filter(pk=campaign_id).first()
 
 
 def _pairs_by_campaign() -> QuerySet[Pair, Any]:

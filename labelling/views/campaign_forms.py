@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
@@ -12,15 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from labelling.grades import Grading
 from labelling.models import Adjudication, Campaign, Design
-from labelling.selectors.campaign_list import (
-    drawn_campaigns,
-    photo_sets_to_draw_from,
-    published_guidelines,
-)
+from labelling.selectors.campaign_list import photo_sets_to_draw_from
+from labelling.selectors.campaigns import drawn_campaigns
+from labelling.selectors.guidelines import published_guidelines
 from retrieval.engine.matching.recipes import MATCHERS
 from retrieval.views.result_page import MATCHER_WORDS
 
-_LARGEST_SEED: Final = 2**31
 _GROUPS: Final = (
     (_("What is judged"), ("name", "photo_set", "matchers", "ranks")),
     (_("Which pairs"), ("design", "strata", "disputed_in", "size", "seed")),
@@ -30,11 +27,6 @@ _GROUPS: Final = (
          "qualification_share"),
     ),
 )  # fmt: skip
-
-
-def fresh_seed() -> int:
-    """Return a random seed, short enough to be copied by hand."""
-    return secrets.randbelow(_LARGEST_SEED)
 
 
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the stubs only
@@ -99,6 +91,13 @@ class OverlapForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the s
     class Meta:
         model = Campaign
         fields = ("graders_per_pair",)
+
+    def clean_graders_per_pair(self) -> Decimal:
+        """Refuse a number that is not larger than the campaign's."""
+        wanted: Decimal = self.cleaned_data["graders_per_pair"]
+        if wanted <= self.initial["graders_per_pair"]:
+            raise forms.ValidationError(_("Choose a larger number than now."))
+        return wanted
 
 
 class AdjudicationForm(forms.Form):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from labelling.models import GoldPair
-from labelling.selectors.gold_list import gold_pairs_with_clips
+from labelling.selectors.gold import gold_pairs
 from labelling.services import gold as services
 from labelling.services.errors import LabellingError
 from labelling.views.access import actor_of, lead_required
@@ -48,7 +49,7 @@ def gold_new(request: HttpRequest) -> HttpResponse:
             reason=given["reason"],
             lead_id=actor_of(request),
         )
-    except LabellingError as error:
+    except (LabellingError, ValidationError) as error:
         messages.error(request, refusal_words(error))
     else:
         messages.success(request, _("The gold pair is saved. The next campaigns can use it."))
@@ -68,7 +69,7 @@ def gold_remove(request: HttpRequest, gold_id: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, form: ChosenPairForm | None = None) -> HttpResponse:
-    pairs = Paginator(gold_pairs_with_clips(), _PAIRS_A_PAGE)
+    pairs = Paginator(gold_pairs(), _PAIRS_A_PAGE)
     context = {"tab": "gold", "page": pairs.get_page(request.GET.get("gold"))}
     context |= choice_context(request, form=form)
     return render(request, "labelling/gold.html", context, status=422 if form else 200)

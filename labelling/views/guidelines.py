@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from labelling.models import Guideline, GuidelineExample
-from labelling.selectors.guideline_list import all_guidelines, guideline_with_examples
+from labelling.selectors.guideline_details import guideline_with_examples
+from labelling.selectors.guidelines import guidelines as all_guidelines
 from labelling.services import guidelines as services
 from labelling.services.errors import LabellingError
-from labelling.services.guideline_versions import make_next_version
 from labelling.views.access import actor_of, lead_required
 from labelling.views.guideline_forms import GuidelineBodyForm, GuidelineForm
 from labelling.views.pair_choice import ChosenPairForm, choice_context, chosen_pair
@@ -28,8 +29,8 @@ _COLUMNS: Final[tuple[Column[Any], ...]] = (
     Column(gettext_lazy("Title"), "title", lambda row: row.title.lower()),
     Column(gettext_lazy("Version"), "version", lambda row: row.version, figures=True),
     Column(gettext_lazy("State"), "state", lambda row: row.published_at is not None),
-    Column(gettext_lazy("Examples"), "examples", lambda row: row.shown, figures=True),
-    Column(gettext_lazy("Campaigns"), "campaigns", lambda row: row.used, figures=True),
+    Column(gettext_lazy("Examples"), "examples", lambda row: row.example_count, figures=True),
+    Column(gettext_lazy("Campaigns"), "campaigns", lambda row: row.campaign_count, figures=True),
     Column(gettext_lazy("Made"), "made", lambda row: row.made_at, figures=True),
 )
 
@@ -105,7 +106,7 @@ def guideline_publish(request: HttpRequest, guideline_id: int) -> HttpResponse:
 def guideline_version(request: HttpRequest, guideline_id: int) -> HttpResponse:
     """Make a draft of the next version."""
     try:
-        draft = make_next_version(guideline_id=guideline_id, lead_id=actor_of(request))
+        draft = services.next_version(guideline_id=guideline_id, lead_id=actor_of(request))
     except Guideline.DoesNotExist as error:
         raise Http404(str(error)) from error
     messages.success(request, _("This is the draft of the next version."))
@@ -153,7 +154,7 @@ def _act(request: HttpRequest, guideline_id: int, act: Any, *, done: str) -> Htt
         act()
     except (Guideline.DoesNotExist, GuidelineExample.DoesNotExist) as error:
         raise Http404(str(error)) from error
-    except LabellingError as error:
+    except (LabellingError, ValidationError) as error:
         messages.error(request, refusal_words(error))
     else:
         messages.success(request, done)

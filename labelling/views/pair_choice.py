@@ -78,8 +78,7 @@ def choice_context(request: HttpRequest, *, form: ChosenPairForm | None = None) 
         photos = Paginator(photos_to_choose(int(chosen_set)), _PHOTOS_A_PAGE).get_page(page)
     return {
         "candidates": candidates,
-        "pair_form": form
-        or ChosenPairForm(candidates=candidates, clip=request.GET.get("clip", "")),
+        "pair_form": form or ChosenPairForm(candidates=candidates, clip=clip),
         "unknown_address": address if address and candidates is None else "",
         "sets": sets_with_photos(),
         "chosen_set": chosen_set,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from labelling.views import campaigns, gold, guidelines, photo_sets, photo_uploads
+from labelling.views import (
+    campaign_steps,
+    campaigns,
+    drawing,
+    gold,
+    guidelines,
+    pairs,
+    photo_sets,
+    photo_uploads,
+)
 
 app_name = "labelling"
 
@@ -43,11 +52,50 @@ _PHOTO_SETS: list[URLPattern] = [  # for lead reviewers
 
 _CAMPAIGNS: list[URLPattern] = [  # for lead reviewers
     path("campaigns/", campaigns.campaigns, name="campaigns"),
+    path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
+    path("campaigns/<int:campaign_id>/", campaigns.campaign, name="campaign"),
+    path("campaigns/<int:campaign_id>/edit/", campaigns.campaign_edit, name="campaign_edit"),
+    path("campaigns/<int:campaign_id>/draw/", drawing.campaign_draw, name="campaign_draw"),
+    path(
+        "campaigns/<int:campaign_id>/steps/", campaign_steps.campaign_steps, name="campaign_steps"
+    ),
+    path("campaigns/<int:campaign_id>/pairs/<int:pair_id>/", pairs.pair, name="pair"),
+    path(
+        "campaigns/<int:campaign_id>/pairs/<int:pair_id>/adjudicate/",
+        pairs.pair_adjudicate,
+        name="pair_adjudicate",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/pairs/<int:pair_id>/reopen/",
+        pairs.pair_reopen,
+        name="pair_reopen",
+    ),
 ]
 
 _GUIDELINES: list[URLPattern] = [  # for lead reviewers
     path("guidelines/", guidelines.guidelines, name="guidelines"),
+    path("guidelines/new/", guidelines.guideline_new, name="guideline_new"),
+    path("guidelines/<int:guideline_id>/", guidelines.guideline, name="guideline"),
+    path("guidelines/<int:guideline_id>/edit/", guidelines.guideline_edit, name="guideline_edit"),
+    path(
+        "guidelines/<int:guideline_id>/publish/",
+        guidelines.guideline_publish,
+        name="guideline_publish",
+    ),
+    path(
+        "guidelines/<int:guideline_id>/versions/",
+        guidelines.guideline_version,
+        name="guideline_version",
+    ),
+    path("guidelines/<int:guideline_id>/examples/", guidelines.example_new, name="example_new"),
+    path(
+        "guidelines/<int:guideline_id>/examples/<int:example_id>/remove/",
+        guidelines.example_remove,
+        name="example_remove",
+    ),
     path("gold/", gold.gold, name="gold"),
+    path("gold/new/", gold.gold_new, name="gold_new"),
+    path("gold/<int:gold_id>/remove/", gold.gold_remove, name="gold_remove"),
 ]
 
 urlpatterns = [*_REVIEWING, *_PHOTO_SETS, *_CAMPAIGNS, *_GUIDELINES]
