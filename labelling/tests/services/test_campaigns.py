@@ -29,7 +29,7 @@ from labelling.services.campaigns import (
 )
 from labelling.services.errors import WrongStateError
 from labelling.tests import factories
-from labelling.tests.factories import make_pairs, make_reviewer, make_set
+from labelling.tests.factories import make_pairs, make_reviewer, make_scene, make_set
 from retrieval.models import SceneHold
 from retrieval.services.holds import hold_scenes
 
@@ -175,7 +175,7 @@ def test_steps_that_a_state_does_not_allow_are_refused(step, state, lead):
 def test_closing_closes_open_slots_and_keeps_done_ones(state, lead):
     campaign, other = factories.make_campaign(state=state), factories.make_campaign()
     (pair,), (elsewhere,) = make_pairs(campaign, 1, slots=3), make_pairs(other, 1, slots=1)
-    free, leased, done = pair.slots.order_by("number")
+    _, leased, done = pair.slots.order_by("number")
     lease(leased)
     finish(done)
     closed = close(campaign_id=campaign.pk, lead_id=lead.pk)
@@ -189,9 +189,9 @@ def test_closing_closes_open_slots_and_keeps_done_ones(state, lead):
 
 def test_closing_releases_the_campaigns_photos_only(lead):
     campaign, other = factories.make_campaign(), factories.make_campaign()
-    (pair,) = make_pairs(campaign, 1)
+    scene = make_scene()
     for holder in (campaign, other):
-        hold_scenes(scene_ids=[pair.scene_id], holder=f"campaign {holder.pk}")
+        hold_scenes(scene_ids=[scene.pk], holder=f"campaign {holder.pk}")
     close(campaign_id=campaign.pk, lead_id=lead.pk)
     assert SceneHold.objects.get().holder == f"campaign {other.pk}"
 
@@ -235,11 +235,11 @@ def test_the_list_counts_real_pairs_with_the_same_number_of_queries(django_asser
     draft = factories.make_campaign(state=CampaignState.DRAFT)
     with django_assert_num_queries(1):
         listed = {
-            one.pk: (one.pair_count, one.settled_count, one.photo_set.name, str(one.guideline))
+            one.pk: vars(one) | {"of": (one.photo_set.name, one.guideline.title)}
             for one in campaigns()
         }
-    assert listed[drawn.pk][:2] == (3, 1)
-    assert listed[draft.pk][:2] == (0, 0)
+    assert [listed[drawn.pk][count] for count in ("pair_count", "settled_count")] == [3, 1]
+    assert [listed[draft.pk][count] for count in ("pair_count", "settled_count")] == [0, 0]
     assert list(drawn_campaigns()) == [drawn]
 
 

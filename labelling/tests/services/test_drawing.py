@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -14,6 +15,7 @@ from accounts.roles import Role
 from accounts.tests.races import at_once
 from accounts.tests.role_holders import make_person
 from labelling.models import Campaign, CampaignState, Design, GoldPair, Pair, Slot
+from labelling.selectors.frames import frame_of
 from labelling.services import drawing
 from labelling.services.errors import (
     FrameChangedError,
@@ -29,7 +31,7 @@ from labelling.tests.factories import (
     make_scene,
     make_set,
 )
-from retrieval.models import Scene, SceneHold
+from retrieval.models import DeletedScene, Scene, SceneHold
 from retrieval.services.deletion import delete_scene
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +95,8 @@ def test_opening_stores_the_pairs_of_the_preview(clips, lead):
     assert {pair.state for pair in stored} == {"open"}
     for pair in stored:
         match = pair.matches.get()
-        assert (match.run.photo_sha256, match.clip_id) == (pair.scene.photo_sha256, pair.clip_id)
+        assert match.clip_id == pair.clip_id
+        assert match.run.scenes.get().pk == pair.scene_id
     assert (campaign.state, campaign.frame_units) == (CampaignState.OPEN, 12)
     assert campaign.draw_digest == draw.digest
     assert campaign.drawn_at is not None
@@ -178,9 +181,9 @@ def test_a_photo_that_is_deleted_while_it_is_drawn_stops_the_draw(clips, lead, m
     draft = make_draft(scenes, size=3)
     digest = drawing.preview(campaign_id=draft.pk).digest
 
-    def frame_then_deletion(campaign, frame_of=drawing.frame_of):
+    def frame_then_deletion(campaign):
         frame = frame_of(campaign)
-        delete_scene(scene_id=scenes[1].pk, reason="requested")
+        delete_scene(scene_id=scenes[1].pk, reason=DeletedScene.Reason.VISITOR)
         return frame
 
     monkeypatch.setattr(drawing, "frame_of", frame_then_deletion)
@@ -249,7 +252,7 @@ def test_the_probability_of_a_pair_counts_all_its_units(clips):
         make_run(scene, "fused", [clips[index] for index in fused])
         make_run(scene, "paper", [clips[index] for index in paper])
     draft = make_draft(scenes, matchers=["fused", "paper"], ranks=2, size=2)
-    units_of = {}
+    units_of: dict[tuple[UUID, int], set[tuple[UUID, int]]] = {}
     for scene_id, found in ranked.items():
         for at in range(2):
             for index in {found[0][at], found[1][at]}:
@@ -261,7 +264,7 @@ def test_the_probability_of_a_pair_counts_all_its_units(clips):
         for pair in drawing.preview(campaign_id=draft.pk).pairs:
             key = (pair.scene_id, pair.clip_id)
             seen.add(key)
-            hit = sum(1 for one in samples if one & units_of[key])
+            hit = len([one for one in samples if one & units_of[key]])
             expected = Fraction(hit, len(samples))
             assert pair.inclusion_probability == pytest.approx(float(expected)), key
     assert seen == units_of.keys()

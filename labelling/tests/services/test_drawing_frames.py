@@ -277,15 +277,16 @@ def test_a_worklist_takes_what_reviewers_disputed_in_another_campaign():
             revoked_at=timezone.now() if pair in {waiting, reopened} else None,
         )  # fmt: skip
     Adjudication.objects.create(pair=waiting, grade="good", reason="No.", revoked_at=timezone.now())
-    Scene.objects.filter(pk=hidden.scene_id).update(judging_allowed=False)
+    Scene.objects.filter(pairs=hidden).update(judging_allowed=False)
     draft = make_draft([], design=Design.DISPUTED, disputed_in=source, size=10)
     draw = drawing.preview(campaign_id=draft.pk)
     assert {(pair.scene_id, pair.clip_id) for pair in draw.pairs} == {
         (pair.scene_id, pair.clip_id) for pair in (waiting, decided)
     }
     assert {pair.purpose for pair in draw.pairs} == {"worklist"}
-    by_scene = {pair.scene_id: pair.match_ids for pair in draw.pairs}
-    assert by_scene[waiting.scene_id] == tuple(waiting.matches.values_list("pk", flat=True))
+    assert {pair.match_ids for pair in draw.pairs} == {
+        tuple(pair.matches.values_list("pk", flat=True)) for pair in (waiting, decided)
+    }
     Campaign.objects.filter(pk=draft.pk).update(size=1)
     (first,) = drawing.preview(campaign_id=draft.pk).pairs
     assert first.scene_id == waiting.scene_id

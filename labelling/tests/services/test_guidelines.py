@@ -189,5 +189,6 @@ def test_the_list_has_counts_in_one_query(published, lead, django_assert_num_que
     second = next_version(guideline_id=published.pk, lead_id=lead.pk)
     add(second, lead)
     with django_assert_num_queries(1):
-        listed = [(one.version, one.example_count, one.campaign_count) for one in guidelines()]
-    assert listed == [(2, 2, 0), (1, 1, 2)]
+        listed = [vars(one) for one in guidelines()]
+    facts = ("version", "example_count", "campaign_count")
+    assert [tuple(one[fact] for fact in facts) for one in listed] == [(2, 2, 0), (1, 1, 2)]
