@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +40,7 @@ from soundscape_site.supervising.bind_address import BindAddress
 
 GUIDELINE: Final = Path(__file__).parents[1] / "demo_guideline.md"
 _WORKER: Final = "demo"
+_LOGGER: Final = logging.getLogger("retrieval")
 
 
 class Command(BaseCommand):
@@ -64,7 +67,7 @@ class Command(BaseCommand):
     def handle(self, *, photos: Path, host: str, port: int, **options: Any) -> None:
         """Make what is missing, and print names, passwords and addresses."""
         require_migrated_database()
-        with failures_as_command_errors():
+        with failures_as_command_errors(), _without_details():
             exists = demo_progress() is not None
             files = [] if exists else _photos_in(photos)
             accounts = _accounts()
@@ -130,6 +133,17 @@ class Command(BaseCommand):
         for words, path in pages.items():
             self.stdout.write(f"  {site}{path}  {words}")
         self.stdout.write("These passwords are stored nowhere else; the command makes new ones.")
+
+
+@contextmanager
+def _without_details() -> Iterator[None]:
+    """Keep the line about each photo from the terminal; warnings stay."""
+    level = _LOGGER.level
+    _LOGGER.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        _LOGGER.setLevel(level)
 
 
 def _photos_in(folder: Path) -> list[PhotoFile]:
