@@ -301,6 +301,26 @@ _EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
     ("guideline_id",): _guidelines,
     ("example_id",): _guideline_examples,
     ("gold_id",): lambda site: {"": {"gold_id": site.labelling.gold.pk}},
+    ("guideline_id", "example_id"): lambda site: {
+        "draft": {
+            "guideline_id": site.labelling.draft.pk,
+            "example_id": site.labelling.example.pk,
+        },
+        "published": {
+            "guideline_id": site.labelling.guideline.pk,
+            "example_id": site.labelling.shown_example.pk,
+        },
+        "of_another_guideline": {
+            "guideline_id": site.labelling.draft.pk,
+            "example_id": site.labelling.shown_example.pk,
+        },
+    },
+    ("photo_set_id", "photo_id"): lambda site: {
+        "": {
+            "photo_set_id": site.labelling.photo_set.pk,
+            "photo_id": site.labelling.set_photo.pk,
+        }
+    },
     ("photo_set_id",): lambda site: {"": {"photo_set_id": site.labelling.photo_set.pk}},
     ("content_type_id", "object_id"): lambda site: {
         "": {

@@ -42,7 +42,7 @@ from labelling.tests.factories import (
 from retrieval.engine.matching.strength import Strength
 from retrieval.models import Clip, Scene
 
-SECRET: Final = "secret"
+SECRET: Final = "not-for-reviewers"
 """Begins each text that reviewers may not see."""
 
 _FIRST_ID: Final = 760_318_000  # keys that occur as no other number
@@ -78,7 +78,7 @@ class LabellingRows:
     def _guidelines(self) -> None:
         self.guideline = make_guideline(title="Guideline", body=_GUIDELINE, published_at=None)
         self.draft = make_guideline(
-            title="Secret draft", body=f"{SECRET}-guideline", published_at=None
+            title=f"{SECRET}-draft", body=f"{SECRET}-guideline", published_at=None
         )
         self.example = GuidelineExample.objects.create(
             guideline=self.draft,
@@ -141,8 +141,8 @@ class LabellingRows:
         run.matches.update(score=-pk - 0.25, explained=0.765625, standard=pk + 0.5)
         values = {"purpose": Pair.Purpose.SAMPLE, "inclusion_probability": 0.140625} | fields
         pair = Pair.objects.create(
-            pk=pk, campaign=campaign, position=pk, scene=scene, clip=clip, stratum="secret-stratum",
-            **values,
+            pk=pk, campaign=campaign, position=pk, scene=scene, clip=clip,
+            stratum=f"{SECRET}-stratum", **values,
         )  # fmt: skip
         pair.matches.set(run.matches.all())
         self.secrets |= {
@@ -174,7 +174,7 @@ class LabellingRows:
             pk=next(self._ids), original=self._recording, license="CC-Sampling+",
             **{name: f"{SECRET}-{name}" for name in ("title", "author", "path", "collection")},
             tags=[f"{SECRET}-tag"], sound_tags=[f"{SECRET}-sound"],
-            source_url="https://secret.example/",
+            source_url=f"https://{SECRET}.example/",
         )  # fmt: skip
 
     def _slot(self, pair: Pair) -> Slot:
