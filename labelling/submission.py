@@ -11,9 +11,7 @@ from labelling.models import PhotoImport
 from labelling.services.photo_files import PhotoCredit
 from labelling.services.photo_import_jobs import UploadedFile, request_photo_imports
 from labelling.tasks import import_photos
-from retrieval.models import JobState, Scene
 from retrieval.submission import wake
-from retrieval.tasks import find_sounds_for_scene
 
 
 def submit_photo_imports(
@@ -31,9 +29,3 @@ def submit_photo_imports(
         for job in wanted:
             transaction.on_commit(partial(wake, import_photos, job.pk))
     return wanted
-
-
-def wake_for_photo(scene: Scene) -> None:
-    """Wake a worker for a photo that a command has added; the sweeper does so for imports."""
-    if scene.state == JobState.QUEUED:
-        wake(find_sounds_for_scene, scene.pk)

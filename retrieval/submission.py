@@ -82,6 +82,12 @@ def submit_export(*, user_id: int) -> DataExport:
     return export
 
 
+def wake_for_photo(scene: Scene) -> None:
+    """Wake a worker for a photo that an app above this one has added."""
+    if scene.state == JobState.QUEUED:
+        wake(find_sounds_for_scene, scene.pk)
+
+
 def wake_overdue() -> int:
     """Queue jobs with an expired lease again and wake workers for overdue jobs; count these."""
     tasks = _tasks()

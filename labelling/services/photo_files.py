@@ -109,14 +109,14 @@ class _Credits:
                 yield PhotoFile(storable(key), credit, _nothing, problem)
 
 
-def is_photo_name(path: str) -> bool:
+def is_photo_name(*, path: str) -> bool:
     """Return whether a file is taken for a photo, by its name alone."""
     parts = PurePosixPath(path).parts
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return bool(parts) and not hidden and PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
 
 
-def photos_in_folder(folder: Path, *, default: PhotoCredit) -> list[PhotoFile]:
+def photos_in_folder(*, folder: Path, default: PhotoCredit) -> list[PhotoFile]:
     """Return the photos in a folder and its subfolders, in the order of their paths.
 
     Links to folders are not followed.
@@ -134,7 +134,7 @@ def photos_in_folder(folder: Path, *, default: PhotoCredit) -> list[PhotoFile]:
     )
     if unreadable:
         raise ManifestError(f"{unreadable[0].filename} cannot be read: {unreadable[0].strerror}.")
-    paths = {str(path): path for path in files if is_photo_name(path.as_posix())}
+    paths = {str(path): path for path in files if is_photo_name(path=path.as_posix())}
     _check_number(paths)
     table = _Credits(default)
     if (folder / CREDITS_FILE).is_file():
@@ -147,7 +147,7 @@ def photos_in_folder(folder: Path, *, default: PhotoCredit) -> list[PhotoFile]:
     return [*found, *table.missing()]
 
 
-def photos_in_archive(archive: zipfile.ZipFile, *, default: PhotoCredit) -> list[PhotoFile]:
+def photos_in_archive(*, archive: zipfile.ZipFile, default: PhotoCredit) -> list[PhotoFile]:
     """Return the photos of a zip file, in the order of their paths.
 
     A folder that holds all of them, as programs add one when they pack a folder, is left out of
@@ -171,7 +171,7 @@ def photos_in_archive(archive: zipfile.ZipFile, *, default: PhotoCredit) -> list
             except PhotoFileError as error:
                 raise ManifestError(str(error)) from error
             _read_credits(content, into=table)
-        elif is_photo_name(path):
+        elif is_photo_name(path=path):
             named[_unused(storable(path), named)] = entry
     _check_number(named)
     found = [
@@ -181,7 +181,7 @@ def photos_in_archive(archive: zipfile.ZipFile, *, default: PhotoCredit) -> list
     return [*found, *table.missing()]
 
 
-def pack(files: Iterable[tuple[str, IO[bytes]]]) -> bytes:
+def pack(*, files: Iterable[tuple[str, IO[bytes]]]) -> bytes:
     """Return a zip file, without compression, of a part of an upload."""
     content = io.BytesIO()
     named: set[str] = set()
@@ -205,7 +205,8 @@ def _root_of(names: Sequence[str]) -> str:
     wanted = [
         name
         for name in names
-        if is_photo_name(name) or PurePosixPath(name).name in (CREDITS_FILE, PARTIAL_CREDITS_FILE)
+        if is_photo_name(path=name)
+        or PurePosixPath(name).name in (CREDITS_FILE, PARTIAL_CREDITS_FILE)
     ]
     tops = {name.partition("/")[0] for name in wanted}
     folder = f"{next(iter(tops))}/" if len(tops) == 1 else ""
@@ -285,7 +286,7 @@ def _add_row(row: Mapping[str | None, Any], table: _Credits) -> None:
         license=values["license"] or table.default.license,
         source_url=values["source_url"] or table.default.source_url,
     )
-    problem = credit_problem(credit)
+    problem = credit_problem(credit=credit)
     if row.get(None) is not None:
         problem = RowProblem("row_has_extra_fields", "Its row has too many cells: quote commas.")
     elif path in table.rows:
@@ -293,7 +294,7 @@ def _add_row(row: Mapping[str | None, Any], table: _Credits) -> None:
     table.rows[path] = (credit, problem)
 
 
-def credit_problem(credit: PhotoCredit) -> RowProblem | None:
+def credit_problem(*, credit: PhotoCredit) -> RowProblem | None:
     """Return what is wrong with a credit."""
     if credit.license not in LICENCES:
         known = ", ".join(LICENCES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
@@ -24,6 +24,7 @@ from labelling.services.photo_import import Imported, PhotoImporter, tally
 from labelling.services.photo_sets import record_added
 from retrieval.catalogue.manifest import ManifestError
 from retrieval.jobs.transitions import StaleClaimError
+from retrieval.models import Scene
 from retrieval.services.deletion import discard_files
 from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
 from retrieval.storage import content_store
@@ -71,7 +72,7 @@ def request_photo_imports(
     contents = [(file.path, file.stream.read()) for file in files if file.is_archive]
     single = [file for file in files if not file.is_archive]
     if single:
-        contents.append((single[0].path, pack((file.path, file.stream) for file in single)))
+        contents.append((single[0].path, pack(files=((file.path, file.stream) for file in single))))
     return [
         PhotoImport.objects.create(
             photo_set_id=photo_set_id,
@@ -86,8 +87,13 @@ def request_photo_imports(
     ]
 
 
-def run_photo_import_slice(*, import_id: int, slicing: Slicing) -> None:
-    """Import photos for some minutes; an unfinished import is queued again."""
+def run_photo_import_slice(
+    *, import_id: int, slicing: Slicing, wake: Callable[[Scene], None]
+) -> None:
+    """Import photos for some minutes; an unfinished import is queued again.
+
+    `wake` is called with each photo that was added, after its commit.
+    """
 
     def work(part: Slice) -> bool:
         job = PhotoImport.objects.filter(pk=import_id).first()
@@ -96,14 +102,14 @@ def run_photo_import_slice(*, import_id: int, slicing: Slicing) -> None:
         if not job.archive:  # it was finished by an attempt that could not say so
             return True
         try:
-            return _work(job, part)
+            return _work(job, part, wake)
         except PhotoSet.DoesNotExist as deleted:
             raise StaleClaimError(f"the set of photo import {import_id} was deleted") from deleted
 
     slicing.run(PhotoImport, import_id, work)
 
 
-def _work(job: PhotoImport, part: Slice) -> bool:
+def _work(job: PhotoImport, part: Slice, wake: Callable[[Scene], None]) -> bool:
     """Import the photos that have no outcome yet; return whether none is left."""
     with _photos_of(job) as files:
         PhotoImport.objects.filter(pk=job.pk).update(total=len(files))
@@ -115,7 +121,8 @@ def _work(job: PhotoImport, part: Slice) -> bool:
             note=lambda imported: _note(job.pk, imported),
         )
         for imported in importer.run(_left(job.pk, files)):
-            logger.debug("photo import %s: %s", job.pk, imported)
+            if imported.scene is not None:
+                wake(imported.scene)
         if _left(job.pk, files):
             return False
     _finish(job.pk)
@@ -130,7 +137,7 @@ def _photos_of(job: PhotoImport) -> Iterator[list[PhotoFile]]:
         try:
             stream = stack.enter_context(default_storage.open(str(job.archive.name), "rb"))
             archive = stack.enter_context(zipfile.ZipFile(stream))
-            files = photos_in_archive(archive, default=credit)
+            files = photos_in_archive(archive=archive, default=credit)
         except FileNotFoundError as error:
             raise PermanentJobError("The file is gone.", code="archive_missing") from error
         except ManifestError as error:

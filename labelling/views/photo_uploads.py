@@ -43,7 +43,7 @@ def photo_set_upload(request: HttpRequest, photo_set_id: int) -> HttpResponse:
         raise Http404(f"there is no set {photo_set_id} of imported photos")
     form = PhotoCreditForm(request.POST)
     files = _files(request)
-    if not any(file.is_archive or is_photo_name(file.path) for file in files):
+    if not any(file.is_archive or is_photo_name(path=file.path) for file in files):
         form.add_error(None, _("Choose photos, a folder of photos, or a zip file first."))
     if not form.is_valid():
         return photo_set_page(request, found, form, status=422)
@@ -91,5 +91,5 @@ def _files(request: HttpRequest) -> list[UploadedFile]:
     return [
         file
         for file in files
-        if file.is_archive or is_photo_name(file.path) or f"/{file.path}".endswith(_CREDITS)
+        if file.is_archive or is_photo_name(path=file.path) or f"/{file.path}".endswith(_CREDITS)
     ]

@@ -24,7 +24,6 @@ from labelling.services.photo_files import (
 )
 from labelling.services.photo_import import Imported, PhotoImporter, tally
 from labelling.services.photo_sets import make_photo_set, record_added
-from labelling.submission import wake_for_photo
 from retrieval.catalogue.licences import LICENCES, UNKNOWN
 from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
@@ -32,6 +31,7 @@ from retrieval.jobs.priority import stepping_back
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.progress import ProgressDisplay
+from retrieval.submission import wake_for_photo
 
 Outcome = PhotoImportItem.Outcome
 
@@ -69,11 +69,11 @@ class Command(BaseCommand):
             license=options["license"],
             source_url=options["source_url"],
         )
-        if problem := credit_problem(credit):
+        if problem := credit_problem(credit=credit):
             raise CommandError(f"{problem.detail} [{problem.code}]")
         started = time.monotonic()
         with failures_as_command_errors(), stepping_back():
-            files = photos_in_folder(folder.resolve(), default=credit)
+            files = photos_in_folder(folder=folder.resolve(), default=credit)
             photo_set = _set_named(name)
             outcomes = _import(files, photo_set, quiet=options["json"])
         seconds = time.monotonic() - started

@@ -29,12 +29,12 @@ CREDITS = (
 
 
 def in_folder(tmp_path, files):
-    return photos_in_folder(folder_of(tmp_path / "in", files), default=DEFAULT)
+    return photos_in_folder(folder=folder_of(tmp_path / "in", files), default=DEFAULT)
 
 
 def in_archive(files):
     archive = zipfile.ZipFile(io.BytesIO(files if isinstance(files, bytes) else zip_of(files)))
-    return photos_in_archive(archive, default=DEFAULT)
+    return photos_in_archive(archive=archive, default=DEFAULT)
 
 
 def by_path(found):
@@ -120,7 +120,7 @@ def test_paths_are_compared_as_windows_and_macos_write_them():
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(ManifestError, match="gone cannot be read"):
-        photos_in_folder(tmp_path / "gone", default=DEFAULT)
+        photos_in_folder(folder=tmp_path / "gone", default=DEFAULT)
 
 
 def test_the_number_of_photos_is_bounded(tmp_path, monkeypatch):
@@ -194,7 +194,7 @@ def test_an_entry_that_cannot_be_unpacked_has_a_reason(damage, code):
 
 
 def test_a_part_of_an_upload_may_lack_photos_of_its_table():
-    part = pack([
+    part = pack(files=[
         ("holiday/a.jpg", io.BytesIO(b"a")),
         ("holiday/photos.csv", io.BytesIO(b"path,author\na.jpg,Eve\nb.jpg,Bob\n")),
         ("other/a.jpg", io.BytesIO(b"o")),
@@ -204,7 +204,7 @@ def test_a_part_of_an_upload_may_lack_photos_of_its_table():
         assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
     found = by_path(in_archive(part))
     assert set(found) == {"holiday/a.jpg", "other/a.jpg", "other/a (2).jpg"}
-    holiday = pack([
+    holiday = pack(files=[
         ("holiday/a.jpg", io.BytesIO(b"a")),
         ("holiday/photos.csv", io.BytesIO(b"path,author\na.jpg,Eve\nb.jpg,Bob\n")),
     ])  # fmt: skip
@@ -213,5 +213,5 @@ def test_a_part_of_an_upload_may_lack_photos_of_its_table():
 
 
 def test_a_usual_credit_has_no_problem():
-    assert credit_problem(DEFAULT) is None
-    assert credit_problem(PhotoCredit()) is None
+    assert credit_problem(credit=DEFAULT) is None
+    assert credit_problem(credit=PhotoCredit()) is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from labelling.models import PhotoImportItem, PhotoSet, SetPhoto
-from labelling.services import photo_import
 from labelling.services.photo_files import PhotoCredit, photos_in_folder
 from labelling.services.photo_import import PhotoImporter, import_share
 from labelling.services.photo_sets import make_photo_set
@@ -32,7 +31,7 @@ def run(photo_set, decoders, tmp_path):
     def run(files, **options):
         folder = folder_of(tmp_path / "photos", files)
         importer = PhotoImporter(photo_set_id=photo_set.pk, pool=decoders, **options)
-        return list(importer.run(photos_in_folder(folder, default=CREDIT)))
+        return list(importer.run(photos_in_folder(folder=folder, default=CREDIT)))
 
     return run
 
@@ -93,7 +92,7 @@ def test_the_same_photo_in_another_set_is_another_scene(run, decoders, tmp_path)
     run({"a.png": picture(1)})
     other = make_photo_set(name="Other", made_by=None)
     importer = PhotoImporter(photo_set_id=other.pk, pool=decoders)
-    files = photos_in_folder(tmp_path / "photos", default=CREDIT)
+    files = photos_in_folder(folder=tmp_path / "photos", default=CREDIT)
     assert [one.outcome for one in importer.run(files)] == [ADDED]
     assert Scene.objects.count() == 2
 
@@ -115,7 +114,7 @@ def test_an_import_waits_for_room_in_the_queue(run, settings, monkeypatch):
         waits.append(seconds)
         Scene.objects.all().delete() if len(waits) == 2 else None
 
-    monkeypatch.setattr(photo_import.time, "sleep", matched)
+    monkeypatch.setattr("time.sleep", matched)
     imported = run({"a.png": picture(1), "b.png": picture(2)}, patience_s=600)
     assert [one.outcome for one in imported] == [ADDED, ADDED]
     assert len(waits) == 2

@@ -10,7 +10,6 @@ from django.db import OperationalError
 
 from accounts.tests.audit import logged
 from accounts.tests.role_holders import make_person
-from labelling import submission, tasks
 from labelling.models import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
 from labelling.services import photo_import, photo_import_jobs
 from labelling.services.photo_files import PhotoCredit
@@ -57,7 +56,7 @@ def request_import(photo_set, lead):
 
 @pytest.fixture
 def work(tmp_path):
-    def work(job):
+    def work(job, wake=lambda _: None):
         run_photo_import_slice(
             import_id=job.pk,
             slicing=Slicing(
@@ -66,6 +65,7 @@ def work(tmp_path):
                 slice_s=60.0,
                 worker="w",
             ),
+            wake=wake,
         )
         job.refresh_from_db()
         return job.state
@@ -97,6 +97,13 @@ def test_a_zip_file_is_imported_and_then_removed(
     assert work(job) == JobState.DONE  # a second wake-up does nothing
 
 
+def test_a_worker_is_woken_for_each_photo_that_was_added(request_import, work):
+    woken: list[Scene] = []
+    (job,) = request_import({"p.zip": zip_of({"a.png": picture(1), "b.png": picture(1)})})
+    work(job, woken.append)
+    assert woken == [Scene.objects.get()]
+
+
 def test_several_photos_become_one_zip_file_and_each_zip_file_stays_its_own(request_import, work):
     jobs = request_import({
         "in/a.png": picture(1), "one.zip": zip_of({"b.png": picture(2)}), "in/c.png": picture(3),
@@ -110,7 +117,8 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     request_import, work, photo_set, monkeypatch
 ):
     (job,) = request_import({"p.zip": zip_of({f"{n}.png": picture(n) for n in range(6)})})
-    real, calls = photo_import_jobs._note, []
+    real = photo_import_jobs._note
+    calls: list[str] = []
 
     def crashing(import_id, imported):
         if len(calls) == 2:
@@ -211,17 +219,3 @@ def test_the_file_of_an_import_is_known_to_backups_and_checks(request_import):
     PhotoImport.objects.update(archive="")
     assert (is_named(name), named_file_count()) == (False, 0)
     assert not DiscardedFile.objects.exists()
-
-
-def test_a_worker_is_woken_after_the_commit_and_again_by_the_sweeper(
-    photo_set, monkeypatch, django_capture_on_commit_callbacks
-):
-    woken: list[int] = []
-    monkeypatch.setattr(tasks.import_photos, "delay", woken.append)
-    file = UploadedFile("p.zip", io.BytesIO(zip_of({"a.png": picture(1)})))
-    with django_capture_on_commit_callbacks(execute=True):
-        (job,) = submission.submit_photo_imports(
-            photo_set_id=photo_set.pk, files=[file], credit=PhotoCredit(), requested_by=None
-        )
-        assert woken == []
-    assert woken == [job.pk]
