@@ -15,6 +15,10 @@ from labelling.models import Answer
 
 MOST_PAIRS: Final = 12
 _LONGEST_S: Final = 86_400.0
+_NEEDED: Final = {
+    Answer.Kind.GRADE.value: ("grade", "listened_s", "took_s"),
+    Answer.Kind.SKIP.value: ("reason",),
+}
 
 
 def json_of(request: HttpRequest) -> dict[str, Any]:
@@ -31,7 +35,7 @@ class AnswerForm(forms.Form):
 
     id = forms.UUIDField()
     token = forms.UUIDField()
-    kind = forms.ChoiceField(choices=[(Answer.Kind.GRADE, ""), (Answer.Kind.SKIP, "")])
+    kind = forms.ChoiceField(choices=[(kind, "") for kind in _NEEDED])
     grade = forms.ChoiceField(choices=Grading, required=False)
     faults = forms.MultipleChoiceField(choices=Fault, required=False)
     reason = forms.ChoiceField(choices=SkipReason, required=False)
@@ -42,11 +46,7 @@ class AnswerForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Require what belongs to the kind; a good grade has no fault."""
         given = super().clean() or self.cleaned_data
-        if given.get("kind") == Answer.Kind.SKIP:
-            needed = ("reason",)
-        else:
-            needed = ("grade", "listened_s", "took_s")
-        for name in needed:
+        for name in _NEEDED.get(given.get("kind", ""), ()):
             if name not in self.errors and given.get(name) in {None, ""}:
                 self.add_error(name, "required")
         if given.get("grade") == Grading.GOOD and given.get("faults"):

@@ -12,7 +12,7 @@ from labelling.models import Answer
 from labelling.services.answers import give_grade, skip_pair, undo
 from labelling.services.errors import LabellingError
 from labelling.services.queue import reviewer_of
-from labelling.views.access import reviewer_required
+from labelling.views.access import actor_of, reviewer_required
 from labelling.views.answer_forms import AnswerForm, UndoForm, json_of
 from labelling.views.desk import pair_data, progress_data
 from labelling.views.problem_details import problem_json, refused
@@ -25,13 +25,13 @@ def review_answer(request: HttpRequest) -> JsonResponse:
     """Keep a grade or a skip; the same one again changes nothing."""
     form = AnswerForm(json_of(request))
     if not form.is_valid():
-        return problem_json("invalid_answer")
-    reviewer = reviewer_of(user_id=request.user.pk)
+        return problem_json("answer_invalid")
+    reviewer = reviewer_of(user_id=actor_of(request))
     try:
         answer = _keep(reviewer_id=reviewer.pk, **form.cleaned_data)
     except LabellingError as error:
         return refused(error)
-    progress = progress_data(reviewer_id=reviewer.pk, campaign_id=answer.pair.campaign_id)
+    progress = progress_data(reviewer_id=reviewer.pk, campaign=answer.pair.campaign)
     return JsonResponse({"id": str(answer.pk), "progress": progress})
 
 
@@ -42,14 +42,14 @@ def review_undo(request: HttpRequest) -> JsonResponse:
     """Take an answer back; its pair is lent to the reviewer again."""
     form = UndoForm(json_of(request))
     if not form.is_valid():
-        return problem_json("invalid_answer")
-    reviewer = reviewer_of(user_id=request.user.pk)
+        return problem_json("answer_invalid")
+    reviewer = reviewer_of(user_id=actor_of(request))
     answer_id, undoes = form.cleaned_data["id"], form.cleaned_data["undoes"]
     try:
         slot = undo(answer_id=answer_id, reviewer_id=reviewer.pk, undoes=undoes)
     except LabellingError as error:
         return refused(error)
-    progress = progress_data(reviewer_id=reviewer.pk, campaign_id=slot.campaign_id)
+    progress = progress_data(reviewer_id=reviewer.pk, campaign=slot.campaign)
     return JsonResponse({"id": str(answer_id), "pair": pair_data(slot), "progress": progress})
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from django.core.cache import caches
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from labelling.models import Slot
-from labelling.selectors.progress import campaign_progress
-from labelling.selectors.queue import own_progress
+from labelling.models import Campaign, Slot
+from labelling.selectors.desk import ShownProgress, done_by, shown_progress
 from retrieval.templatetags.figures import figure
+
+_COUNTED_EVERY_S: Final = 30
 
 
 def pair_data(slot: Slot) -> dict[str, Any]:
@@ -22,17 +24,29 @@ def pair_data(slot: Slot) -> dict[str, Any]:
     return {"token": str(slot.token), "html": html}
 
 
-def progress_data(*, reviewer_id: int, campaign_id: int) -> dict[str, Any]:
-    """Return the reviewer's and the campaign's progress, with words."""
-    own = own_progress(reviewer_id, campaign_id)
-    whole = campaign_progress(campaign_id)
+def progress_data(*, reviewer_id: int, campaign: Campaign, recount: bool = False) -> dict[str, Any]:
+    """Return the reviewer's and the campaign's progress, with words.
+
+    Except for what the reviewer has done it is counted every half minute: counting takes long in a
+    large campaign, and figures that follow each answer would tell whether others agree.
+    """
+    done = done_by(reviewer_id, campaign.pk)
+    shown = _counted(reviewer_id, campaign, recount=recount)
     return {
-        "own": _bar(own.done, own.done + own.left),
-        "campaign": _bar(whole.grades_done, whole.grades_wanted),
-        "left": own.left,
-        "with_others": own.with_others,
-        "others_words": others_words(own.with_others),
+        "own": _bar(done, max(done, shown.own_total)),
+        "campaign": _bar(shown.campaign_done, shown.campaign_total),
+        "others_words": others_words(shown.with_others),
     }
+
+
+def _counted(reviewer_id: int, campaign: Campaign, *, recount: bool) -> ShownProgress:
+    # Kept in this process: an answer must not wait for a network.
+    cache, key = caches["template_fragments"], f"desk:{campaign.pk}:{reviewer_id}"
+    kept: ShownProgress | None = None if recount else cache.get(key)
+    if kept is None:
+        kept = shown_progress(reviewer_id, campaign)
+        cache.set(key, kept, _COUNTED_EVERY_S)
+    return kept
 
 
 def others_words(count: int) -> str:

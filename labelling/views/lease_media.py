@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from labelling.models import GuidelineExample, Slot
 from labelling.selectors.desk import reviewer_id_of, shown_example
 from labelling.selectors.queue import slot_by_token
-from labelling.views.access import reviewer_required
+from labelling.views.access import actor_of, reviewer_required
 from retrieval.models import Clip, Scene
 from retrieval.views.media import stored_file
 
@@ -57,7 +57,7 @@ def example_sound(request: HttpRequest, example_id: int) -> HttpResponseBase:
 
 
 def _slot_or_404(request: HttpRequest, token: UUID) -> Slot:
-    reviewer_id = reviewer_id_of(request.user.pk)
+    reviewer_id = reviewer_id_of(actor_of(request))
     slot = None if reviewer_id is None else slot_by_token(reviewer_id, token)
     if slot is None:
         raise Http404(f"no pair is lent to this reviewer by {token}")

@@ -50,7 +50,7 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
         _("That is not possible any more"),
         _("The pair or the campaign has changed meanwhile. Load the page again."),
     ),
-    "invalid_answer": (
+    "answer_invalid": (
         422,
         _("This answer could not be read"),
         _("It was not kept. Load the page again and give it once more."),
