@@ -25,6 +25,7 @@ from labelling.models import (
     PairState,
     PhotoImport,
     PhotoImportItem,
+    PhotoSet,
     Reopening,
     Reviewer,
     Skip,
@@ -98,12 +99,18 @@ class LabellingRows:
         self.guideline.save()
 
     def _campaigns(self) -> None:
+        """Make a campaign in each state; the draft can be drawn."""
+        self.draft_photo, self.draft_clip = self._scene(), self._clip()
+        make_run(self.draft_photo, "fused", [self.draft_clip])
         self.campaigns = {
             state.value: make_campaign(
                 name=f"{state.label} campaign",
                 state=state,
                 guideline=self.guideline,
-                photo_set=make_set(name=f"{SECRET}-set-{state.value}"),
+                photo_set=make_set(
+                    [self.draft_photo] if state == CampaignState.DRAFT else [],
+                    name=f"{SECRET}-set-{state.value}",
+                ),
                 seed=next(self._ids),
             )
             for state in CampaignState
@@ -125,6 +132,7 @@ class LabellingRows:
         self._grade(self._slot(self.graded.pair), self.other, Grading.BAD)
         self.disputed = self.graded.pair
         self._grade(self._slot(self.held.pair), self.other, Grading.DECENT)
+        self.own_answer = self._grade(self._slot(self._pair()), self.reviewer, Grading.GOOD)
         self._skip(self.free[0], self.other)
         self.settled = self._pair(state=PairState.SETTLED)
         Adjudication.objects.create(
@@ -191,7 +199,7 @@ class LabellingRows:
         slot.save()
         return slot
 
-    def _grade(self, slot: Slot, reviewer: Reviewer, grade: Grading) -> None:
+    def _grade(self, slot: Slot, reviewer: Reviewer, grade: Grading) -> Answer:
         slot.state, slot.reviewer, slot.token = Slot.State.DONE, reviewer, uuid4()
         slot.save()
         answer = Answer.objects.create(
@@ -206,6 +214,7 @@ class LabellingRows:
         )  # fmt: skip
         if reviewer == self.other:
             self.secrets |= {str(pk), str(answer.pk), "4711.625", "4712.375", str(slot.token)}
+        return answer
 
     def _skip(self, pair: Pair, reviewer: Reviewer) -> None:
         answer = Answer.objects.create(
@@ -218,6 +227,7 @@ class LabellingRows:
 
     def _imports(self) -> None:
         self.photo_set = make_set([self._scene()], name=f"{SECRET}-set")
+        self.visitors_set = make_set(name=f"{SECRET}-visitors", source=PhotoSet.Source.VISITORS)
         self.set_photo = self.photo_set.photos.get()
         self.photo_import = PhotoImport.objects.create(
             photo_set=self.photo_set, requested_by=self.lead, file_name=f"{SECRET}.zip"
