@@ -321,7 +321,10 @@ _EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
             "photo_id": site.labelling.set_photo.pk,
         }
     },
-    ("photo_set_id",): lambda site: {"": {"photo_set_id": site.labelling.photo_set.pk}},
+    ("photo_set_id",): lambda site: {
+        "imported": {"photo_set_id": site.labelling.photo_set.pk},
+        "visitors": {"photo_set_id": site.labelling.visitors_set.pk},
+    },
     ("content_type_id", "object_id"): lambda site: {
         "": {
             "content_type_id": ContentType.objects.get_for_model(User).pk,

@@ -135,6 +135,7 @@ class LabellingRows:
         self.own_answer = self._grade(self._slot(self._pair()), self.reviewer, Grading.GOOD)
         self._skip(self.free[0], self.other)
         self.settled = self._pair(state=PairState.SETTLED)
+        self._grade(self._slot(self.settled), self.other, Grading.BAD)
         Adjudication.objects.create(
             pair=self.settled, lead=self.lead, grade=Grading.BAD, reason=f"{SECRET}-adjudication"
         )

@@ -129,7 +129,8 @@ def test_a_gold_pair_looks_like_any_other(site, browser):
         for slot in (rows.held, rows.held_gold)
     ]
     assert answers[0].keys() == answers[1].keys()
-    assert [answer["progress"]["own"]["done"] for answer in answers] == [2, 3]
+    first, second = (answer["progress"]["own"]["done"] for answer in answers)
+    assert second == first + 1
 
 
 def test_an_export_of_ones_own_data_tells_no_secret(site, tmp_path):
