@@ -278,13 +278,20 @@ def test_strata_are_shown_with_their_probabilities(browser):
     assert "Rank 2" in answer.content.decode()
 
 
-def test_a_drawn_campaign_has_no_preview(browser):
+def test_a_drawn_campaign_is_not_opened_again(browser):
     campaign = make_campaign()
-    for answer in (
-        browser.get(address("campaign_draw", campaign)),
-        browser.post(address("campaign_draw", campaign), {"digest": "x"}),
-    ):
-        assert answer["Location"] == address("campaign", campaign)
+    answer = browser.post(address("campaign_draw", campaign), {"digest": "x"})
+    assert answer["Location"] == address("campaign", campaign)
+
+
+def test_the_draw_of_a_campaign_can_be_repeated(browser, draft):
+    page = address("campaign_draw", draft)
+    browser.post(page, {"digest": digest_of(browser.get(page))})
+    again = browser.get(page).content.decode()
+    assert "The seed gives the same draw again: these 3 pairs" in again
+    assert "Open the campaign" not in again
+    draft.photo_set.photos.first().scene.delete()
+    assert "The seed gives another draw now" in browser.get(page).content.decode()
 
 
 # One campaign

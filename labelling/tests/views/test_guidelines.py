@@ -7,7 +7,14 @@ from django.urls import reverse
 
 from accounts.models import AuditEntry
 from labelling.models import Guideline, GuidelineExample
-from labelling.tests.factories import make_clip, make_guideline, make_run, make_scene, make_set
+from labelling.tests.factories import (
+    make_campaign,
+    make_clip,
+    make_guideline,
+    make_run,
+    make_scene,
+    make_set,
+)
 from retrieval.models import Clip
 
 pytestmark = pytest.mark.django_db
@@ -150,3 +157,14 @@ def test_an_unknown_guideline_is_404(browser, name):
 @pytest.mark.parametrize("name", ["guideline_publish", "guideline_version"])
 def test_acts_on_an_unknown_guideline_are_404(browser, name):
     assert browser.post(reverse(f"labelling:{name}", args=[1])).status_code == 404
+
+
+def test_a_draft_is_deleted_unless_it_is_used(browser, draft, messages):
+    campaign = make_campaign(state="draft", guideline=draft)
+    answer = browser.post(address("guideline_delete", draft), follow=True)
+    assert messages(answer) == [
+        "Nothing was deleted: the version is published, or a campaign uses it."
+    ]
+    campaign.delete()
+    assert browser.post(address("guideline_delete", draft))["Location"] == "/guidelines/"
+    assert not Guideline.objects.exists()

@@ -32,7 +32,7 @@ for name, role in {people!r}:
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     user.groups.add(Group.objects.get(name=role))
 lead_id = User.objects.get(username="lena").pk
-made = make_guideline(title="Does it fit?", body="*Good*: one hears what one sees.", lead_id=lead_id)
+made = make_guideline(title="Does it fit?", body="*Good*: one hears it.", lead_id=lead_id)
 publish_guideline(guideline_id=made.pk, lead_id=lead_id)
 """
 _GRADE_ALL: Final = """
