@@ -32,6 +32,7 @@ from labelling.services.errors import (
     TooFewGoldPairsError,
     WrongStateError,
 )
+from labelling.services.locks import lock_campaign
 from retrieval.services.holds import hold_scenes
 
 MOST_GOLD_NEEDED: Final = 20
@@ -130,7 +131,7 @@ def open_campaign(*, campaign_id: int, digest: str, lead_id: int) -> Campaign:
     NothingToDrawError, SampleTooSmallError, TooFewGoldPairsError
         If the design cannot be drawn.
     """
-    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+    campaign = lock_campaign(campaign_id)
     if campaign.state != CampaignState.DRAFT:
         raise WrongStateError(f"campaign {campaign_id} is {campaign.state}")
     if campaign.guideline.published_at is None:
@@ -292,7 +293,7 @@ def _store(campaign: Campaign, draw: Draw) -> None:
     pairs = Pair.objects.bulk_create(
         [
             Pair(
-                campaign=campaign,
+                campaign_id=campaign.pk,
                 position=pair.position,
                 scene_id=pair.scene_id,
                 clip_id=pair.clip_id,
@@ -318,7 +319,7 @@ def _store(campaign: Campaign, draw: Draw) -> None:
     slots = slots_per_pair(len(draw.pairs), campaign.graders_per_pair, campaign.seed).tolist()
     Slot.objects.bulk_create(
         [
-            Slot(pair=pair, campaign=campaign, position=pair.position, number=number)
+            Slot(pair_id=pair.pk, campaign_id=campaign.pk, position=pair.position, number=number)
             for pair, wanted in zip(pairs, slots, strict=False)  # gold pairs, the last, get none
             for number in range(1, wanted + 1)
         ],
