@@ -25,6 +25,9 @@ from labelling.views.problem_details import problem_json, refused
 _NOBODY = 0
 """Stands for the key of somebody without a reviewer row: no row has it."""
 
+_KEYS = {"skip": "S", "undo": "U", "replay": "R"}
+"""As in grade-desk.js; they are not translated."""
+
 _FIRST_FAULT_KEY = 4
 """The keys before it grade."""
 
@@ -51,6 +54,7 @@ def review(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "grades": list(enumerate(Grading, start=1)),
         "faults": list(enumerate(Fault, start=_FIRST_FAULT_KEY)),
         "skip_reasons": list(enumerate(SkipReason, start=1)),
+        "keys": _KEYS,
         "least_s": settings.SOUNDSCAPE_MINIMUM_LISTEN_S,
         "person": salted_hmac("labelling.desk", str(actor_of(request))).hexdigest()[:16],
         "progress": progress_data(reviewer_id=reviewer_id, campaign=campaign, recount=True),
