@@ -74,12 +74,13 @@ def lease(pair, reviewer):
 
 def test_the_list_shows_how_far_campaigns_are(browser):
     campaign = make_campaign(name="Harbours")
-    pairs = make_pairs(campaign, 4)
+    pairs = make_pairs(campaign, 5)
     make_gold_pairs(campaign, 2)
-    Pair.objects.filter(pk=pairs[0].pk).update(state=PairState.SETTLED)
-    Pair.objects.filter(pk=pairs[1].pk).update(state=PairState.DISPUTED)
+    for state, place in ((PairState.SETTLED, 0), (PairState.DISPUTED, 1), (PairState.SETTLED, 4)):
+        Pair.objects.filter(pk=pairs[place].pk).update(state=state)
+    pairs[4].scene.delete()  # withdrawn
     row = browser.get(reverse("labelling:campaigns")).context["table"].rows[0]
-    assert (row.campaign, row.settled, row.pairs, row.with_lead) == (campaign, 1, 4, 1)
+    assert (row.campaign, row.settled, row.pairs, row.with_lead) == (campaign, 1, 5, 1)
     assert (row.grades_done, row.grades_wanted) == (0, 8)
 
 
