@@ -105,10 +105,10 @@ def photos_page(photo_set: PhotoSet, *, after: int, size: int) -> tuple[list[Set
 
 
 def import_rows(photo_set_id: int, *, limit: int) -> list[ImportRow]:
-    """Return imports of a set: those that go on, then the newest others."""
-    imports = PhotoImport.objects.filter(photo_set_id=photo_set_id).order_by("-pk")
-    pending = imports.filter(state__in=_PENDING)
-    ended = imports.exclude(state__in=_PENDING)[:limit]
+    """Return imports of a set: the next of those that go on, then the newest others."""
+    imports = PhotoImport.objects.filter(photo_set_id=photo_set_id)
+    pending = imports.filter(state__in=_PENDING).order_by("pk")[:limit]
+    ended = imports.exclude(state__in=_PENDING).order_by("-pk")[:limit]
     jobs = [*pending, *ended]
     items = PhotoImportItem.objects.filter(photo_import__in=jobs).order_by()
     counted = items.values_list("photo_import_id", "outcome").annotate(photos=Count("pk"))
@@ -116,6 +116,11 @@ def import_rows(photo_set_id: int, *, limit: int) -> list[ImportRow]:
     return [
         ImportRow(job, *(counts.get((job.pk, outcome), 0) for outcome in _OUTCOMES)) for job in jobs
     ]
+
+
+def pending_import_count(photo_set_id: int) -> int:
+    """Return how many imports of a set go on."""
+    return PhotoImport.objects.filter(photo_set_id=photo_set_id, state__in=_PENDING).count()
 
 
 def failed_items(import_ids: Sequence[int], *, limit: int) -> list[PhotoImportItem]:

@@ -106,7 +106,7 @@ def close(*, campaign_id: int, lead_id: int) -> Campaign:
     )
     list(unfinished.select_for_update().order_by("pk").values_list("pk"))
     campaign = _locked(campaign_id, CampaignState.OPEN, CampaignState.PAUSED)
-    note_lost(list(unfinished.filter(state=Slot.State.LEASED)))
+    note_lost(slots=list(unfinished.filter(state=Slot.State.LEASED)))
     closed = unfinished.update(
         state=Slot.State.CLOSED, reviewer=None, token=None, leased_until=None
     )
@@ -141,7 +141,7 @@ def new_seed() -> int:
 
 
 def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:
-    campaign = lock_campaign(campaign_id)
+    campaign = lock_campaign(campaign_id=campaign_id)
     if campaign.state not in allowed:
         raise WrongStateError(f"campaign {campaign_id} is {campaign.state}")
     return campaign

@@ -238,6 +238,8 @@ def _nothing(_most: int) -> bytes:
 
 def _read_file(path: Path, most: int) -> bytes:
     try:
+        if not path.is_file():  # a pipe would never end
+            raise PhotoFileError("file_not_regular", "It is not a regular file.")
         with path.open("rb") as stream:
             return stream.read(most + 1)
     except OSError as error:

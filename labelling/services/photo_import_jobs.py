@@ -24,7 +24,7 @@ from labelling.services.photo_import import Imported, PhotoImporter, tally
 from labelling.services.photo_sets import record_added
 from retrieval.catalogue.manifest import ManifestError
 from retrieval.jobs.transitions import StaleClaimError
-from retrieval.models import Scene
+from retrieval.models import JobState, Scene
 from retrieval.services.deletion import discard_files
 from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
 from retrieval.storage import content_store
@@ -69,6 +69,7 @@ def request_photo_imports(
     """
     imported = PhotoSet.objects.filter(source=PhotoSet.Source.IMPORTED)
     imported.select_for_update(no_key=True).get(pk=photo_set_id)
+    _discard_poisoned(photo_set_id)
     contents = [(file.path, file.stream.read()) for file in files if file.is_archive]
     single = [file for file in files if not file.is_archive]
     if single:
@@ -179,6 +180,13 @@ def _finish(import_id: int) -> None:
     record_added(photo_set_id=job.photo_set_id, actor_id=job.requested_by_id, **counts)
     discard_files(names=[str(job.archive.name)])
     PhotoImport.objects.filter(pk=import_id).update(archive="")
+
+
+def _discard_poisoned(photo_set_id: int) -> None:
+    """Discard the files of imports that failed without an end."""
+    failed = PhotoImport.objects.filter(photo_set_id=photo_set_id, state=JobState.FAILED)
+    for import_id in failed.exclude(archive="").values_list("pk", flat=True):
+        _finish(import_id)
 
 
 def _store(content: bytes) -> str:

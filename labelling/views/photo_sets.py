@@ -20,6 +20,7 @@ from labelling.selectors.photo_sets import (
     campaign_count,
     failed_items,
     import_rows,
+    pending_import_count,
     photo_set_counts,
     photo_set_rows,
     photo_set_with_key,
@@ -162,8 +163,8 @@ def _progress(found: PhotoSet) -> dict[str, Any]:
     rows = import_rows(found.pk, limit=_IMPORTS_SHOWN)
     failed = failed_items([row.job.pk for row in rows], limit=_FAILURES_SHOWN)
     counts = photo_set_counts(found)
-    importing = any(row.is_pending for row in rows)
-    pending = importing or counts.waiting > 0
+    importing = pending_import_count(found.pk)
+    pending = importing > 0 or counts.waiting > 0
     return {
         "tab": "photo_sets",
         "photo_set": found,
@@ -172,6 +173,7 @@ def _progress(found: PhotoSet) -> dict[str, Any]:
         "failures": [{"path": item.path, "problem": failure_of(item)} for item in failed],
         "counts": counts,
         "importing": importing,
+        "more_imports": importing - sum(row.is_pending for row in rows),
         "pending": pending,
         "worker_alive": worker_alive() if pending else True,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 
@@ -121,6 +122,14 @@ def test_paths_are_compared_as_windows_and_macos_write_them():
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(ManifestError, match="gone cannot be read"):
         photos_in_folder(folder=tmp_path / "gone", default=DEFAULT)
+
+
+def test_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (found,) = photos_in_folder(folder=tmp_path, default=DEFAULT)
+    with pytest.raises(PhotoFileError) as failed:
+        found.read(10)
+    assert failed.value.problem.code == "file_not_regular"
 
 
 def test_the_number_of_photos_is_bounded(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labelling.models import PhotoImportItem, PhotoSet, SetPhoto
+from labelling.services import photo_import
 from labelling.services.photo_files import PhotoCredit, photos_in_folder
 from labelling.services.photo_import import PhotoImporter, import_share
 from labelling.services.photo_sets import make_photo_set
@@ -86,6 +87,18 @@ def test_a_known_photo_is_not_decoded_again(run, decoders, monkeypatch):
     run({"a.png": picture(1)})
     monkeypatch.setattr(decoders, "submit_photo", None)
     assert outcomes(run({"a.png": picture(1)})) == {"a.png": (DUPLICATE, "")}
+
+
+def test_two_imports_of_one_photo_at_once_add_it_once(run, monkeypatch):
+    run({"a.png": picture(1)})
+    real, answers = photo_import._is_in_set, [False]
+    monkeypatch.setattr(
+        photo_import,
+        "_is_in_set",
+        lambda *which: answers.pop() if answers else real(*which),
+    )
+    assert outcomes(run({"a.png": picture(1)})) == {"a.png": (DUPLICATE, "")}
+    assert Scene.objects.count() == 1
 
 
 def test_the_same_photo_in_another_set_is_another_scene(run, decoders, tmp_path):

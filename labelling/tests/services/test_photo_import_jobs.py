@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
+from threading import Event
 
 import pytest
 from django.core.files.storage import default_storage
@@ -20,6 +22,7 @@ from labelling.services.photo_import_jobs import (
 )
 from labelling.services.photo_sets import delete_photo_set, make_photo_set
 from labelling.tests.photos import picture, zip_of
+from retrieval.jobs import leases
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import DiscardedFile, JobState, Scene
 from retrieval.selectors.media_files import is_named, named_file_count, named_files
@@ -54,8 +57,16 @@ def request_import(photo_set, lead):
     return request
 
 
+@contextmanager
+def never_lost(_held):
+    """Renew nothing: the thread that renews does not see the transaction of a test."""
+    yield Event()
+
+
 @pytest.fixture
-def work(tmp_path):
+def work(tmp_path, monkeypatch):
+    monkeypatch.setattr(leases, "renewed", never_lost)
+
     def work(job, wake=lambda _: None):
         run_photo_import_slice(
             import_id=job.pk,
@@ -183,6 +194,20 @@ def test_a_missing_file_fails_the_import(request_import, work):
     (job,) = request_import({"p.zip": zip_of({"a.png": picture(1)})})
     default_storage.delete(str(job.archive.name))
     assert (work(job), job.failure_code) == (JobState.FAILED, "archive_missing")
+
+
+def test_the_file_of_an_import_that_never_ended_goes_with_the_next_upload(
+    request_import, django_capture_on_commit_callbacks
+):
+    (job,) = request_import({"p.zip": zip_of({"a.png": picture(1)})})
+    name = str(job.archive.name)
+    PhotoImport.objects.update(
+        state=JobState.FAILED, failure_code="poison", finished_at="2026-01-01T00:00Z"
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        (other,) = request_import({"q.zip": zip_of({"b.png": picture(2)})})
+    assert not default_storage.exists(name)
+    assert default_storage.exists(str(other.archive.name))
 
 
 def test_only_sets_of_imported_photos_take_uploads(request_import, photo_set):

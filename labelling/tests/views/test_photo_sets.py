@@ -200,6 +200,15 @@ def test_the_progress_asks_again_until_everything_is_done(lead, photo_set):
     assert "Show the newest state" in part
 
 
+def test_many_uploads_are_summed_up(lead, photo_set, monkeypatch):
+    monkeypatch.setattr(photo_sets, "_IMPORTS_SHOWN", 2)
+    for number in range(5):
+        PhotoImport.objects.create(photo_set=photo_set, file_name=f"{number}.zip")
+    part = shown(lead, address(photo_set, "progress"))
+    assert re.findall(r"<bdi>(\d)\.zip", part) == ["0", "1"]
+    assert "3 more uploads are in the queue." in part
+
+
 def test_the_progress_waits_for_matching(lead, photo_set, monkeypatch):
     monkeypatch.setattr(photo_sets, "worker_alive", lambda: False)
     scene = make_scene(state=JobState.QUEUED, finished_at=None, run=None)
