@@ -64,14 +64,14 @@ def log_out(page: Page) -> None:
     expect(page.get_by_role("banner").get_by_role("link", name="Log in")).to_be_visible()
 
 
-def assert_accessible(page: Page) -> None:
-    """Fail if axe-core finds a violation of WCAG 2.2 AA on the page as it is now."""
+def assert_accessible(page: Page, *, within: str | None = None) -> None:
+    """Fail if axe-core finds a violation of WCAG 2.2 AA on the page, or in a part, as it is now."""
     options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
-    results = Axe().run(page, options=options)
+    results = Axe().run(page, context=within, options=options)
     assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
 
 
-def assert_accessible_everywhere(page: Page) -> None:
+def assert_accessible_everywhere(page: Page, *, within: str | None = None) -> None:
     """Check the page in a wide and a narrow window, light and dark; nothing scrolls sideways."""
     before = page.viewport_size
     assert before is not None
@@ -81,6 +81,6 @@ def assert_accessible_everywhere(page: Page) -> None:
         for scheme in SCHEMES:
             # Without motion: a colour on its way to another one has neither's contrast.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            assert_accessible(page)
+            assert_accessible(page, within=within)
     page.set_viewport_size(before)
     page.emulate_media(color_scheme="null", reduced_motion="null")
