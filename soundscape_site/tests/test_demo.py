@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -97,18 +98,19 @@ def test_real_accounts_beside_the_demos_are_left_alone():
 
 
 @pytest.fixture
-def folder(settings, monkeypatch, tmp_path) -> Path:
+def folder(settings, monkeypatch, tmp_path: Path) -> Path:
     """A folder of photos, on a site with small matchers and four recordings."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
     settings.MEDIA_ROOT = tmp_path / "media"
-    settings.SOUNDSCAPE_SAMPLE_PHOTOS = tmp_path / "photos"
-    settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
+    settings.SOUNDSCAPE_SAMPLE_PHOTOS = photos
     finder = dummy_finder(tmp_path, tmp_path / "index")
     monkeypatch.setattr(demo, "SoundFinder", lambda *_, **__: finder)
     monkeypatch.setattr(photo_import, "matcher_in_force", lambda _: small_matchers()["paper"])
     clips = ClipFactory()
     for number in range(4):
         clips(0.93 * np.eye(7)[number] + 0.01)
-    return settings.SOUNDSCAPE_SAMPLE_PHOTOS
+    return photos
 
 
 def add_photos(folder: Path, *numbers: int) -> None:
@@ -156,12 +158,12 @@ def test_a_second_run_changes_only_the_passwords(folder):
 
 def test_an_interrupted_run_is_completed(folder, monkeypatch):
     add_photos(folder, 1, 2)
-    found = []
+    calls = itertools.count()
 
     def interrupted(**arguments):
-        if found:
+        if next(calls):
             raise KeyboardInterrupt
-        found.append(find_sounds(**arguments))
+        find_sounds(**arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(demo_services, "find_sounds", interrupted)

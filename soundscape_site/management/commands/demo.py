@@ -147,7 +147,7 @@ def _without_details() -> Iterator[None]:
 
 
 def _photos_in(folder: Path) -> list[PhotoFile]:
-    files = photos_in_folder(folder, default=PhotoCredit()) if folder.is_dir() else []
+    files = photos_in_folder(folder=folder, default=PhotoCredit()) if folder.is_dir() else []
     if not files:
         raise CommandError(
             f"There are no photos in {folder}. Name a folder of photos of places: make demo "
