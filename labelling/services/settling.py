@@ -201,7 +201,8 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
         added += _design_more(pair, slots[pair.pk], wanted[pair.pk], is_decided=pair.pk in decided)
     Slot.objects.bulk_create(added, batch_size=5000)
     free = [slot for slot in added if slot.state == Slot.State.FREE]
-    Pair.objects.filter(pk__in={slot.pair_id for slot in free}).update(state=PairState.OPEN)
+    reopened = {slot.pair_id for slot in free if slot.pair.state != PairState.OPEN}
+    Pair.objects.filter(pk__in=reopened).update(state=PairState.OPEN)
     record(
         action="campaign.overlap_raised",
         subject=f"campaign {campaign_id}",

@@ -215,8 +215,10 @@ def test_the_progress_waits_for_matching(lead, photo_set, monkeypatch):
     SetPhoto.objects.create(photo_set=photo_set, scene=scene, photo_sha256=scene.photo_sha256)
     part = shown(lead, address(photo_set, "progress"))
     assert "hx-trigger" in part
-    assert "The sounds of the photos are being looked for." in part
     assert "is not running" in part
+    monkeypatch.setattr(photo_sets, "worker_alive", lambda: True)
+    part = shown(lead, address(photo_set, "progress"))
+    assert "The sounds of the photos are being looked for." in part
 
 
 def test_a_failed_import_says_why(lead, photo_set):

@@ -154,7 +154,9 @@ def reopen(page: Page) -> None:
     """Find the settled pair in the list, and have it graded again."""
     page.get_by_role("link", name="Autumn").click()
     expect(page.get_by_text("Pairs settled: 1 of 2")).to_be_visible()
-    page.get_by_role("link", name="Settled").click()
+    page.get_by_role("navigation", name="Pairs by state").get_by_role(
+        "link", name="Settled"
+    ).click()
     page.get_by_role("link", name="Pair 1", exact=True).click()
     page.get_by_text("Have it graded again…").click()
     assert_accessible_everywhere(page)
