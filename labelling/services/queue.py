@@ -105,8 +105,8 @@ def _slots_to_qualify(campaign: Campaign, reviewer_id: int, wanted: int) -> list
         given=Count("pk", filter=Q(state__in=HELD_SLOTS)),
         held=Count("pk", filter=Q(state=Slot.State.LEASED)),
     )
-    wanted = min(wanted, campaign.qualification_pairs - gold["given"])
-    slots = _lease_gold(campaign, reviewer_id, wanted)
+    missing = campaign.qualification_pairs - gold["given"]
+    slots = _lease_gold(campaign, reviewer_id, max(0, min(wanted, missing)))
     if not (slots or gold["held"]):
         slots = _lease_gold(campaign, reviewer_id, 1, wait=True)
     if not (slots or gold["held"]):
@@ -196,9 +196,12 @@ def lease(*, slots: Sequence[Slot], reviewer_id: int, token: UUID | None = None)
 def note_lost(*, slots: Sequence[Slot]) -> None:
     """Remember the leases of slots that their reviewers lose."""
     LostLease.objects.bulk_create(
-        LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
-        for slot in slots
-        if slot.token and slot.reviewer_id  # it is leased
+        (
+            LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
+            for slot in slots
+            if slot.token and slot.reviewer_id  # it is leased
+        ),
+        ignore_conflicts=True,  # a late answer took another slot under the token, and was undone
     )
 
 

@@ -281,6 +281,18 @@ def test_a_late_answer_after_a_lead_released_the_lease_is_kept(campaign, pair, s
     assert states(pair) == ["free", "free"]
 
 
+def test_a_lease_can_be_lost_again_after_a_late_answer_was_undone(campaign, pair, slot, other):
+    expire(slot)
+    queue.lease(slots=[slot], reviewer_id=other.pk)
+    again = undo(grade(slot))
+    assert again.token == slot.token
+    expire(again)
+    [taken] = claim(make_reviewer(), campaign)
+    assert taken.pk == again.pk
+    with pytest.raises(errors.AssignmentExpiredError):
+        grade(slot)
+
+
 # --- skips -----------------------------------------------------------------------------------
 
 
