@@ -16,6 +16,11 @@ PASSWORD: Final = "long-enough-to-remember-7"
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WCAG: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+_END_TRANSITIONS: Final = (
+    "() => document.getAnimations().filter((one) => one instanceof CSSTransition)"
+    ".forEach((one) => one.finish())"
+)
+
 
 def latest_mail_link(site: Site, to: str, *, containing: str = "/accounts/") -> str:
     """Wait for an e-mail to an address, and return the path of the link in the latest one."""
@@ -81,6 +86,7 @@ def assert_accessible_everywhere(page: Page, *, within: str | None = None) -> No
         for scheme in SCHEMES:
             # Without motion: a colour on its way to another one has neither's contrast.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.evaluate(_END_TRANSITIONS)  # begun before
             assert_accessible(page, within=within)
     page.set_viewport_size(before)
     page.emulate_media(color_scheme="null", reduced_motion="null")
