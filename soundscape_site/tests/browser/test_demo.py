@@ -38,7 +38,7 @@ def page_of(browser: Browser, demo: Site, printed: str, name: str) -> Page:
     password = re.search(rf"{name} +password (\S+)", printed)
     assert password
     page = browser.new_context(base_url=demo.url).new_page()
-    log_in(page, name, password[1])
+    log_in(page, name, password=password[1])
     return page
 
 
