@@ -26,6 +26,7 @@ def site(db, settings, monkeypatch, tmp_path) -> Iterator[Site]:
     settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
     settings.SOUNDSCAPE_MATCHER = "paper"
     settings.SOUNDSCAPE_SECOND_FACTOR_REQUIRED = True
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 1800  # a busy machine needs minutes for all routes
     settings.CACHES = {
         name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
         for name in settings.CACHES
