@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.db.models import Avg, Prefetch, QuerySet
 
 from labelling.models import Adjudication, Grade, Pair, PairState, Skip
-from labelling.selectors.pairs import gradable_pairs, pairs_with_lead, real_pairs
+from labelling.selectors.pairs import WITH_LEAD, gradable_pairs, pairs_with_lead, real_pairs
 from retrieval.models import Match
 
 
@@ -48,6 +48,13 @@ def listed_pairs(campaign_id: int, which: Which) -> QuerySet[Pair]:
 def matches_of_pair(pair: Pair) -> list[Match]:
     """Return where the matchers found a pair's recording, with their runs."""
     return list(pair.matches.select_related("run").order_by("run__matcher", "rank"))
+
+
+def next_with_lead(pair: Pair) -> Pair | None:
+    """Return the next pair of the campaign that waits for a lead; after the last, the first."""
+    waiting = gradable_pairs().filter(campaign=pair.campaign_id, state__in=WITH_LEAD)
+    others = waiting.exclude(pk=pair.pk).order_by("position")
+    return others.filter(position__gt=pair.position).first() or others.first()
 
 
 def seconds_a_pair(campaign_id: int) -> dict[int, float]:

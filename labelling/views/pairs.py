@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from labelling.models import CampaignState, Pair, PairState
-from labelling.selectors.campaign_pairs import matches_of_pair
+from labelling.selectors.campaign_pairs import matches_of_pair, next_with_lead
 from labelling.selectors.guideline_details import draft_guidelines
 from labelling.selectors.pairs import WITH_LEAD, PairDetails, pair_details
 from labelling.services.errors import LabellingError
@@ -105,6 +105,7 @@ def _page(
         "adjudication_form": adjudication or AdjudicationForm(auto_id="decide_%s"),
         "reopening_form": reopening or ReopeningForm(auto_id="reopen_%s"),
         "drafts": draft_guidelines(),
+        "next_pair": next_with_lead(shown),
     }
     status = 422 if adjudication or reopening else 200
     return render(request, "labelling/pair.html", context, status=status)

@@ -134,6 +134,20 @@ def test_a_private_or_hidden_photo_is_not_shown(browser, disputed, change):
     assert "The photo was withdrawn." in page
 
 
+def test_a_pair_leads_to_the_next_that_waits(browser, disputed):
+    first, second, gone = make_pairs(disputed.campaign, 3, state=PairState.DISPUTED)
+    gone.scene.delete()
+
+    def after(pair):
+        return browser.get(address("pair", pair)).context["next_pair"]
+
+    assert [after(disputed), after(first), after(second)] == [first, second, disputed]
+    start = reverse("labelling:campaign", args=[disputed.campaign_id])
+    assert address("pair", disputed) in browser.get(start).content.decode()
+    Pair.objects.exclude(pk=disputed.pk).update(state=PairState.SETTLED)
+    assert after(disputed) is None
+
+
 def test_a_pair_leads_to_gold_pairs_and_drafts_of_guidelines(browser, disputed):
     draft = make_guideline(published_at=None)
     page = browser.get(address("pair", disputed)).content.decode()

@@ -76,7 +76,7 @@ def wait_for_matches(page: Page) -> None:
         row = page.get_by_role("row").filter(has_text="Harbours")
         return row.get_by_role("cell").nth(1).inner_text() == str(len(PHOTO_NAMES))
 
-    waiting.until(matched, page.content, longest_s=120)
+    waiting.until(matched, page.content, longest_s=300)
 
 
 def design(page: Page) -> None:
