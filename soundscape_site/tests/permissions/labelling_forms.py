@@ -60,6 +60,7 @@ LABELLING_FORMS: Final[Forms] = [
     ("/guidelines/new/", "lead", {"title": "Another", "body": "Does it fit?"}),
     ("/guidelines/{guideline_draft}/edit/", "lead", {"body": "Does it really fit?"}),
     ("/guidelines/{guideline_draft}/publish/", "lead", {}),
+    ("/guidelines/{guideline_draft}/delete/", "lead", {}),
     ("/guidelines/{guideline}/versions/", "lead", {}),
     ("/guidelines/{guideline_draft}/examples/", "lead", _CHOSEN),
     ("/guidelines/{guideline_draft}/examples/{example}/remove/", "lead", {}),
