@@ -51,7 +51,7 @@ def test_the_demo_can_be_graded(browser, printed_and_site):
     reviewer.get_by_role("link", name="Start Demo").click()
     expect(reviewer.get_by_alt_text("The photo to judge")).to_be_visible()
     reviewer.keyboard.press("1")
-    expect(reviewer.get_by_text("1 of 9")).to_be_visible()
+    expect(reviewer.locator("[data-progress=own]")).to_contain_text("1 of 9")
     lead = page_of(browser, demo, printed, "demo_lead")
     lead.goto("/campaigns/")
     lead.get_by_role("link", name="Demo").click()
