@@ -9,7 +9,7 @@ SET_UP := $(PYTHON) -m soundscape_site.management.set_up
 export SOUNDSCAPE_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help python packages models setup run test lint bench fuzz chaos chaos-quick chaos-long clean
+.PHONY: help python packages models setup run demo test lint bench fuzz chaos chaos-quick chaos-long clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,10 @@ setup: python ## Get everything that `manage.py match PHOTO` needs
 	@$(SET_UP) library
 
 run: setup ## Set up and serve the site (PORT=8000 HOST=127.0.0.1)
+	@exec $(MANAGE) serve --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000)
+
+demo: setup ## Like run, with reviewers and pairs to grade (PHOTOS=folder PORT=8000 HOST=127.0.0.1)
+	@$(MANAGE) demo --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000) $(if $(PHOTOS),--photos "$(PHOTOS)")
 	@exec $(MANAGE) serve --host $(or $(HOST),127.0.0.1) --port $(or $(PORT),8000)
 
 test: models ## Set up and run the tests

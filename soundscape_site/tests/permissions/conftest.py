@@ -26,7 +26,11 @@ def site(db, settings, monkeypatch, tmp_path) -> Iterator[Site]:
     settings.SOUNDSCAPE_SAMPLE_PHOTOS.mkdir()
     settings.SOUNDSCAPE_MATCHER = "paper"
     settings.SOUNDSCAPE_SECOND_FACTOR_REQUIRED = True
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = 1800  # a busy machine needs minutes for all routes
+    settings.CACHES = {
+        name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
+        for name in settings.CACHES
+    }
     (settings.SOUNDSCAPE_SAMPLE_PHOTOS / f"{SAMPLE}.png").write_bytes(png().read())
     for module, name in ((uploads, "matcher_in_force"), (result_page, "matcher_named")):
         monkeypatch.setattr(module, name, small_matchers().__getitem__)

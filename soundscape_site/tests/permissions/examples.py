@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from allauth.account.forms import default_token_generator
@@ -56,6 +57,7 @@ from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import DUMMY, ClipFactory
 from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import accepted, png
+from soundscape_site.tests.permissions.labelling import SECRET, LabellingRows
 from soundscape_site.tests.permissions.routes import Route
 
 ROLES: Final[Mapping[str, tuple[Role, ...]]] = {
@@ -95,6 +97,13 @@ class Site:
         self.scenes = dict(self._scenes())
         self._accounts()
         self._library()
+        self.labelling = LabellingRows(
+            reviewer=self.people["reviewer"],
+            other=make_person(f"{SECRET}-reviewer", Role.REVIEWER),
+            lead=self.people["lead"],
+            photo=str(self.scenes["unlisted"].photo.name),
+            recording=str(self.clip.original.name),
+        )
 
     def _clip(self) -> Clip:
         recording = default_storage.save("recordings/1.ogg", ContentFile(bytes(range(256))))
@@ -204,7 +213,8 @@ def examples_of(route: Route, site: Site) -> Examples:
     if route.arguments == ("object_id",):  # /admin/APP/MODEL/OBJECT/
         _, app, model, *_ = route.template.split("/")
         return {"": {"object_id": row_of(apps.get_model(app, model)).pk}}
-    make = _EXAMPLES.get(route.arguments)
+    lease = route.template.startswith("review/leases/")
+    make = _leases if lease else _EXAMPLES.get(route.arguments)
     if make is None:
         raise LookupError(f"{route}: no objects for {route.arguments}; add them to `_EXAMPLES`")
     return make(site)
@@ -225,6 +235,52 @@ def _resets(site: Site) -> Examples:
     return {"valid": {"uidb36": uid, "key": token}, "forged": {"uidb36": uid, "key": "a-b"}}
 
 
+def _leases(site: Site) -> Examples:
+    rows = site.labelling
+    return {
+        "reviewers": {"token": rows.held.token},
+        "reviewers_gold": {"token": rows.held_gold.token},
+        "reviewers_answered": {"token": rows.graded.token},
+        "anothers": {"token": rows.of_another.token},
+        "unknown": {"token": UUID(int=0)},
+    }
+
+
+def _campaigns(site: Site) -> Examples:
+    return {
+        state: {"campaign_id": campaign.pk} for state, campaign in site.labelling.campaigns.items()
+    }
+
+
+def _pairs(site: Site) -> Examples:
+    rows = site.labelling
+    campaign = rows.open.pk
+    pairs = {
+        "open": rows.free[0],
+        "disputed": rows.disputed,
+        "settled": rows.settled,
+        "gold": rows.held_gold.pair,
+        "of_another_campaign": rows.foreign_pair,
+    }
+    return {kind: {"campaign_id": campaign, "pair_id": pair.pk} for kind, pair in pairs.items()}
+
+
+def _guidelines(site: Site) -> Examples:
+    rows = site.labelling
+    return {
+        "draft": {"guideline_id": rows.draft.pk},
+        "published": {"guideline_id": rows.guideline.pk},
+    }
+
+
+def _guideline_examples(site: Site) -> Examples:
+    rows = site.labelling
+    return {
+        "of_draft": {"example_id": rows.example.pk},
+        "published": {"example_id": rows.shown_example.pk},
+    }
+
+
 _EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
     ("scene_id",): _scenes,
     ("slug",): lambda site: {"": {"slug": SAMPLE}},
@@ -240,6 +296,35 @@ _EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
     ("user_id",): lambda site: {"": {"user_id": site.owner.pk}},
     ("invitation_id",): lambda site: {"": {"invitation_id": site.invitation.pk}},
     ("token",): lambda site: {"valid": {"token": site.token}, "forged": {"token": "a-b"}},
+    ("campaign_id",): _campaigns,
+    ("campaign_id", "pair_id"): _pairs,
+    ("guideline_id",): _guidelines,
+    ("example_id",): _guideline_examples,
+    ("gold_id",): lambda site: {"": {"gold_id": site.labelling.gold.pk}},
+    ("guideline_id", "example_id"): lambda site: {
+        "draft": {
+            "guideline_id": site.labelling.draft.pk,
+            "example_id": site.labelling.example.pk,
+        },
+        "published": {
+            "guideline_id": site.labelling.guideline.pk,
+            "example_id": site.labelling.shown_example.pk,
+        },
+        "of_another_guideline": {
+            "guideline_id": site.labelling.draft.pk,
+            "example_id": site.labelling.shown_example.pk,
+        },
+    },
+    ("photo_set_id", "photo_id"): lambda site: {
+        "": {
+            "photo_set_id": site.labelling.photo_set.pk,
+            "photo_id": site.labelling.set_photo.pk,
+        }
+    },
+    ("photo_set_id",): lambda site: {
+        "imported": {"photo_set_id": site.labelling.photo_set.pk},
+        "visitors": {"photo_set_id": site.labelling.visitors_set.pk},
+    },
     ("content_type_id", "object_id"): lambda site: {
         "": {
             "content_type_id": ContentType.objects.get_for_model(User).pk,

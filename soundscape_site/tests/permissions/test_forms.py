@@ -10,13 +10,22 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
+from django.test.client import MULTIPART_CONTENT
 from django.urls import resolve
 
 from accounts.models import Invitation, User
 from accounts.tests.people import PASSWORD
+from labelling.services import campaigns
 from retrieval.models import DataExport, DeletedScene, Scene, SceneReport
 from retrieval.tests.photos import png
 from soundscape_site.tests.permissions.examples import SAMPLE
+from soundscape_site.tests.permissions.labelling_forms import (
+    LABELLING_FORMS,
+    LABELLING_GUARDED,
+    MORE,
+    REVIEWERS_JSON,
+    labelling_names,
+)
 from soundscape_site.tests.permissions.routes import all_routes
 from soundscape_site.tests.permissions.table import read
 from soundscape_site.tests.permissions.test_permissions import TABLE
@@ -52,6 +61,7 @@ FORMS: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
     ("/accounts/reauthenticate/", "other", {"password": PASSWORD}),
     ("/accounts/sessions/", "other", {}),
     ("/accounts/sessions/{session}/end/", "owner", {}),
+    *LABELLING_FORMS,
 ]  # fmt: skip
 WITHOUT_FORM: Final = {"/me/", "/accounts/password/set/", "/accounts/login/code/confirm/"}
 """Routes that only redirect whoever could send them something."""
@@ -70,6 +80,7 @@ def names(site) -> dict[str, object]:
         "invitation": site.invitation.pk,
         "session": site.session.pk,
         "key": EmailConfirmationHMAC(site.address).key,
+        **labelling_names(site.labelling),
     }
 
 
@@ -82,7 +93,7 @@ def browsers(site) -> dict[str, Client]:
 
 
 def test_every_form_is_tried(names):
-    tried = {resolve(address.format(**names)).route for address, _, _ in FORMS}
+    tried = {resolve(address.format(**names)).route for address, _, _ in (*FORMS, *REVIEWERS_JSON)}
     forms = {
         row.route
         for row in read(TABLE.read_text())
@@ -95,7 +106,8 @@ def test_every_form_is_tried(names):
     ) | {"/invitations/"}
 
 
-def test_other_fields_change_nothing(site, names, browsers):
+def test_other_fields_change_nothing(site, names, browsers, monkeypatch):
+    monkeypatch.setattr(campaigns, "new_seed", lambda: 5)  # of a copy
     more = {
         "id": "1", "pk": "1", "owner": str(site.people["operator"].pk), "owner_id": "1",
         "user": "1", "user_id": "1", "actor_id": "1", "invited_by": "1", "accepted_by": "1",
@@ -104,22 +116,39 @@ def test_other_fields_change_nothing(site, names, browsers):
         "is_staff": "on", "is_superuser": "on", "is_active": "on", "groups": "1",
         "erasure_requested_at": "2020-01-01", "roles": ["operator"], "decision": "kept",
         "verified": "on", "primary": "on", "visibility": "private", "reporter_key": "x",
-        "expires_at": "2100-01-01", "byte_size": "1", "file": "x",
+        "expires_at": "2100-01-01", "byte_size": "1", "file": "x", **MORE,
     }  # fmt: skip
     for address, role, fields in FORMS:
-        path = address.format(**names)
-        status, rows = effect(browsers[role], path, fields)
+        path, given = address.format(**names), filled(fields, names)
+        status, rows = effect(browsers[role], path, given)
         assert status in {302, 303}, path
-        assert effect(browsers[role], path, more | dict(fields)) == (status, rows), path
+        assert effect(browsers[role], path, more | given) == (status, rows), path
+    for address, role, fields in REVIEWERS_JSON:
+        path, given = address.format(**names), filled(fields, names)
+        status, rows = effect(browsers[role], path, given, as_json=True)
+        assert status == 200, path
+        assert effect(browsers[role], path, more | given, as_json=True) == (status, rows), path
 
 
-def effect(browser: Client, path: str, fields: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+def filled(value: Any, names: Mapping[str, object]) -> Any:
+    """Return fields with the keys of objects in place of their names."""
+    if isinstance(value, Mapping):
+        return {name: filled(one, names) for name, one in value.items()}
+    if isinstance(value, list):
+        return [filled(one, names) for one in value]
+    return value.format(**names) if isinstance(value, str) else value
+
+
+def effect(
+    browser: Client, path: str, fields: Mapping[str, Any], *, as_json: bool = False
+) -> tuple[int, dict[str, Any]]:
     """Send a form; return its status and what it made of the rows, and undo it."""
     cache.clear()
     cookies = browser.cookies.output(header="", sep=";")
     sent = {name: value() if callable(value) else value for name, value in fields.items()}
+    content_type = "application/json" if as_json else MULTIPART_CONTENT
     with transaction.atomic():
-        status = browser.post(path, sent).status_code
+        status = browser.post(path, sent, content_type=content_type).status_code
         rows = {
             model.__name__: sorted(model.objects.values_list(*names), key=str)
             for model, names in GUARDED.items()
@@ -140,5 +169,6 @@ GUARDED: Final = {
     SceneReport: ("scene", "reason", "words", "reporter_key", "decision", "decided_by__username"),
     DataExport: ("user__username", "state", "file", "byte_size"),
     DeletedScene: ("reason",),
+    **LABELLING_GUARDED,
 }  # fmt: skip
 """The columns that no form may change unless it says so."""

@@ -26,7 +26,8 @@ Read each line that this changes. Forms are sent without fields.
     400    needs fields                       405  the route does not have this method
 
 Objects are the owner's; a photo "without_account" is the anonymous visitor's. "lead" is a lead
-reviewer. A hyphen stands for every object of the route.
+reviewer. Leases are the reviewer's, except "anothers". A hyphen stands for every object of the
+route.
 """
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSIONS: Final = frozenset({"django_session", "usersessions_usersession"})
@@ -42,6 +43,7 @@ PUBLIC: Final = (
     "/erased/",
     "/accounts/",
 )
+LEADS: Final = ("/campaigns/", "/photo-sets/", "/guidelines/", "/gold/")
 STRANGERS: Final = ("anonymous", "other", "reviewer", "lead", "librarian")
 REFUSED: Final = frozenset({"login", "403", "404", "405", "410"})
 OWN: Final = (
@@ -138,8 +140,43 @@ def test_operators_pages_are_for_operators(rows, start):
             assert row.cells[role] in REFUSED, row
 
 
-def test_who_knows_an_account_only_reads_and_uploads(rows):
-    """A role gives nobody more than any account has outside of its own pages."""
+@pytest.mark.parametrize("start", LEADS)
+def test_leads_pages_are_for_leads(rows, start):
+    found = [row for row in rows if row.route.startswith(start)]
+    assert found
+    for row in found:
+        for role in ("anonymous", "owner", "other", "reviewer", "librarian"):
+            assert row.cells[role] in REFUSED, row
+        assert row.cells["lead"] == row.cells["operator"], row
+
+
+def test_reviewers_pages_are_for_reviewers(rows):
+    found = [row for row in rows if row.route.startswith("/review/")]
+    assert found
+    for row in found:
+        for role in ("anonymous", "owner", "other", "librarian"):
+            assert row.cells[role] in REFUSED, row
+
+
+def test_a_lease_opens_photo_and_sound_for_its_reviewer_only(rows):
+    found = {
+        (row.route.rpartition("/")[2], kind, role): answer
+        for row in rows
+        if row.route.startswith("/review/leases/<token>/") and "GET" in row.methods
+        for kind in row.objects.split(",")
+        for role, answer in row.cells.items()
+    }
+    opened = {key for key, answer in found.items() if answer == "200"}
+    assert opened == {
+        (part, kind, "reviewer")
+        for part in ("photo", "sound")
+        for kind in ("reviewers", "reviewers_gold")
+    }
+
+
+def test_a_reviewer_has_no_more_than_any_account_outside_of_the_review(rows):
     for row in rows:
-        if not row.route.startswith(("/admin/", "/people/", "/reports/", "/accounts/2fa/")):
+        if not row.route.startswith(
+            ("/admin/", "/people/", "/reports/", "/review/", "/accounts/2fa/")
+        ):
             assert row.cells["reviewer"] == row.cells["other"], row
