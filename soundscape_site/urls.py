@@ -15,6 +15,7 @@ handler500 = "soundscape_site.web.error_pages.server_error"
 
 urlpatterns = [
     path("", include("retrieval.views.urls")),
+    path("", include("labelling.views.urls")),
     path("", include("accounts.views.urls")),  # before allauth's, of which it replaces some
     TransactionResolver(RoutePattern("accounts/"), "allauth.urls"),
     path("admin/", admin.site.urls),

@@ -11,7 +11,7 @@ from labelling.models.campaigns import (
     Stratum,
 )
 from labelling.models.guidelines import GoldPair, Guideline, GuidelineExample
-from labelling.models.pairs import Adjudication, Pair, PairState, Reopening, Slot
+from labelling.models.pairs import Adjudication, LostLease, Pair, PairState, Reopening, Slot
 from labelling.models.photo_sets import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
 from labelling.models.reviewers import Admission, Reviewer
 
@@ -29,6 +29,7 @@ __all__ = [
     "Grade",
     "Guideline",
     "GuidelineExample",
+    "LostLease",
     "Pair",
     "PairState",
     "PhotoImport",

@@ -121,6 +121,11 @@ class Slot(models.Model):
         null=True, unique=True, help_text="Names the lease in addresses; new with each lease."
     )
     leased_until = models.DateTimeField(null=True)
+    extra = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Added for a third opinion, not by the campaign's design.",
+    )
 
     class Meta:
         constraints = [
@@ -168,6 +173,21 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"slot {self.number} of pair {self.pair_id} ({self.state})"
+
+
+class LostLease(models.Model):
+    """A lease that ended before its reviewer answered: another took the slot, or a lead freed it.
+
+    A late answer names the pair by this token; it is kept while the pair has another open slot.
+    """
+
+    token = models.UUIDField(primary_key=True, editable=False)
+    pair = models.ForeignKey(Pair, on_delete=models.CASCADE, related_name="lost_leases")
+    reviewer = models.ForeignKey(Reviewer, on_delete=models.PROTECT, related_name="lost_leases")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"lease of pair {self.pair_id} that reviewer {self.reviewer_id} lost"
 
 
 class Adjudication(models.Model):

@@ -31,6 +31,12 @@ class CampaignClosedError(LabellingError):
     code = "campaign_closed"
 
 
+class AnswerInvalidError(LabellingError):
+    """The answer is none that can be given, or its id belongs to another answer."""
+
+    code = "answer_invalid"
+
+
 class ListenMoreError(LabellingError):
     """Too little of the sound was heard."""
 
@@ -65,3 +71,15 @@ class TooFewGoldPairsError(LabellingError):
     """The design asks for more gold pairs than there are."""
 
     code = "too_few_gold_pairs"
+
+
+class NothingToDrawError(LabellingError):
+    """No photo of the set may be judged and has a result of the campaign's matchers."""
+
+    code = "nothing_to_draw"
+
+
+class SampleTooSmallError(LabellingError):
+    """A stratified sample has fewer units than there are strata."""
+
+    code = "sample_too_small"

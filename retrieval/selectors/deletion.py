@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from retrieval.models import DeletedScene, DiscardedFile, Scene
+from retrieval.selectors.holds import holds_of_scene
 
 
 def deletion_of(scene_id: UUID) -> DeletedScene | None:
@@ -22,8 +23,12 @@ def deletions_since(instant: datetime) -> list[DeletedScene]:
 
 
 def expired_scene_ids(*, after: timedelta, limit: int) -> list[UUID]:
-    """Return scenes without an owner that are older than `after`, oldest first."""
-    expired = Scene.objects.filter(owner__isnull=True, created_at__lt=Now() - after)
+    """Return scenes without owner or hold that are older than `after`, oldest first."""
+    expired = Scene.objects.filter(
+        ~holds_of_scene(),
+        owner__isnull=True,
+        created_at__lt=Now() - after,
+    )
     return list(expired.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 

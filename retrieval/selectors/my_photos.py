@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from retrieval.models import Match, Scene
+from retrieval.selectors.holds import held_among
 from retrieval.selectors.results import played_matches
 from retrieval.selectors.scene_order import Position, page_of
 
@@ -16,6 +17,7 @@ class OwnPhoto:
 
     scene: Scene
     best: Match | None
+    held: bool
 
 
 def own_photos(
@@ -25,7 +27,9 @@ def own_photos(
     owned = Scene.objects.filter(owner_id=owner_id).select_related("run")
     shown, end = page_of(owned, after=after, size=size)
     best = played_matches([scene.run for scene in shown if scene.run is not None])
-    return [OwnPhoto(scene, best.get(scene.run_id or 0)) for scene in shown], end
+    held = held_among([scene.pk for scene in shown])
+    photos = [OwnPhoto(one, best.get(one.run_id or 0), held=one.pk in held) for one in shown]
+    return photos, end
 
 
 def own_photo(owner_id: int, scene_id: UUID) -> Scene | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -18,14 +20,36 @@ def runs_by_matcher(scene: Scene) -> dict[str, MatchRun]:
     was finished and none of another model version. The model versions are compared because a
     changed table of sounds does not change the library's snapshot.
     """
-    own = scene.run
-    if own is None:
-        return {}
+    return runs_of_scenes([scene])[scene.pk]
+
+
+def runs_of_scenes(scenes: Collection[Scene]) -> dict[UUID, dict[str, MatchRun]]:
+    """Return `runs_by_matcher` of many scenes, whose runs are loaded, with one query."""
+    own = {scene.pk: scene.run for scene in scenes if scene.run is not None}
     beside = MatchRun.objects.filter(
-        photo_sha256=own.photo_sha256, snapshot=own.snapshot, created_at__lte=scene.finished_at
+        photo_sha256__in={run.photo_sha256 for run in own.values()},
+        snapshot__in={run.snapshot for run in own.values()},
     )
-    alike = [run for run in beside.order_by("id") if _are_models_alike(run, own)]
-    return {run.matcher: run for run in alike} | {own.matcher: own}
+    of_photo: dict[str, list[MatchRun]] = defaultdict(list)
+    for found in beside.order_by("id"):
+        of_photo[found.photo_sha256].append(found)
+    return {
+        scene.pk: _comparable(scene, run, of_photo[run.photo_sha256])
+        if (run := own.get(scene.pk))
+        else {}
+        for scene in scenes
+    }
+
+
+def _comparable(scene: Scene, own: MatchRun, runs: Iterable[MatchRun]) -> dict[str, MatchRun]:
+    until = scene.finished_at
+    return {
+        run.matcher: run
+        for run in runs
+        if run.snapshot == own.snapshot
+        and (until is not None and run.created_at <= until)
+        and _are_models_alike(run, own)
+    } | {own.matcher: own}
 
 
 def _are_models_alike(one: MatchRun, other: MatchRun) -> bool:

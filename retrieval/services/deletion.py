@@ -22,6 +22,7 @@ from retrieval.selectors.deletion import (
     expired_scene_ids,
     photo_has_scene,
 )
+from retrieval.selectors.holds import is_held
 from retrieval.selectors.media_files import is_named
 from retrieval.storage.content_locks import lock_exclusively
 
@@ -45,7 +46,7 @@ def delete_scene(
 
 
 def expire_scenes(*, retention_days: int, limit: int = _BATCH) -> int:
-    """Delete scenes without an owner that are older than the retention; return how many.
+    """Delete scenes without owner or hold that are older than the retention; return how many.
 
     With 0 days nothing expires.
     """
@@ -84,8 +85,8 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason, actor_id: int |
     scene = Scene.objects.select_for_update().filter(pk=scene_id).first()
     if scene is None:
         return False
-    if reason == DeletedScene.Reason.EXPIRED and scene.owner_id is not None:
-        return False  # claimed meanwhile
+    if reason == DeletedScene.Reason.EXPIRED and (scene.owner_id is not None or is_held(scene_id)):
+        return False  # claimed or held meanwhile
     discard_files(names=(str(scene.photo.name), str(scene.model_input.name)))
     DeletedScene.objects.create(id=scene_id, reason=reason)
     scene.delete()

@@ -84,6 +84,7 @@ def _shown(request: HttpRequest, photo: OwnPhoto) -> dict[str, Any]:
     return {
         "scene": scene,
         "match": photo.best,
+        "held": photo.held,
         "share_url": request.build_absolute_uri(page) if is_for_others(scene) else "",
         "failure": problem(scene.failure_code, scene.failure_detail),
     }

@@ -21,6 +21,7 @@ from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
 from retrieval.models import JobState, Scene, Visibility
+from retrieval.selectors.holds import is_held
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.networks import ignores_sounds
 from retrieval.views.access import is_for_others, scene_or_404
@@ -109,6 +110,7 @@ def scene_context(
     return {
         "scene": _scene_data(request, scene, result.top_classes if result else ()) | {"mine": mine},
         "settings_form": (settings_form or SceneSettingsForm.of(scene)) if mine else None,
+        "held": mine and is_held(scene.pk),
         "settings_open": mine and (settings_form is not None or "settings" in request.GET),
         "pending": pending,
         "worker_alive": worker_alive() if pending else True,

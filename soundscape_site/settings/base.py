@@ -163,6 +163,7 @@ from soundscape_site.settings.api import *  # noqa: E402, F403 # parts of one se
 from soundscape_site.settings.cache import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.celery import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.engine import *  # noqa: E402, F403 # parts of one settings module
+from soundscape_site.settings.labelling import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.logs import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.mail import *  # noqa: E402, F403 # parts of one settings module
 from soundscape_site.settings.uploads import *  # noqa: E402, F403 # parts of one settings module

@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from soundscape_site.settings import env
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
-from soundscape_site.settings.base import DATABASES
+from soundscape_site.settings.base import DATABASES, SOUNDSCAPE_MINIMUM_LISTEN_S
 from soundscape_site.settings.secret_key import check_strength
 
 SECRET_KEY = env.text("DJANGO_SECRET_KEY")
@@ -42,6 +42,12 @@ if not env.proxies("SOUNDSCAPE_PROXIES"):
     )
 
 SOUNDSCAPE_SECOND_FACTOR_REQUIRED = env.flag("SOUNDSCAPE_SECOND_FACTOR_REQUIRED", default=True)
+
+if not SOUNDSCAPE_MINIMUM_LISTEN_S:
+    raise ImproperlyConfigured(
+        "SOUNDSCAPE_MINIMUM_LISTEN_S=0 would let reviewers grade sounds that they did not hear; "
+        "give the seconds."
+    )
 
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 31_536_000

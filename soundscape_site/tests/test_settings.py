@@ -129,6 +129,7 @@ def test_local_settings_allow_further_hosts(tmp_path):
         ("DJANGO_BEHIND_TLS_PROXY", "no", "DJANGO_BEHIND_TLS_PROXY is not on"),
         ("DATABASE_URL", "mysql://app:canary@db/sound", "scheme 'mysql'"),
         ("REDIS_URL", "http://:canary@redis", "REDIS_URL begins with none of redis://"),
+        ("SOUNDSCAPE_MINIMUM_LISTEN_S", "0", "SOUNDSCAPE_MINIMUM_LISTEN_S=0 would let reviewers"),
         ("SOUNDSCAPE_PROXIES", "0", "SOUNDSCAPE_PROXIES must name the TLS proxy"),
         ("SOUNDSCAPE_PROXIES", "proxy", "SOUNDSCAPE_PROXIES: 'proxy' is neither"),
         ("SOUNDSCAPE_EMAIL_URL", "console:", "would write links that log in to the log"),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.tests.audit import logged
 from retrieval.models import Clip, DeletedScene, JobState, Scene, Visibility
 from retrieval.services.deletion import delete_scene
+from retrieval.services.holds import hold_scenes, release_holds
 from retrieval.services.scene_settings import change_settings
 from retrieval.tests.photos import accepted
 from retrieval.tests.views.visitors import ACCOUNT, ANONYMOUS, BROWSER, OTHER
@@ -222,3 +223,14 @@ def test_foreign_photos_do_not_exist(visitor, upload, what, owner):
     assert Scene.objects.get().title == ""
     assert act(visitor(ANONYMOUS), scene, what).status_code == 302
     assert visitor(ACCOUNT).get(f"{PAGE}{scene.pk}/{what}/").status_code == 405
+
+
+def test_the_owner_of_a_photo_in_a_campaign_is_told_that_it_stays(visitor, upload):
+    words = "the photo stays until they are done"
+    scene = upload(ACCOUNT, judging_allowed=True)
+    upload(ACCOUNT, 1, judging_allowed=True)
+    assert words not in shown(visitor(ACCOUNT))
+    hold_scenes(scene_ids=[scene.pk], holder="campaign 7")
+    assert shown(visitor(ACCOUNT)).count(words) == 1
+    release_holds(holder="campaign 7")
+    assert words not in shown(visitor(ACCOUNT))

@@ -11,6 +11,7 @@ from retrieval.decoding import web_pool
 from retrieval.models import DeletedScene, Scene, Visibility
 from retrieval.services import uploads
 from retrieval.services.deletion import delete_scene
+from retrieval.services.holds import hold_scenes
 from retrieval.services.scene_settings import change_settings
 from retrieval.tests.factories import small_matchers
 from retrieval.tests.photos import png
@@ -167,3 +168,13 @@ def test_a_sample_photo_is_not_judged(client, queue, settings, tmp_path):
     (settings.SOUNDSCAPE_SAMPLE_PHOTOS / "pier.png").write_bytes(png().read())
     assert client.post("/samples/pier/", {"judging_allowed": "on"}).status_code == 303
     assert not Scene.objects.get().judging_allowed
+
+
+@pytest.mark.parametrize("owner", [BROWSER, ACCOUNT])
+def test_only_the_owner_is_told_that_a_photo_in_a_campaign_stays(upload, visitor, owner):
+    words = "the photo stays until they are done"
+    scene = upload(owner, judging_allowed=True)
+    assert words not in page_of(visitor(owner, scene), scene)
+    hold_scenes(scene_ids=[scene.pk], holder="campaign 7")
+    assert words in page_of(visitor(owner, scene), scene)
+    assert words not in page_of(visitor(OTHER), scene)

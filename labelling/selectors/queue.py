@@ -1,0 +1,183 @@
+"""The queue of a reviewer: which slots are served, in which order, and how much is left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from labelling.models import Campaign, CampaignState, Pair, PairState, Skip, Slot
+from labelling.selectors.pairs import gradable_pairs
+from labelling.selectors.qualification import Standing, standings
+
+OPEN_SLOTS: Final = (Slot.State.FREE, Slot.State.LEASED)
+HELD_SLOTS: Final = (Slot.State.LEASED, Slot.State.DONE)
+
+
+@dataclass(frozen=True)
+class OwnProgress:
+    """What a reviewer did in a campaign, and what is left of it.
+
+    `left` pairs can be graded by this reviewer now. The `with_others` wait for grades that only
+    others can give: this reviewer graded or skipped them, or others hold them.
+    """
+
+    done: int
+    left: int
+    with_others: int
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """A campaign in a reviewer's list; `qualified` is false after a failed qualification."""
+
+    campaign: Campaign
+    own: OwnProgress
+    campaign_done: int
+    campaign_total: int
+    qualified: bool
+
+
+def is_takeable() -> Q:
+    """Return the condition that a slot is free, or that its lease has expired."""
+    return Q(state=Slot.State.FREE) | Q(state=Slot.State.LEASED, leased_until__lt=Now())
+
+
+def slots_to_serve(reviewer_id: int, campaign_id: int) -> QuerySet[Slot]:
+    """Return the slots that a reviewer may be given, in the order in which they are served.
+
+    The number comes first, so that every pair gets its first grade before any gets a second one:
+    a campaign that ends early then has covered its sample. Within a number, the random order of
+    the draw makes what is graded so far a random part of the sample. The partial index
+    `labelling_slot_to_serve` has this order.
+    """
+    shown = gradable_pairs().filter(state=PairState.OPEN).exclude(purpose=Pair.Purpose.GOLD)
+    return (
+        Slot.objects.filter(
+            is_takeable(), campaign_id=campaign_id, state__in=OPEN_SLOTS, pair__in=shown
+        )
+        .exclude(Exists(_answered_or_held(reviewer_id)))
+        .exclude(Exists(Skip.objects.filter(pair=OuterRef("pair"), reviewer_id=reviewer_id)))
+        .order_by("number", "position")
+    )
+
+
+def gold_to_serve(reviewer_id: int, campaign_id: int) -> QuerySet[Pair]:
+    """Return the gold pairs that a reviewer was not given yet, in the order of the draw."""
+    return (
+        gradable_pairs()
+        .filter(campaign_id=campaign_id, purpose=Pair.Purpose.GOLD)
+        .exclude(Exists(_answered_or_held(reviewer_id, pair="pk")))
+        .exclude(Exists(Skip.objects.filter(pair=OuterRef("pk"), reviewer_id=reviewer_id)))
+        .order_by("position")
+    )
+
+
+def _answered_or_held(reviewer_id: int, *, pair: str = "pair") -> QuerySet[Slot]:
+    return Slot.objects.filter(pair=OuterRef(pair), reviewer_id=reviewer_id, state__in=HELD_SLOTS)
+
+
+def held_slots(reviewer_id: int) -> QuerySet[Slot]:
+    """Return the slots that a reviewer holds and whose pair may be shown, oldest lease first.
+
+    A lease that has expired is still held until somebody else takes the slot.
+    """
+    return Slot.objects.filter(
+        reviewer_id=reviewer_id, state=Slot.State.LEASED, pair__in=gradable_pairs()
+    ).order_by("leased_until", "number", "position")
+
+
+def slot_by_token(reviewer_id: int, token: UUID) -> Slot | None:
+    """Return the slot that a reviewer holds by this lease, with its pair, photo and recording."""
+    held = held_slots(reviewer_id).filter(token=token)
+    return held.select_related("campaign", "pair__scene", "pair__clip").first()
+
+
+def own_progress(reviewer_id: int, campaign_id: int) -> OwnProgress:
+    """Return a reviewer's progress in a campaign."""
+    return _own_progress(reviewer_id, [campaign_id])[campaign_id]
+
+
+def campaigns_for(reviewer_id: int) -> list[QueueEntry]:
+    """Return the open and paused campaigns, newest first, with a reviewer's progress in each."""
+    campaigns = list(
+        Campaign.objects.filter(state__in=[CampaignState.OPEN, CampaignState.PAUSED])
+        .select_related("photo_set", "guideline")
+        .order_by("-drawn_at", "-pk")
+    )
+    keys = [campaign.pk for campaign in campaigns]
+    own = _own_progress(reviewer_id, keys)
+    counts = _pair_counts(keys)
+    standing_in = standings(reviewer_id, campaigns)
+    return [
+        QueueEntry(
+            campaign=campaign,
+            own=own[campaign.pk],
+            campaign_done=counts[campaign.pk]["done"],
+            campaign_total=counts[campaign.pk]["total"],
+            qualified=standing_in[campaign.pk] is not Standing.FAILED,
+        )
+        for campaign in campaigns
+    ]
+
+
+def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, OwnProgress]:
+    own = _by_campaign(
+        Slot.objects.filter(reviewer_id=reviewer_id, campaign_id__in=campaign_ids),
+        campaign_ids,
+        done=Count("pk", filter=Q(state=Slot.State.DONE)),
+        gold=Count(  # a reviewer counts it as any other pair
+            "pk", filter=Q(state=Slot.State.LEASED, pair__purpose=Pair.Purpose.GOLD)
+        ),
+    )
+    of_pair = Slot.objects.filter(pair=OuterRef("pk"))
+    mine = of_pair.filter(reviewer_id=reviewer_id)
+    skipped = Skip.objects.filter(pair=OuterRef("pk"), reviewer_id=reviewer_id)
+    can_grade = Q(Exists(mine.filter(state=Slot.State.LEASED))) | (
+        Q(Exists(of_pair.filter(is_takeable())))
+        & ~Q(Exists(mine.filter(state=Slot.State.DONE)))
+        & ~Q(Exists(skipped))
+    )
+    ungraded = _by_campaign(
+        _shown_pairs(campaign_ids).filter(state=PairState.OPEN),
+        campaign_ids,
+        pairs=Count("pk"),
+        left=Count("pk", filter=can_grade),
+    )
+    return {
+        key: OwnProgress(
+            done=own[key]["done"],
+            left=ungraded[key]["left"] + own[key]["gold"],
+            with_others=ungraded[key]["pairs"] - ungraded[key]["left"],
+        )
+        for key in campaign_ids
+    }
+
+
+def _pair_counts(campaign_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """Return how many real pairs that may be shown each campaign has, and how many are done."""
+    return _by_campaign(
+        _shown_pairs(campaign_ids),
+        campaign_ids,
+        total=Count("pk"),
+        done=Count("pk", filter=~Q(state=PairState.OPEN)),
+    )
+
+
+def _shown_pairs(campaign_ids: Collection[int]) -> QuerySet[Pair]:
+    shown = gradable_pairs().filter(campaign_id__in=campaign_ids)
+    return shown.exclude(purpose=Pair.Purpose.GOLD)
+
+
+def _by_campaign(
+    rows: QuerySet[Any], campaign_ids: Collection[int], **counts: Count
+) -> dict[int, dict[str, int]]:
+    """Return counts of rows by campaign; those of a campaign without rows are 0."""
+    found = {key: dict.fromkeys(counts, 0) for key in campaign_ids}
+    for row in rows.order_by().values("campaign_id").annotate(**counts):
+        found[row.pop("campaign_id")] = row
+    return found

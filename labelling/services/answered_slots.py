@@ -1,0 +1,82 @@
+"""Find the slot that an answer is for, also when it comes late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from labelling.models import LostLease, Pair, PairState, Skip, Slot
+from labelling.selectors.queue import HELD_SLOTS, is_takeable
+from labelling.services.errors import AssignmentExpiredError
+from labelling.services.locks import lock_pair, lock_slots
+from labelling.services.queue import lease, lease_gold_pair
+
+
+def slot_for_answer(reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
+    """Return the slot that is the reviewer's by this lease, and its pair; all of it is locked.
+
+    After the end of the lease it still is theirs while nobody took it. If somebody did, they get
+    another slot of the pair that nobody holds.
+
+    Raises
+    ------
+    AssignmentExpiredError
+        If there is none, or the slot was answered.
+    """
+    pair_id = _pair_of(reviewer_id, token)
+    if pair_id is None:
+        raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
+    slots = lock_slots(pair_id)
+    pair = lock_pair(pair_id)
+    own = next((slot for slot in slots if slot.reviewer_id == reviewer_id), None)
+    if own is None:
+        own = _another_slot(pair, slots, reviewer_id, token)
+    if own is None or own.state != Slot.State.LEASED:
+        raise AssignmentExpiredError(f"reviewer {reviewer_id} has no lease of pair {pair_id}")
+    return own, pair
+
+
+def _pair_of(reviewer_id: int, token: UUID) -> int | None:
+    for leases in (Slot.objects, LostLease.objects):
+        found = leases.filter(reviewer_id=reviewer_id, token=token).values_list(
+            "pair_id", flat=True
+        )
+        if (pair_id := found.first()) is not None:
+            return int(pair_id)
+    return None
+
+
+def _another_slot(pair: Pair, slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot | None:
+    """Lease a slot of a pair to a reviewer who lost theirs, under the token that they have."""
+    if Skip.objects.filter(pair=pair, reviewer_id=reviewer_id).exists():
+        return None
+    if pair.purpose == Pair.Purpose.GOLD:
+        return Slot.objects.get(pk=lease_gold_pair(pair, reviewer_id, token))
+    if pair.state != PairState.OPEN:
+        return None
+    return take_slot(slots, reviewer_id, token)
+
+
+def take_slot(slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot | None:
+    """Lease the first slot that nobody holds, of the locked slots of a pair; None without one."""
+    keys = [slot.pk for slot in slots]
+    slot = Slot.objects.filter(is_takeable(), pk__in=keys).order_by("number").first()
+    if slot is not None:
+        lease([slot], reviewer_id, token)
+        slot.refresh_from_db()
+    return slot
+
+
+def slot_of(pair_id: int, reviewer_id: int) -> Slot:
+    """Return the slot of a pair that a reviewer has, with pair, photo and recording.
+
+    Raises
+    ------
+    AssignmentExpiredError
+        If there is none.
+    """
+    slots = Slot.objects.select_related("pair__scene", "pair__clip")
+    slot = slots.filter(pair_id=pair_id, reviewer_id=reviewer_id, state__in=HELD_SLOTS).first()
+    if slot is None:
+        raise AssignmentExpiredError(f"reviewer {reviewer_id} lost the lease of pair {pair_id}")
+    return slot

@@ -1,0 +1,184 @@
+"""Make, change, pause, close, copy and delete campaigns; `drawing` draws and opens them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from accounts.services.audit import record
+from labelling.models import Campaign, CampaignState, Slot
+from labelling.services.errors import WrongStateError
+from retrieval.services.holds import release_holds
+
+CHANGEABLE: Final = (
+    "name",
+    "photo_set",
+    "guideline",
+    "matchers",
+    "ranks",
+    "design",
+    "strata",
+    "size",
+    "seed",
+    "graders_per_pair",
+    "gold_share",
+    "qualification_pairs",
+    "qualification_share",
+    "disputed_in",
+)
+"""Fields that leads choose, until the campaign is drawn."""
+
+_SEEDS: Final = 2**31
+_LONGEST_NAME: Final = 100
+
+
+@transaction.atomic
+def make_campaign(*, lead_id: int, **fields: Any) -> Campaign:
+    """Make a draft of a campaign.
+
+    Parameters
+    ----------
+    lead_id
+        The user who makes it.
+    **fields
+        Those of `CHANGEABLE`; without a seed, a random one is taken.
+
+    Raises
+    ------
+    ValidationError
+        If a field has no allowed value, or the name is taken.
+    """
+    campaign = Campaign(made_by_id=lead_id, seed=new_seed())
+    _set(campaign, fields)
+    campaign.save()
+    _record("made", campaign, lead_id, name=campaign.name)
+    return campaign
+
+
+@transaction.atomic
+def change_campaign(*, campaign_id: int, lead_id: int, **fields: Any) -> Campaign:
+    """Change fields of a draft; takes and raises what `make_campaign` does.
+
+    Raises
+    ------
+    WrongStateError
+        If the campaign is drawn already.
+    """
+    campaign = _locked(campaign_id, CampaignState.DRAFT)
+    _set(campaign, fields)
+    campaign.save()
+    _record("changed", campaign, lead_id, fields=sorted(fields))
+    return campaign
+
+
+@transaction.atomic
+def pause(*, campaign_id: int, lead_id: int) -> Campaign:
+    """Stop serving pairs for a while; raises WrongStateError unless the campaign is open."""
+    campaign = _locked(campaign_id, CampaignState.OPEN)
+    return _step(campaign, CampaignState.PAUSED, "paused", lead_id)
+
+
+@transaction.atomic
+def resume(*, campaign_id: int, lead_id: int) -> Campaign:
+    """Serve pairs again; raises WrongStateError unless the campaign is paused."""
+    campaign = _locked(campaign_id, CampaignState.PAUSED)
+    return _step(campaign, CampaignState.OPEN, "opened", lead_id)
+
+
+@transaction.atomic
+def close(*, campaign_id: int, lead_id: int) -> Campaign:
+    """End a campaign: open slots are closed, leased ones too, and its photos may expire.
+
+    Raises
+    ------
+    WrongStateError
+        If the campaign is a draft or closed already.
+    """
+    # Slots before the campaign, as everywhere: a reviewer who is answering holds a slot and may
+    # wait for the campaign. What such a reviewer opens meanwhile is closed by the update.
+    unfinished = Slot.objects.filter(
+        campaign=campaign_id, state__in=[Slot.State.FREE, Slot.State.LEASED]
+    )
+    list(unfinished.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    campaign = _locked(campaign_id, CampaignState.OPEN, CampaignState.PAUSED)
+    closed = unfinished.update(
+        state=Slot.State.CLOSED, reviewer=None, token=None, leased_until=None
+    )
+    release_holds(holder=f"campaign {campaign_id}")
+    campaign.closed_at = Now()
+    return _step(campaign, CampaignState.CLOSED, "closed", lead_id, closed_slots=closed)
+
+
+@transaction.atomic
+def copy(*, campaign_id: int, lead_id: int) -> Campaign:
+    """Make a draft of the same design with another name and another seed."""
+    source = Campaign.objects.get(pk=campaign_id)
+    made = Campaign(made_by_id=lead_id)
+    fields = {name: getattr(source, name) for name in CHANGEABLE}
+    _set(made, fields | {"name": _name_of_copy(source.name), "seed": new_seed()})
+    made.save()
+    _record("copied", made, lead_id, source=f"campaign {source.pk}", name=made.name)
+    return made
+
+
+@transaction.atomic
+def delete_draft(*, campaign_id: int, lead_id: int) -> None:
+    """Delete a draft; raises WrongStateError if the campaign is drawn already."""
+    campaign = _locked(campaign_id, CampaignState.DRAFT)
+    _record("deleted", campaign, lead_id, name=campaign.name)
+    campaign.delete()
+
+
+def new_seed() -> int:
+    """Return a random seed that is short enough to be copied by hand."""
+    return secrets.randbelow(_SEEDS)
+
+
+def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:
+    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+    if campaign.state not in allowed:
+        raise WrongStateError(f"campaign {campaign_id} is {campaign.state}")
+    return campaign
+
+
+def _set(campaign: Campaign, fields: dict[str, Any]) -> None:
+    unknown = fields.keys() - set(CHANGEABLE)
+    if unknown:
+        raise TypeError(f"a campaign has no field {', '.join(sorted(unknown))} that leads choose")
+    for name, value in fields.items():
+        setattr(campaign, name, value)
+    campaign.matchers = list(dict.fromkeys(campaign.matchers or ()))
+    campaign.full_clean()
+
+
+def _step(
+    campaign: Campaign, state: CampaignState, action: str, lead_id: int, **detail: Any
+) -> Campaign:
+    campaign.state = state
+    campaign.save(update_fields=["state", "closed_at"])
+    _record(action, campaign, lead_id, **detail)
+    campaign.refresh_from_db()
+    return campaign
+
+
+def _record(action: str, campaign: Campaign, lead_id: int, **detail: Any) -> None:
+    record(
+        action=f"campaign.{action}",
+        subject=f"campaign {campaign.pk}",
+        actor_id=lead_id,
+        **detail,
+    )
+
+
+def _name_of_copy(name: str) -> str:
+    """Return the name with a mark that makes it unique."""
+    number = 1
+    while True:
+        mark = " (copy)" if number == 1 else f" (copy {number})"
+        wanted = name[: _LONGEST_NAME - len(mark)] + mark
+        if not Campaign.objects.filter(name__iexact=wanted).exists():
+            return wanted
+        number += 1

@@ -1,0 +1,263 @@
+"""Give slots to reviewers for a limited time: claim, renew and release leases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.contrib.postgres.functions import RandomUUID
+from django.db import transaction
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Now
+
+from accounts.services.audit import record
+from labelling.models import (
+    Campaign,
+    CampaignState,
+    LostLease,
+    Pair,
+    PairState,
+    Reviewer,
+    Skip,
+    Slot,
+)
+from labelling.selectors.qualification import Standing, standings
+from labelling.selectors.queue import HELD_SLOTS, gold_to_serve, held_slots, slots_to_serve
+from labelling.services.errors import CampaignClosedError, NotQualifiedError
+from labelling.services.gold_turns import is_gold_turn
+from labelling.services.locks import lock_reviewer
+
+LEASE: Final = timedelta(minutes=10)
+
+
+def reviewer_of(*, user_id: int) -> Reviewer:
+    """Return the reviewer that an account is, made at the first call."""
+    return Reviewer.objects.get_or_create(user_id=user_id)[0]
+
+
+@transaction.atomic
+def claim_slots(*, reviewer_id: int, campaign_id: int, wanted: int) -> list[Slot]:
+    """Lease slots to a reviewer, and return them with pair, photo and recording.
+
+    Parameters
+    ----------
+    reviewer_id, campaign_id
+        Who grades what.
+    wanted
+        How many slots the reviewer is to hold. Those that they hold already come first, oldest
+        lease first, renewed.
+
+    Returns
+    -------
+    list[Slot]
+        At most `wanted` slots; none if there is nothing to grade for this reviewer now.
+
+    Raises
+    ------
+    CampaignClosedError
+        If the campaign is not open.
+    NotQualifiedError
+        If the reviewer graded too few gold pairs right.
+    """
+    lock_reviewer(reviewer_id)
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.state != CampaignState.OPEN:
+        raise CampaignClosedError(f"campaign {campaign_id} is {campaign.state}")
+    slots = _renew_held(reviewer_id, campaign_id)
+    if len(slots) < wanted:
+        slots += _new_slots(campaign, reviewer_id, wanted - len(slots), slots)
+    return _loaded(slots[:wanted])
+
+
+def _renew_held(reviewer_id: int, campaign_id: int) -> list[int]:
+    """Renew a reviewer's leases in a campaign and return their slots, oldest lease first."""
+    held = held_slots(reviewer_id).filter(campaign_id=campaign_id, pair__state=PairState.OPEN)
+    slots = list(held.select_for_update(of=("self",)).order_by("pk"))
+    slots.sort(key=lambda slot: (slot.leased_until, slot.number, slot.position))
+    keys = [slot.pk for slot in slots]
+    if keys:
+        Slot.objects.filter(pk__in=keys).update(leased_until=Now() + LEASE)
+    return keys
+
+
+def _new_slots(campaign: Campaign, reviewer_id: int, wanted: int, held: Sequence[int]) -> list[int]:
+    standing = standings(reviewer_id, [campaign])[campaign.pk]
+    if standing is Standing.FAILED:
+        raise NotQualifiedError(f"reviewer {reviewer_id} in campaign {campaign.pk}")
+    if standing is Standing.PENDING:
+        return _slots_to_qualify(campaign, reviewer_id, wanted)
+    gold_wanted = _gold_turns(campaign, reviewer_id, wanted)
+    gold = _lease_gold(campaign, reviewer_id, gold_wanted) if gold_wanted else []
+    real = _lease_real(campaign, reviewer_id, wanted - len(gold))
+    if not (held or gold or real):
+        # Others may have locked the last free slots for a moment without taking them.
+        real = _lease_real(campaign, reviewer_id, 1, wait=True)
+    return gold + real
+
+
+def _slots_to_qualify(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:
+    """Lease gold pairs up to the number that qualifies; no real ones before they are graded."""
+    gold = Slot.objects.filter(
+        campaign=campaign, reviewer_id=reviewer_id, pair__purpose=Pair.Purpose.GOLD
+    ).aggregate(
+        given=Count("pk", filter=Q(state__in=HELD_SLOTS)),
+        held=Count("pk", filter=Q(state=Slot.State.LEASED)),
+    )
+    wanted = min(wanted, campaign.qualification_pairs - gold["given"])
+    slots = _lease_gold(campaign, reviewer_id, wanted)
+    if not (slots or gold["held"]):
+        slots = _lease_gold(campaign, reviewer_id, 1, wait=True)
+    if not (slots or gold["held"]):
+        raise NotQualifiedError(f"reviewer {reviewer_id} skipped the gold pairs")
+    return slots
+
+
+def _gold_turns(campaign: Campaign, reviewer_id: int, wanted: int) -> int:
+    """Return how many of a reviewer's next pairs are to be gold."""
+    if not campaign.gold_share:
+        return 0
+    given = Slot.objects.filter(
+        campaign=campaign, reviewer_id=reviewer_id, state__in=HELD_SLOTS
+    ).count()
+    skipped = Skip.objects.filter(pair__campaign=campaign, reviewer_id=reviewer_id).count()
+    return sum(
+        is_gold_turn(
+            seed=campaign.seed, reviewer_id=reviewer_id, turn=turn, share=campaign.gold_share
+        )
+        for turn in range(given + skipped, given + skipped + wanted)
+    )
+
+
+def _lease_gold(
+    campaign: Campaign, reviewer_id: int, wanted: int, *, wait: bool = False
+) -> list[int]:
+    """Make slots of gold pairs, leased to a reviewer."""
+    pairs = gold_to_serve(reviewer_id, campaign.pk).select_for_update(
+        of=("self",), no_key=True, skip_locked=not wait
+    )
+    return [lease_gold_pair(pair, reviewer_id, uuid4()) for pair in pairs[:wanted]]
+
+
+def lease_gold_pair(pair: Pair, reviewer_id: int, token: UUID) -> int:
+    """Make a slot of a gold pair, whose row is locked, leased to a reviewer; return its key."""
+    last = Slot.objects.filter(pair=pair).aggregate(last=Max("number"))["last"]
+    slot = Slot.objects.create(
+        pair=pair,
+        number=(last or 0) + 1,
+        campaign_id=pair.campaign_id,
+        position=pair.position,
+        state=Slot.State.LEASED,
+        reviewer_id=reviewer_id,
+        token=token,
+        leased_until=Now() + LEASE,
+    )
+    return slot.pk
+
+
+def _lease_real(
+    campaign: Campaign, reviewer_id: int, wanted: int, *, wait: bool = False
+) -> list[int]:
+    """Lease the next slots to a reviewer."""
+    taken: list[int] = []
+    while len(taken) < wanted:
+        slots = slots_to_serve(reviewer_id, campaign.pk).select_for_update(
+            of=("self",), skip_locked=not wait
+        )
+        # Near the end the next slots can be of one pair, of which a reviewer gets only one.
+        one_a_pair: dict[int, Slot] = {}
+        for slot in slots[: wanted - len(taken)]:
+            one_a_pair.setdefault(slot.pair_id, slot)
+        if not one_a_pair:
+            break
+        lease(list(one_a_pair.values()), reviewer_id)
+        taken += [slot.pk for slot in one_a_pair.values()]
+    return taken
+
+
+def lease(slots: Sequence[Slot], reviewer_id: int, token: UUID | None = None) -> None:
+    """Lease slots, which are locked, to a reviewer; who held them before loses them.
+
+    Without a token, new ones are made.
+    """
+    note_lost(slots)
+    Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(
+        state=Slot.State.LEASED,
+        reviewer_id=reviewer_id,
+        token=token or RandomUUID(),
+        leased_until=Now() + LEASE,
+    )
+
+
+def note_lost(slots: Sequence[Slot]) -> None:
+    """Remember the leases of slots that their reviewers lose."""
+    LostLease.objects.bulk_create(
+        LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
+        for slot in slots
+        if slot.token and slot.reviewer_id  # it is leased
+    )
+
+
+def _loaded(keys: Sequence[int]) -> list[Slot]:
+    slots = Slot.objects.select_related("pair__scene", "pair__clip").in_bulk(keys)
+    return [slots[key] for key in keys]
+
+
+@transaction.atomic
+def renew_leases(*, reviewer_id: int, tokens: Sequence[UUID]) -> list[UUID]:
+    """Renew leases, also expired ones whose slot nobody took; return those that are still held."""
+    held = held_slots(reviewer_id).filter(token__in=tokens)
+    slots = list(held.select_for_update(of=("self",)).order_by("pk"))
+    Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(leased_until=Now() + LEASE)
+    still = {slot.token for slot in slots}
+    return [token for token in tokens if token in still]
+
+
+@transaction.atomic
+def release_leases(*, campaign_id: int, reviewer_ids: Sequence[int] | None, actor_id: int) -> int:
+    """Free the slots that reviewers hold, and return how many; a late grade may still be kept.
+
+    Parameters
+    ----------
+    campaign_id
+        The campaign.
+    reviewer_ids
+        Whose slots; None for everybody's.
+    actor_id
+        The lead.
+    """
+    held = Slot.objects.filter(campaign_id=campaign_id, state=Slot.State.LEASED)
+    if reviewer_ids is not None:
+        held = held.filter(reviewer_id__in=reviewer_ids)
+    slots = list(held.select_for_update(of=("self",)).order_by("pk"))
+    note_lost(slots)
+    free_slots(slots)
+    record(
+        action="campaign.leases_released",
+        subject=f"campaign {campaign_id}",
+        actor_id=actor_id,
+        leases=len(slots),
+        reviewers=None if reviewer_ids is None else sorted(reviewer_ids),
+    )
+    return len(slots)
+
+
+def free_slots(slots: Sequence[Slot]) -> None:
+    """Free slots, which are locked.
+
+    Slots of gold pairs exist for one reviewer and go; a pair that waits for a lead is not served.
+    """
+    pairs = Pair.objects.in_bulk({slot.pair_id for slot in slots})
+    gold = {slot.pk for slot in slots if pairs[slot.pair_id].purpose == Pair.Purpose.GOLD}
+    with_lead = {slot.pk for slot in slots if pairs[slot.pair_id].state != PairState.OPEN}
+    Slot.objects.filter(pk__in=gold).delete()
+    vacate({slot.pk for slot in slots} - gold - with_lead, Slot.State.FREE)
+    vacate(with_lead, Slot.State.CLOSED)
+
+
+def vacate(keys: Collection[int], state: Slot.State) -> None:
+    """Make slots, which are locked, free or closed: nobody holds them."""
+    Slot.objects.filter(pk__in=keys).update(
+        state=state, reviewer=None, token=None, leased_until=None
+    )

@@ -1,0 +1,42 @@
+"""Keep photos from expiring while something needs them; their owners can still delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import transaction
+
+from retrieval.models import Scene, SceneHold
+
+
+@transaction.atomic
+def hold_scenes(*, scene_ids: Collection[UUID], holder: str) -> int:
+    """Keep scenes from expiring until the holder releases them; return how many still exist.
+
+    Parameters
+    ----------
+    scene_ids
+        The scenes; those that were deleted meanwhile are left out.
+    holder
+        Model and key, such as ``campaign 7``. Holding a scene again changes nothing.
+    """
+    kept = list(  # locked: a deletion comes before us, or sees the hold
+        Scene.objects.select_for_update(no_key=True)
+        .filter(pk__in=scene_ids)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    SceneHold.objects.bulk_create(
+        [SceneHold(scene_id=pk, holder=holder) for pk in kept], ignore_conflicts=True
+    )
+    return len(kept)
+
+
+def release_holds(*, holder: str, scene_ids: Collection[UUID] | None = None) -> int:
+    """Release a holder's scenes, or some of them; return how many."""
+    held = SceneHold.objects.filter(holder=holder)
+    if scene_ids is not None:
+        held = held.filter(scene_id__in=scene_ids)
+    released, _ = held.delete()
+    return released
