@@ -11,11 +11,6 @@ from statistics import quantiles
 from typing import Final
 
 from django.db import connection, connections
-from labelling.services.answers import give_grade
-from labelling.services.campaigns import make_campaign
-from labelling.services.drawing import open_campaign, preview
-from labelling.services.guidelines import make_guideline, publish_guideline
-from labelling.services.queue import claim_slots
 
 from benchmarks.labelling_rows import (
     RANKS,
@@ -26,6 +21,11 @@ from benchmarks.labelling_rows import (
 )
 from benchmarks.report import figure, heading
 from labelling.models import Campaign, Guideline, Slot
+from labelling.services.answers import give_grade
+from labelling.services.campaigns import make_campaign
+from labelling.services.drawing import open_campaign, preview
+from labelling.services.guidelines import make_guideline, publish_guideline
+from labelling.services.queue import claim_slots
 
 _CLIPS: Final = 500
 _SMALL, _MEDIUM, _LARGE = 1_000, 20_000, 100_000

@@ -95,4 +95,6 @@ def make_reviewers(count: int, *, prefix: str = "reviewer") -> list[Reviewer]:
 
 def make_lead() -> User:
     """Make the account that draws campaigns."""
-    return User.objects.create(username="lead", email="lead@people.example", is_staff=True)
+    return User.objects.create(
+        username="lead", email="lead@people.example", is_staff=True, is_superuser=True
+    )

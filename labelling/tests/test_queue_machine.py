@@ -1,0 +1,549 @@
+"""A stateful test of the queue on PostgreSQL: random acts, a model, and invariants in SQL.
+
+Four reviewers and a lead act on four pairs with two slots each and on a gold pair: claim, renew,
+grade, skip and undo, also late, twice, with another's lease or with an id that was used; leases
+expire and are released; pairs are adjudicated and reopened, the overlap is raised, photos are
+deleted, consent is taken back and given again, the campaign is paused and resumed. Any act may
+crash at its first, second, ... write: then no row may have changed.
+
+`queue_model` predicts every act: its refusal, and the slots, leases, grades, skips and states of all
+pairs after it. After each step these are compared, and by SQL alone:
+
+1.  no reviewer has two slots of a pair, and nobody who skipped a pair has one;
+2.  a slot has at most one lease, and only leased and done slots have a token;
+3.  done slots are exactly the grades, by pair and reviewer;
+4.  grades and skips in force are exactly the answers that are neither undone nor set aside: none
+    is lost, none is doubled;
+5.  each acknowledged answer is one row of the log, and each row of the log was acknowledged;
+6.  a settled or disputed pair has no free or leased slot, a skipped one no free slot, and an open
+    pair of the sample has a free or a leased one: none is stuck;
+7.  settled pairs agree or have a decision in force, no others have one; skipped ones have three
+    skips;
+8.  a slot is served by its campaign and position, which are its pair's;
+9.  the audit log has one entry for each answer and each decision of a lead;
+10. deferred constraints hold.
+
+A claim returns what the reviewer holds, then the next slots in the order of serving: never a
+withdrawn pair, nothing of a paused campaign, and if a pair has a slot for the reviewer, it is served.
+`own_progress` and `campaign_progress` count what the model counts.
+
+`QUEUE_MACHINE=500x50` runs 500 examples of 50 steps; without it there are few.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from decimal import Decimal
+from functools import partial
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from accounts.roles import Role
+from accounts.tests.role_holders import make_person
+from labelling.models import Pair, Slot
+from labelling.selectors.progress import campaign_progress
+from labelling.selectors.queue import own_progress
+from labelling.services import answers, campaigns, errors, queue, settling
+from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs
+from labelling.tests.queue_model import (
+    DISPUTED,
+    DONE,
+    FREE,
+    LEASED,
+    SETTLED,
+    SKIPPED,
+    Model,
+    ModelAnswer,
+    ModelPair,
+    ModelSlot,
+    RefusedError,
+)
+from retrieval.models import DeletedScene, Scene
+from retrieval.services.deletion import delete_scene
+
+REVIEWERS, PAIRS = 4, 4
+EXAMPLES, STEPS = (int(part) for part in os.environ.get("QUEUE_MACHINE", "25x30").split("x"))
+WRITES = ("INSERT", "UPDATE", "DELETE")
+TABLES = (
+    "accounts_auditentry", "labelling_adjudication", "labelling_answer", "labelling_campaign",
+    "labelling_grade", "labelling_lostlease", "labelling_pair", "labelling_reopening",
+    "labelling_skip", "labelling_slot",
+)  # fmt: skip
+ROWS = " UNION ALL ".join(
+    f"SELECT '{table}', md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {table} t"
+    for table in TABLES
+)
+
+INVARIANTS = """
+SELECT '1 two slots', pair_id FROM labelling_slot WHERE reviewer_id IS NOT NULL
+GROUP BY pair_id, reviewer_id HAVING count(*) > 1
+UNION ALL SELECT '1 skipped and held', slot.pair_id FROM labelling_slot slot
+JOIN labelling_skip USING (pair_id, reviewer_id)
+UNION ALL SELECT '2 token', pair_id FROM labelling_slot
+WHERE (state IN ('leased', 'done')) <> (token IS NOT NULL)
+UNION ALL SELECT '3 done and grades', pair_id FROM (
+    SELECT pair_id, reviewer_id FROM labelling_slot WHERE state = 'done'
+) done FULL JOIN labelling_grade grade USING (pair_id, reviewer_id)
+WHERE done IS NULL OR grade IS NULL
+UNION ALL SELECT '4 fold of the log', pair_id FROM (
+    SELECT id, pair_id, reviewer_id, kind FROM labelling_answer answer
+    WHERE kind <> 'undo'
+    AND NOT EXISTS (SELECT FROM labelling_answer WHERE undoes_id = answer.id)
+    AND NOT EXISTS (SELECT FROM labelling_reopening
+                    WHERE pair_id = answer.pair_id AND at > answer.at)
+) log FULL JOIN (
+    SELECT answer_id, pair_id, reviewer_id, 'grade' AS kind FROM labelling_grade
+    UNION ALL SELECT answer_id, pair_id, reviewer_id, 'skip' FROM labelling_skip
+) force USING (pair_id, reviewer_id, kind) WHERE id IS DISTINCT FROM answer_id
+UNION ALL SELECT '6 closed pair has open slots', pair.id FROM labelling_pair pair
+JOIN labelling_slot slot ON slot.pair_id = pair.id
+WHERE pair.state IN ('settled', 'disputed') AND slot.state IN ('free', 'leased')
+   OR pair.state = 'skipped' AND slot.state = 'free'
+UNION ALL SELECT '6 stuck', id FROM labelling_pair pair WHERE state = 'open' AND purpose <> 'gold'
+AND NOT EXISTS (SELECT FROM labelling_slot WHERE pair_id = pair.id AND state IN ('free', 'leased'))
+UNION ALL SELECT '7 decision', id FROM labelling_pair pair
+WHERE state <> 'settled' AND EXISTS (
+    SELECT FROM labelling_adjudication WHERE pair_id = pair.id AND revoked_at IS NULL)
+UNION ALL SELECT '7 no agreement', pair.id FROM labelling_pair pair
+JOIN labelling_grade grade ON grade.pair_id = pair.id
+WHERE pair.state = 'settled' AND NOT EXISTS (
+    SELECT FROM labelling_adjudication WHERE pair_id = pair.id AND revoked_at IS NULL)
+GROUP BY pair.id HAVING count(*) >= 2 * (
+    SELECT max(n) FROM (
+        SELECT count(*) AS n FROM labelling_grade WHERE pair_id = pair.id GROUP BY grade
+    ) grades)
+   OR bool_or(grade.grade = 'good') AND bool_or(grade.grade = 'bad')
+UNION ALL SELECT '7 skips', id FROM labelling_pair pair WHERE state = 'skipped'
+AND (SELECT count(*) FROM labelling_skip WHERE pair_id = pair.id) < 3
+UNION ALL SELECT '8 place', pair.id FROM labelling_pair pair
+JOIN labelling_slot slot ON slot.pair_id = pair.id
+WHERE (slot.campaign_id, slot.position) <> (pair.campaign_id, pair.position)
+UNION ALL SELECT '9 audit', pair.id FROM labelling_pair pair WHERE
+    (SELECT count(*) FROM labelling_answer WHERE pair_id = pair.id)
+  + (SELECT count(*) FROM labelling_adjudication WHERE pair_id = pair.id)
+  + (SELECT count(*) FROM labelling_reopening WHERE pair_id = pair.id)
+ <> (SELECT count(*) FROM accounts_auditentry WHERE subject = 'pair ' || pair.id)
+"""
+
+reviewers = st.integers(0, REVIEWERS - 1)
+picks = st.integers(0, 999)
+grades = st.sampled_from(["good", "decent", "bad"])
+crashes = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 6])  # at which write; 0: never
+
+
+class CrashError(Exception):
+    """What ends a service in the middle."""
+
+
+class Site:
+    """The rows that all examples start from; they are made once."""
+
+    def __init__(self):
+        self.lead = make_person("lead", Role.LEAD_REVIEWER)
+        people = [make_person(f"reviewer{number}", Role.REVIEWER) for number in range(REVIEWERS)]
+        self.reviewers = [queue.reviewer_of(user_id=person.pk).pk for person in people]
+        campaign = make_campaign(graders_per_pair=Decimal(2), gold_share=Decimal("0.3"))
+        self.campaign = campaign.pk
+        pairs = make_pairs(campaign, PAIRS)
+        self.pairs = [(pair.pk, pair.position, pair.scene_id) for pair in pairs]
+        (gold,) = make_gold_pairs(campaign, 1)
+        self.gold = (gold.pk, gold.position, gold.scene_id)
+        self.scenes = {key: scene for key, _, scene in [*self.pairs, self.gold]}
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """One example, in a transaction that is rolled back."""
+
+    site: Site
+
+    def __init__(self):
+        super().__init__()
+        self.example = transaction.atomic()
+        self.example.__enter__()
+        site = self.site
+        real = [
+            ModelPair(key, position, is_gold=False, slots=[ModelSlot(1), ModelSlot(2)])
+            for key, position, _ in site.pairs
+        ]
+        gold = ModelPair(site.gold[0], site.gold[1], is_gold=True, slots=[])
+        self.model = Model([*real, gold])
+        self.seen: list[tuple[int, UUID]] = []  # reviewer and token of each lease
+
+    def teardown(self):
+        transaction.set_rollback(True)
+        self.example.__exit__(None, None, None)
+
+    # Acts of reviewers
+
+    @rule(one=reviewers, wanted=st.integers(1, 3), crash=crashes)
+    def claim(self, one, wanted, crash):
+        reviewer = self.site.reviewers[one]
+        call = partial(
+            queue.claim_slots, reviewer_id=reviewer, campaign_id=self.site.campaign, wanted=wanted
+        )
+        if self.model.is_paused:
+            self.refused(call, errors.CampaignClosedError)
+            return
+        held, eligible = self.model.held(reviewer), self.model.eligible(reviewer)
+        slots, error = self.attempt(call, crash)
+        if error:
+            assert isinstance(error, CrashError)
+            return
+        for _, slot in held:
+            slot.is_expired = False
+        served = [(self.model.pairs[slot.pair_id], slot) for slot in slots]
+        first = served[: min(wanted, len(held))]
+        assert {pair.key for pair, _ in first} <= {pair.key for pair, _ in held}
+        new = served[len(first) :]
+        gold = [(pair, slot) for pair, slot in new if pair.is_gold]
+        assert len(new) == min(wanted - len(first), len(eligible) + len(gold)), "not all is served"
+        for pair, slot in gold:
+            assert pair.is_shown
+            assert pair.slot_of(reviewer) is None
+            assert reviewer not in pair.skips
+            taken = self.model.take_gold(pair, reviewer, slot.token)
+            assert taken.number == slot.number
+        real = [(pair.key, slot.number) for pair, slot in new if not pair.is_gold]
+        expected = eligible[: len(real)]
+        assert real == [(pair.key, slot.number) for pair, slot in expected]
+        by_pair = {slot.pair_id: slot for slot in slots}
+        for pair, slot in expected:
+            self.model.take(pair, slot, reviewer, by_pair[pair.key].token)
+        self.seen += [(reviewer, slot.token) for slot in slots]
+
+    @rule(one=reviewers, pick=picks, crash=crashes)
+    def renew(self, one, pick, crash):
+        reviewer = self.site.reviewers[one]
+        tokens = list(dict.fromkeys(token for _, token in self.seen))[pick % 3 :]
+        held = {
+            slot.token: slot
+            for pair, slot in self.model.leases()
+            if slot.reviewer == reviewer and pair.is_shown and slot.token in tokens
+        }
+        call = partial(queue.renew_leases, reviewer_id=reviewer, tokens=tokens)
+        still, error = self.attempt(call, crash)
+        if not error:
+            assert still == [token for token in tokens if token in held]
+            for slot in held.values():
+                slot.is_expired = False
+
+    @precondition(lambda self: any(self.model.leases()))
+    @rule(pick=picks, grade=grades, crash=crashes)
+    def grade(self, pick, grade, crash):
+        """Answer a lease that is held."""
+        leases = list(self.model.leases())
+        _, slot = leases[pick % len(leases)]
+        self.send_grade(slot.reviewer, slot.token, grade, crash)
+
+    @precondition(lambda self: not self.model.is_paused)
+    @rule(one=reviewers, grade=grades)
+    def claim_and_grade(self, one, grade):
+        self.claim(one, 1, 0)
+        held = self.model.held(self.site.reviewers[one])
+        if held:
+            self.send_grade(self.site.reviewers[one], held[0][1].token, grade, 0)
+
+    @precondition(lambda self: self.seen)
+    @rule(pick=picks, grade=grades, crash=crashes)
+    def grade_any(self, pick, grade, crash):
+        """Answer any lease that ever was: held, lost, answered or released."""
+        reviewer, token = self.seen[pick % len(self.seen)]
+        self.send_grade(reviewer, token, grade, crash)
+
+    @precondition(lambda self: self.seen)
+    @rule(one=reviewers, pick=picks)
+    def grade_with_lease_of_another(self, one, pick):
+        _, token = self.seen[pick % len(self.seen)]
+        self.send_grade(self.site.reviewers[one], token, "decent", 0)
+
+    @precondition(lambda self: any(self.model.leases()))
+    @rule(pick=picks, crash=crashes)
+    def skip(self, pick, crash):
+        leases = list(self.model.leases())
+        _, slot = leases[pick % len(leases)]
+        self.send_skip(slot.reviewer, slot.token, crash)
+
+    @precondition(lambda self: self.seen)
+    @rule(pick=picks, crash=crashes)
+    def skip_any(self, pick, crash):
+        reviewer, token = self.seen[pick % len(self.seen)]
+        self.send_skip(reviewer, token, crash)
+
+    @precondition(lambda self: self.model.answers)
+    @rule(pick=picks, crash=crashes)
+    def undo(self, pick, crash):
+        target = self.sent(pick)
+        self.send_undo(target.reviewer, target, crash)
+
+    @precondition(lambda self: self.model.answers)
+    @rule(one=reviewers, pick=picks)
+    def undo_of_another(self, one, pick):
+        self.send_undo(self.site.reviewers[one], self.sent(pick), 0)
+
+    @precondition(lambda self: self.model.answers)
+    @rule(pick=picks)
+    def send_again(self, pick):
+        """Send an answer once more: nothing changes, also if it was undone meanwhile."""
+        sent = self.sent(pick)
+        before = self.rows()
+        if sent.kind == "undo":
+            pair = self.model.pairs[sent.pair]
+            if pair.slot_of(sent.reviewer) is None:
+                self.refused(sent.call, errors.AssignmentExpiredError)
+            else:
+                assert sent.call().pair_id == sent.pair
+        else:
+            assert sent.call().pk == sent.id
+        assert self.rows() == before
+
+    @precondition(lambda self: self.model.answers and self.seen)
+    @rule(one=reviewers, pick=picks, other=picks)
+    def use_an_id_again(self, one, pick, other):
+        """Another answer under an id that was used is refused, whoever sends it."""
+        _, token = self.seen[other % len(self.seen)]
+        sent = self.sent(pick)
+        reviewer = self.site.reviewers[one]
+        if (sent.kind, sent.reviewer, sent.token) != ("skip", reviewer, token):
+            call = partial(
+                answers.skip_pair, answer_id=sent.id, reviewer_id=reviewer, token=token,
+                reason="unsure",
+            )  # fmt: skip
+            self.refused(call, errors.AnswerInvalidError)
+
+    # Acts of leads and others
+
+    @rule(pick=picks, whole=st.booleans())
+    def expire(self, pick, whole):
+        leases = list(self.model.leases())
+        some = leases if whole else leases[pick % (len(leases) or 1) :][:1]
+        for _, slot in some:
+            slot.is_expired = True
+        tokens = [slot.token for _, slot in some]
+        Slot.objects.filter(token__in=tokens).update(leased_until=Now() - queue.LEASE)
+
+    @rule(one=st.none() | reviewers, crash=crashes)
+    def release(self, one, crash):
+        reviewer = None if one is None else self.site.reviewers[one]
+        call = partial(
+            queue.release_leases, campaign_id=self.site.campaign, actor_id=self.site.lead.pk,
+            reviewer_ids=None if reviewer is None else [reviewer],
+        )  # fmt: skip
+        self.decide(call, partial(self.model.release, reviewer), crash)
+
+    @rule(pick=picks, grade=grades, crash=crashes)
+    def adjudicate(self, pick, grade, crash):
+        pair = self.pair(pick, DISPUTED, SKIPPED)
+        call = partial(
+            settling.adjudicate, pair_id=pair.key, grade=grade, reason="Heard twice",
+            lead_id=self.site.lead.pk,
+        )  # fmt: skip
+        self.decide(call, partial(self.model.adjudicate, pair), crash)
+
+    @rule(pick=picks, crash=crashes)
+    def reopen(self, pick, crash):
+        pair = self.pair(pick, SETTLED)
+        call = partial(
+            settling.reopen, pair_id=pair.key, reason="New sound", lead_id=self.site.lead.pk
+        )
+        self.decide(call, partial(self.model.reopen, pair), crash)
+
+    @precondition(lambda self: self.model.overlap < 4)
+    @rule(more=st.sampled_from([-0.5, 0.0, 0.5, 1.0]), crash=crashes)
+    def raise_overlap(self, more, crash):
+        wanted = self.model.overlap + more
+        call = partial(
+            settling.raise_overlap, campaign_id=self.site.campaign,
+            graders_per_pair=Decimal(wanted), lead_id=self.site.lead.pk,
+        )  # fmt: skip
+        self.decide(call, partial(self.model.raise_overlap, wanted), crash)
+
+    @rule(pick=st.integers(0, 30))
+    def delete_photo(self, pick):
+        pair = list(self.model.pairs.values())[pick % (PAIRS + 1)]
+        if pick > PAIRS or pair.is_deleted:  # seldom, or no example has much to do
+            return
+        scene_id = self.site.scenes[pair.key]
+        assert delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR)
+        pair.is_deleted = True
+
+    @rule(pick=picks)
+    def change_consent(self, pick):
+        pair = self.pair(pick)
+        pair.is_judgeable = not pair.is_judgeable
+        scene = Scene.objects.filter(pk=self.site.scenes[pair.key])
+        scene.update(judging_allowed=pair.is_judgeable)
+
+    @rule()
+    def pause_or_resume(self):
+        change = campaigns.resume if self.model.is_paused else campaigns.pause
+        change(campaign_id=self.site.campaign, lead_id=self.site.lead.pk)
+        self.model.is_paused = not self.model.is_paused
+
+    # Checks
+
+    @invariant()
+    def rows_are_those_of_the_model(self):
+        slots = Slot.objects.filter(campaign=self.site.campaign)
+        found = {
+            (slot.pair_id, slot.number, slot.state, slot.reviewer_id, slot.token, slot.extra)
+            for slot in slots
+        }
+        assert found == {
+            (pair.key, slot.number, slot.state, slot.reviewer, slot.token, slot.extra)
+            for pair in self.model.pairs.values()
+            for slot in pair.slots
+        }
+        states = Pair.objects.filter(campaign=self.site.campaign).values_list("pk", "state")
+        assert dict(states) == {pair.key: pair.state for pair in self.model.pairs.values()}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT answer_id, pair_id, reviewer_id, grade FROM labelling_grade "
+                "UNION ALL SELECT answer_id, pair_id, reviewer_id, '' FROM labelling_skip"
+            )
+            in_force = set(cursor.fetchall())
+            cursor.execute("SELECT id FROM labelling_answer")
+            logged = {row[0] for row in cursor.fetchall()}
+        assert in_force == {
+            (answer, pair.key, reviewer, grade)
+            for pair in self.model.pairs.values()
+            for reviewer, (answer, grade) in pair.grades.items()
+        } | {
+            (answer, pair.key, reviewer, "")
+            for pair in self.model.pairs.values()
+            for reviewer, answer in pair.skips.items()
+        }
+        assert logged == self.model.answers.keys()
+
+    @invariant()
+    def invariants_hold(self):
+        with connection.cursor() as cursor:
+            cursor.execute(INVARIANTS)
+            assert cursor.fetchall() == []
+        connection.check_constraints()
+
+    @invariant()
+    def progress_is_that_of_the_model(self):
+        for reviewer in self.site.reviewers:
+            progress = own_progress(reviewer, self.site.campaign)
+            can = self.model.held(reviewer) + self.model.eligible(reviewer)
+            assert progress.left == len(can)
+            done = [pair for pair in self.model.pairs.values() if reviewer in pair.grades]
+            assert progress.done == len(done)
+        shown = [pair for pair in self.model.pairs.values() if pair.is_shown and not pair.is_gold]
+        progress = campaign_progress(self.site.campaign)
+        assert progress.withdrawn == PAIRS - len(shown)
+        assert progress.settled == sum(pair.state == SETTLED for pair in shown)
+        assert progress.disputed == sum(pair.state == DISPUTED for pair in shown)
+        assert progress.skipped == sum(pair.state == SKIPPED for pair in shown)
+        assert progress.grades_done == sum(len(pair.grades) for pair in shown)
+        wanted = sum(len(pair.in_state(FREE, LEASED, DONE)) for pair in shown)
+        assert progress.grades_wanted == wanted
+
+    # Steps of the rules
+
+    def send_grade(self, reviewer, token, grade, crash):
+        call = partial(
+            answers.give_grade, answer_id=uuid4(), reviewer_id=reviewer, token=token, grade=grade,
+            faults=[] if grade == "good" else ["place"], listened_s=5.0, heard_to_end=False,
+            took_s=6.0,
+        )  # fmt: skip
+        self.send("grade", call, partial(self.model.grade, grade=grade), crash)
+
+    def send_skip(self, reviewer, token, crash):
+        call = partial(
+            answers.skip_pair, answer_id=uuid4(), reviewer_id=reviewer, token=token,
+            reason="unsure",
+        )  # fmt: skip
+        self.send("skip", call, self.model.skip, crash)
+
+    def send_undo(self, reviewer, target, crash):
+        call = partial(answers.undo, answer_id=uuid4(), reviewer_id=reviewer, undoes=target.id)
+        self.send("undo", call, partial(self.model.undo, target=target), crash)
+        for slot in Slot.objects.filter(reviewer_id=reviewer, state=Slot.State.LEASED):
+            if (reviewer, slot.token) not in self.seen:
+                self.seen.append((reviewer, slot.token))
+
+    def send(self, kind, call, predict, crash):
+        sent = call.keywords
+        answer = ModelAnswer(
+            sent["answer_id"], sent["reviewer_id"], kind, 0, sent.get("token"), call
+        )
+        self.decide(call, partial(predict, answer), crash)
+
+    def decide(self, call, predict, crash):
+        """Do an act as the model says: it crashes and changes nothing, is refused, or is done."""
+        value, error = self.attempt(call, crash)
+        if isinstance(error, CrashError):
+            return
+        try:
+            expected = predict()
+        except RefusedError as refusal:
+            assert type(error) is refusal.expected
+        else:
+            assert error is None
+            assert expected is None or value == expected
+
+    def attempt(self, call, crash):
+        """Return the value and the error of an act that may crash at one of its writes."""
+        before = self.rows() if crash else None
+        writes = itertools.count(1)
+
+        def crash_at(execute, sql, *arguments):
+            if sql.startswith(WRITES) and next(writes) == crash:
+                raise CrashError
+            return execute(sql, *arguments)
+
+        try:
+            with connection.execute_wrapper(crash_at):
+                return call(), None
+        except errors.LabellingError as error:
+            return None, error
+        except CrashError as error:
+            assert self.rows() == before, "a crash left something"
+            return None, error
+
+    def refused(self, call, expected):
+        with pytest.raises(expected):
+            call()
+
+    def rows(self):
+        """Return a digest of all rows that labelling and the audit log have."""
+        with connection.cursor() as cursor:
+            cursor.execute(ROWS)
+            return cursor.fetchall()
+
+    def sent(self, pick):
+        sent = list(self.model.answers.values())
+        return sent[-1 - pick % len(sent)]
+
+    def pair(self, pick, *states):
+        pairs = list(self.model.pairs.values())
+        some = [pair for pair in pairs if pair.state in states] or pairs
+        return some[pick % len(some)]
+
+
+@pytest.mark.django_db
+def test_the_queue_keeps_its_rules():
+    machine = type("Example", (QueueMachine,), {"site": Site()})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
