@@ -42,4 +42,13 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.AddIndex(
+            model_name="slot",
+            index=models.Index(
+                condition=models.Q(("state", "done")),
+                fields=["reviewer", "campaign"],
+                include=("pair",),
+                name="labelling_slot_answered",
+            ),
+        ),
     ]

@@ -169,6 +169,12 @@ class Slot(models.Model):
                 name="labelling_slot_held",
                 condition=Q(state="leased"),
             ),
+            models.Index(
+                fields=["reviewer", "campaign"],
+                include=["pair"],
+                name="labelling_slot_answered",
+                condition=Q(state="done"),
+            ),
         ]
 
     def __str__(self) -> str:

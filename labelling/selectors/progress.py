@@ -53,14 +53,10 @@ class ReviewerRow:
 
 def campaign_progress(campaign_id: int) -> CampaignProgress:
     """Return how far a campaign is."""
-    shown = Q(pk__in=gradable_pairs())
-    pairs = real_pairs(campaign_id).aggregate(
-        pairs=Count("pk"),
-        withdrawn=Count("pk", filter=~shown),
-        settled=Count("pk", filter=shown & Q(state=PairState.SETTLED)),
-        disputed=Count("pk", filter=shown & Q(state=PairState.DISPUTED)),
-        skipped=Count("pk", filter=shown & Q(state=PairState.SKIPPED)),
-    )
+    total = real_pairs(campaign_id).count()
+    shown = gradable_pairs().filter(campaign_id=campaign_id).exclude(purpose=Pair.Purpose.GOLD)
+    counted = shown.order_by().values_list("state").annotate(pairs=Count("pk"))
+    by_state = dict.fromkeys(PairState.values, 0) | dict(counted)
     grades = (
         Slot.objects.filter(campaign_id=campaign_id, pair__in=gradable_pairs())
         .exclude(pair__purpose=Pair.Purpose.GOLD)
@@ -69,7 +65,14 @@ def campaign_progress(campaign_id: int) -> CampaignProgress:
             grades_wanted=Count("pk", filter=~Q(state=Slot.State.CLOSED)),
         )
     )
-    return CampaignProgress(**pairs, **grades)
+    return CampaignProgress(
+        pairs=total,
+        settled=by_state[PairState.SETTLED],
+        disputed=by_state[PairState.DISPUTED],
+        skipped=by_state[PairState.SKIPPED],
+        withdrawn=total - sum(by_state.values()),
+        **grades,
+    )
 
 
 def reviewer_rows(campaign_id: int) -> list[ReviewerRow]:

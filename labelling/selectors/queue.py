@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from labelling.models import Campaign, CampaignState, Pair, PairState, Skip, Slot
@@ -52,17 +52,32 @@ def slots_to_serve(reviewer_id: int, campaign_id: int) -> QuerySet[Slot]:
 
     The number comes first, so that every pair gets its first grade before any gets a second one:
     a campaign that ends early then has covered its sample. Within a number, the random order of
-    the draw makes what is graded so far a random part of the sample. The partial index
-    `labelling_slot_to_serve` has this order.
+    the draw makes what is graded so far a random part of the sample.
+
+    The partial index `labelling_slot_to_serve` has this order. The conditions are subqueries that
+    PostgreSQL cannot turn into joins, so that it always walks the index and stops at the limit: a
+    join could begin elsewhere, which takes long in a large campaign and depends on statistics.
     """
-    shown = gradable_pairs().filter(state=PairState.OPEN).exclude(purpose=Pair.Purpose.GOLD)
+    real = gradable_pairs().filter(state=PairState.OPEN).exclude(purpose=Pair.Purpose.GOLD)
+    slots = _slots_for(reviewer_id, [campaign_id])
+    return _of_pairs(slots, real).order_by("number", "position")
+
+
+def _of_pairs(slots: QuerySet[Slot], pairs: QuerySet[Pair]) -> QuerySet[Slot]:
+    """Return the slots whose pair is among these, which is looked up slot by slot."""
+    pair = Subquery(pairs.filter(pk=OuterRef("pair")).values("pk"))
+    return slots.alias(shown=pair).filter(shown__isnull=False)
+
+
+def _slots_for(reviewer_id: int, campaign_ids: Collection[int]) -> QuerySet[Slot]:
+    """Return the slots without holder of pairs that the reviewer neither has nor skipped."""
+    own = Slot.objects.filter(reviewer_id=reviewer_id, campaign_id__in=campaign_ids)
+    skips = Skip.objects.filter(reviewer_id=reviewer_id)
     return (
-        Slot.objects.filter(
-            is_takeable(), campaign_id=campaign_id, state__in=OPEN_SLOTS, pair__in=shown
-        )
-        .exclude(Exists(_answered_or_held(reviewer_id)))
-        .exclude(Exists(Skip.objects.filter(pair=OuterRef("pair"), reviewer_id=reviewer_id)))
-        .order_by("number", "position")
+        Slot.objects.filter(is_takeable(), campaign_id__in=campaign_ids, state__in=OPEN_SLOTS)
+        .exclude(pair__in=own.filter(state=Slot.State.DONE).values("pair"))
+        .exclude(pair__in=own.filter(state=Slot.State.LEASED).values("pair"))
+        .exclude(pair__in=skips.values("pair"))
     )
 
 
@@ -86,9 +101,8 @@ def held_slots(reviewer_id: int) -> QuerySet[Slot]:
 
     A lease that has expired is still held until somebody else takes the slot.
     """
-    return Slot.objects.filter(
-        reviewer_id=reviewer_id, state=Slot.State.LEASED, pair__in=gradable_pairs()
-    ).order_by("leased_until", "number", "position")
+    held = Slot.objects.filter(reviewer_id=reviewer_id, state=Slot.State.LEASED)
+    return _of_pairs(held, gradable_pairs()).order_by("leased_until", "number", "position")
 
 
 def slot_by_token(reviewer_id: int, token: UUID) -> Slot | None:
@@ -134,28 +148,29 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
             "pk", filter=Q(state=Slot.State.LEASED, pair__purpose=Pair.Purpose.GOLD)
         ),
     )
-    of_pair = Slot.objects.filter(pair=OuterRef("pk"))
-    mine = of_pair.filter(reviewer_id=reviewer_id)
-    skipped = Skip.objects.filter(pair=OuterRef("pk"), reviewer_id=reviewer_id)
-    can_grade = Q(Exists(mine.filter(state=Slot.State.LEASED))) | (
-        Q(Exists(of_pair.filter(is_takeable())))
-        & ~Q(Exists(mine.filter(state=Slot.State.DONE)))
-        & ~Q(Exists(skipped))
-    )
     ungraded = _by_campaign(
-        _shown_pairs(campaign_ids).filter(state=PairState.OPEN),
+        _shown_pairs(campaign_ids).filter(state=PairState.OPEN), campaign_ids, pairs=Count("pk")
+    )
+    real = Slot.objects.filter(pair__in=_shown_pairs(campaign_ids).filter(state=PairState.OPEN))
+    free = _by_campaign(
+        real & _slots_for(reviewer_id, campaign_ids),
+        campaign_ids,
+        pairs=Count("pair", distinct=True),
+    )
+    held = _by_campaign(
+        real.filter(reviewer_id=reviewer_id, state=Slot.State.LEASED),
         campaign_ids,
         pairs=Count("pk"),
-        left=Count("pk", filter=can_grade),
     )
-    return {
-        key: OwnProgress(
+    progress = {}
+    for key in campaign_ids:
+        left = free[key]["pairs"] + held[key]["pairs"]
+        progress[key] = OwnProgress(
             done=own[key]["done"],
-            left=ungraded[key]["left"] + own[key]["gold"],
-            with_others=ungraded[key]["pairs"] - ungraded[key]["left"],
+            left=left + own[key]["gold"],
+            with_others=ungraded[key]["pairs"] - left,
         )
-        for key in campaign_ids
-    }
+    return progress
 
 
 def _pair_counts(campaign_ids: Collection[int]) -> dict[int, dict[str, int]]:

@@ -1,0 +1,245 @@
+"""Reviewers and leads at the same time, on real connections."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.tests.races import at_once
+from accounts.tests.role_holders import make_person
+from labelling.models import Answer, Grade, PairState, Reviewer, Skip, Slot
+from labelling.selectors.queue import slots_to_serve
+from labelling.services import queue, settling
+from labelling.services.errors import AnswerInvalidError, AssignmentExpiredError, CannotUndoError
+from labelling.tests.answering import claim, expire, grade, lease_on, skip, states, undo
+from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture
+def campaign():
+    return make_campaign()
+
+
+@pytest.fixture
+def reviewers():
+    return [make_reviewer() for _ in range(8)]
+
+
+def check_rules():
+    """Check what must hold after any acts."""
+    for slot in Slot.objects.select_related("pair"):
+        if slot.state == Slot.State.DONE:
+            assert slot.pair.grades.filter(reviewer=slot.reviewer).count() == 1
+        assert not (slot.state == Slot.State.FREE and slot.pair.state != PairState.OPEN)
+    done = Slot.objects.filter(state=Slot.State.DONE).count()
+    assert Grade.objects.count() == done
+    held = Slot.objects.exclude(reviewer=None).values_list("pair", "reviewer")
+    assert len(held) == len(set(held))
+
+
+def test_eight_reviewers_claim_and_no_slot_is_given_twice(campaign, reviewers):
+    make_pairs(campaign, 20, slots=2)
+    given = []
+
+    def work(reviewer):
+        for wanted in range(1, 6):
+            slots = claim(reviewer, campaign, wanted)
+            assert len(slots) == wanted
+        given.extend((slot.pk, slot.token, slot.pair_id, reviewer.pk) for slot in slots)
+
+    assert at_once(*(lambda r=r: work(r) for r in reviewers)) == [None] * 8
+    assert len(given) == 40  # all there are
+    assert len({slot for slot, *_ in given}) == len({token for _, token, *_ in given}) == 40
+    assert len({(pair, reviewer) for *_, pair, reviewer in given}) == 40
+
+
+def test_eight_reviewers_grade_everything_and_nothing_twice(campaign, reviewers):
+    make_pairs(campaign, 12, slots=2)
+    kinds = itertools.cycle(["good", "decent", "good", "bad"])
+
+    def work(reviewer):
+        while slots := claim(reviewer, campaign, 2):
+            for slot in slots:
+                grade(slot, next(kinds))
+
+    assert at_once(*(lambda r=r: work(r) for r in reviewers)) == [None] * 8
+    check_rules()
+    # With eight reviewers somebody is always left for a third grade.
+    assert not Slot.objects.exclude(state=Slot.State.DONE).exists()
+    assert set(campaign.pairs.values_list("state", flat=True)) <= {"settled", "disputed"}
+
+
+def test_two_tabs_of_a_reviewer_get_the_same_lease(campaign):
+    make_pairs(campaign, 5)
+    reviewer = make_reviewer()
+    given = []
+    tabs = [lambda: given.extend(claim(reviewer, campaign, 1)) for _ in range(4)]
+    assert at_once(*tabs) == [None] * 4
+    assert len({slot.token for slot in given}) == 1
+    assert Slot.objects.filter(state=Slot.State.LEASED).count() == 1
+
+
+def test_an_account_becomes_one_reviewer():
+    user = make_person("anna")
+    assert at_once(*[lambda: queue.reviewer_of(user_id=user.pk)] * 4) == [None] * 4
+    assert Reviewer.objects.filter(user=user).count() == 1
+
+
+def test_the_same_answer_from_two_threads_is_stored_once(campaign):
+    make_pairs(campaign, 2)
+    graded, skipped = claim(make_reviewer(), campaign, 2)
+    ids = {grade: uuid4(), skip: uuid4()}
+    answers = []
+    calls = [lambda: answers.append(grade(graded, answer_id=ids[grade]))] * 4
+    calls += [lambda: answers.append(skip(skipped, answer_id=ids[skip]))] * 4
+    assert at_once(*calls) == [None] * 8
+    assert sorted(answer.pk for answer in answers) == sorted([*ids.values()] * 4)
+    assert (Grade.objects.count(), Skip.objects.count()) == (1, 1)
+
+
+def test_a_double_press_with_two_ids_grades_once(campaign):
+    make_pairs(campaign, 1)
+    [slot] = claim(make_reviewer(), campaign)
+    errors = at_once(lambda: grade(slot), lambda: grade(slot, "bad"))
+    assert sorted(errors, key=str) == [AssignmentExpiredError, None]
+    assert Grade.objects.count() == Answer.objects.count() == 1
+
+
+def test_an_id_that_two_reviewers_send_is_one_answer(campaign):
+    make_pairs(campaign, 1)
+    slots = [claim(make_reviewer(), campaign)[0] for _ in range(2)]
+    sent = uuid4()
+    errors = at_once(*(lambda slot=slot: grade(slot, answer_id=sent) for slot in slots))
+    assert sorted(errors, key=str) == [AnswerInvalidError, None]
+    check_rules()
+
+
+def test_an_answer_is_undone_once(campaign):
+    make_pairs(campaign, 1)
+    answer = grade(claim(make_reviewer(), campaign)[0])
+    errors = at_once(*[lambda: undo(answer)] * 3)
+    assert sorted(errors, key=str) == [CannotUndoError, CannotUndoError, None]
+    check_rules()
+
+
+def test_an_expired_lease_is_either_graded_or_taken(campaign):
+    make_pairs(campaign, 4, slots=1)
+    one, other = make_reviewer(), make_reviewer()
+    slots = claim(one, campaign, 4)
+    expire(*slots)
+    taken = []
+    calls = [lambda slot=slot: grade(slot) for slot in slots]
+    errors = at_once(*calls, lambda: taken.extend(claim(other, campaign, 4)))
+    assert set(errors) <= {None, AssignmentExpiredError}
+    graded = {slot.pk for slot, error in zip(slots, errors, strict=False) if error is None}
+    assert graded | {slot.pk for slot in taken} == {slot.pk for slot in slots}
+    assert len(graded) + len(taken) == 4
+    check_rules()
+
+
+def test_the_last_two_grades_settle_a_pair_together(campaign):
+    for _ in range(5):
+        [pair] = make_pairs(campaign, 1, slots=2)
+        slots = [lease_on(pair, make_reviewer()) for _ in range(2)]
+        one, other = slots
+        errors = at_once(lambda one=one: grade(one), lambda other=other: grade(other, "bad"))
+        assert errors == [None, None]
+        assert states(pair) == ["done", "done", "free"]
+
+
+def test_three_skips_at_once_leave_the_pair_to_a_lead(campaign):
+    [pair] = make_pairs(campaign, 1, slots=4)
+    slots = [lease_on(pair, make_reviewer()) for _ in range(3)]
+    assert at_once(*(lambda slot=slot: skip(slot) for slot in slots)) == [None] * 3
+    pair.refresh_from_db()
+    assert (pair.state, states(pair)) == (PairState.SKIPPED, ["closed"] * 4)
+
+
+def test_the_queue_waits_for_the_last_slot_rather_than_seem_empty(campaign):
+    """Another transaction looks at the only slot, and leaves it."""
+    make_pairs(campaign, 1, slots=1)
+    reviewer = make_reviewer()
+    given = []
+
+    def look_and_leave():
+        with transaction.atomic():
+            list(slots_to_serve(0, campaign.pk).select_for_update(of=("self",)))
+            wait_until_somebody_waits()
+            transaction.set_rollback(True)
+
+    def ask():
+        wait_until_a_slot_is_locked(campaign)
+        given.extend(claim(reviewer, campaign))
+
+    assert at_once(look_and_leave, ask) == [None, None]
+    assert len(given) == 1
+
+
+def wait_until_somebody_waits():
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with connection.cursor() as cursor:
+        while cursor.execute(waiting).fetchone()[0] == 0:
+            pass
+
+
+def wait_until_a_slot_is_locked(campaign):
+    unlocked = Slot.objects.filter(campaign=campaign)
+    while True:
+        with transaction.atomic():
+            if not unlocked.select_for_update(skip_locked=True).exists():
+                return
+
+
+def test_reviewers_get_different_slots_of_the_same_gold_pair(reviewers):
+    campaign = make_campaign(qualification_pairs=3)
+    make_gold_pairs(campaign, 3)
+    given = []
+    work = [lambda r=r: given.extend(claim(r, campaign, 3)) for r in reviewers]
+    assert at_once(*work) == [None] * 8
+    assert len(given) == 24 or all(len(claim(r, campaign, 3)) == 3 for r in reviewers)
+    slots = Slot.objects.values_list("pair", "number")
+    assert len(slots) == len(set(slots)) == 24
+
+
+def test_a_lead_and_reviewers_at_once(campaign, reviewers):
+    """Whatever comes first, nothing fails and the rules hold."""
+    lead = make_person("lead")
+    make_pairs(campaign, 6, slots=2)
+    kinds = itertools.cycle(["good", "bad", "decent"])
+
+    def review(reviewer):
+        for _ in range(6):
+            for slot in claim(reviewer, campaign, 2):
+                try:
+                    answer = grade(slot, next(kinds))
+                    if next(kinds) == "bad":
+                        undo(answer)
+                except (AssignmentExpiredError, CannotUndoError):
+                    pass
+
+    def release():
+        for _ in range(6):
+            queue.release_leases(campaign_id=campaign.pk, reviewer_ids=None, actor_id=lead.pk)
+
+    def more():
+        for graders in ("2.5", "3", "3.5"):
+            while True:
+                try:
+                    settling.raise_overlap(
+                        campaign_id=campaign.pk, graders_per_pair=Decimal(graders),
+                        lead_id=lead.pk,
+                    )  # fmt: skip
+                    break
+                except settling.WrongStateError:
+                    pass
+
+    calls = [lambda r=r: review(r) for r in reviewers[:4]]
+    errors = at_once(*calls, release, more)
+    assert errors == [None] * 6
+    check_rules()
