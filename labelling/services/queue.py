@@ -191,11 +191,17 @@ def lease(slots: Sequence[Slot], reviewer_id: int, token: UUID | None = None) ->
 
 
 def note_lost(slots: Sequence[Slot]) -> None:
-    """Remember the leases of slots that their reviewers lose."""
+    """Remember the leases of slots that their reviewers lose.
+
+    A late answer leases another slot of the pair under the same token, which is then lost again.
+    """
     LostLease.objects.bulk_create(
-        LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
-        for slot in slots
-        if slot.token and slot.reviewer_id  # it is leased
+        (
+            LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
+            for slot in slots
+            if slot.token and slot.reviewer_id  # it is leased
+        ),
+        ignore_conflicts=True,
     )
 
 

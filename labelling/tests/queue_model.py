@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from uuid import UUID
 
+from labelling.sampling import slots_per_pair
 from labelling.services import errors
 
 FREE, LEASED, DONE, CLOSED = "free", "leased", "done", "closed"
@@ -97,12 +99,13 @@ class ModelAnswer:
 class Model:
     """All pairs of one campaign, and what was answered."""
 
-    def __init__(self, pairs: list[ModelPair]) -> None:
+    def __init__(self, pairs: list[ModelPair], *, seed: int) -> None:
         self.pairs = {pair.key: pair for pair in pairs}
         self.answers: dict[UUID, ModelAnswer] = {}
         self.lost: dict[UUID, tuple[int, int]] = {}  # token -> reviewer and pair
+        self.seed = seed
         self.is_paused = False
-        self.overlap = 2.0
+        self.overlap = Decimal(2)
 
     def leases(self) -> Iterator[tuple[ModelPair, ModelSlot]]:
         for pair in self.pairs.values():
@@ -277,17 +280,15 @@ class Model:
         pair.skips.clear()
         pair.state, pair.is_decided = OPEN, False
 
-    def raise_overlap(self, wanted: float) -> int:
+    def raise_overlap(self, wanted: Decimal) -> int:
         if wanted <= self.overlap:
             raise RefusedError(errors.WrongStateError)
         self.overlap = wanted
         real = [pair for pair in self.pairs.values() if not pair.is_gold]
-        designed = {pair.key: sum(not slot.extra for slot in pair.slots) for pair in real}
-        real.sort(key=lambda pair: (-designed[pair.key], pair.position))
-        with_one_more = round((wanted - int(wanted)) * len(real))
+        real.sort(key=lambda pair: pair.position)
         added = 0
-        for place, pair in enumerate(real):
-            missing = int(wanted) + (place < with_one_more) - designed[pair.key]
+        for pair, slots in zip(real, slots_per_pair(len(real), wanted, self.seed), strict=True):
+            missing = int(slots) - sum(not slot.extra for slot in pair.slots)
             for slot in [slot for slot in pair.slots if slot.extra][: max(missing, 0)]:
                 slot.extra = False
                 missing -= 1
