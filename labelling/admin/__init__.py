@@ -1,0 +1,28 @@
+"""Labelling in the admin, which only reads it: the pages change it, by their rules."""
+
+from labelling.admin.answers import AnswerAdmin, GradeAdmin, SkipAdmin
+from labelling.admin.campaigns import (
+    AdjudicationAdmin,
+    CampaignAdmin,
+    PairAdmin,
+    ReviewerAdmin,
+    SlotAdmin,
+)
+from labelling.admin.photo_sets import PhotoImportAdmin, PhotoSetAdmin, SetPhotoAdmin
+from labelling.admin.references import GoldPairAdmin, GuidelineAdmin
+
+__all__ = [
+    "AdjudicationAdmin",
+    "AnswerAdmin",
+    "CampaignAdmin",
+    "GoldPairAdmin",
+    "GradeAdmin",
+    "GuidelineAdmin",
+    "PairAdmin",
+    "PhotoImportAdmin",
+    "PhotoSetAdmin",
+    "ReviewerAdmin",
+    "SetPhotoAdmin",
+    "SkipAdmin",
+    "SlotAdmin",
+]

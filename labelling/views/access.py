@@ -35,3 +35,10 @@ def _guarded(view: _View, allows: Callable[[User | AnonymousUser], bool]) -> _Vi
         return view(request, *args, **kwargs)
 
     return login_required(guarded)
+
+
+def actor_of(request: HttpRequest) -> int:
+    """Return the key of the person who acts, on a page that needs one."""
+    if request.user.pk is None:
+        raise PermissionDenied
+    return request.user.pk

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from labelling.views import campaigns, gold, guidelines
+from labelling.views import (
+    answers,
+    campaign_steps,
+    campaigns,
+    drawing,
+    gold,
+    guidelines,
+    lease_media,
+    pairs,
+    queue,
+)
 
 app_name = "labelling"
 
 _REVIEWING: list[URLPattern] = [  # for reviewers
+    path("review/", queue.review_queue, name="review_queue"),
+    path("review/<int:campaign_id>/", queue.review, name="review"),
+    path("review/<int:campaign_id>/next/", queue.review_next, name="review_next"),
+    path("review/<int:campaign_id>/guideline/", queue.review_guideline, name="review_guideline"),
+    path("review/answers/", answers.review_answer, name="review_answer"),
+    path("review/undo/", answers.review_undo, name="review_undo"),
+    path("review/leases/", queue.review_leases, name="review_leases"),
+    path("review/leases/<uuid:token>/photo", lease_media.lease_photo, name="lease_photo"),
+    path("review/leases/<uuid:token>/sound", lease_media.lease_sound, name="lease_sound"),
+    path("review/examples/<int:example_id>/photo", lease_media.example_photo, name="example_photo"),
+    path("review/examples/<int:example_id>/sound", lease_media.example_sound, name="example_sound"),
 ]
 
 _PHOTO_SETS: list[URLPattern] = [  # for lead reviewers
@@ -16,11 +37,50 @@ _PHOTO_SETS: list[URLPattern] = [  # for lead reviewers
 
 _CAMPAIGNS: list[URLPattern] = [  # for lead reviewers
     path("campaigns/", campaigns.campaigns, name="campaigns"),
+    path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
+    path("campaigns/<int:campaign_id>/", campaigns.campaign, name="campaign"),
+    path("campaigns/<int:campaign_id>/edit/", campaigns.campaign_edit, name="campaign_edit"),
+    path("campaigns/<int:campaign_id>/draw/", drawing.campaign_draw, name="campaign_draw"),
+    path(
+        "campaigns/<int:campaign_id>/steps/", campaign_steps.campaign_steps, name="campaign_steps"
+    ),
+    path("campaigns/<int:campaign_id>/pairs/<int:pair_id>/", pairs.pair, name="pair"),
+    path(
+        "campaigns/<int:campaign_id>/pairs/<int:pair_id>/adjudicate/",
+        pairs.pair_adjudicate,
+        name="pair_adjudicate",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/pairs/<int:pair_id>/reopen/",
+        pairs.pair_reopen,
+        name="pair_reopen",
+    ),
 ]
 
 _GUIDELINES: list[URLPattern] = [  # for lead reviewers
     path("guidelines/", guidelines.guidelines, name="guidelines"),
+    path("guidelines/new/", guidelines.guideline_new, name="guideline_new"),
+    path("guidelines/<int:guideline_id>/", guidelines.guideline, name="guideline"),
+    path("guidelines/<int:guideline_id>/edit/", guidelines.guideline_edit, name="guideline_edit"),
+    path(
+        "guidelines/<int:guideline_id>/publish/",
+        guidelines.guideline_publish,
+        name="guideline_publish",
+    ),
+    path(
+        "guidelines/<int:guideline_id>/versions/",
+        guidelines.guideline_version,
+        name="guideline_version",
+    ),
+    path("guidelines/<int:guideline_id>/examples/", guidelines.example_new, name="example_new"),
+    path(
+        "guidelines/<int:guideline_id>/examples/<int:example_id>/remove/",
+        guidelines.example_remove,
+        name="example_remove",
+    ),
     path("gold/", gold.gold, name="gold"),
+    path("gold/new/", gold.gold_new, name="gold_new"),
+    path("gold/<int:gold_id>/remove/", gold.gold_remove, name="gold_remove"),
 ]
 
 urlpatterns = [*_REVIEWING, *_PHOTO_SETS, *_CAMPAIGNS, *_GUIDELINES]

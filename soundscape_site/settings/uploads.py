@@ -21,9 +21,10 @@ SOUNDSCAPE_VISITOR_COOKIE = "visitor"
 # Names the newest uploads of a browser until an account claims them.
 SOUNDSCAPE_UPLOADS_COOKIE = "uploads"
 
-# The parts of an export of personal data; later apps add theirs.
+# The parts of an export of personal data.
 SOUNDSCAPE_EXPORT_SECTIONS = [
     "retrieval.services.export_sections.ACCOUNT",
     "retrieval.services.export_sections.PHOTOS",
     "retrieval.services.export_sections.REPORTS",
+    "labelling.services.export_sections.GRADES",
 ]

@@ -1,5 +1,12 @@
 // Binds a behaviour once to every matching element, including those that htmx inserts later.
 
+const visits = [];
+
+// For elements that a script has inserted.
+export function bindPresent() {
+  for (const visit of visits) visit();
+}
+
 export function whenPresent(selector, bind) {
   const bound = new WeakSet();
   const visit = () => {
@@ -9,6 +16,7 @@ export function whenPresent(selector, bind) {
       bind(element);
     }
   };
+  visits.push(visit);
   visit();
   document.addEventListener("htmx:load", visit);
 }

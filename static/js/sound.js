@@ -3,11 +3,12 @@
 // Most recordings do not loop seamlessly, so a second deck cross-fades the end into the beginning.
 // An AudioBuffer could loop to the sample, but only once the whole file is loaded, and a minute of
 // stereo takes 23 MB of memory.
-import { Deck } from "./deck.js";
+import { Decks } from "./decks.js";
 import { Mixer } from "./mixer.js";
 
 const CROSSFADE_S = 0.25;
 const PAUSE_FADE_S = 0.12;
+const CUT_FADE_S = 0.02;
 const LONGEST_SEAM_S = 1.5;
 const LOOK_AHEAD_S = 4;
 
@@ -15,15 +16,14 @@ class Sound extends EventTarget {
   clip = null;
   state = "idle"; // idle, loading, playing, paused, refused, failed
   #mixer = new Mixer();
-  #decks = [0, 1, 2].map(() => new Deck((deck, type) => this.#onDeckEvent(deck, type)));
-  #active = this.#decks[0];
+  #decks = new Decks((deck, type) => this.#onDeckEvent(deck, type));
   #request = 0; // Number of the newest request; results of older ones are ignored.
   #sounding = false;
   #seam = 0;
   #frame = 0;
 
   get time() {
-    return this.#active.element.currentTime;
+    return this.#decks.active.element.currentTime;
   }
 
   get level() {
@@ -32,7 +32,13 @@ class Sound extends EventTarget {
 
   // Lets the browser load a recording that will probably be played.
   prepare(clip) {
-    if (!this.clip) this.#active.load(clip);
+    this.#decks.prepare(clip);
+  }
+
+  // Plays another recording at once, so that nothing of the previous one is heard with it.
+  cutTo(clip) {
+    this.#decks.fadeOut(CUT_FADE_S);
+    return this.play(clip, 0);
   }
 
   toggle(clip) {
@@ -43,11 +49,11 @@ class Sound extends EventTarget {
 
   async play(clip, atSeconds) {
     const request = this.#supersede();
-    const current = this.#active.clip?.src === clip.src;
-    const deck = current ? this.#active : this.#freeDeck();
-    const others = this.#decks.filter((other) => other !== deck && !other.silent);
-    this.#mixer.connect(this.#decks);
-    this.#active = deck;
+    const current = this.#decks.active.clip?.src === clip.src;
+    const deck = current ? this.#decks.active : this.#decks.free(clip);
+    const others = this.#decks.all.filter((other) => other !== deck && !other.silent);
+    this.#mixer.connect(this.#decks.all);
+    this.#decks.active = deck;
     this.#sounding = false;
     this.#setState("loading", clip);
     try {
@@ -65,13 +71,13 @@ class Sound extends EventTarget {
 
   pause() {
     this.#supersede();
-    this.#fadeOutAll();
+    this.#decks.fadeOut(PAUSE_FADE_S);
     this.#setState("paused");
   }
 
   seek(seconds) {
     clearTimeout(this.#seam);
-    this.#active.element.currentTime = seconds;
+    this.#decks.active.element.currentTime = seconds;
     this.dispatchEvent(new Event("tick"));
   }
 
@@ -81,22 +87,13 @@ class Sound extends EventTarget {
     return this.#request;
   }
 
-  #fadeOutAll() {
-    for (const deck of this.#decks) if (!deck.silent) deck.fadeOut(PAUSE_FADE_S);
-  }
-
   #fail(error) {
-    this.#fadeOutAll();
+    this.#decks.fadeOut(PAUSE_FADE_S);
     this.#setState(error.name === "NotAllowedError" ? "refused" : "failed");
   }
 
-  #freeDeck() {
-    const others = this.#decks.filter((deck) => deck !== this.#active);
-    return others.find((deck) => deck.silent) ?? others[0];
-  }
-
   #onDeckEvent(deck, type) {
-    if (deck !== this.#active || !this.#sounding) return;
+    if (deck !== this.#decks.active || !this.#sounding) return;
     if (type === "error") this.#fail(deck.element.error);
     else if (type === "waiting" && this.state === "playing") this.#setState("loading");
     else if (type === "playing" && this.state === "loading") this.#setState("playing");
@@ -109,7 +106,7 @@ class Sound extends EventTarget {
     const seam = Math.min(LONGEST_SEAM_S, duration / 6);
     const left = duration - seam - currentTime;
     if (!(left < LOOK_AHEAD_S)) return;
-    const next = this.#freeDeck();
+    const next = this.#decks.free(deck.clip);
     next.load(deck.clip);
     clearTimeout(this.#seam);
     this.#seam = setTimeout(() => this.#loop(deck, next, seam), Math.max(0, left) * 1000);
@@ -120,8 +117,8 @@ class Sound extends EventTarget {
     const request = this.#request;
     await next.start(deck.clip, 0).catch(() => null);
     if (next.silent) return;
-    if (request !== this.#request || deck !== this.#active) return void next.fadeOut(0);
-    this.#active = next;
+    if (request !== this.#request || deck !== this.#decks.active) return void next.fadeOut(0);
+    this.#decks.active = next;
     next.fadeIn(seam);
     deck.fadeOut(seam);
   }

@@ -1,0 +1,43 @@
+"""Photo sets and their imports in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from accounts.admin.read_only import ReadOnlyAdmin
+from labelling.models import PhotoImport, PhotoSet, SetPhoto
+
+
+@admin.register(PhotoSet)
+class PhotoSetAdmin(ReadOnlyAdmin):
+    """Photo sets."""
+
+    list_display = ("name", "source", "made_by", "made_at")
+    list_filter = ("source",)
+    list_select_related = ("made_by",)
+    search_fields = ("name", "purpose")
+
+
+@admin.register(SetPhoto)
+class SetPhotoAdmin(ReadOnlyAdmin):
+    """The photos of the sets, with the licence and credit of imported ones."""
+
+    list_display = ("__str__", "photo_set", "license", "author", "added_at")
+    list_filter = ("photo_set", "license")
+    list_select_related = ("photo_set",)
+    search_fields = ("name", "author", "scene__id")
+    show_full_result_count = False
+
+
+@admin.register(PhotoImport)
+class PhotoImportAdmin(ReadOnlyAdmin):
+    """The state of imports, without their files."""
+
+    list_display = (
+        "file_name", "photo_set", "state", "attempts", "total", "failure_code", "requested_by",
+        "created_at", "finished_at",
+    )  # fmt: skip
+    list_filter = ("state", "failure_code")
+    list_select_related = ("photo_set", "requested_by")
+    search_fields = ("file_name", "photo_set__name")
+    exclude = ("archive",)

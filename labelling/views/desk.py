@@ -1,0 +1,65 @@
+"""What the pages of reviewers tell their scripts: pairs as HTML, progress with its words."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.core.cache import caches
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from labelling.models import Campaign, Slot
+from labelling.selectors.desk import ShownProgress, done_by, shown_progress
+from retrieval.templatetags.figures import figure
+
+_COUNTED_EVERY_S: Final = 30
+
+
+def pair_data(slot: Slot) -> dict[str, Any]:
+    """Return a pair for the page: named by its token, with nothing that could bias a grade."""
+    pair = slot.pair
+    context = {"token": slot.token, "scene": pair.scene, "clip": pair.clip}
+    html = render_to_string("labelling/_pair.html", context)
+    return {"token": str(slot.token), "html": html}
+
+
+def progress_data(*, reviewer_id: int, campaign: Campaign, recount: bool = False) -> dict[str, Any]:
+    """Return the reviewer's and the campaign's progress, with words.
+
+    Except for what the reviewer has done it is counted every half minute: counting takes long in a
+    large campaign, and figures that follow each answer would tell whether others agree.
+    """
+    done = done_by(reviewer_id, campaign.pk)
+    shown = _counted(reviewer_id, campaign, recount=recount)
+    return {
+        "own": _bar(done, max(done, shown.own_total)),
+        "campaign": _bar(shown.campaign_done, shown.campaign_total),
+        "others_words": others_words(shown.with_others),
+    }
+
+
+def _counted(reviewer_id: int, campaign: Campaign, *, recount: bool) -> ShownProgress:
+    # Kept in this process: an answer must not wait for a network.
+    cache, key = caches["template_fragments"], f"desk:{campaign.pk}:{reviewer_id}"
+    kept: ShownProgress | None = None if recount else cache.get(key)
+    if kept is None:
+        kept = shown_progress(reviewer_id, campaign)
+        cache.set(key, kept, _COUNTED_EVERY_S)
+    return kept
+
+
+def others_words(count: int) -> str:
+    """Say how many pairs are left to others."""
+    if not count:
+        return _("No pair is left to others.")
+    return ngettext(
+        "%(count)s pair is with other reviewers.",
+        "%(count)s pairs are with other reviewers.",
+        count,
+    ) % {"count": figure(count)}
+
+
+def _bar(done: int, total: int) -> dict[str, Any]:
+    words = _("%(done)s of %(total)s") % {"done": figure(done), "total": figure(total)}
+    return {"done": done, "total": total, "words": words}

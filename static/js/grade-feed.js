@@ -1,0 +1,137 @@
+// Fetches pairs ahead of need: their photos are decoded, and the next sound begins to load.
+import { clipOf } from "./clip.js";
+import { post } from "./grade-server.js";
+import { sound } from "./sound.js";
+
+const AHEAD = 2;
+const LONGEST_WAIT_S = 30;
+const LOOK_AGAIN_MS = 60_000;
+
+export class Feed extends EventTarget {
+  state = "loading"; // loading, ready, empty, offline, login or refused
+  problem = null;
+  #address;
+  #token;
+  #ready = [];
+  #known = new Set(); // tokens that this page shows, holds or has answered
+  #awaited; // returns tokens whose answers wait to be sent
+  #asking = false;
+  #tries = 0;
+  #timer = 0;
+
+  constructor({ nextUrl, token }, awaited) {
+    super();
+    this.#address = nextUrl;
+    this.#token = token;
+    this.#awaited = awaited;
+    window.addEventListener("online", () => this.fill());
+  }
+
+  get next() {
+    return this.#ready[0] ?? null;
+  }
+
+  get tokens() {
+    return this.#ready.map((pair) => pair.token);
+  }
+
+  take() {
+    const pair = this.#ready.shift() ?? null;
+    this.#prepare();
+    return pair;
+  }
+
+  putBack(pair) {
+    this.#ready.unshift(pair);
+  }
+
+  // A pair that may be offered again.
+  forget(token) {
+    this.#known.delete(token);
+  }
+
+  drop(tokens) {
+    for (const pair of this.#ready) pair.isGone ||= tokens.includes(pair.token);
+    this.#ready = this.#ready.filter((pair) => !pair.isGone);
+    tokens.forEach((token) => this.#known.delete(token));
+    this.fill();
+  }
+
+  replace(pair, other) {
+    this.#ready = this.#ready.map((held) => (held === pair ? other : held));
+  }
+
+  admit({ token, html }) {
+    this.#known.add(token);
+    return pairOf(token, html);
+  }
+
+  async fill(isShowing = true) {
+    const missing = AHEAD + (isShowing ? 0 : 1) - this.#ready.length;
+    if (this.#asking || missing <= 0) return;
+    clearTimeout(this.#timer);
+    this.#asking = true;
+    const awaited = this.#awaited();
+    const wanted = Math.min(12, this.#ready.length + missing + awaited.length + (isShowing ? 1 : 0));
+    const outcome = await post(this.#address, { wanted }, this.#token);
+    this.#asking = false;
+    if (outcome.kind === "done") this.#receive(outcome.data, this.#awaited());
+    else if (outcome.kind === "later") this.#retry(outcome.afterS);
+    else this.#become(outcome.kind, outcome);
+  }
+
+  #receive({ pairs, progress }, awaited) {
+    this.#tries = 0;
+    const fresh = pairs.filter(({ token }) => !this.#known.has(token) && !awaited.includes(token));
+    this.#ready.push(...fresh.map((pair) => this.admit(pair)));
+    this.#prepare();
+    this.dispatchEvent(new CustomEvent("progress", { detail: progress }));
+    if (!this.#ready.length) this.#lookAgain();
+    this.#become(this.#ready.length ? "ready" : "empty");
+  }
+
+  // A tab that nobody looks at would take pairs from others.
+  #lookAgain() {
+    this.#timer = setTimeout(() => (document.hidden ? this.#lookAgain() : this.fill()), LOOK_AGAIN_MS);
+  }
+
+  #retry(afterS) {
+    const seconds = Math.min(LONGEST_WAIT_S, Math.max(2 ** this.#tries, afterS));
+    this.#tries += 1;
+    this.#timer = setTimeout(() => this.fill(), seconds * 1000);
+    this.#become("offline");
+  }
+
+  #become(state, problem = null) {
+    this.state = state;
+    this.problem = problem;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #prepare() {
+    if (this.next) sound.prepare(this.next.clip);
+    this.next?.whenLoaded.then(() => this.dispatchEvent(new Event("change")));
+  }
+}
+
+function pairOf(token, html) {
+  const shell = document.createElement("template");
+  shell.innerHTML = html;
+  const article = document.importNode(shell.content.querySelector("[data-pair]"), true);
+  const clip = clipOf(article.querySelector("[data-player]"));
+  const pair = { token, article, clip, src: clip.src, durationS: clip.durationS, heardS: 0 };
+  pair.whenLoaded = loaded(pair, article.querySelector("[data-photo]"));
+  return pair;
+}
+
+// Asks for the photo until it is there; a lost connection breaks it.
+async function loaded(pair, photo) {
+  for (let wait = 1; !pair.isLoaded && !pair.isGone; wait = Math.min(LONGEST_WAIT_S, wait * 2)) {
+    const decoded = await photo.decode().then(() => true, () => false);
+    if (decoded) pair.isLoaded = true;
+    else {
+      await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+      photo.src = photo.getAttribute("src");
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// A reviewer's session: shows pairs, sends answers, brings pairs back.
+import { announce } from "./announcer.js";
+import { Answers } from "./grade-answers.js";
+import { Feed } from "./grade-feed.js";
+import { History } from "./grade-history.js";
+import { keepLeases } from "./grade-leases.js";
+import { listening } from "./grade-listening.js";
+import { Outbox } from "./grade-outbox.js";
+import { newId } from "./grade-server.js";
+import { lose, settle } from "./grade-settling.js";
+import { Stage } from "./grade-stage.js";
+import { Status } from "./grade-status.js";
+import { words } from "./grade-words.js";
+
+const PANELS = { empty: "done", offline: "offline", login: "login", refused: "refused" };
+const MOST_RECENT = 10; // answered pairs that are kept, so that undo shows them at once
+
+export class Session {
+  #at;
+  current = null;
+  isReturning = false; // a pair is awaited that undo brings back
+  recent = new Map();
+
+  constructor(desk, settings) {
+    this.#at = desk.dataset;
+    const { person, campaign, token } = this.#at;
+    this.outbox = new Outbox(`review-outbox:${person}`, token);
+    this.history = new History(`review-history:${person}:${campaign}`);
+    this.feed = new Feed(this.#at, () => this.outbox.tokens);
+    this.answers = new Answers(desk);
+    this.status = new Status(desk);
+    this.stage = new Stage(desk, settings);
+    listening.leastS = Number(this.#at.leastS);
+    listening.addEventListener("countdown", () => this.#countdown());
+    this.feed.addEventListener("progress", ({ detail }) => this.status.progress(detail));
+    this.feed.addEventListener("change", () => this.#look());
+    this.outbox.addEventListener("settled", ({ detail }) => settle(this, campaign, detail));
+    this.outbox.addEventListener("change", () => this.#look());
+    this.answers.addEventListener("grade", ({ detail }) => this.grade(detail));
+    this.answers.addEventListener("skip", ({ detail }) => this.skip(detail));
+    keepLeases(this.#at, () => this.held, (tokens) => lose(this, tokens));
+    this.outbox.flush();
+    this.feed.fill(false);
+  }
+
+  grade(grade) {
+    if (!this.current || !this.stage.accepts) return;
+    const refusal = this.answers.refusal(grade);
+    if (refusal === "listen") this.stage.listen(this.current);
+    if (refusal === "reasons") announce(words("reasons-chosen"));
+    if (refusal) return;
+    const faults = grade === "good" ? [] : this.answers.faults;
+    const heard = { listened_s: rounded(listening.heardS), heard_to_end: listening.heardToEnd };
+    this.#answer({ kind: "grade", grade, faults, ...heard, took_s: rounded(this.stage.seenS) });
+  }
+
+  skip(reason) {
+    if (this.current && this.stage.accepts) this.#answer({ kind: "skip", reason });
+  }
+
+  undo() {
+    if (this.isReturning) return;
+    const step = this.history.pop();
+    if (!step) return this.status.say(words("nothing-to-undo"));
+    const pair = this.recent.get(step.token);
+    if (!pair || !this.outbox.take(step.id)) this.#send({ undoes: step.id }, { step });
+    if (pair) return this.bringBack(pair, step);
+    this.isReturning = true;
+    this.#putBack();
+    this.show(null);
+  }
+
+  lookAgain() {
+    this.outbox.flush();
+    this.feed.fill(this.current !== null);
+  }
+
+  #answer(facts) {
+    const pair = this.current;
+    const { token } = pair;
+    this.recent.delete(token);
+    this.recent.set(token, pair);
+    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.keys().next().value);
+    this.advance(); // first of all: what follows must not delay the next photo
+    this.history.push({ ...facts, id: this.#send({ token, ...facts }), token, heardS: pair.heardS });
+    this.feed.fill(this.current !== null);
+  }
+
+  // Returns the id by which the site knows it again.
+  #send(body, more = {}) {
+    const id = newId();
+    const url = more.step ? this.#at.undoUrl : this.#at.answerUrl;
+    this.outbox.add({ id, url, body: { id, ...body }, campaign: this.#at.campaign, ...more });
+    return id;
+  }
+
+  bringBack(pair, step) {
+    this.#putBack();
+    pair.heardS = Math.max(pair.heardS, step.heardS ?? 0);
+    this.show(pair, step);
+    announce(words("pair-back"));
+  }
+
+  #putBack() {
+    if (this.current) this.feed.putBack(this.current);
+    this.current = null;
+  }
+
+  advance() {
+    this.show(this.feed.take());
+  }
+
+  show(pair, before = null) {
+    this.current = pair;
+    if (pair) this.isReturning = false;
+    listening.follow(pair);
+    this.answers.reset({ isOff: !pair, before });
+    this.stage.show(pair);
+    pair?.whenLoaded.then(() => this.#look());
+    this.#look();
+  }
+
+  // Shows what the queue is like; takes the next pair if none is shown.
+  #look() {
+    const { feed, outbox } = this;
+    if (!this.current && !this.isReturning && feed.next) return this.advance();
+    this.status.line(outbox, feed, this.current);
+    if (outbox.state === "login" || (!this.current && feed.state === "login")) this.status.panel("login");
+    else if (this.current) this.status.panel(null);
+    else if (outbox.state === "waiting") this.status.panel("offline");
+    else if (this.isReturning) this.status.panel("returning");
+    else if (outbox.tokens.length) this.status.panel("loading"); // the last answer may bring more
+    else this.status.panel(PANELS[feed.state] ?? "loading", feed.problem);
+  }
+
+  #countdown() {
+    const left = Math.ceil(listening.missingS);
+    if (left === 0 && this.current && listening.leastS > 0) announce(words("may-answer"));
+    this.answers.countdown(left);
+  }
+
+  // The tokens of the pairs that this page holds.
+  get held() {
+    return [...(this.current ? [this.current.token] : []), ...this.feed.tokens];
+  }
+}
+
+const rounded = (seconds) => Math.round(seconds * 1000) / 1000;

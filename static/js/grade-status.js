@@ -1,0 +1,66 @@
+// What the desk tells besides the pair: progress, the state of the queue, notices.
+import { announce } from "./announcer.js";
+import { words } from "./grade-words.js";
+
+export class Status {
+  #desk;
+  #notice;
+
+  constructor(desk) {
+    this.#desk = desk;
+    this.#notice = desk.querySelector("[data-notice]");
+    desk.querySelector("[data-notice-close]").addEventListener("click", () => this.clear());
+  }
+
+  progress({ own, campaign, others_words: others }) {
+    for (const [key, bar] of Object.entries({ own, campaign })) {
+      const shown = this.#desk.querySelector(`[data-progress="${key}"]`);
+      shown.querySelector("[data-progress-words]").textContent = bar.words;
+      const meter = shown.querySelector("[data-progress-bar]");
+      meter.max = bar.total || 1;
+      meter.value = bar.done;
+    }
+    this.#desk.querySelector("[data-others]").textContent = others;
+  }
+
+  // The panel in the place of the pair; none shows the pair.
+  panel(name, problem) {
+    this.#desk.dataset.state = name ?? "pair";
+    for (const panel of this.#desk.querySelectorAll("[data-panel]")) {
+      panel.hidden = panel.dataset.panel !== name;
+    }
+    const shown = this.#desk.querySelector(`[data-panel="${name}"]`);
+    if (name === "refused") {
+      shown.querySelector("[data-refused-title]").textContent = problem.title ?? words("unknown-title");
+      shown.querySelector("[data-refused-detail]").textContent = problem.detail ?? words("unknown-detail");
+    }
+    if (shown) announce(shown.textContent.replace(/\s+/g, " "));
+  }
+
+  line(outbox, feed, current) {
+    const line = this.#desk.querySelector("[data-status]");
+    const count = outbox.entries.length;
+    let said = "";
+    if (count && outbox.state === "waiting") said = words(count === 1 ? "waits-one" : "waits", { count });
+    else if (!current) said = count ? words("sending") : "";
+    else if (!current.isLoaded) said = words("photo-failed");
+    else if (!feed.next) said = words(feed.state === "empty" ? "last" : "loading");
+    else said = words(feed.next.isLoaded ? "ready" : "loading");
+    line.dataset.trouble = String(outbox.state === "waiting" || feed.state === "offline");
+    if (line.textContent !== said) line.textContent = said;
+  }
+
+  notice({ title, detail }) {
+    const said = `${title ?? words("unknown-title")}. ${detail ?? words("unknown-detail")}`;
+    this.say(said);
+  }
+
+  say(sentence) {
+    this.#notice.querySelector("[data-notice-words]").textContent = sentence;
+    this.#notice.hidden = false;
+  }
+
+  clear() {
+    this.#notice.hidden = true;
+  }
+}
