@@ -7,7 +7,6 @@ import time
 import uuid
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
-from statistics import quantiles
 from typing import Final
 
 from django.db import connection, connections
@@ -19,7 +18,7 @@ from benchmarks.labelling_rows import (
     make_photo_set,
     make_reviewers,
 )
-from benchmarks.report import figure, heading
+from benchmarks.report import figure, heading, percentile
 from labelling.models import Campaign, Guideline, Slot
 from labelling.services.answers import give_grade
 from labelling.services.campaigns import make_campaign
@@ -68,7 +67,7 @@ def run() -> None:
     fresh = {pairs: _claims_s(drawn[pairs], reviewers[0]) for pairs in (_SMALL, _LARGE)}
     for pairs, times in fresh.items():
         percentiles(f"{pairs} pairs", times)
-    ratio = _percentile(fresh[_LARGE], 50) / _percentile(fresh[_SMALL], 50)
+    ratio = percentile(fresh[_LARGE], 50) / percentile(fresh[_SMALL], 50)
     figure("p50 at 100 000 pairs against 1 000", ratio, "times", note="at most 2")
     heading("Claim: one reviewer who has graded nearly all first slots")
     for pairs in (_SMALL, _LARGE):
@@ -166,9 +165,5 @@ def _reviews(
 def percentiles(name: str, values_s: list[float]) -> None:
     """Print median and 99th percentile of durations."""
     note = f"of {len(values_s)}, max {max(values_s) * 1000:.1f}"
-    figure(f"{name}, p50", _percentile(values_s, 50) * 1000, "ms")
-    figure(f"{name}, p99", _percentile(values_s, 99) * 1000, "ms", note=note)
-
-
-def _percentile(values_s: list[float], which: int) -> float:
-    return quantiles(values_s, n=100, method="inclusive")[which - 1]
+    figure(f"{name}, p50", percentile(values_s, 50) * 1000, "ms")
+    figure(f"{name}, p99", percentile(values_s, 99) * 1000, "ms", note=note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from django.contrib.auth.hashers import make_password
@@ -11,6 +12,9 @@ from django.db import connection
 from accounts.models import User
 from accounts.roles import Role
 from labelling.models import PhotoSet, Reviewer
+from labelling.services.campaigns import make_campaign
+from labelling.services.drawing import open_campaign, preview
+from labelling.services.guidelines import make_guideline, publish_guideline
 
 PASSWORD: Final = "a-password-of-the-fault-rig"
 FILE: Final = "labelling.jpg"  # shared by all photos
@@ -68,7 +72,7 @@ def make_clips(count: int) -> None:
 def make_photo_set(name: str, *, photos: int) -> PhotoSet:
     """Make a set of photos, each with matches of `RANKS` recordings; there must be so many."""
     photo_set = PhotoSet.objects.create(name=name, source=PhotoSet.Source.IMPORTED)
-    values = {
+    values: dict[str, int | str] = {
         "name": name, "photos": photos, "ranks": RANKS, "clips": 1, "file": FILE,
         "photo_set": photo_set.pk,
     }  # fmt: skip
@@ -98,3 +102,19 @@ def make_lead() -> User:
     return User.objects.create(
         username="lead", email="lead@people.example", is_staff=True, is_superuser=True
     )
+
+
+def fill_site(*, pairs: int, reviewers: int, overlap: str) -> int:
+    """Make reviewers and an open campaign of photos and the site's recordings; return its key."""
+    make_reviewers(reviewers)
+    lead_id = make_lead().pk
+    guideline = make_guideline(title="Fit", body="Does the sound fit?", lead_id=lead_id)
+    publish_guideline(guideline_id=guideline.pk, lead_id=lead_id)
+    campaign = make_campaign(
+        lead_id=lead_id, name="All", guideline=guideline, matchers=["paper"], ranks=RANKS,
+        photo_set=make_photo_set("Photos", photos=pairs // RANKS), size=pairs, seed=7,
+        graders_per_pair=Decimal(overlap),
+    )  # fmt: skip
+    draw = preview(campaign_id=campaign.pk)
+    open_campaign(campaign_id=campaign.pk, digest=draw.digest, lead_id=lead_id)
+    return campaign.pk

@@ -24,10 +24,11 @@ _WITHIN_S: Final = 1_500.0
 _LEASE_S: Final = 600.0
 _TOLERANCE_S: Final = 5.0
 _JUMP_S: Final = 2 * 3600.0
+_OVERLAP: Final = "2.6"
 _FILE: Final = "labelling.jpg"
 _FILL: Final = (
     "from benchmarks.labelling_rows import fill_site; "
-    "print(fill_site(pairs={pairs}, reviewers={reviewers}, file={file!r}))"
+    "print(fill_site(pairs={pairs}, reviewers={reviewers}, overlap='{overlap}'))"
 )
 
 _INSTALL: Final = """
@@ -106,9 +107,8 @@ def review(trial: Trial) -> None:
     rig = trial.rig
     pairs, enough = (_QUICK_PAIRS, _QUICK_GRADES) if trial.quick else (_PAIRS, _GRADES)
     (rig.media / _FILE).write_bytes(jpeg(Image.new("RGB", (64, 48), (60, 110, 180))))
-    filled = rig.manage(
-        "shell", "-v0", "-c", _FILL.format(pairs=pairs, reviewers=_REVIEWERS, file=_FILE)
-    )
+    fill = _FILL.format(pairs=pairs, reviewers=_REVIEWERS, overlap=_OVERLAP)
+    filled = rig.manage("shell", "-v0", "-c", fill)
     with rig.postgres.session() as cursor:
         cursor.execute(_INSTALL)
     names = [f"reviewer{number}" for number in range(_REVIEWERS)]
@@ -139,7 +139,9 @@ def review(trial: Trial) -> None:
 def _expect_grades(trial: Trial, round_: Round) -> None:
     """Check that each acknowledged answer took effect once, and each refused one never."""
     postgres = trial.rig.postgres
-    undone = {one.detail["undoes"] for one in round_.sent if one.kind == "undo" and one.acknowledged}
+    undone = {
+        one.detail["undoes"] for one in round_.sent if one.kind == "undo" and one.acknowledged
+    }
     done = [one for one in round_.sent if one.acknowledged and one.kind != "undo"]
     kept = [one for one in done if one.kind == "grade" and one.id not in undone]
     lost = postgres.column(_LOST, _ids(kept))
