@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import connection
@@ -92,6 +93,9 @@ def make_reviewers(count: int, *, prefix: str = "reviewer") -> list[Reviewer]:
             password=password,
         )
         for number in range(count)
+    )
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
     )
     Group.objects.get(name=Role.REVIEWER).user_set.add(*users)
     return Reviewer.objects.bulk_create(Reviewer(user=user) for user in users)

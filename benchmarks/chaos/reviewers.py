@@ -76,9 +76,10 @@ class Round:
             "grades": kinds["grade"], "skips": kinds["skip"], "undone": kinds["undo"],
             "refused": sum(one.refused for one in self.sent), "sent twice": self.twice,
             "sent late": self.late, **self.figures,
-            "claim p50 ms": percentile(self.claims_s, 50) * 1000,
-            "claim p99 ms": percentile(self.claims_s, 99) * 1000,
         }  # fmt: skip
+        if len(self.claims_s) > 1:
+            figures["claim p50 ms"] = percentile(self.claims_s, 50) * 1000
+            figures["claim p99 ms"] = percentile(self.claims_s, 99) * 1000
         return "    " + ", ".join(f"{name} {value:g}" for name, value in figures.items())
 
     def review(self, name: str, ended: threading.Event) -> None:
