@@ -51,4 +51,26 @@ class Migration(migrations.Migration):
                 name="labelling_slot_answered",
             ),
         ),
+        migrations.RemoveConstraint(
+            model_name="pair", name="labelling_pair_sampled_has_probability"
+        ),
+        migrations.AddConstraint(
+            model_name="pair",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("inclusion_probability__gt", 0),
+                        ("inclusion_probability__isnull", False),
+                        ("inclusion_probability__lte", 1),
+                        ("purpose", "sample"),
+                    ),
+                    models.Q(
+                        models.Q(("purpose", "sample"), _negated=True),
+                        ("inclusion_probability__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="labelling_pair_sampled_has_probability",
+            ),
+        ),
     ]

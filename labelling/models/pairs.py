@@ -66,7 +66,10 @@ class Pair(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    purpose="sample", inclusion_probability__gt=0, inclusion_probability__lte=1
+                    purpose="sample",
+                    inclusion_probability__isnull=False,
+                    inclusion_probability__gt=0,
+                    inclusion_probability__lte=1,
                 )
                 | (~Q(purpose="sample") & Q(inclusion_probability__isnull=True)),
                 name="labelling_pair_sampled_has_probability",

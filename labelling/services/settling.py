@@ -206,8 +206,8 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
         action="campaign.overlap_raised",
         subject=f"campaign {campaign_id}",
         actor_id=lead_id,
-        before=str(campaign.graders_per_pair),
-        after=str(graders_per_pair),
+        before=f"{campaign.graders_per_pair:.2f}",
+        after=f"{graders_per_pair:.2f}",
         slots=len(free),
     )
     campaign.graders_per_pair = graders_per_pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models.functions import Now
@@ -10,12 +11,12 @@ from labelling.models import Answer, Campaign, Pair, Reviewer, Slot
 from labelling.services import answers, queue
 
 
-def claim(reviewer: Reviewer, campaign: Campaign, wanted: int = 1) -> list[Slot]:
+def claim(reviewer: Reviewer, campaign: Campaign, wanted: int = 1) -> list[Any]:
     """Claim slots."""
     return queue.claim_slots(reviewer_id=reviewer.pk, campaign_id=campaign.pk, wanted=wanted)
 
 
-def grade(slot: Slot, grading: str = "good", **changed) -> Answer:
+def grade(slot: Any, grading: str = "good", **changed) -> Answer:
     """Grade the pair of a leased slot after hearing enough of it."""
     values = {
         "answer_id": uuid4(),
@@ -30,7 +31,7 @@ def grade(slot: Slot, grading: str = "good", **changed) -> Answer:
     return answers.give_grade(**values | changed)
 
 
-def skip(slot: Slot, reason: str = "unsure", answer_id: UUID | None = None) -> Answer:
+def skip(slot: Any, reason: str = "unsure", answer_id: UUID | None = None) -> Answer:
     """Skip the pair of a leased slot."""
     return answers.skip_pair(
         answer_id=answer_id or uuid4(),
@@ -40,21 +41,21 @@ def skip(slot: Slot, reason: str = "unsure", answer_id: UUID | None = None) -> A
     )
 
 
-def undo(answer: Answer, answer_id: UUID | None = None) -> Slot:
+def undo(answer: Any, answer_id: UUID | None = None) -> Any:
     """Undo an answer."""
     return answers.undo(
         answer_id=answer_id or uuid4(), reviewer_id=answer.reviewer_id, undoes=answer.pk
     )
 
 
-def lease_on(pair: Pair, reviewer: Reviewer) -> Slot:
+def lease_on(pair: Any, reviewer: Reviewer) -> Any:
     """Lease the first free slot of this pair, whatever the order of the queue."""
     slot = pair.slots.filter(state=Slot.State.FREE).order_by("number").first()
     queue.lease([slot], reviewer.pk)
     return Slot.objects.select_related("pair").get(pk=slot.pk)
 
 
-def grade_all(pair: Pair, *grades: str) -> list[Answer]:
+def grade_all(pair: Any, *grades: str) -> list[Answer]:
     """Grade a pair by as many new reviewers."""
     return [grade(lease_on(pair, Reviewer.objects.create()), one) for one in grades]
 

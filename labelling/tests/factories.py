@@ -124,10 +124,10 @@ def make_campaign(**fields: Any) -> Campaign:
     return Campaign.objects.create(**values | fields)
 
 
-def make_pairs(campaign: Campaign, n: int, slots: int = 2, **fields: Any) -> list[Pair]:
+def make_pairs(campaign: Campaign, n: int, slots: int = 2, **fields: Any) -> list[Any]:
     """Add pairs of the sample, each with a photo and a recording of its own and with free slots."""
     first = _next_position(campaign)
-    pairs = []
+    pairs: list[Any] = []
     for position in range(first, first + n):
         values = {"purpose": Pair.Purpose.SAMPLE, "inclusion_probability": PROBABILITY} | fields
         pairs.append(_pair(campaign, position, **values))
@@ -139,7 +139,7 @@ def make_pairs(campaign: Campaign, n: int, slots: int = 2, **fields: Any) -> lis
     return pairs
 
 
-def make_gold_pairs(campaign: Campaign, n: int, grade: str = "good") -> list[Pair]:
+def make_gold_pairs(campaign: Campaign, n: int, grade: str = "good") -> list[Any]:
     """Add gold pairs, which have no slots until they are served, and their `GoldPair` rows."""
     first = _next_position(campaign)
     pairs = [

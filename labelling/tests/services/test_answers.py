@@ -278,7 +278,9 @@ def test_a_late_grade_counts_for_the_pair_that_was_leased_again(campaign, pair, 
 
 
 def test_a_late_answer_after_a_lead_released_the_lease_is_kept(campaign, pair, slot):
-    queue.release_leases(campaign_id=campaign.pk, reviewer_ids=None, actor_id=None)
+    queue.release_leases(
+        campaign_id=campaign.pk, reviewer_ids=None, actor_id=make_person("lead").pk
+    )
     skip(slot)
     with pytest.raises(errors.AssignmentExpiredError):  # a reviewer skips or grades, not both
         grade(slot)

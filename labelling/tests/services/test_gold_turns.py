@@ -133,7 +133,9 @@ def test_a_late_grade_of_gold_is_kept_after_a_release(one):
     campaign = make_campaign(qualification_pairs=1)
     make_gold_pairs(campaign, 1)
     [slot] = claim(one, campaign)
-    queue.release_leases(campaign_id=campaign.pk, reviewer_ids=None, actor_id=None)
+    queue.release_leases(
+        campaign_id=campaign.pk, reviewer_ids=None, actor_id=make_person("lead").pk
+    )
     assert not Slot.objects.exists()
     grade(slot)
     assert Slot.objects.get().state == Slot.State.DONE
