@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
+import numpy as np
+import soundfile
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import connection
+from PIL import Image
 
 from accounts.models import User
 from accounts.roles import Role
+from benchmarks.chaos.reviewers import PASSWORD
 from labelling.models import PhotoSet, Reviewer
 from labelling.services.campaigns import make_campaign
 from labelling.services.drawing import open_campaign, preview
 from labelling.services.guidelines import make_guideline, publish_guideline
 
-PASSWORD: Final = "a-password-of-the-fault-rig"
-FILE: Final = "labelling.jpg"  # shared by all photos
+PHOTO_FILE, SOUND_FILE = "labelling.jpg", "labelling.ogg"  # all photos and recordings share them
 RANKS: Final = 5
 
 _CLIPS: Final = """
@@ -28,7 +32,7 @@ INSERT INTO retrieval_clip (
     true_peak_dbtp, peaks, added_in
 )
 SELECT encode(sha256(convert_to('clip' || n, 'UTF8')), 'hex'), n || '.ogg', 'Sound ' || n, '{}',
-       '', 'CC0-1.0', '', '', '', n || '.ogg', '', 'audio/ogg', 1000, 10, 48000, 2, -23, -1, '', 1
+       '', 'CC0-1.0', '', '', '', %(file)s, '', 'audio/ogg', 1000, 10, 48000, 2, -23, -1, '', 1
 FROM generate_series(1, %(clips)s) n
 """
 _PHOTOS: Final = """
@@ -65,16 +69,16 @@ SELECT %(photo_set)s, id, photo_sha256, '', '', 'CC0-1.0', '' FROM scene
 
 
 def make_clips(count: int) -> None:
-    """Make recordings that have no files."""
+    """Make recordings."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLIPS, {"clips": count})
+        cursor.execute(_CLIPS, {"clips": count, "file": SOUND_FILE})
 
 
 def make_photo_set(name: str, *, photos: int) -> PhotoSet:
     """Make a set of photos, each with matches of `RANKS` recordings; there must be so many."""
     photo_set = PhotoSet.objects.create(name=name, source=PhotoSet.Source.IMPORTED)
     values: dict[str, int | str] = {
-        "name": name, "photos": photos, "ranks": RANKS, "clips": 1, "file": FILE,
+        "name": name, "photos": photos, "ranks": RANKS, "clips": 1, "file": PHOTO_FILE,
         "photo_set": photo_set.pk,
     }  # fmt: skip
     with connection.cursor() as cursor:
@@ -102,21 +106,28 @@ def make_reviewers(count: int, *, prefix: str = "reviewer") -> list[Reviewer]:
 
 
 def make_lead() -> User:
-    """Make the account that draws campaigns."""
-    return User.objects.create(
-        username="lead", email="lead@people.example", is_staff=True, is_superuser=True
-    )
+    """Return the account that draws campaigns, made at the first call."""
+    staff = {"email": "lead@people.example", "is_staff": True, "is_superuser": True}
+    return User.objects.get_or_create(username="lead", defaults=staff)[0]
 
 
-def fill_site(*, pairs: int, reviewers: int, overlap: str) -> int:
-    """Make reviewers and an open campaign of photos and the site's recordings; return its key."""
-    make_reviewers(reviewers)
+def make_files(media: Path) -> None:
+    """Write the photo and the recording that all rows name."""
+    noise = np.random.default_rng(7)
+    pixels = noise.integers(0, 255, (640, 960, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(media / PHOTO_FILE, quality=85)
+    soundfile.write(media / SOUND_FILE, noise.normal(0, 0.1, (480_000, 2)), 48_000)
+
+
+def fill_site(*, name: str, pairs: int, reviewers: int, overlap: str) -> int:
+    """Make reviewers and an open campaign of the library's recordings; return its key."""
+    make_reviewers(reviewers, prefix=name)
     lead_id = make_lead().pk
-    guideline = make_guideline(title="Fit", body="Does the sound fit?", lead_id=lead_id)
+    guideline = make_guideline(title=name, body="Does the sound fit?", lead_id=lead_id)
     publish_guideline(guideline_id=guideline.pk, lead_id=lead_id)
     campaign = make_campaign(
-        lead_id=lead_id, name="All", guideline=guideline, matchers=["paper"], ranks=RANKS,
-        photo_set=make_photo_set("Photos", photos=pairs // RANKS), size=pairs, seed=7,
+        lead_id=lead_id, name=name, guideline=guideline, matchers=["paper"], ranks=RANKS,
+        photo_set=make_photo_set(name, photos=pairs // RANKS), size=pairs, seed=7,
         graders_per_pair=Decimal(overlap),
     )  # fmt: skip
     draw = preview(campaign_id=campaign.pk)

@@ -77,14 +77,14 @@ def violations() -> list[tuple[str, int]]:
     connection.check_constraints()
     with connection.cursor() as cursor:
         cursor.execute("EXECUTE queue_invariants")
-        return cursor.fetchall()
+        return [(str(name), int(pair)) for name, pair in cursor.fetchall()]
 
 
 def rows() -> list[tuple[str, str]]:
     """Return a digest of all rows that labelling and the audit log have."""
     with connection.cursor() as cursor:
         cursor.execute(ROWS)
-        return cursor.fetchall()
+        return [(str(table), str(digest)) for table, digest in cursor.fetchall()]
 
 
 def in_force() -> set[tuple[object, ...]]:

@@ -25,10 +25,9 @@ _LEASE_S: Final = 600.0
 _TOLERANCE_S: Final = 5.0
 _JUMP_S: Final = 2 * 3600.0
 _OVERLAP: Final = "2.6"
-_FILE: Final = "labelling.jpg"
 _FILL: Final = (
     "from benchmarks.labelling_rows import fill_site; "
-    "print(fill_site(pairs={pairs}, reviewers={reviewers}, overlap='{overlap}'))"
+    "print(fill_site(name='reviewer', pairs={pairs}, reviewers={reviewers}, overlap='{overlap}'))"
 )
 
 _INSTALL: Final = """
@@ -106,7 +105,7 @@ def review(trial: Trial) -> None:
     """Let 16 reviewers grade 2 000 pairs under all these faults."""
     rig = trial.rig
     pairs, enough = (_QUICK_PAIRS, _QUICK_GRADES) if trial.quick else (_PAIRS, _GRADES)
-    (rig.media / _FILE).write_bytes(jpeg(Image.new("RGB", (64, 48), (60, 110, 180))))
+    (rig.media / "labelling.jpg").write_bytes(jpeg(Image.new("RGB", (64, 48), (60, 110, 180))))
     fill = _FILL.format(pairs=pairs, reviewers=_REVIEWERS, overlap=_OVERLAP)
     filled = rig.manage("shell", "-v0", "-c", fill)
     with rig.postgres.session() as cursor:
