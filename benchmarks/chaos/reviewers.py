@@ -53,7 +53,7 @@ class Round:
     enough: int  # acknowledged grades
     thinks_s: tuple[float, float] = (0.05, 0.3)
     sent: list[Sent] = field(default_factory=list)
-    claims_s: list[float] = field(default_factory=list)  # without outages
+    claims_s: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)  # reviewers who went home
     idle: set[str] = field(default_factory=set)  # reviewers for whom there is nothing to grade
@@ -140,12 +140,15 @@ class _Reviewer:
             self._grade(tokens[0])
 
     def _claim(self) -> list[str]:
-        began = time.monotonic()
-        answer = self._insist(
-            "next", lambda: self._post(f"/review/{self._round.campaign}/next/", {"wanted": 3}), _OK
-        )
-        self._round.claims_s.append(time.monotonic() - began)
+        answer = self._insist("next", self._ask_for_pairs, _OK)
         return [pair["token"] for pair in json.loads(answer.body)["pairs"]]
+
+    def _ask_for_pairs(self) -> Answer:
+        began = time.monotonic()
+        answer = self._post(f"/review/{self._round.campaign}/next/", {"wanted": 3})
+        if answer.status in _OK:
+            self._round.claims_s.append(time.monotonic() - began)
+        return answer
 
     def _grade(self, token: str) -> None:
         self._send(

@@ -51,7 +51,7 @@ from retrieval.models import DeletedScene, Scene
 from retrieval.services.deletion import delete_scene
 
 EXAMPLES, STEPS = (int(part) for part in os.environ.get("QUEUE_MACHINE", "25x30").split("x"))
-PHASES = (Phase.generate,)
+PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
 
 reviewers = st.integers(0, REVIEWERS - 1)
 picks = st.integers(0, 999)

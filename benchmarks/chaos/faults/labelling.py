@@ -113,26 +113,36 @@ def review(trial: Trial) -> None:
     names = [f"reviewer{number}" for number in range(_REVIEWERS)]
     round_ = Round(rig, int(filled.split()[-1]), names, enough)
     with load([partial(round_.review, name) for name in names]):
-        trial.pause(10, 5)
-        for how, ahead_s in ((signal.SIGINT, _JUMP_S), (signal.SIGQUIT, -_JUMP_S)):
+        for number, (how, ahead_s) in enumerate(
+            ((signal.SIGINT, _JUMP_S), (signal.SIGQUIT, -_JUMP_S))
+        ):
+            _wait_for(round_, eighths=3 * number + 1)
             rig.web.kill()  # the keeper starts it again
-            trial.pause(15, 8)
+            _wait_for(round_, eighths=3 * number + 2)
             rig.postgres.stop(how)
             trial.pause(2, 1)
             rig.postgres.start()
             trial.mark()
-            trial.pause(10, 5)
+            _wait_for(round_, eighths=3 * number + 3)
             round_.gone |= set(names[:_GO_HOME])
-            trial.pause(2, 1)
             rig.postgres.query(_EXPIRE)
             rig.set_clock(rig.web, ahead_s=ahead_s)
-            trial.pause(10, 5)
+        _wait_for(round_, eighths=7)
         rig.set_clock(rig.web, ahead_s=0.0)
-        wait_until(round_.is_over, "the reviewers' work", within_s=_WITHIN_S)
+        _wait_for(round_, eighths=8)
     trial.violations.extend(Violation(ANSWERS, fault) for fault in round_.faults)
     _expect_grades(trial, round_)
     _expect_leases(trial, round_)
     print(round_.summary(), flush=True)
+
+
+def _wait_for(round_: Round, *, eighths: int) -> None:
+    """Wait until so much is graded, or nobody finds more."""
+    enough = round_.enough * eighths // 8
+    wait_until(
+        lambda: round_.graded() >= enough or round_.is_over(), f"{enough} grades",
+        within_s=_WITHIN_S,
+    )  # fmt: skip
 
 
 def _expect_grades(trial: Trial, round_: Round) -> None:
