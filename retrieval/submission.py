@@ -1,4 +1,8 @@
-"""Create background jobs and wake workers for them after the commit; nothing else enqueues."""
+"""Create background jobs and wake workers for them after the commit; nothing else enqueues.
+
+Apps above this one have a `submission` of their own, which calls `wake`; `SOUNDSCAPE_JOBS` names
+their jobs, so that the sweeper finds them.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from django.apps import apps
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 from kombu.exceptions import ChannelError, OperationalError
 from redis import RedisError
 
@@ -46,7 +53,7 @@ def submit_photo(
         judging_allowed=judging_allowed,
     )
     if scene.state == JobState.QUEUED:
-        transaction.on_commit(partial(_wake, find_sounds_for_scene, scene.pk))
+        transaction.on_commit(partial(wake, find_sounds_for_scene, scene.pk))
     return scene
 
 
@@ -54,7 +61,7 @@ def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImp
     """Request the import of a manifest or folder on the server."""
     with transaction.atomic():
         wanted = request_import(source=source, requested_by=requested_by)
-        transaction.on_commit(partial(_wake, run_import, wanted.pk))
+        transaction.on_commit(partial(wake, run_import, wanted.pk))
     return wanted
 
 
@@ -63,7 +70,7 @@ def submit_missing_profiles() -> int:
     with transaction.atomic():
         requested = request_missing_profiles(spaces=available_spaces())
         for profiling in requested:
-            transaction.on_commit(partial(_wake, profile_library, profiling.pk))
+            transaction.on_commit(partial(wake, profile_library, profiling.pk))
     return len(requested)
 
 
@@ -71,19 +78,26 @@ def submit_export(*, user_id: int) -> DataExport:
     """Request an export of a person's data; raises what `request_export` raises."""
     with transaction.atomic():
         export = request_export(user_id=user_id)
-        transaction.on_commit(partial(_wake, export_data, export.pk))
+        transaction.on_commit(partial(wake, export_data, export.pk))
     return export
+
+
+def wake_for_photo(scene: Scene) -> None:
+    """Wake a worker for a photo that an app above this one has added."""
+    if scene.state == JobState.QUEUED:
+        wake(find_sounds_for_scene, scene.pk)
 
 
 def wake_overdue() -> int:
     """Queue jobs with an expired lease again and wake workers for overdue jobs; count these."""
-    for model in _TASKS:
+    tasks = _tasks()
+    for model in tasks:
         release_expired(model)
     woken = 0
-    missing = _missing_messages()
-    for model, task in _TASKS.items():
+    missing = _missing_messages(tasks)
+    for model, task in tasks.items():
         for pk in _to_be_woken(model, missing=missing[_queue_of(task)]):
-            if not _wake(task, pk):
+            if not wake(task, pk):
                 return woken  # no broker: do not wait for a timeout for each of the others
             note_woken(model, pk)
             woken += 1
@@ -92,7 +106,17 @@ def wake_overdue() -> int:
 
 def release_claims_of(owner: str) -> int:
     """Queue the jobs of a dead lease owner again; return how many."""
-    return sum(release_owned(model, owner=owner) for model in _TASKS)
+    return sum(release_owned(model, owner=owner) for model in _tasks())
+
+
+def wake(task: OwnedTask, pk: Any) -> bool:
+    """Send a message; return False if there is no broker. The sweeper replaces lost messages."""
+    try:
+        task.delay(pk if isinstance(pk, int) else str(pk))
+    except _BROKER_ERRORS as error:
+        logger.warning("no broker to wake a worker for %s %s: %s", task.name, pk, error)
+        return False
+    return True
 
 
 def _to_be_woken(model: type[Job], *, missing: int) -> list[Any]:
@@ -109,10 +133,10 @@ def _to_be_woken(model: type[Job], *, missing: int) -> list[Any]:
     return list(dict.fromkeys([*overdue, *lost]))
 
 
-def _missing_messages() -> Counter[str]:
+def _missing_messages(tasks: Mapping[type[Job], OwnedTask]) -> Counter[str]:
     """Return by queue how many more jobs than messages there are; empty without a broker."""
     missing: Counter[str] = Counter()
-    for model, task in _TASKS.items():
+    for model, task in tasks.items():
         missing[_queue_of(task)] += queued_jobs(model)
     try:
         with find_sounds_for_scene.app.connection_for_write() as connection:
@@ -136,17 +160,15 @@ def _queue_of(task: OwnedTask) -> str:
     return str(task.app.amqp.router.route({}, task.name)["queue"].name)
 
 
-def _wake(task: OwnedTask, pk: Any) -> bool:
-    """Send a message; return False if there is no broker. The sweeper replaces lost messages."""
-    try:
-        task.delay(pk if isinstance(pk, int) else str(pk))
-    except _BROKER_ERRORS as error:
-        logger.warning("no broker to wake a worker for %s %s: %s", task.name, pk, error)
-        return False
-    return True
+def _tasks() -> dict[type[Job], OwnedTask]:
+    """Return the task of each kind of job, those of apps above this one last."""
+    return _OWN_TASKS | {
+        cast("type[Job]", apps.get_model(model)): import_string(task)
+        for model, task in settings.SOUNDSCAPE_JOBS.items()
+    }
 
 
-_TASKS: Final[Mapping[type[Job], OwnedTask]] = {
+_OWN_TASKS: Final[dict[type[Job], OwnedTask]] = {
     Scene: find_sounds_for_scene,
     LibraryImport: run_import,
     LibraryProfiling: profile_library,

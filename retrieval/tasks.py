@@ -52,7 +52,7 @@ def run_import(import_id: int, **_: object) -> None:
         registry=model_registry(),
         spaces=available_spaces(),
         batch_windows=settings.SOUNDSCAPE_IMPORT_BATCH_WINDOWS,
-        slicing=_slicing(),
+        slicing=slicing(),
     )
 
 
@@ -63,7 +63,7 @@ def profile_library(profiling_id: int, **_: object) -> None:
         profiling_id=profiling_id,
         registry=model_registry(),
         spaces=available_spaces(),
-        slicing=_slicing(),
+        slicing=slicing(),
     )
 
 
@@ -77,7 +77,8 @@ def export_data(export_id: int, **_: object) -> None:
     )
 
 
-def _slicing() -> Slicing:
+def slicing() -> Slicing:
+    """Return how this worker runs long jobs."""
     return Slicing(
         scratch_directory=settings.SOUNDSCAPE_SCRATCH_DIRECTORY,
         decoding_processes=settings.SOUNDSCAPE_DECODING_PROCESSES,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from labelling.models import LostLease, Pair, PairState, Skip, Slot
+from labelling.models import CampaignState, LostLease, Pair, PairState, Skip, Slot
 from labelling.selectors.queue import HELD_SLOTS, is_takeable
-from labelling.services.errors import AssignmentExpiredError
-from labelling.services.locks import lock_pair, lock_slots
+from labelling.services.errors import AssignmentExpiredError, CampaignClosedError
+from labelling.services.locks import lock_pair, lock_slots, share_campaign
 from labelling.services.queue import lease, lease_gold_pair
 
 
-def slot_for_answer(reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
+def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
     """Return the slot that is the reviewer's by this lease, and its pair; all of it is locked.
 
     After the end of the lease it still is theirs while nobody took it. If somebody did, they get
@@ -20,14 +20,18 @@ def slot_for_answer(reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
 
     Raises
     ------
+    CampaignClosedError
+        If the campaign is closed, which ended all leases.
     AssignmentExpiredError
         If there is none, or the slot was answered.
     """
     pair_id = _pair_of(reviewer_id, token)
     if pair_id is None:
         raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
-    slots = lock_slots(pair_id)
-    pair = lock_pair(pair_id)
+    slots = lock_slots(pair_id=pair_id)
+    pair = lock_pair(pair_id=pair_id)
+    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
+        raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
     own = next((slot for slot in slots if slot.reviewer_id == reviewer_id), None)
     if own is None:
         own = _another_slot(pair, slots, reviewer_id, token)
@@ -51,23 +55,23 @@ def _another_slot(pair: Pair, slots: Sequence[Slot], reviewer_id: int, token: UU
     if Skip.objects.filter(pair=pair, reviewer_id=reviewer_id).exists():
         return None
     if pair.purpose == Pair.Purpose.GOLD:
-        return Slot.objects.get(pk=lease_gold_pair(pair, reviewer_id, token))
+        return Slot.objects.get(pk=lease_gold_pair(pair=pair, reviewer_id=reviewer_id, token=token))
     if pair.state != PairState.OPEN:
         return None
-    return take_slot(slots, reviewer_id, token)
+    return take_slot(slots=slots, reviewer_id=reviewer_id, token=token)
 
 
-def take_slot(slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot | None:
+def take_slot(*, slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot | None:
     """Lease the first slot that nobody holds, of the locked slots of a pair; None without one."""
     keys = [slot.pk for slot in slots]
     slot = Slot.objects.filter(is_takeable(), pk__in=keys).order_by("number").first()
     if slot is not None:
-        lease([slot], reviewer_id, token)
+        lease(slots=[slot], reviewer_id=reviewer_id, token=token)
         slot.refresh_from_db()
     return slot
 
 
-def slot_of(pair_id: int, reviewer_id: int) -> Slot:
+def slot_of(*, pair_id: int, reviewer_id: int) -> Slot:
     """Return the slot of a pair that a reviewer has, with pair, photo and recording.
 
     Raises

@@ -26,7 +26,6 @@ from labelling.selectors.pairs import gradable_pairs
 from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.errors import (
     AnswerInvalidError,
-    CampaignClosedError,
     CannotUndoError,
     ListenMoreError,
     PairWithdrawnError,
@@ -83,12 +82,12 @@ def give_grade(
     AnswerInvalidError
         If the answer cannot be given, or the id is that of another answer.
     """
-    reviewer = lock_reviewer(reviewer_id)
+    reviewer = lock_reviewer(reviewer_id=reviewer_id)
     sent = {"token": str(token), "grade": grade, "faults": sorted({*faults})}
     if earlier := _sent_before(answer_id, reviewer, Answer.Kind.GRADE, sent):
         return earlier
-    slot, pair = slot_for_answer(reviewer_id, token)
-    _refuse_late(pair)
+    slot, pair = slot_for_answer(reviewer_id=reviewer_id, token=token)
+    _refuse_withdrawn(pair)
     _refuse_unheard(pair, listened_s, heard_to_end=heard_to_end)
     _refuse_unknown_grade(grade, sent["faults"], (listened_s, took_s))
     measured = {"listened_s": listened_s, "heard_to_end": heard_to_end, "took_s": took_s}
@@ -127,17 +126,17 @@ def skip_pair(*, answer_id: UUID, reviewer_id: int, token: UUID, reason: str) ->
     AnswerInvalidError
         If the reason is not known, or the id is that of another answer.
     """
-    reviewer = lock_reviewer(reviewer_id)
+    reviewer = lock_reviewer(reviewer_id=reviewer_id)
     sent = {"token": str(token), "reason": reason}
     if earlier := _sent_before(answer_id, reviewer, Answer.Kind.SKIP, sent):
         return earlier
-    slot, pair = slot_for_answer(reviewer_id, token)
-    _refuse_late(pair)
+    slot, pair = slot_for_answer(reviewer_id=reviewer_id, token=token)
+    _refuse_withdrawn(pair)
     if reason not in SkipReason.values:
         raise AnswerInvalidError(f"no reason to skip: {reason!r}")
     answer = _store(answer_id, reviewer, pair, Answer.Kind.SKIP, sent)
     Skip.objects.create(pair=pair, reviewer=reviewer, answer=answer, reason=reason)
-    free_slots([slot])
+    free_slots(slots=[slot])
     if pair.purpose != Pair.Purpose.GOLD and pair.state == PairState.OPEN:
         _leave_to_lead_if_skipped(pair)
     _log("pair.skipped", pair, reviewer)
@@ -147,8 +146,8 @@ def skip_pair(*, answer_id: UUID, reviewer_id: int, token: UUID, reason: str) ->
 def _leave_to_lead_if_skipped(pair: Pair) -> None:
     if pair.skips.count() >= SKIPS_FOR_LEAD:
         free = pair.slots.filter(state=Slot.State.FREE).values_list("pk", flat=True)
-        vacate(list(free), Slot.State.CLOSED)
-        set_state(pair, PairState.SKIPPED)
+        vacate(keys=list(free), state=Slot.State.CLOSED)
+        set_state(pair=pair, state=PairState.SKIPPED)
 
 
 @transaction.atomic
@@ -176,17 +175,17 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
     AssignmentExpiredError
         If this was undone before, and the lease was lost since.
     """
-    reviewer = lock_reviewer(reviewer_id)
+    reviewer = lock_reviewer(reviewer_id=reviewer_id)
     sent = {"undoes": str(undoes)}
     if earlier := _sent_before(answer_id, reviewer, Answer.Kind.UNDO, sent):
-        return slot_of(earlier.pair_id, reviewer_id)
+        return slot_of(pair_id=earlier.pair_id, reviewer_id=reviewer_id)
     target = Answer.objects.filter(pk=undoes, reviewer=reviewer).first()
     if target is None or target.kind == Answer.Kind.UNDO:
         raise CannotUndoError(f"no answer {undoes} of reviewer {reviewer_id}")
     if Answer.objects.filter(undoes=target).exists():
         raise CannotUndoError(f"answer {undoes} is undone")
-    slots = lock_slots(target.pair_id)
-    pair = lock_pair(target.pair_id)
+    slots = lock_slots(pair_id=target.pair_id)
+    pair = lock_pair(pair_id=target.pair_id)
     _refuse_decided(pair)
     _store(answer_id, reviewer, pair, Answer.Kind.UNDO, sent, undoes=target)
     if target.kind == Answer.Kind.GRADE:
@@ -194,7 +193,7 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
     else:
         _take_back_skip(target, pair, slots)
     _log("pair.undone", pair, reviewer)
-    return slot_of(pair.pk, reviewer_id)
+    return slot_of(pair_id=pair.pk, reviewer_id=reviewer_id)
 
 
 def _take_back_grade(target: Answer, pair: Pair, slots: Sequence[Slot]) -> None:
@@ -207,7 +206,7 @@ def _take_back_grade(target: Answer, pair: Pair, slots: Sequence[Slot]) -> None:
     unneeded = [slot.pk for slot in slots if slot.extra and slot.state == Slot.State.FREE]
     Slot.objects.filter(pk__in=unneeded).delete()
     if pair.state in {PairState.SETTLED, PairState.DISPUTED}:
-        set_state(pair, PairState.OPEN)
+        set_state(pair=pair, state=PairState.OPEN)
 
 
 def _take_back_skip(target: Answer, pair: Pair, slots: Sequence[Slot]) -> None:
@@ -217,15 +216,15 @@ def _take_back_skip(target: Answer, pair: Pair, slots: Sequence[Slot]) -> None:
         raise CannotUndoError(f"skip {target.pk} was set aside")
     token = UUID(target.detail["token"])
     if pair.purpose == Pair.Purpose.GOLD:
-        lease_gold_pair(pair, target.reviewer_id, token)
+        lease_gold_pair(pair=pair, reviewer_id=target.reviewer_id, token=token)
         return
     closed = [slot.pk for slot in slots if slot.state == Slot.State.CLOSED]
     if pair.state == PairState.SKIPPED and pair.skips.count() < SKIPS_FOR_LEAD:
-        vacate(closed, Slot.State.FREE)
-        set_state(pair, PairState.OPEN)
+        vacate(keys=closed, state=Slot.State.FREE)
+        set_state(pair=pair, state=PairState.OPEN)
     elif pair.state == PairState.SKIPPED:  # still with the lead: answer like one who held a slot
-        vacate(closed[:1], Slot.State.FREE)
-    if take_slot(slots, target.reviewer_id, token) is None:
+        vacate(keys=closed[:1], state=Slot.State.FREE)
+    if take_slot(slots=slots, reviewer_id=target.reviewer_id, token=token) is None:
         raise CannotUndoError(f"others have the slots of pair {pair.pk}")
 
 
@@ -265,19 +264,13 @@ def _store(
     return answer
 
 
-def _refuse_late(pair: Pair) -> None:
-    if share_campaign(pair.campaign_id) == CampaignState.CLOSED:
-        raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
-    _refuse_withdrawn(pair)
-
-
 def _refuse_withdrawn(pair: Pair) -> None:
     if not gradable_pairs().filter(pk=pair.pk).exists():
         raise PairWithdrawnError(f"pair {pair.pk}")
 
 
 def _refuse_decided(pair: Pair) -> None:
-    if share_campaign(pair.campaign_id) == CampaignState.CLOSED:
+    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
         raise CannotUndoError(f"campaign {pair.campaign_id} is closed")
     if pair.adjudications.filter(revoked_at__isnull=True).exists():
         raise CannotUndoError(f"a lead decided pair {pair.pk}")

@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 from accounts.services.audit import record
 from labelling.models import Campaign, CampaignState, Slot
 from labelling.services.errors import WrongStateError
+from labelling.services.locks import lock_campaign
+from labelling.services.queue import note_lost
 from retrieval.services.holds import release_holds
 
 CHANGEABLE: Final = (
@@ -98,12 +100,13 @@ def close(*, campaign_id: int, lead_id: int) -> Campaign:
         If the campaign is a draft or closed already.
     """
     # Slots before the campaign, as everywhere: a reviewer who is answering holds a slot and may
-    # wait for the campaign. What such a reviewer opens meanwhile is closed by the update.
+    # wait for the campaign. What such a reviewer opens meanwhile is closed as well.
     unfinished = Slot.objects.filter(
         campaign=campaign_id, state__in=[Slot.State.FREE, Slot.State.LEASED]
     )
-    list(unfinished.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    list(unfinished.select_for_update().order_by("pk").values_list("pk"))
     campaign = _locked(campaign_id, CampaignState.OPEN, CampaignState.PAUSED)
+    note_lost(slots=list(unfinished.filter(state=Slot.State.LEASED)))
     closed = unfinished.update(
         state=Slot.State.CLOSED, reviewer=None, token=None, leased_until=None
     )
@@ -138,7 +141,7 @@ def new_seed() -> int:
 
 
 def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:
-    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+    campaign = lock_campaign(campaign_id=campaign_id)
     if campaign.state not in allowed:
         raise WrongStateError(f"campaign {campaign_id} is {campaign.state}")
     return campaign

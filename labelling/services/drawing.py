@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from accounts.services.audit import record
-from labelling.models import Campaign, CampaignState, Design, Pair, Slot
+from labelling.models import Campaign, CampaignState, Design, Pair
 from labelling.sampling import (
     Sample,
     StratumDraw,
@@ -32,12 +32,28 @@ from labelling.services.errors import (
     TooFewGoldPairsError,
     WrongStateError,
 )
+from labelling.services.locks import lock_campaign
 from retrieval.services.holds import hold_scenes
 
 MOST_GOLD_NEEDED: Final = 20
 """Enough to tell a reviewer who grades half of them right from one who grades most right."""
 
 _ROWS_AT_ONCE: Final = 5000
+
+_STORE_MATCHES: Final = """
+INSERT INTO labelling_pair_matches (pair_id, match_id)
+SELECT pair.id, found.match_id
+FROM unnest(%s::bigint[], %s::bigint[]) AS found (position, match_id)
+JOIN labelling_pair AS pair ON pair.position = found.position AND pair.campaign_id = %s
+"""
+
+_STORE_SLOTS: Final = """
+INSERT INTO labelling_slot (pair_id, campaign_id, position, number, state, extra)
+SELECT pair.id, pair.campaign_id, pair.position, number, 'free', FALSE
+FROM unnest(%s::integer[]) WITH ORDINALITY AS wanted (slots, position)
+JOIN labelling_pair AS pair ON pair.position = wanted.position AND pair.campaign_id = %s
+CROSS JOIN generate_series(1, wanted.slots) AS number
+"""  # the first positions: gold pairs, which have the last, get none
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,7 @@ def open_campaign(*, campaign_id: int, digest: str, lead_id: int) -> Campaign:
     NothingToDrawError, SampleTooSmallError, TooFewGoldPairsError
         If the design cannot be drawn.
     """
-    campaign = Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+    campaign = lock_campaign(campaign_id=campaign_id)
     if campaign.state != CampaignState.DRAFT:
         raise WrongStateError(f"campaign {campaign_id} is {campaign.state}")
     if campaign.guideline.published_at is None:
@@ -289,10 +305,10 @@ def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> st
 
 def _store(campaign: Campaign, draw: Draw) -> None:
     drawn = [*draw.pairs, *draw.gold]
-    pairs = Pair.objects.bulk_create(
+    Pair.objects.bulk_create(
         [
             Pair(
-                campaign=campaign,
+                campaign_id=campaign.pk,
                 position=pair.position,
                 scene_id=pair.scene_id,
                 clip_id=pair.clip_id,
@@ -306,24 +322,15 @@ def _store(campaign: Campaign, draw: Draw) -> None:
         ],
         batch_size=_ROWS_AT_ONCE,
     )
-    through = Pair.matches.through
-    through.objects.bulk_create(
-        [
-            through(pair_id=row.pk, match_id=match_id)
-            for row, pair in zip(pairs, drawn, strict=True)
-            for match_id in pair.match_ids
-        ],
-        batch_size=_ROWS_AT_ONCE,
-    )
-    slots = slots_per_pair(len(draw.pairs), campaign.graders_per_pair, campaign.seed).tolist()
-    Slot.objects.bulk_create(
-        [
-            Slot(pair=pair, campaign=campaign, position=pair.position, number=number)
-            for pair, wanted in zip(pairs, slots, strict=False)  # gold pairs, the last, get none
-            for number in range(1, wanted + 1)
-        ],
-        batch_size=_ROWS_AT_ONCE,
-    )
+    # Rows without anything of their own: as objects, they would take most of the time.
+    found = [(pair.position, match) for pair in draw.pairs for match in pair.match_ids]
+    slots = slots_per_pair(len(draw.pairs), campaign.graders_per_pair, campaign.seed)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORE_MATCHES,
+            [[place for place, _ in found], [match for _, match in found], campaign.pk],
+        )
+        cursor.execute(_STORE_SLOTS, [slots.tolist(), campaign.pk])
 
 
 def _record(campaign: Campaign, draw: Draw, lead_id: int) -> None:

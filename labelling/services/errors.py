@@ -61,6 +61,12 @@ class WrongStateError(LabellingError):
     code = "wrong_state"
 
 
+class PhotoSetInUseError(LabellingError):
+    """A campaign uses the photo set."""
+
+    code = "photo_set_in_use"
+
+
 class FrameChangedError(LabellingError):
     """The photos or matches changed since the preview of the draw."""
 

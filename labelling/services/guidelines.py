@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
@@ -12,6 +14,8 @@ from accounts.services.audit import record
 from labelling.models import Guideline, GuidelineExample
 from labelling.selectors.gold import is_showable
 from labelling.services.errors import PairWithdrawnError, WrongStateError
+
+_LONGEST_BODY: Final = 20_000
 
 
 @transaction.atomic
@@ -34,7 +38,7 @@ def make_guideline(*, title: str, body: str, lead_id: int) -> Guideline:
         body=body,
         made_by_id=lead_id,
     )
-    guideline.full_clean(validate_constraints=False)
+    _check(guideline)
     try:
         with transaction.atomic():
             guideline.save()
@@ -58,7 +62,7 @@ def change_guideline(*, guideline_id: int, body: str, lead_id: int) -> Guideline
     """Change the text of a draft; raises ValidationError, or WrongStateError if published."""
     guideline = _locked_draft(guideline_id)
     guideline.body = body
-    guideline.full_clean(validate_constraints=False)
+    _check(guideline)
     guideline.save(update_fields=["body"])
     _record("changed", guideline, lead_id)
     return guideline
@@ -132,6 +136,14 @@ def _locked_draft(guideline_id: int) -> Guideline:
     if guideline.published_at is not None:
         raise WrongStateError(f"guideline {guideline_id} is published")
     return guideline
+
+
+def _check(guideline: Guideline) -> None:
+    guideline.full_clean(validate_constraints=False)
+    try:  # Django checks the length of a text field in forms only
+        MaxLengthValidator(_LONGEST_BODY)(guideline.body)
+    except ValidationError as error:
+        raise ValidationError({"body": error}) from error
 
 
 def _copy_examples(source: Guideline, target: Guideline) -> None:

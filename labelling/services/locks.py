@@ -14,24 +14,24 @@ from labelling.models import Campaign, CampaignState, Pair, Reviewer, Slot
 _SHARE = "SELECT state FROM labelling_campaign WHERE id = %s FOR SHARE"
 
 
-def lock_reviewer(reviewer_id: int) -> Reviewer:
+def lock_reviewer(*, reviewer_id: int) -> Reviewer:
     """Lock a reviewer's row: what one person does is done one after the other."""
     return Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer_id)
 
 
-def lock_slots(pair_id: int) -> list[Slot]:
+def lock_slots(*, pair_id: int) -> list[Slot]:
     """Lock and return all slots of a pair, by number."""
     slots = Slot.objects.filter(pair_id=pair_id).select_for_update().order_by("pk")
     return sorted(slots, key=lambda slot: slot.number)
 
 
-def lock_pair(pair_id: int) -> Pair:
+def lock_pair(*, pair_id: int) -> Pair:
     """Lock and return a pair, with campaign and recording; lock its slots before."""
     pairs = Pair.objects.select_for_update(of=("self",), no_key=True)
     return pairs.select_related("campaign", "clip").get(pk=pair_id)
 
 
-def share_campaign(campaign_id: int) -> CampaignState:
+def share_campaign(*, campaign_id: int) -> CampaignState:
     """Return a campaign's state, which cannot change before the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute(_SHARE, [campaign_id])
@@ -41,6 +41,6 @@ def share_campaign(campaign_id: int) -> CampaignState:
     return CampaignState(row[0])
 
 
-def lock_campaign(campaign_id: int) -> Campaign:
+def lock_campaign(*, campaign_id: int) -> Campaign:
     """Lock and return a campaign."""
     return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)

@@ -61,7 +61,7 @@ def claim_slots(*, reviewer_id: int, campaign_id: int, wanted: int) -> list[Slot
     NotQualifiedError
         If the reviewer graded too few gold pairs right.
     """
-    lock_reviewer(reviewer_id)
+    lock_reviewer(reviewer_id=reviewer_id)
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.state != CampaignState.OPEN:
         raise CampaignClosedError(f"campaign {campaign_id} is {campaign.state}")
@@ -105,8 +105,8 @@ def _slots_to_qualify(campaign: Campaign, reviewer_id: int, wanted: int) -> list
         given=Count("pk", filter=Q(state__in=HELD_SLOTS)),
         held=Count("pk", filter=Q(state=Slot.State.LEASED)),
     )
-    wanted = min(wanted, campaign.qualification_pairs - gold["given"])
-    slots = _lease_gold(campaign, reviewer_id, wanted)
+    missing = campaign.qualification_pairs - gold["given"]
+    slots = _lease_gold(campaign, reviewer_id, max(0, min(wanted, missing)))
     if not (slots or gold["held"]):
         slots = _lease_gold(campaign, reviewer_id, 1, wait=True)
     if not (slots or gold["held"]):
@@ -137,10 +137,13 @@ def _lease_gold(
     pairs = gold_to_serve(reviewer_id, campaign.pk).select_for_update(
         of=("self",), no_key=True, skip_locked=not wait
     )
-    return [lease_gold_pair(pair, reviewer_id, uuid4()) for pair in pairs[:wanted]]
+    return [
+        lease_gold_pair(pair=pair, reviewer_id=reviewer_id, token=uuid4())
+        for pair in pairs[:wanted]
+    ]
 
 
-def lease_gold_pair(pair: Pair, reviewer_id: int, token: UUID) -> int:
+def lease_gold_pair(*, pair: Pair, reviewer_id: int, token: UUID) -> int:
     """Make a slot of a gold pair, whose row is locked, leased to a reviewer; return its key."""
     last = Slot.objects.filter(pair=pair).aggregate(last=Max("number"))["last"]
     slot = Slot.objects.create(
@@ -171,17 +174,17 @@ def _lease_real(
             one_a_pair.setdefault(slot.pair_id, slot)
         if not one_a_pair:
             break
-        lease(list(one_a_pair.values()), reviewer_id)
+        lease(slots=list(one_a_pair.values()), reviewer_id=reviewer_id)
         taken += [slot.pk for slot in one_a_pair.values()]
     return taken
 
 
-def lease(slots: Sequence[Slot], reviewer_id: int, token: UUID | None = None) -> None:
+def lease(*, slots: Sequence[Slot], reviewer_id: int, token: UUID | None = None) -> None:
     """Lease slots, which are locked, to a reviewer; who held them before loses them.
 
     Without a token, new ones are made.
     """
-    note_lost(slots)
+    note_lost(slots=slots)
     Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(
         state=Slot.State.LEASED,
         reviewer_id=reviewer_id,
@@ -190,18 +193,15 @@ def lease(slots: Sequence[Slot], reviewer_id: int, token: UUID | None = None) ->
     )
 
 
-def note_lost(slots: Sequence[Slot]) -> None:
-    """Remember the leases of slots that their reviewers lose.
-
-    A late answer leases another slot of the pair under the same token, which is then lost again.
-    """
+def note_lost(*, slots: Sequence[Slot]) -> None:
+    """Remember the leases of slots that their reviewers lose."""
     LostLease.objects.bulk_create(
         (
             LostLease(token=slot.token, pair_id=slot.pair_id, reviewer_id=slot.reviewer_id)
             for slot in slots
             if slot.token and slot.reviewer_id  # it is leased
         ),
-        ignore_conflicts=True,
+        ignore_conflicts=True,  # a late answer took another slot under the token, and was undone
     )
 
 
@@ -237,8 +237,8 @@ def release_leases(*, campaign_id: int, reviewer_ids: Sequence[int] | None, acto
     if reviewer_ids is not None:
         held = held.filter(reviewer_id__in=reviewer_ids)
     slots = list(held.select_for_update(of=("self",)).order_by("pk"))
-    note_lost(slots)
-    free_slots(slots)
+    note_lost(slots=slots)
+    free_slots(slots=slots)
     record(
         action="campaign.leases_released",
         subject=f"campaign {campaign_id}",
@@ -249,7 +249,7 @@ def release_leases(*, campaign_id: int, reviewer_ids: Sequence[int] | None, acto
     return len(slots)
 
 
-def free_slots(slots: Sequence[Slot]) -> None:
+def free_slots(*, slots: Sequence[Slot]) -> None:
     """Free slots, which are locked.
 
     Slots of gold pairs exist for one reviewer and go; a pair that waits for a lead is not served.
@@ -258,11 +258,11 @@ def free_slots(slots: Sequence[Slot]) -> None:
     gold = {slot.pk for slot in slots if pairs[slot.pair_id].purpose == Pair.Purpose.GOLD}
     with_lead = {slot.pk for slot in slots if pairs[slot.pair_id].state != PairState.OPEN}
     Slot.objects.filter(pk__in=gold).delete()
-    vacate({slot.pk for slot in slots} - gold - with_lead, Slot.State.FREE)
-    vacate(with_lead, Slot.State.CLOSED)
+    vacate(keys={slot.pk for slot in slots} - gold - with_lead, state=Slot.State.FREE)
+    vacate(keys=with_lead, state=Slot.State.CLOSED)
 
 
-def vacate(keys: Collection[int], state: Slot.State) -> None:
+def vacate(*, keys: Collection[int], state: Slot.State) -> None:
     """Make slots, which are locked, free or closed: nobody holds them."""
     Slot.objects.filter(pk__in=keys).update(
         state=state, reviewer=None, token=None, leased_until=None

@@ -48,17 +48,17 @@ def settle(*, pair: Pair) -> PairState:
     if pair.slots.filter(state__in=OPEN_SLOTS).exists():
         return state
     grades = list(pair.grades.values_list("grade", flat=True))
-    if is_agreed(grades):
+    if is_agreed(grades=grades):
         state = PairState.SETTLED
     elif len(grades) == 2:
         _add_slot(pair)
     else:
         state = PairState.DISPUTED
-    set_state(pair, state)
+    set_state(pair=pair, state=state)
     return state
 
 
-def is_agreed(grades: Sequence[str]) -> bool:
+def is_agreed(*, grades: Sequence[str]) -> bool:
     """Return whether more than half of the grades are one, and none is its opposite."""
     counts = Counter(grades)
     if Grading.GOOD in counts and Grading.BAD in counts:
@@ -66,7 +66,7 @@ def is_agreed(grades: Sequence[str]) -> bool:
     return 2 * max(counts.values(), default=0) > len(grades)
 
 
-def set_state(pair: Pair, state: PairState) -> None:
+def set_state(*, pair: Pair, state: PairState) -> None:
     """Store the state of a pair, whose row is locked."""
     if pair.state != state:
         pair.state = state
@@ -99,8 +99,8 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
     """
     if grade not in Grading.values or not reason.strip():
         raise AnswerInvalidError(f"grade {grade!r} with reason {reason!r}")
-    slots = lock_slots(pair_id)
-    pair = lock_pair(pair_id)
+    slots = lock_slots(pair_id=pair_id)
+    pair = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state not in WITH_LEAD:
         raise WrongStateError(f"pair {pair_id} is {pair.state}")
@@ -108,9 +108,9 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
         pair=pair, lead_id=lead_id, grade=grade, reason=reason.strip()
     )
     left = [slot for slot in slots if slot.state in OPEN_SLOTS]
-    note_lost(left)
-    vacate([slot.pk for slot in left], Slot.State.CLOSED)
-    set_state(pair, PairState.SETTLED)
+    note_lost(slots=left)
+    vacate(keys=[slot.pk for slot in left], state=Slot.State.CLOSED)
+    set_state(pair=pair, state=PairState.SETTLED)
     record(
         action="pair.adjudicated",
         subject=f"pair {pair_id}",
@@ -139,8 +139,8 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
     """
     if not reason.strip():
         raise AnswerInvalidError("no reason")
-    slots = lock_slots(pair_id)
-    pair = lock_pair(pair_id)
+    slots = lock_slots(pair_id=pair_id)
+    pair = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state != PairState.SETTLED:
         raise WrongStateError(f"pair {pair_id} is {pair.state}")
@@ -148,8 +148,8 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
     Grade.objects.filter(pair=pair).delete()
     Skip.objects.filter(pair=pair).delete()
     Slot.objects.filter(pk__in=[slot.pk for slot in slots if slot.extra]).delete()
-    vacate([slot.pk for slot in slots if not slot.extra], Slot.State.FREE)
-    set_state(pair, PairState.OPEN)
+    vacate(keys=[slot.pk for slot in slots if not slot.extra], state=Slot.State.FREE)
+    set_state(pair=pair, state=PairState.OPEN)
     reopening = Reopening.objects.create(pair=pair, lead_id=lead_id, reason=reason.strip())
     record(
         action="pair.reopened",
@@ -161,7 +161,7 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
 
 
 def _refuse_closed(pair: Pair) -> None:
-    if share_campaign(pair.campaign_id) == CampaignState.CLOSED:
+    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
         raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
 
 
@@ -181,16 +181,16 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
         If the campaign is closed.
     """
     seed = Campaign.objects.get(pk=campaign_id).seed
-    wanted = slots_wanted(campaign_id, graders_per_pair, seed)
+    wanted = _slots_wanted(campaign_id, graders_per_pair, seed)
     slots: dict[int, list[Slot]] = {key: [] for key in wanted}
     locked = Slot.objects.filter(pair__in=list(wanted)).select_for_update().order_by("pk")
     for slot in locked:
         slots[slot.pair_id].append(slot)
     of_campaign = Pair.objects.filter(pk__in=list(wanted)).order_by("pk")
     pairs = list(of_campaign.select_for_update(of=("self",), no_key=True))
-    campaign = lock_campaign(campaign_id)
+    campaign = lock_campaign(campaign_id=campaign_id)
     _refuse_overlap(campaign, graders_per_pair)
-    if slots_wanted(campaign_id, graders_per_pair, seed) != wanted:
+    if _slots_wanted(campaign_id, graders_per_pair, seed) != wanted:
         raise WrongStateError(f"the slots of campaign {campaign_id} changed meanwhile")
 
     decided = set(
@@ -201,7 +201,8 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
         added += _design_more(pair, slots[pair.pk], wanted[pair.pk], is_decided=pair.pk in decided)
     Slot.objects.bulk_create(added, batch_size=5000)
     free = [slot for slot in added if slot.state == Slot.State.FREE]
-    Pair.objects.filter(pk__in={slot.pair_id for slot in free}).update(state=PairState.OPEN)
+    reopened = {slot.pair_id for slot in free if slot.pair.state != PairState.OPEN}
+    Pair.objects.filter(pk__in=reopened).update(state=PairState.OPEN)
     record(
         action="campaign.overlap_raised",
         subject=f"campaign {campaign_id}",
@@ -215,7 +216,7 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
     return len(free)
 
 
-def slots_wanted(campaign_id: int, graders_per_pair: Decimal, seed: int) -> dict[int, int]:
+def _slots_wanted(campaign_id: int, graders_per_pair: Decimal, seed: int) -> dict[int, int]:
     """Return how many slots a design wants of each pair that has fewer; extra ones do not count.
 
     These are the slots that the campaign would have got if it had been drawn so.

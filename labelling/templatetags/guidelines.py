@@ -32,7 +32,11 @@ def guideline_html(text: str) -> SafeString:
 class _Markdown(MarkdownIt):
     def validateLink(self, url: str) -> bool:  # noqa: N802 # the parser calls it
         """Return whether a link may lead there; others are shown as text."""
-        return url.lower().startswith(_LINKS)
+        return _is_allowed(url)
+
+
+def _is_allowed(url: str) -> bool:
+    return url.lower().startswith(_LINKS)
 
 
 @cache
@@ -50,6 +54,8 @@ def _link(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: Any
 ) -> str:
     tokens[at].attrSet("rel", "nofollow noopener")
+    if not _is_allowed(str(tokens[at].attrs["href"])):  # an empty one is not validated
+        del tokens[at].attrs["href"]
     return renderer.renderToken(tokens, at, options, env)
 
 

@@ -51,7 +51,7 @@ def undo(answer: Any, answer_id: UUID | None = None) -> Any:
 def lease_on(pair: Any, reviewer: Reviewer) -> Any:
     """Lease the first free slot of this pair, whatever the order of the queue."""
     slot = pair.slots.filter(state=Slot.State.FREE).order_by("number").first()
-    queue.lease([slot], reviewer.pk)
+    queue.lease(slots=[slot], reviewer_id=reviewer.pk)
     return Slot.objects.select_related("pair").get(pk=slot.pk)
 
 

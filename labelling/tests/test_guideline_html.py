@@ -41,7 +41,7 @@ def assert_harmless(text):
         assert tag in TAGS
         assert attributes.keys() <= ATTRIBUTES.get(tag, set())
         if tag == "a":
-            assert attributes["href"].lower().startswith(("http://", "https://"))
+            assert attributes.get("href", "https://").lower().startswith(("http://", "https://"))
             assert "nofollow" in attributes["rel"]
 
 

@@ -13,6 +13,8 @@ from labelling.views import (
     guidelines,
     lease_media,
     pairs,
+    photo_sets,
+    photo_uploads,
     queue,
 )
 
@@ -33,6 +35,33 @@ _REVIEWING: list[URLPattern] = [  # for reviewers
 ]
 
 _PHOTO_SETS: list[URLPattern] = [  # for lead reviewers
+    path("photo-sets/", photo_sets.photo_sets, name="photo_sets"),
+    path("photo-sets/<int:photo_set_id>/", photo_sets.photo_set, name="photo_set"),
+    path(
+        "photo-sets/<int:photo_set_id>/upload/",
+        photo_uploads.photo_set_upload,
+        name="photo_set_upload",
+    ),
+    path(
+        "photo-sets/<int:photo_set_id>/progress/",
+        photo_sets.photo_set_progress,
+        name="photo_set_progress",
+    ),
+    path(
+        "photo-sets/<int:photo_set_id>/refresh/",
+        photo_sets.photo_set_refresh,
+        name="photo_set_refresh",
+    ),
+    path(
+        "photo-sets/<int:photo_set_id>/delete/",
+        photo_sets.photo_set_delete,
+        name="photo_set_delete",
+    ),
+    path(
+        "photo-sets/<int:photo_set_id>/photos/<int:photo_id>/remove/",
+        photo_sets.photo_remove,
+        name="photo_remove",
+    ),
 ]
 
 _CAMPAIGNS: list[URLPattern] = [  # for lead reviewers

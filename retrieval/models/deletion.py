@@ -16,6 +16,7 @@ class DeletedScene(models.Model):
         VISITOR = "visitor"
         EXPIRED = "expired"
         ACCOUNT = "account"
+        PHOTO_SET = "photo_set"
 
     id = models.UUIDField(primary_key=True, editable=False)
     reason = models.CharField(max_length=10, choices=Reason)
@@ -24,7 +25,7 @@ class DeletedScene(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(reason__in=["visitor", "expired", "account"]),
+                condition=Q(reason__in=["visitor", "expired", "account", "photo_set"]),
                 name="retrieval_deletedscene_reason_known",
             ),
         ]

@@ -1,4 +1,7 @@
-"""Queries on the files that database rows refer to."""
+"""Queries on the files that database rows refer to.
+
+`SOUNDSCAPE_STORED_FILES` names those of apps above this one, as ``app.Model.field``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Collate
@@ -51,6 +56,10 @@ def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
         _files(scenes, "photo", made_from=F("photo_sha256")),
         _files(scenes, "model_input", made_from=F("photo_sha256")),
         _files(exports.exclude(file=""), "file", made_from=Value("")),
+        *(
+            _files(rows.using(using), field, made_from=Value(""))
+            for rows, field in _files_of_apps_above()
+        ),
         key=attrgetter("name"),
     )
     for _, same in groupby(streams, key=attrgetter("name")):
@@ -61,7 +70,8 @@ def named_file_count() -> int:
     """Return an upper bound of the number of named files: scenes of one photo share theirs."""
     previews = Clip.objects.exclude(preview="").count()
     exports = DataExport.objects.exclude(file="").count()
-    return Clip.objects.count() + previews + 2 * Scene.objects.count() + exports
+    above = sum(rows.count() for rows, _ in _files_of_apps_above())
+    return Clip.objects.count() + previews + 2 * Scene.objects.count() + exports + above
 
 
 def is_named(name: str) -> bool:
@@ -70,7 +80,15 @@ def is_named(name: str) -> bool:
         Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
         or Clip.objects.filter(Q(original=name) | Q(preview=name)).exists()
         or DataExport.objects.filter(file=name).exists()
+        or any(rows.filter(**{field: name}).exists() for rows, field in _files_of_apps_above())
     )
+
+
+def _files_of_apps_above() -> Iterator[tuple[QuerySet[Any], str]]:
+    """Yield the rows with a file, and the name of its field."""
+    for path in settings.SOUNDSCAPE_STORED_FILES:
+        model, field = path.rsplit(".", 1)
+        yield apps.get_model(model)._default_manager.exclude(**{field: ""}), field
 
 
 def _files(rows: QuerySet[Any], field: str, *, made_from: F | Value) -> Iterator[NamedFile]:

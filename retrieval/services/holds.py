@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from retrieval.models import Scene, SceneHold
+from retrieval.models import SceneHold
 
 
 @transaction.atomic
@@ -21,12 +21,7 @@ def hold_scenes(*, scene_ids: Collection[UUID], holder: str) -> int:
     holder
         Model and key, such as ``campaign 7``. Holding a scene again changes nothing.
     """
-    kept = list(  # locked: a deletion comes before us, or sees the hold
-        Scene.objects.select_for_update(no_key=True)
-        .filter(pk__in=scene_ids)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
+    kept = lock_against_deletion(scene_ids=scene_ids)
     SceneHold.objects.bulk_create(
         [SceneHold(scene_id=pk, holder=holder) for pk in kept], ignore_conflicts=True
     )
@@ -40,3 +35,16 @@ def release_holds(*, holder: str, scene_ids: Collection[UUID] | None = None) -> 
         held = held.filter(scene_id__in=scene_ids)
     released, _ = held.delete()
     return released
+
+
+def lock_against_deletion(*, scene_ids: Collection[UUID]) -> list[UUID]:
+    """Return those of the scenes that exist; none is deleted before the transaction ends.
+
+    Unlike `select_for_update`, FOR KEY SHARE lets everything else about them change meanwhile.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM retrieval_scene WHERE id = ANY(%s::uuid[]) ORDER BY id FOR KEY SHARE",
+            [[str(pk) for pk in scene_ids]],
+        )
+        return [UUID(str(pk)) for (pk,) in cursor.fetchall()]

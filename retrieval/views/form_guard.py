@@ -9,6 +9,7 @@ from typing import Final
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
 from retrieval.decoding.configured_limits import photo_limits
@@ -38,7 +39,16 @@ class FormGuardMiddleware:
         if refusal is None:
             return self.get_response(request)
         logger.info("form refused: %s", refusal.code)
-        return refused(request, refusal)
+        return _refuser(request)(request, refusal)
+
+
+def _refuser(request: HttpRequest) -> Callable[[HttpRequest, Problem], HttpResponse]:
+    """Return what answers: the view's own `refused`, or the front page."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return refused
+    return getattr(view, "refused", refused)
 
 
 def _refusal(request: HttpRequest) -> Problem | None:

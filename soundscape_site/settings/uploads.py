@@ -28,3 +28,7 @@ SOUNDSCAPE_EXPORT_SECTIONS = [
     "retrieval.services.export_sections.REPORTS",
     "labelling.services.export_sections.GRADES",
 ]
+# What apps above `retrieval` add to its sweeper and backups: the task of each kind of background
+# job, and the fields that name stored files.
+SOUNDSCAPE_JOBS = {"labelling.PhotoImport": "labelling.tasks.import_photos"}
+SOUNDSCAPE_STORED_FILES = ["labelling.PhotoImport.archive"]

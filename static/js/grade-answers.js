@@ -32,7 +32,7 @@ export class Answers extends EventTarget {
   }
 
   get isAskingWhy() {
-    return !this.#skips.hidden;
+    return !this.#skips.inert;
   }
 
   // Shows the buttons for a new pair, or without one. `before` is the step that was undone.
@@ -74,7 +74,7 @@ export class Answers extends EventTarget {
   askWhy(asks) {
     if (asks === this.isAskingWhy || (asks && this.#isOff)) return;
     const hadFocus = this.#skips.contains(document.activeElement);
-    this.#skips.hidden = !asks;
+    this.#skips.inert = !asks;
     this.#grades[0].parentElement.inert = asks;
     this.#skip.ariaExpanded = String(asks);
     if (asks) this.#skips.querySelector("button").focus({ preventScroll: true });

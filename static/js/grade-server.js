@@ -17,6 +17,7 @@ export async function post(address, body, token) {
     const answer = await fetch(address, {
       method: "POST",
       redirect: "manual", // to the log-in page
+      keepalive: true, // arrives also if the tab is closed
       headers: {
         Accept: "application/json",
         "Content-Type": "application/json",

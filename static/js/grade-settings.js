@@ -32,6 +32,8 @@ export function settingsOf(desk) {
 export function openHelp(desk) {
   const help = desk.querySelector("[data-help]");
   // A click beside it closes it.
-  help.onclick = (event) => event.target === help && help.close();
+  help.onclick = (event) => {
+    if (event.target === help) help.close();
+  };
   help.showModal();
 }

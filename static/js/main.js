@@ -8,6 +8,7 @@ import "./keys.js";
 import "./media-session.js";
 import "./more.js";
 import "./passkeys.js";
+import "./photo-set-upload.js";
 import "./player.js";
 import "./polling.js";
 import "./samples.js";

@@ -4,7 +4,7 @@ import { whenPresent } from "./binding.js";
 const within = (form, name) => form.querySelector(`[data-upload-${name}]`);
 
 // Fills figures into a message, which the page contains as <template data-words="...">.
-function words(form, key, figures = {}) {
+export function words(form, key, figures = {}) {
   const copy = form.querySelector(`template[data-words="${key}"]`).content.cloneNode(true);
   const texts = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {

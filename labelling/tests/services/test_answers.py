@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from accounts.tests.role_holders import make_person
 from labelling.models import Answer, Campaign, CampaignState, Grade, Pair, PairState, Skip, Slot
-from labelling.services import errors, queue
+from labelling.services import campaigns, errors, queue
 from labelling.tests.answering import claim, expire, grade, grade_all, lease_on, skip, states, undo
 from labelling.tests.factories import make_campaign, make_clip, make_pairs, make_reviewer
 from retrieval.models import Clip, Scene
@@ -47,12 +47,6 @@ def everything():
     """Return what an answer may change."""
     tables = (Answer, Grade, Skip, Slot, Pair, AuditEntry)
     return [list(table.objects.order_by("pk").values()) for table in tables]
-
-
-def to_closed(campaign):
-    Campaign.objects.filter(pk=campaign.pk).update(
-        state=CampaignState.CLOSED, closed_at=timezone.now()
-    )
 
 
 # --- grades ----------------------------------------------------------------------------------
@@ -193,7 +187,7 @@ def test_a_paused_campaign_takes_answers_and_a_closed_one_does_not(campaign, pai
     Campaign.objects.update(state=CampaignState.PAUSED)
     answer = grade(slot)
     late = lease_on(pair, other)
-    to_closed(campaign)
+    campaigns.close(campaign_id=campaign.pk, lead_id=make_person("lead").pk)
     before = everything()
     for refused in (lambda: grade(late), lambda: skip(late)):
         with pytest.raises(errors.CampaignClosedError):
@@ -232,7 +226,7 @@ def test_a_late_grade_is_kept_while_nobody_took_the_slot(slot):
 
 def test_a_late_grade_takes_another_free_slot_of_the_pair(pair, slot, other):
     expire(slot)
-    queue.lease([slot], other.pk)
+    queue.lease(slots=[slot], reviewer_id=other.pk)
     grade(slot)
     assert states(pair) == ["leased", "done"]
     assert set(pair.slots.values_list("reviewer", flat=True)) == {other.pk, slot.reviewer_id}
@@ -268,7 +262,7 @@ def test_a_late_grade_is_refused_when_others_hold_all_slots(campaign, one, other
 def test_a_late_grade_counts_for_the_pair_that_was_leased_again(campaign, pair, slot, one, other):
     """It went to another reviewer, and came back by the second slot."""
     expire(slot)
-    queue.lease([slot], other.pk)
+    queue.lease(slots=[slot], reviewer_id=other.pk)
     [again] = claim(one, campaign)
     assert again.pair == pair
     grade(slot)
@@ -285,6 +279,18 @@ def test_a_late_answer_after_a_lead_released_the_lease_is_kept(campaign, pair, s
     with pytest.raises(errors.AssignmentExpiredError):  # a reviewer skips or grades, not both
         grade(slot)
     assert states(pair) == ["free", "free"]
+
+
+def test_a_lease_can_be_lost_again_after_a_late_answer_was_undone(campaign, pair, slot, other):
+    expire(slot)
+    queue.lease(slots=[slot], reviewer_id=other.pk)
+    again = undo(grade(slot))
+    assert again.token == slot.token
+    expire(again)
+    [taken] = claim(make_reviewer(), campaign)
+    assert taken.pk == again.pk
+    with pytest.raises(errors.AssignmentExpiredError):
+        grade(slot)
 
 
 # --- skips -----------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from django.db import connection
@@ -116,16 +118,26 @@ def test_a_unit_is_left_out_if_one_of_its_recordings_was_withdrawn(clips):
     assert frame.incomplete == 1
 
 
-def test_results_of_another_library_or_model_are_not_compared(clips):
+OTHER_MODEL = {"heard": {"image": "eye@2+heard-there@1", "audio": "ear@1"}}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"snapshot": 2},
+        {"model_versions": OTHER_MODEL},
+        {"created_at": timezone.now() + timedelta(days=1)},
+    ],
+    ids=["library", "model", "after the photo's own result"],
+)
+def test_a_result_that_cannot_be_compared_with_the_photos_own_is_none(changed, clips):
     scene = make_photo(clips)
-    other_library = make_run(scene, "paper", clips)
-    MatchRun.objects.filter(pk=other_library.pk).update(snapshot=2)
-    other_model = make_run(scene, "heard", clips)
-    MatchRun.objects.filter(pk=other_model.pk).update(
-        model_versions={"heard": {"image": "eye@2+heard-there@1", "audio": "ear@1"}}
-    )
-    frame = frame_of(make_draft([scene], matchers=["fused", "paper", "heard"]))
-    assert frame.without_result == {"paper": 1, "heard": 1}
+    paper = make_run(scene, "paper", clips)
+    draft = make_draft([scene], matchers=["fused", "paper"])
+    assert len(frame_of(draft).units) == 1
+    MatchRun.objects.filter(pk=paper.pk).update(**changed)
+    frame = frame_of(draft)
+    assert frame.without_result == {"paper": 1}
     assert frame.units == ()
 
 

@@ -311,7 +311,7 @@ def test_a_visitor_waits_for_a_single_broker_connection(
     monkeypatch.setattr(app.conf, "broker_url", f"redis://127.0.0.1:{port}/0")
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
     monkeypatch.setattr(app, "_pool", None)
-    assert submission._wake(tasks.find_sounds_for_scene, "any") is False
+    assert submission.wake(tasks.find_sounds_for_scene, "any") is False
     assert len(connections) <= 1
 
 

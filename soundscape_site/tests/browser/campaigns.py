@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
@@ -102,10 +103,13 @@ def build(
     """
     make_people(reviewers, "reviewer")
     guideline = make_guideline(
-        title=f"Guideline of {name}", body=GUIDELINE, version=3, published_at=None
+        title=f"Guideline of {name} {timezone.now():%M%S%f}",
+        body=GUIDELINE,
+        version=3,
+        published_at=None,
     )
     clips = list(Clip.objects.filter(removed_in__isnull=True).order_by("duration_s")[:12])
-    scenes = [make_photo(f"{name} {number}", number, side_px) for number in range(1, 11)]
+    scenes = [make_photo(uuid4().hex, number, side_px) for number in range(1, 11)]
     photo_set = make_set(scenes, name=f"Photos of {name}")
     campaign = make_campaign(name=name, guideline=guideline, photo_set=photo_set, **fields)
     rows = []
@@ -141,13 +145,13 @@ def build(
     )
 
 
-def make_photo(name: str, number: int, side_px: int = 0) -> Scene:
-    """Make a scene whose photo no other test has."""
+def make_photo(mark: str, number: int, side_px: int = 0) -> Scene:
+    """Make a scene; the mark in its corner makes the photo one that no other test has."""
     with Image.open(PHOTOS / f"kodim{number:02}.png") as picture:
         image = picture.convert("RGB")
     if side_px:
         image = image.resize((side_px, side_px * image.height // image.width))
-    ImageDraw.Draw(image).text((8, 8), name)
+    ImageDraw.Draw(image).text((8, 8), mark)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=88)
     content = stream.getvalue()

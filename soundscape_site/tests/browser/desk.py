@@ -16,11 +16,17 @@ _OUTBOX_IS_EMPTY = (
 )
 
 
-def sit_down(visit: Callable[..., Page], name: str, campaign: int, **options: Any) -> Page:
-    """Log in as a reviewer and open a campaign's desk; the first pair is shown."""
+def come_in(visit: Callable[..., Page], name: str, **options: Any) -> Page:
+    """Log in as a reviewer, in a browser of their own."""
     page = visit("/accounts/login/", **options)
     log_in(page, name)
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    return page
+
+
+def sit_down(visit: Callable[..., Page], name: str, campaign: int, **options: Any) -> Page:
+    """Log in as a reviewer and open a campaign's desk; the first pair is shown."""
+    page = come_in(visit, name, **options)
     page.goto(f"/review/{campaign}/")
     expect(page.locator("[data-pair]")).to_be_visible()
     return page
@@ -39,6 +45,7 @@ def answer_until_next(page: Page, act: Callable[[], None]) -> None:
 
     The desk is deaf for a moment after each pair appeared.
     """
+    expect(page.locator("[data-pair]")).to_be_visible()
     before = pair_of(page)
 
     def is_next() -> bool:
@@ -50,6 +57,7 @@ def answer_until_next(page: Page, act: Callable[[], None]) -> None:
 
 def press(page: Page, *keys: str) -> None:
     """Press keys of which the last answers the pair."""
+    expect(page.locator("[data-pair]")).to_be_visible()
     for key in keys[:-1]:
         page.keyboard.press(key)
     answer_until_next(page, lambda: page.keyboard.press(keys[-1]))

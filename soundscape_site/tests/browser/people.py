@@ -16,6 +16,11 @@ PASSWORD: Final = "long-enough-to-remember-7"
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WCAG: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+_END_TRANSITIONS: Final = (
+    "() => document.getAnimations().filter((one) => one instanceof CSSTransition)"
+    ".forEach((one) => one.finish())"
+)
+
 
 def latest_mail_link(site: Site, to: str, *, containing: str = "/accounts/") -> str:
     """Wait for an e-mail to an address, and return the path of the link in the latest one."""
@@ -64,14 +69,14 @@ def log_out(page: Page) -> None:
     expect(page.get_by_role("banner").get_by_role("link", name="Log in")).to_be_visible()
 
 
-def assert_accessible(page: Page) -> None:
-    """Fail if axe-core finds a violation of WCAG 2.2 AA on the page as it is now."""
+def assert_accessible(page: Page, *, within: str | None = None) -> None:
+    """Fail if axe-core finds a violation of WCAG 2.2 AA on the page, or in a part, as it is now."""
     options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
-    results = Axe().run(page, options=options)
+    results = Axe().run(page, context=within, options=options)
     assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
 
 
-def assert_accessible_everywhere(page: Page) -> None:
+def assert_accessible_everywhere(page: Page, *, within: str | None = None) -> None:
     """Check the page in a wide and a narrow window, light and dark; nothing scrolls sideways."""
     before = page.viewport_size
     assert before is not None
@@ -81,6 +86,7 @@ def assert_accessible_everywhere(page: Page) -> None:
         for scheme in SCHEMES:
             # Without motion: a colour on its way to another one has neither's contrast.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            assert_accessible(page)
+            page.evaluate(_END_TRANSITIONS)  # begun before
+            assert_accessible(page, within=within)
     page.set_viewport_size(before)
     page.emulate_media(color_scheme="null", reduced_motion="null")

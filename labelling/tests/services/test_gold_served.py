@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from accounts.tests.role_holders import make_person
-from labelling.models import Campaign, Pair, Slot
+from labelling.models import Campaign, Grade, Pair, Slot
 from labelling.services import queue, settling
 from labelling.services.errors import AssignmentExpiredError, NotQualifiedError
 from labelling.services.gold_turns import is_gold_turn
@@ -209,3 +209,21 @@ def test_gold_that_was_withdrawn_is_not_asked_for(one):
     for pair in gold[:2]:
         pair.scene.delete()
     assert serve(one, campaign, 2) == [True, False]
+
+
+def test_undoing_a_qualified_grade_asks_for_it_again(one):
+    campaign = make_campaign(qualification_pairs=1, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 10, slots=1)
+    make_gold_pairs(campaign, 5)
+    [first] = claim(one, campaign)
+    answer = grade(first)
+    assert any(serve(one, campaign, 6))
+    for row in Grade.objects.filter(pair__purpose="gold").exclude(answer=answer):
+        undo(row.answer)
+    again = undo(answer)
+    held = claim(one, campaign, 20)
+    assert again in held
+    assert all(is_gold(slot) for slot in held)
+    for slot in held:
+        grade(slot)
+    assert not all(is_gold(slot) for slot in claim(one, campaign, 20))

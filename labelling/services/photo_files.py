@@ -1,0 +1,310 @@
+"""Read the photos of a folder or zip file, with the licences that its `photos.csv` gives them.
+
+Hidden files, what macOS adds (`__MACOSX`) and files without the suffix of a picture are left out.
+Pictures of a format that the site cannot read are kept: they fail with the decoder's reason. Names
+in a zip file are only ever shown and compared: no file is written under them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+from django.core.exceptions import ValidationError
+
+from labelling.models import SetPhoto
+from retrieval.catalogue.licences import LICENCES, UNKNOWN
+from retrieval.catalogue.manifest import ManifestError, RowProblem, storable
+
+CREDITS_FILE: Final = "photos.csv"
+PARTIAL_CREDITS_FILE: Final = "photos.part.csv"
+"""Stands for `photos.csv` in a part of an upload, whose other photos are in other zip files."""
+
+COLUMNS: Final = ("path", "author", "license", "source_url")
+MOST_FILES: Final = 20_000
+_MOST_CREDITS_BYTES: Final = 10_000_000
+PHOTO_SUFFIXES: Final = frozenset({
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png",
+    ".tif", ".tiff", ".webp",
+})  # fmt: skip
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_ENCRYPTED: Final = 0x1  # a bit of an entry's flags
+DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
+    ValueError,
+)  # fmt: skip
+"""What Python's zipfile raises for files that are damaged, or not meant for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoCredit:
+    """Licence and origin of a photo."""
+
+    author: str = ""
+    license: str = UNKNOWN
+    source_url: str = ""
+
+
+class PhotoFileError(Exception):
+    """A file that cannot be read; the others can."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = RowProblem(code, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A photo to import.
+
+    `read` takes the most bytes that are wanted and returns at most one more; it raises
+    `PhotoFileError`.
+    """
+
+    path: str
+    credit: PhotoCredit
+    read: Callable[[int], bytes]
+    problem: RowProblem | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folders."""
+        return PurePosixPath(self.path).name
+
+
+@dataclass(slots=True)
+class _Credits:
+    """The rows of `photos.csv` by path; those of which no photo was found are left over."""
+
+    default: PhotoCredit
+    rows: dict[str, tuple[PhotoCredit, RowProblem | None]] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)
+    is_partial: bool = False
+
+    def photo(self, path: str, *, key: str, read: Callable[[int], bytes]) -> PhotoFile:
+        """Return a photo with its credit."""
+        key = _comparable(key)
+        self.found.add(key)
+        credit, problem = self.rows.get(key, (self.default, None))
+        return PhotoFile(path, credit, read, problem)
+
+    def missing(self) -> Iterator[PhotoFile]:
+        """Yield rows without a photo, as problems."""
+        if self.is_partial:
+            return
+        for key, (credit, _) in self.rows.items():
+            if key not in self.found:
+                detail = f"{CREDITS_FILE} names it, but there is no such photo."
+                problem = RowProblem("file_missing", detail)
+                yield PhotoFile(storable(key), credit, _nothing, problem)
+
+
+def is_photo_name(*, path: str) -> bool:
+    """Return whether a file is taken for a photo, by its name alone."""
+    parts = PurePosixPath(path).parts
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return bool(parts) and not hidden and PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
+
+
+def photos_in_folder(*, folder: Path, default: PhotoCredit) -> list[PhotoFile]:
+    """Return the photos in a folder and its subfolders, in the order of their paths.
+
+    Links to folders are not followed.
+
+    Raises
+    ------
+    ManifestError
+        If the folder or its `photos.csv` cannot be read, or there are too many photos.
+    """
+    unreadable: list[OSError] = []
+    files = sorted(
+        Path(directory, name).relative_to(folder)
+        for directory, _, names in os.walk(folder, onerror=unreadable.append)
+        for name in names
+    )
+    if unreadable:
+        raise ManifestError(f"{unreadable[0].filename} cannot be read: {unreadable[0].strerror}.")
+    paths = {str(path): path for path in files if is_photo_name(path=path.as_posix())}
+    _check_number(paths)
+    table = _Credits(default)
+    if (folder / CREDITS_FILE).is_file():
+        content = _read_file(folder / CREDITS_FILE, _MOST_CREDITS_BYTES)
+        _read_credits(content, into=table)
+    found = [
+        table.photo(storable(name), key=name, read=partial(_read_file, folder / path))
+        for name, path in paths.items()
+    ]
+    return [*found, *table.missing()]
+
+
+def photos_in_archive(*, archive: zipfile.ZipFile, default: PhotoCredit) -> list[PhotoFile]:
+    """Return the photos of a zip file, in the order of their paths.
+
+    A folder that holds all of them, as programs add one when they pack a folder, is left out of
+    their paths. Of two entries of one name the second gets another name.
+
+    Raises
+    ------
+    ManifestError
+        If its `photos.csv` cannot be read, or there are too many photos.
+    """
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    root = _root_of([entry.filename for entry in entries])
+    named: dict[str, zipfile.ZipInfo] = {}
+    table = _Credits(default)
+    for entry in entries:
+        path = entry.filename.removeprefix(root)
+        if path in (CREDITS_FILE, PARTIAL_CREDITS_FILE):
+            table.is_partial = path == PARTIAL_CREDITS_FILE
+            try:
+                content = _read_entry(archive, entry, _MOST_CREDITS_BYTES)
+            except PhotoFileError as error:
+                raise ManifestError(str(error)) from error
+            _read_credits(content, into=table)
+        elif is_photo_name(path=path):
+            named[_unused(storable(path), named)] = entry
+    _check_number(named)
+    found = [
+        table.photo(path, key=path, read=partial(_read_entry, archive, entry))
+        for path, entry in sorted(named.items())
+    ]
+    return [*found, *table.missing()]
+
+
+def pack(*, files: Iterable[tuple[str, IO[bytes]]]) -> bytes:
+    """Return a zip file, without compression, of a part of an upload."""
+    content = io.BytesIO()
+    named: set[str] = set()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for path, stream in files:
+            pure = PurePosixPath(path)
+            is_credits = pure.name == CREDITS_FILE
+            name = _unused(str(pure.with_name(PARTIAL_CREDITS_FILE) if is_credits else pure), named)
+            named.add(name)
+            archive.writestr(zipfile.ZipInfo(name), stream.read())
+    return content.getvalue()
+
+
+def _check_number(paths: Collection[str]) -> None:
+    if len(paths) > MOST_FILES:
+        raise ManifestError(f"There are {len(paths)} photos; at most {MOST_FILES} at once.")
+
+
+def _root_of(names: Sequence[str]) -> str:
+    """Return the folder that holds all photos and the credits, or nothing."""
+    wanted = [
+        name
+        for name in names
+        if is_photo_name(path=name)
+        or PurePosixPath(name).name in (CREDITS_FILE, PARTIAL_CREDITS_FILE)
+    ]
+    tops = {name.partition("/")[0] for name in wanted}
+    folder = f"{next(iter(tops))}/" if len(tops) == 1 else ""
+    return folder if all(name.startswith(folder) for name in wanted) else ""
+
+
+def _unused(path: str, taken: Collection[str]) -> str:
+    """Return a path, or another one if it is taken."""
+    name, number = path, 2
+    while name in taken:
+        pure = PurePosixPath(path)
+        name = storable(str(pure.with_name(f"{pure.stem} ({number}){pure.suffix}")))
+        number += 1
+    return name
+
+
+def _comparable(path: str) -> str:
+    """Return a path in the form in which rows and files are compared.
+
+    Windows writes backslashes, macOS decomposes letters with accents.
+    """
+    plain = unicodedata.normalize("NFC", path.replace("\\", "/"))
+    return str(PurePosixPath(plain))
+
+
+def _nothing(_most: int) -> bytes:
+    return b""
+
+
+def _read_file(path: Path, most: int) -> bytes:
+    try:
+        if not path.is_file():  # a pipe would never end
+            raise PhotoFileError("file_not_regular", "It is not a regular file.")
+        with path.open("rb") as stream:
+            return stream.read(most + 1)
+    except OSError as error:
+        raise PhotoFileError("file_unreadable", f"It cannot be read: {error.strerror}.") from error
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
+    if entry.flag_bits & _ENCRYPTED:
+        raise PhotoFileError("entry_encrypted", "It is protected by a password.")
+    if entry.compress_type not in _METHODS:
+        raise PhotoFileError("entry_unsupported", "It is packed by a method that is not supported.")
+    try:
+        with archive.open(entry) as stream:
+            return stream.read(most + 1)
+    except DAMAGED as error:
+        raise PhotoFileError("entry_damaged", f"It is damaged in the zip file: {error}.") from error
+
+
+def _read_credits(content: bytes, *, into: _Credits) -> None:
+    if len(content) > _MOST_CREDITS_BYTES:
+        raise ManifestError(f"{CREDITS_FILE} has more than {_MOST_CREDITS_BYTES} bytes.")
+    try:
+        text = content.decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        header = [name.strip() for name in rows.fieldnames or ()]
+        rows.fieldnames = header
+        unknown = [name for name in header if name not in COLUMNS]
+        if "path" not in header or unknown or len(set(header)) != len(header):
+            raise ManifestError(
+                f"{CREDITS_FILE} has the columns {', '.join(header)}; it may have "
+                f"{', '.join(COLUMNS)}, each once, and must have path."
+            )
+        for row in rows:
+            _add_row(row, into)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{CREDITS_FILE} is not a CSV file in UTF-8: {error}.") from error
+
+
+def _add_row(row: Mapping[str | None, Any], table: _Credits) -> None:
+    values = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    path = _comparable(values["path"])
+    if not values["path"]:
+        raise ManifestError(f"{CREDITS_FILE} has a row without a path.")
+    credit = PhotoCredit(
+        author=values["author"] or table.default.author,
+        license=values["license"] or table.default.license,
+        source_url=values["source_url"] or table.default.source_url,
+    )
+    problem = credit_problem(credit=credit)
+    if row.get(None) is not None:
+        problem = RowProblem("row_has_extra_fields", "Its row has too many cells: quote commas.")
+    elif path in table.rows:
+        problem = RowProblem("path_twice", f"{CREDITS_FILE} names it more than once.")
+    table.rows[path] = (credit, problem)
+
+
+def credit_problem(*, credit: PhotoCredit) -> RowProblem | None:
+    """Return what is wrong with a credit."""
+    if credit.license not in LICENCES:
+        known = ", ".join(LICENCES)
+        return RowProblem("licence_unknown", f"{credit.license!r} is not one of {known}.")
+    photo = SetPhoto(author=credit.author, source_url=credit.source_url)
+    try:
+        photo.clean_fields(exclude=["photo_set", "scene", "photo_sha256", "license"])
+    except ValidationError as error:
+        field_name, messages = next(iter(error.message_dict.items()))
+        return RowProblem(f"{field_name}_invalid", " ".join(messages))
+    return None
