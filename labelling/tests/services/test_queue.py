@@ -13,7 +13,7 @@ from accounts.tests.role_holders import make_person
 from labelling.models import CampaignState, LostLease, Pair, Skip, Slot
 from labelling.services import queue
 from labelling.services.errors import CampaignClosedError
-from labelling.tests.answering import claim, expire, grade, skip, states, undo
+from labelling.tests.answering import claim, expire, grade, skip, states
 from labelling.tests.factories import make_campaign, make_pairs, make_reviewer
 from retrieval.models import Visibility
 
@@ -220,14 +220,3 @@ def test_leases_of_a_pair_that_waits_for_a_lead_are_released_as_closed(campaign,
     queue.release_leases(campaign_id=campaign.pk, reviewer_ids=None, actor_id=make_person("l").pk)
     assert states(pair) == ["closed"] * 4
     assert held.pair == pair
-
-
-def test_the_same_lease_can_be_lost_twice(campaign, one):
-    """A late answer takes its slot under the old token; undone, it is leased so, and lost again."""
-    make_pairs(campaign, 1, slots=1)
-    lead_id = make_person("lead").pk
-    [slot] = claim(one, campaign)
-    for _ in range(2):
-        queue.release_leases(campaign_id=campaign.pk, reviewer_ids=None, actor_id=lead_id)
-        undo(grade(slot, reviewer_id=one.pk))
-    assert LostLease.objects.get().token == slot.token
