@@ -26,6 +26,9 @@ class SetPhotoAdmin(ReadOnlyAdmin):
     list_filter = ("photo_set", "license")
     list_select_related = ("photo_set",)
     search_fields = ("name", "author", "scene__id")
+    fields = (
+        "photo_set", "scene", "photo_sha256", "name", "author", "license", "source_url", "added_at",
+    )  # fmt: skip
     show_full_result_count = False
 
 
@@ -40,4 +43,7 @@ class PhotoImportAdmin(ReadOnlyAdmin):
     list_filter = ("state", "failure_code")
     list_select_related = ("photo_set", "requested_by")
     search_fields = ("file_name", "photo_set__name")
-    exclude = ("archive",)
+    fields = (
+        "photo_set", "file_name", "author", "license", "source_url", "total", "state", "attempts",
+        "failure_code", "failure_detail", "requested_by", "created_at", "started_at", "finished_at",
+    )  # fmt: skip

@@ -8,11 +8,15 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from labelling.models import Campaign, Pair, PairState, PhotoSet, Slot
+from labelling.selectors.pairs import gradable_pairs
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign and its numbers of pairs and grades, without gold pairs."""
+    """A campaign and its numbers of pairs and grades, without gold pairs.
+
+    As in `CampaignProgress`, only `pairs` counts those that were withdrawn.
+    """
 
     campaign: Campaign
     pairs: int = 0
@@ -52,16 +56,18 @@ def campaign_with_set(campaign_id: int) -> Campaign | None:
 
 def _pairs_by_campaign() -> QuerySet[Pair, Any]:
     graded = Pair.objects.exclude(purpose=Pair.Purpose.GOLD)
+    shown = Q(pk__in=gradable_pairs())
     return graded.values("campaign_id").annotate(
         pairs=Count("pk"),
-        settled=Count("pk", filter=Q(state=PairState.SETTLED)),
-        disputed=Count("pk", filter=Q(state=PairState.DISPUTED)),
-        skipped=Count("pk", filter=Q(state=PairState.SKIPPED)),
+        settled=Count("pk", filter=shown & Q(state=PairState.SETTLED)),
+        disputed=Count("pk", filter=shown & Q(state=PairState.DISPUTED)),
+        skipped=Count("pk", filter=shown & Q(state=PairState.SKIPPED)),
     )
 
 
 def _grades_by_campaign() -> QuerySet[Slot, Any]:
-    wanted = Slot.objects.exclude(pair__purpose=Pair.Purpose.GOLD).exclude(state=Slot.State.CLOSED)
+    shown = gradable_pairs().exclude(purpose=Pair.Purpose.GOLD)
+    wanted = Slot.objects.filter(pair__in=shown).exclude(state=Slot.State.CLOSED)
     return wanted.values("campaign_id").annotate(
         grades_wanted=Count("pk"),
         grades_done=Count("pk", filter=Q(state=Slot.State.DONE)),

@@ -1,4 +1,4 @@
-"""Grades, faults and strata in words."""
+"""Reviewers, grades, faults and strata in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from labelling.grades import Fault, Grading
+from labelling.models import Reviewer
 
 register = template.Library()
 
@@ -43,6 +44,14 @@ def grade_word(grade: str) -> str:
 def fault_words(faults: Iterable[str]) -> str:
     """List what a reviewer found wrong."""
     return "; ".join(str(Fault(one).label) for one in faults if one in Fault.values)
+
+
+@register.filter
+def reviewer_name(reviewer: Reviewer) -> str:
+    """Return the name of a reviewer, or the number of one whose account is erased."""
+    if reviewer.user is not None:
+        return reviewer.user.get_username()
+    return gettext("Reviewer %(number)d (erased)") % {"number": reviewer.pk}
 
 
 @register.filter

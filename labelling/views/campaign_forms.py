@@ -53,6 +53,10 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
         help_texts = {
             "strata": _("For a stratified sample: what divides its strata."),
             "disputed_in": _("For a worklist of disputed pairs."),
+            "size": _(
+                "How many pairs. With several matchers: how many photos at a rank, each with up to "
+                "one pair a matcher."
+            ),
             "seed": _("The draw can be repeated from it."),
         }
         widgets = {"design": forms.RadioSelect}
@@ -64,7 +68,8 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
             ("guideline", published_guidelines()),
             ("disputed_in", drawn_campaigns()),
         ):
-            self.fields[name].queryset = choices  # type: ignore[attr-defined] # a ModelChoiceField
+            field: Any = self.fields[name]
+            field.queryset, field.empty_label = choices, _("Choose…")
 
     def groups(self) -> Iterator[tuple[Any, list[BoundField]]]:
         """Yield the fields by the question that they answer."""

@@ -185,7 +185,7 @@ def _reviewers(campaign_id: int) -> list[ShownReviewer]:
 
 
 def _listed(request: HttpRequest, campaign_id: int) -> dict[str, Any]:
-    asked = request.GET.get("pairs")
+    asked = request.GET.get("pairs", "")
     which = Which(asked) if asked in {*Which} else Which.WITH_LEAD
     pages = Paginator(listed_pairs(campaign_id, which), _PAIRS_A_PAGE)
     return {

@@ -38,7 +38,10 @@ class ShownPair:
 @never_cache
 @lead_required
 def campaign_draw(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Show which pairs a draft would draw; a POST with their digest opens it with them."""
+    """Show which pairs a draft would draw; a POST with their digest opens it with them.
+
+    Of a campaign that is drawn, show whether its seed still gives the same draw.
+    """
     draft = campaign_or_404(campaign_id)
     if request.method == "POST":
         digest = request.POST.get("digest", "")
@@ -55,8 +58,6 @@ def campaign_draw(request: HttpRequest, campaign_id: int) -> HttpResponse:
             return _page(request, draft, status=422)
         messages.success(request, _("The campaign is open. Reviewers find it in their queue."))
         return to_campaign(campaign_id)
-    if draft.state != CampaignState.DRAFT:
-        return to_campaign(campaign_id)
     return _page(request, draft)
 
 
@@ -68,6 +69,8 @@ def _page(request: HttpRequest, draft: Campaign, *, status: int = 200) -> HttpRe
         context["problem"] = refusal_words(error)
     else:
         context |= _of_draw(request, draw)
+        if draft.state != CampaignState.DRAFT:
+            context |= {"is_repeated": True, "is_same": draw.digest == draft.draw_digest}
     return render(request, "labelling/draw.html", context, status=status)
 
 

@@ -103,6 +103,22 @@ def guideline_publish(request: HttpRequest, guideline_id: int) -> HttpResponse:
 
 @require_POST
 @lead_required
+def guideline_delete(request: HttpRequest, guideline_id: int) -> HttpResponse:
+    """Delete a draft that no campaign uses."""
+    _guideline_or_404(guideline_id)
+    try:
+        services.delete_guideline(guideline_id=guideline_id, lead_id=actor_of(request))
+    except LabellingError:
+        messages.error(
+            request, _("Nothing was deleted: the version is published, or a campaign uses it.")
+        )
+        return _to_guideline(guideline_id)
+    messages.success(request, _("The draft is deleted."))
+    return HttpResponseRedirect(reverse("labelling:guidelines"), status=303)
+
+
+@require_POST
+@lead_required
 def guideline_version(request: HttpRequest, guideline_id: int) -> HttpResponse:
     """Make a draft of the next version."""
     try:

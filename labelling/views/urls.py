@@ -97,6 +97,11 @@ _GUIDELINES: list[URLPattern] = [  # for lead reviewers
         name="guideline_publish",
     ),
     path(
+        "guidelines/<int:guideline_id>/delete/",
+        guidelines.guideline_delete,
+        name="guideline_delete",
+    ),
+    path(
         "guidelines/<int:guideline_id>/versions/",
         guidelines.guideline_version,
         name="guideline_version",
