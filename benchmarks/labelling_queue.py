@@ -164,6 +164,6 @@ def _reviews(
 
 def percentiles(name: str, values_s: list[float]) -> None:
     """Print median and 99th percentile of durations."""
-    note = f"of {len(values_s)}, max {max(values_s) * 1000:.1f}"
+    note = f"of {len(values_s)}, {min(values_s) * 1000:.1f} to {max(values_s) * 1000:.1f}"
     figure(f"{name}, p50", percentile(values_s, 50) * 1000, "ms")
     figure(f"{name}, p99", percentile(values_s, 99) * 1000, "ms", note=note)

@@ -256,17 +256,30 @@ class QueueMachine(QueueExample):
         pair.is_deleted = True
 
     @rule(pick=picks)
-    def change_consent(self, pick):
+    def take_consent_back(self, pick):
         pair = self.pair(pick)
-        pair.is_judgeable = not pair.is_judgeable
-        scene = Scene.objects.filter(pk=self.site.scenes[pair.key])
-        scene.update(judging_allowed=pair.is_judgeable)
+        pair.is_judgeable = False
+        Scene.objects.filter(pk=self.site.scenes[pair.key]).update(judging_allowed=False)
 
+    @precondition(lambda self: any(not pair.is_judgeable for pair in self.model.pairs.values()))
     @rule()
-    def pause_or_resume(self):
-        change = campaigns.resume if self.model.is_paused else campaigns.pause
-        change(campaign_id=self.site.campaign, lead_id=self.site.lead.pk)
-        self.model.is_paused = not self.model.is_paused
+    def consent_again(self):
+        for pair in self.model.pairs.values():
+            pair.is_judgeable = True
+        Scene.objects.filter(pk__in=self.site.scenes.values()).update(judging_allowed=True)
+
+    @precondition(lambda self: not self.model.is_paused)
+    @rule(pick=st.integers(0, 3))
+    def pause(self, pick):
+        if pick == 0:  # not often: nothing is served then
+            campaigns.pause(campaign_id=self.site.campaign, lead_id=self.site.lead.pk)
+            self.model.is_paused = True
+
+    @precondition(lambda self: self.model.is_paused)
+    @rule()
+    def resume(self):
+        campaigns.resume(campaign_id=self.site.campaign, lead_id=self.site.lead.pk)
+        self.model.is_paused = False
 
     @rule(one=reviewers)
     def read_progress(self, one):
