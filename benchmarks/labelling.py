@@ -45,6 +45,7 @@ def main() -> None:
 def _pace(var: Path) -> None:
     """Let a script grade as fast as the site serves pairs with photos and sounds."""
     heading("A reviewer without a pause, by HTTP")
+    manage(var, "fetch_models")  # the site does not start without
     media = var / "media"
     media.mkdir(exist_ok=True)
     filled = manage(var, "shell", "-v0", "-c", _FILL.format(media=str(media), pairs=_PAIRS))
