@@ -98,10 +98,9 @@ export class Answers extends EventTarget {
       button.ariaDisabled = String(refusal !== "");
       button.toggleAttribute("data-before", before);
       for (const line of button.querySelectorAll("[data-say]")) {
-        line.hidden = line.dataset.say !== says;
-        if (says === "listen" && !line.hidden) {
-          line.textContent = words("listen", { seconds: this.#waitsS });
-        }
+        const isSaid = line.dataset.say === says;
+        line.toggleAttribute("data-off", !isSaid); // not hidden: its place is kept
+        if (isSaid && says === "listen") line.textContent = words("listen", { seconds: this.#waitsS });
       }
     }
   }

@@ -5,6 +5,7 @@ import { sound } from "./sound.js";
 
 const AHEAD = 2;
 const LONGEST_WAIT_S = 30;
+const MOST_TRIES = 20; // to load a photo
 const LOOK_AGAIN_MS = 60_000;
 
 export class Feed extends EventTarget {
@@ -16,6 +17,7 @@ export class Feed extends EventTarget {
   #known = new Set(); // tokens that this page shows, holds or has answered
   #awaited; // returns tokens whose answers wait to be sent
   #asking = false;
+  #askAgain = false;
   #tries = 0;
   #timer = 0;
 
@@ -68,9 +70,12 @@ export class Feed extends EventTarget {
 
   async fill(isShowing = true) {
     const missing = AHEAD + (isShowing ? 0 : 1) - this.#ready.length;
-    if (this.#asking || missing <= 0) return;
+    if (missing <= 0) return;
+    // What was asked before may not know of an answer that frees pairs.
+    if (this.#asking) return void (this.#askAgain = true);
     clearTimeout(this.#timer);
     this.#asking = true;
+    this.#askAgain = false;
     const awaited = this.#awaited();
     const wanted = Math.min(12, this.#ready.length + missing + awaited.length + (isShowing ? 1 : 0));
     const outcome = await post(this.#address, { wanted }, this.#token);
@@ -78,6 +83,7 @@ export class Feed extends EventTarget {
     if (outcome.kind === "done") this.#receive(outcome.data, this.#awaited());
     else if (outcome.kind === "later") this.#retry(outcome.afterS);
     else this.#become(outcome.kind, outcome);
+    if (this.#askAgain) this.fill(isShowing);
   }
 
   #receive({ pairs, progress }, awaited) {
@@ -126,7 +132,8 @@ function pairOf(token, html) {
 
 // Asks for the photo until it is there; a lost connection breaks it.
 async function loaded(pair, photo) {
-  for (let wait = 1; !pair.isLoaded && !pair.isGone; wait = Math.min(LONGEST_WAIT_S, wait * 2)) {
+  for (let tries = 0; !pair.isLoaded && !pair.isGone && tries < MOST_TRIES; tries += 1) {
+    const wait = Math.min(LONGEST_WAIT_S, 2 ** tries);
     const decoded = await photo.decode().then(() => true, () => false);
     if (decoded) pair.isLoaded = true;
     else {

@@ -24,7 +24,7 @@ export async function post(address, body, token) {
         "X-CSRFToken": token,
       },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout?.(PATIENCE_MS),
     });
     return await outcome(answer);
   } catch {

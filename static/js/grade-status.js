@@ -44,7 +44,7 @@ export class Status {
     if (count && outbox.state === "waiting") said = words(count === 1 ? "waits-one" : "waits", { count });
     else if (!current) said = count ? words("sending") : "";
     else if (!current.isLoaded) said = words("photo-failed");
-    else if (!feed.next) said = words(feed.state === "empty" ? "last" : "loading");
+    else if (!feed.next) said = feed.state === "refused" ? "" : words(feed.state === "empty" ? "last" : "loading");
     else said = words(feed.next.isLoaded ? "ready" : "loading");
     line.dataset.trouble = String(outbox.state === "waiting" || feed.state === "offline");
     if (line.textContent !== said) line.textContent = said;

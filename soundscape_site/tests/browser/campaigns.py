@@ -174,7 +174,7 @@ def release(campaign: int) -> int:
 def list_answers(campaign: int) -> str:
     rows = [
         {
-            "by": grade.reviewer.user.username, "pair": grade.pair_id, "kind": "grade",
+            "by": str(grade.reviewer), "pair": grade.pair_id, "kind": "grade",
             "grade": grade.grade, "faults": grade.faults, "listened_s": grade.listened_s,
             "took_s": grade.took_s, "at": grade.at.isoformat(),
         }
@@ -182,10 +182,12 @@ def list_answers(campaign: int) -> str:
     ]  # fmt: skip
     rows += [
         {
-            "by": skip.reviewer.user.username, "pair": skip.pair_id, "kind": "skip",
+            "by": str(skip.reviewer), "pair": skip.pair_id, "kind": "skip",
             "reason": skip.reason, "at": skip.at.isoformat(),
         }
         for skip in Skip.objects.filter(pair__campaign=campaign).select_related("reviewer__user")
     ]  # fmt: skip
     undone = Answer.objects.filter(pair__campaign=campaign, kind="undo").count()
-    return json.dumps([*sorted(rows, key=lambda row: row["at"]), {"kind": "undone", "n": undone}])
+    return json.dumps(
+        [*sorted(rows, key=lambda row: str(row["at"])), {"kind": "undone", "n": undone}]
+    )

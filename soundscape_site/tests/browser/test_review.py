@@ -161,7 +161,12 @@ def test_a_double_press_grades_once(visit, site):
     made = give_campaign(site, "Twice", reviewers=("dee",), pairs=4)
     page = sit_down(visit, "dee", made.campaign)
     sent = []
-    page.on("request", lambda request: "/answers/" in request.url and sent.append(request.url))
+
+    def note(request):
+        if "/answers/" in request.url:
+            sent.append(request.url)
+
+    page.on("request", note)
     press(page, "1")
     second = pair_of(page)
     page.keyboard.press("1")
