@@ -28,7 +28,7 @@ def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
     pair_id = _pair_of(reviewer_id, token)
     if pair_id is None:
         raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
-    slots = lock_slots(pair_id=pair_id)
+    slots = lock_slots(pair_ids=[pair_id])[pair_id]
     pair = lock_pair(pair_id=pair_id)
     if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
         raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")

@@ -184,7 +184,7 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
         raise CannotUndoError(f"no answer {undoes} of reviewer {reviewer_id}")
     if Answer.objects.filter(undoes=target).exists():
         raise CannotUndoError(f"answer {undoes} is undone")
-    slots = lock_slots(pair_id=target.pair_id)
+    slots = lock_slots(pair_ids=[target.pair_id])[target.pair_id]
     pair = lock_pair(pair_id=target.pair_id)
     _refuse_decided(pair)
     _store(answer_id, reviewer, pair, Answer.Kind.UNDO, sent, undoes=target)

@@ -7,6 +7,8 @@ itself. Only the selection of free slots differs: it skips what is locked and wa
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import connection
 
 from labelling.models import Campaign, CampaignState, Pair, Reviewer, Slot
@@ -19,10 +21,20 @@ def lock_reviewer(*, reviewer_id: int) -> Reviewer:
     return Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer_id)
 
 
-def lock_slots(*, pair_id: int) -> list[Slot]:
-    """Lock and return all slots of a pair, by number."""
-    slots = Slot.objects.filter(pair_id=pair_id).select_for_update().order_by("pk")
-    return sorted(slots, key=lambda slot: slot.number)
+def lock_slots(*, pair_ids: Collection[int]) -> dict[int, list[Slot]]:
+    """Lock all slots of pairs and return them by pair and number.
+
+    Whoever held the locks before may have added slots, which the waiting query did not see: it is
+    repeated until it finds no more.
+    """
+    query = Slot.objects.filter(pair__in=pair_ids).select_for_update().order_by("pk")
+    before, slots = None, list(query.all())
+    while before != (keys := [slot.pk for slot in slots]):
+        before, slots = keys, list(query.all())  # a new query
+    found: dict[int, list[Slot]] = {pair_id: [] for pair_id in pair_ids}
+    for slot in sorted(slots, key=lambda slot: slot.number):
+        found[slot.pair_id].append(slot)
+    return found
 
 
 def lock_pair(*, pair_id: int) -> Pair:

@@ -99,7 +99,7 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
     """
     if grade not in Grading.values or not reason.strip():
         raise AnswerInvalidError(f"grade {grade!r} with reason {reason!r}")
-    slots = lock_slots(pair_id=pair_id)
+    slots = lock_slots(pair_ids=[pair_id])[pair_id]
     pair = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state not in WITH_LEAD:
@@ -139,7 +139,7 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
     """
     if not reason.strip():
         raise AnswerInvalidError("no reason")
-    slots = lock_slots(pair_id=pair_id)
+    slots = lock_slots(pair_ids=[pair_id])[pair_id]
     pair = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state != PairState.SETTLED:
@@ -182,10 +182,7 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
     """
     seed = Campaign.objects.get(pk=campaign_id).seed
     wanted = _slots_wanted(campaign_id, graders_per_pair, seed)
-    slots: dict[int, list[Slot]] = {key: [] for key in wanted}
-    locked = Slot.objects.filter(pair__in=list(wanted)).select_for_update().order_by("pk")
-    for slot in locked:
-        slots[slot.pair_id].append(slot)
+    slots = lock_slots(pair_ids=list(wanted))
     of_campaign = Pair.objects.filter(pk__in=list(wanted)).order_by("pk")
     pairs = list(of_campaign.select_for_update(of=("self",), no_key=True))
     campaign = lock_campaign(campaign_id=campaign_id)

@@ -185,6 +185,33 @@ def test_the_queue_waits_for_the_last_slot_rather_than_seem_empty(campaign):
     assert len(given) == 1
 
 
+def test_whoever_waited_for_a_pair_sees_the_slots_that_were_added(campaign):
+    """Two reviewers disagree while a lead raises the overlap: the third slot is not added twice."""
+    [pair] = make_pairs(campaign, 1, slots=2)
+    lead = make_person("lead")
+    one, other = (lease_on(pair, make_reviewer()) for _ in range(2))
+    grade(one)
+    locked, asked = threading.Event(), threading.Event()
+
+    def disagree():
+        with transaction.atomic():
+            grade(other, "bad")
+            locked.set()
+            while not (asked.is_set() or somebody_waits()):
+                pass
+
+    def raise_overlap():
+        locked.wait(10)
+        settling.raise_overlap(
+            campaign_id=campaign.pk, graders_per_pair=Decimal(4), lead_id=lead.pk
+        )
+        asked.set()
+
+    assert at_once(disagree, raise_overlap) == [None, None]
+    assert states(pair) == ["done", "done", "free", "free"]
+    assert not pair.slots.filter(extra=True).exists()
+
+
 def somebody_waits():
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
