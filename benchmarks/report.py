@@ -25,6 +25,11 @@ def spread(name: str, values_s: Sequence[float]) -> None:
     figure(f"{name}, p95", cuts[18] * 1000, "ms", note=f"max {max(values_s) * 1000:.1f}")
 
 
+def percentile(values: Sequence[float], which: int) -> float:
+    """Return a percentile of at least two values, 1 to 99."""
+    return quantiles(values, n=100, method="inclusive")[which - 1]
+
+
 def machine() -> None:
     memory = psutil.virtual_memory().total / 2**30
     print(f"{platform.platform()}, {os.cpu_count()} cores, {memory:.0f} GiB, "

@@ -28,7 +28,7 @@ _POLL_S = 0.2  # as the page does
 def run(var: Path) -> None:
     heading("The site")
     port = free_port()
-    with _site(var, port) as pid:
+    with serving(var, port) as pid:
         browser = Browser(f"http://127.0.0.1:{port}")
         photos = _photos()
         for _ in range(5):
@@ -60,7 +60,7 @@ def _upload_s(browser: Browser, photo: bytes) -> float:
 
 
 @contextmanager
-def _site(var: Path, port: int) -> Iterator[int]:
+def serving(var: Path, port: int) -> Iterator[int]:
     """Serve the site; yield the process id of its supervisor."""
     began = time.perf_counter()
     process = start_manage(var, "serve", "--port", str(port), stderr=subprocess.DEVNULL)

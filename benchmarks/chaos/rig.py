@@ -74,11 +74,11 @@ class Rig:
         """Create database and library, start every program and wait until all are ready."""
         self.postgres.start()
         self.redis.start()
-        self._manage("migrate", "-v0", DATABASE_OWNER_URL=self.postgres.url(OWNER_ROLE))
+        self.manage("migrate", "-v0", DATABASE_OWNER_URL=self.postgres.url(OWNER_ROLE))
         with self.postgres.session() as cursor:
             cursor.execute(history.INSTALL)
-        self._manage("collectstatic", "--no-input", "-v0")
-        self._manage("shell", "-v0", "-c", _FILL.format(str(self.folder / "tones")))
+        self.manage("collectstatic", "--no-input", "-v0")
+        self.manage("shell", "-v0", "-c", _FILL.format(str(self.folder / "tones")))
         programs = [*self.workers, self.sweeper, self.web]
         for program in programs:
             program.start()
@@ -173,13 +173,15 @@ class Rig:
             ends.callback(self.postgres.stop, signal.SIGQUIT)
             ends.callback(self.ledger.close)
 
-    def _manage(self, *arguments: str, **variables: str) -> None:
+    def manage(self, *arguments: str, **variables: str) -> str:
+        """Run a command of `manage.py`; return what it prints."""
         done = subprocess.run(
             [sys.executable, _MANAGE, *arguments], env=self._environment() | variables, cwd=ROOT,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"manage.py {arguments[0]}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def _program(self, name: str, *arguments: str) -> Program:
         environment = self._environment() | {mines.CLOCK: mines.clock_of(name)}

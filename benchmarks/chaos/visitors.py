@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import itertools
+import json
 import re
 import secrets
 import threading
@@ -13,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -57,12 +58,14 @@ class Browser:
         content_type: str = "",
         *,
         by_script: bool = False,
+        token: str = "",
     ) -> Answer:
         connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         headers = self._headers | {"Cookie": cookies}
         headers |= {"Content-Type": content_type} if content_type else {}
         headers |= {"HX-Request": "true"} if by_script else {}
+        headers |= {"X-CSRFToken": token} if token else {}
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
@@ -77,6 +80,12 @@ class Browser:
         """Send a form, as a browser does without the page's script."""
         form = urlencode({_TOKEN_FIELD: self._token(), **fields}).encode()
         return self.request("POST", path, form, "application/x-www-form-urlencoded")
+
+    def post_json(self, path: str, content: Mapping[str, Any]) -> Answer:
+        """Send JSON, as a page's script does."""
+        return self.request(
+            "POST", path, json.dumps(content).encode(), "application/json", token=self._token()
+        )
 
     def upload(self, photo: bytes) -> Answer:
         """Send a photo, as the page's script does."""

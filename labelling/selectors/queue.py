@@ -144,9 +144,13 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
         Slot.objects.filter(reviewer_id=reviewer_id, campaign_id__in=campaign_ids),
         campaign_ids,
         done=Count("pk", filter=Q(state=Slot.State.DONE)),
-        gold=Count(  # a reviewer counts it as any other pair
-            "pk", filter=Q(state=Slot.State.LEASED, pair__purpose=Pair.Purpose.GOLD)
+    )
+    gold = _by_campaign(  # a reviewer counts it as any other pair
+        held_slots(reviewer_id).filter(
+            campaign_id__in=campaign_ids, pair__purpose=Pair.Purpose.GOLD
         ),
+        campaign_ids,
+        pairs=Count("pk"),
     )
     ungraded = _by_campaign(
         _shown_pairs(campaign_ids).filter(state=PairState.OPEN), campaign_ids, pairs=Count("pk")
@@ -167,7 +171,7 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
         left = free[key]["pairs"] + held[key]["pairs"]
         progress[key] = OwnProgress(
             done=own[key]["done"],
-            left=left + own[key]["gold"],
+            left=left + gold[key]["pairs"],
             with_others=ungraded[key]["pairs"] - left,
         )
     return progress

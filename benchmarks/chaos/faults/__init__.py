@@ -5,7 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from benchmarks.chaos.faults import clocks, database, disks, people, redis, traffic, workers
+from benchmarks.chaos.faults import (
+    clocks,
+    database,
+    disks,
+    labelling,
+    people,
+    redis,
+    traffic,
+    workers,
+)
 from benchmarks.chaos.trial import Fault
 
 _CHILD_S: Final = 10.0
@@ -48,6 +57,7 @@ FAULTS: Final = (
     _RedisFault(code="F23", name="rolling restart, unknown tasks", inject=workers.rolling_restart,
                 quick=True),
     Fault(code="F28", name="servers restarted among people", inject=people.restart_servers),
+    Fault(code="F29", name="16 reviewers, servers killed", inject=labelling.review),
     Fault(code="deaf", name="worker stops consuming", inject=workers.stop_consuming),
     Fault(code="F1", name="child killed", inject=workers.kill_children,
           recovers_within_s=_CHILD_S, real_model=True),

@@ -15,6 +15,7 @@ from labelling.selectors import queue
 from labelling.selectors.queue import OwnProgress
 from labelling.tests.answering import claim, expire, grade, grade_all, lease_on, skip
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
+from retrieval.models import Scene
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +85,14 @@ def test_gold_counts_as_any_other_pair(one):
     assert own(one, campaign) == (1, 2, 0)
 
 
+def test_a_gold_pair_that_was_withdrawn_is_not_left(one):
+    campaign = make_campaign(gold_share=Decimal("0.5"))
+    make_gold_pairs(campaign, 3)
+    held = claim(one, campaign, 4)
+    Scene.objects.filter(pairs=held[0].pair_id).update(judging_allowed=False)
+    assert own(one, campaign) == (0, len(held) - 1, 0)
+
+
 def test_progress_counts_the_campaign_only(campaign, one):
     make_pairs(campaign, 1)
     elsewhere = make_campaign()
@@ -132,11 +141,11 @@ def test_the_list_takes_a_fixed_number_of_queries(one, django_assert_num_queries
         grade(claim(one, campaign)[0])
 
     add()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert len(queue.campaigns_for(one.pk)) == 1
     for _ in range(3):
         add()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert len(queue.campaigns_for(one.pk)) == 4
 
 
