@@ -8,7 +8,6 @@ from django.db import models
 from accounts.admin.read_only import ReadOnlyAdmin
 from labelling.models import PhotoImport, PhotoSet, SetPhoto
 
-
 _URLS = {models.URLField: {"assume_scheme": "https"}}
 
 
