@@ -96,7 +96,7 @@ def test_rows_are_shown_and_found_but_not_changed(browser, operator, model):
 
 def test_tokens_of_leases_are_not_shown(browser, operator):
     add_rows(1, 0, operator)
-    slot = models.Slot.objects.exclude(token=None).first()
+    slot = models.Slot.objects.exclude(token=None).earliest("pk")
     page = browser.get(reverse("admin:labelling_slot_change", args=[slot.pk])).content.decode()
     assert str(slot.token) not in page
 

@@ -210,7 +210,9 @@ def test_the_preview_shows_the_pairs_and_stores_nothing(browser, draft):
 
 
 def digest_of(answer):
-    return re.search(r'name="digest" value="(\w{64})"', answer.content.decode())[1]
+    found = re.search(r'name="digest" value="(\w{64})"', answer.content.decode())
+    assert found is not None
+    return found[1]
 
 
 def test_the_campaign_opens_with_the_previewed_pairs(browser, draft, lead):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from soundscape_site.tests.browser.people import assert_accessible_everywhere, sign_up
 from soundscape_site.tests.browser.site import PHOTOS, Site
@@ -67,8 +67,8 @@ def send_three(page: Page) -> None:
     limit(page, mostFiles="2")
     page.locator("#files").set_input_files([TOWN, BOATS])
     page.locator("#folder").evaluate("input => input.removeAttribute('webkitdirectory')")
-    broken = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
-    page.locator("#folder").set_input_files([broken])  # type: ignore[list-item]
+    broken = FilePayload(name="broken.jpg", mimeType="image/jpeg", buffer=b"no photo")
+    page.locator("#folder").set_input_files([broken])
     page.get_by_label("Licence").select_option("CC-BY-4.0")
     page.get_by_label("Author").fill("Ada")
     page.get_by_role("button", name="Add the photos").click()
@@ -102,8 +102,8 @@ def send_the_folder_again(page: Page, folder: Path) -> None:
         timeout=_MATCHING_MS
     )
     limit(page, maxBytes="1000000")
-    large = {"name": "large.zip", "mimeType": "application/zip", "buffer": bytes(1_500_000)}
-    page.locator("#zip").set_input_files([large])  # type: ignore[list-item]
+    large = FilePayload(name="large.zip", mimeType="application/zip", buffer=bytes(1_500_000))
+    page.locator("#zip").set_input_files([large])
     page.get_by_role("button", name="Add the photos").click()
     expect(page.get_by_text("a zip file may have 1 MB: large.zip (1.5 MB).")).to_be_visible()
     expect(page.get_by_text("Unpack it and choose its folder, or run")).to_be_visible()
