@@ -188,4 +188,6 @@ def list_answers(campaign: int) -> str:
         for skip in Skip.objects.filter(pair__campaign=campaign).select_related("reviewer__user")
     ]  # fmt: skip
     undone = Answer.objects.filter(pair__campaign=campaign, kind="undo").count()
-    return json.dumps([*sorted(rows, key=lambda row: str(row["at"])), {"kind": "undone", "n": undone}])
+    return json.dumps(
+        [*sorted(rows, key=lambda row: str(row["at"])), {"kind": "undone", "n": undone}]
+    )
