@@ -9,9 +9,6 @@ from accounts.admin.read_only import ReadOnlyAdmin
 from labelling.models import PhotoImport, PhotoSet, SetPhoto
 
 
-_URLS = {models.URLField: {"assume_scheme": "https"}}
-
-
 @admin.register(PhotoSet)
 class PhotoSetAdmin(ReadOnlyAdmin):
     """Photo sets."""
@@ -28,7 +25,7 @@ class SetPhotoAdmin(ReadOnlyAdmin):
 
     list_display = ("__str__", "photo_set", "license", "author", "added_at")
     list_filter = ("photo_set", "license")
-    formfield_overrides = _URLS
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_select_related = ("photo_set",)
     search_fields = ("name", "author", "scene__id")
     fields = (
