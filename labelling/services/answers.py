@@ -36,6 +36,7 @@ from labelling.services.settling import set_state, settle
 
 SKIPS_FOR_LEAD: Final = 3
 LONGEST_S: Final = 86_400.0
+_LONGEST_SEAM_S: Final = 1.5  # the player fades the end of a recording into its beginning
 _CLOCK_TOLERANCE_S: Final = 0.25  # browsers report the play time at steps of up to a quarter second
 
 
@@ -278,10 +279,11 @@ def _refuse_decided(pair: Pair) -> None:
 
 
 def _refuse_unheard(pair: Pair, listened_s: float, *, heard_to_end: bool) -> None:
-    enough = min(
-        float(settings.SOUNDSCAPE_MINIMUM_LISTEN_S), pair.clip.duration_s - _CLOCK_TOLERANCE_S
-    )
-    if not heard_to_end and listened_s < enough:
+    length = pair.clip.duration_s
+    if heard_to_end:  # as the player counts it
+        length -= min(_LONGEST_SEAM_S, length / 6)
+    enough = min(float(settings.SOUNDSCAPE_MINIMUM_LISTEN_S), length - _CLOCK_TOLERANCE_S)
+    if listened_s < enough:
         raise ListenMoreError(f"{listened_s} s of pair {pair.pk} heard, {enough} s needed")
 
 

@@ -256,14 +256,18 @@ def _matches_of(
 
 
 def _gold(campaign: Campaign, pairs: Sequence[DrawnPair]) -> list[DrawnPair]:
-    """Return all gold pairs of the set's photos that the sample does not contain, if wanted."""
+    """Return all gold pairs of the set's photos that reviewers do not see otherwise, if wanted.
+
+    They see the pairs of the sample, and the examples of the guideline with their grades.
+    """
     if not campaign.gold_share and not campaign.qualification_pairs:
         return []
-    drawn = {(pair.scene_id, pair.clip_id) for pair in pairs}
+    seen = {(pair.scene_id, pair.clip_id) for pair in pairs}
+    seen |= set(campaign.guideline.examples.values_list("scene_id", "clip_id"))
     usable = [
         gold
         for gold in usable_gold_pairs(campaign.photo_set_id)
-        if (gold.scene_id, gold.clip_id) not in drawn
+        if (gold.scene_id, gold.clip_id) not in seen
     ]
     order = shuffled(len(usable), campaign.seed).tolist()
     return [

@@ -15,6 +15,7 @@ from labelling.models import Answer
 
 MOST_PAIRS: Final = 12
 _LONGEST_S: Final = 86_400.0
+_MOST_BYTES: Final = 16_384
 _NEEDED: Final = {
     Answer.Kind.GRADE.value: ("grade", "listened_s", "took_s"),
     Answer.Kind.SKIP.value: ("reason",),
@@ -23,9 +24,12 @@ _NEEDED: Final = {
 
 def json_of(request: HttpRequest) -> dict[str, Any]:
     """Return the object that a request carries; an empty one, which no form accepts, otherwise."""
+    if len(request.body) > _MOST_BYTES:
+        return {}
     try:
-        body = json.loads(request.body)
-    except (UnicodeDecodeError, ValueError):
+        # Whole numbers become floats, too: those of hundreds of digits are infinite, not an error.
+        body = json.loads(request.body, parse_int=float)
+    except (RecursionError, UnicodeDecodeError, ValueError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -38,7 +39,7 @@ def campaign_steps(request: HttpRequest, campaign_id: int) -> HttpResponse:
         return to_campaign(campaign_id)
     try:
         return step(request, campaign_id)
-    except LabellingError as error:
+    except (LabellingError, ValidationError) as error:
         messages.error(request, refusal_words(error))
         return to_campaign(campaign_id)
     except Campaign.DoesNotExist as error:

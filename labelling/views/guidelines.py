@@ -51,9 +51,13 @@ def guideline_new(request: HttpRequest) -> HttpResponse:
     """Make a guideline."""
     form = GuidelineForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        made = services.make_guideline(**form.cleaned_data, lead_id=actor_of(request))
-        messages.success(request, _("The draft is saved. Add examples, then publish it."))
-        return _to_guideline(made.pk)
+        try:
+            made = services.make_guideline(**form.cleaned_data, lead_id=actor_of(request))
+        except LabellingError as error:
+            form.add_error(None, refusal_words(error))
+        else:
+            messages.success(request, _("The draft is saved. Add examples, then publish it."))
+            return _to_guideline(made.pk)
     return _form_page(request, form)
 
 
@@ -125,6 +129,9 @@ def guideline_version(request: HttpRequest, guideline_id: int) -> HttpResponse:
         draft = services.next_version(guideline_id=guideline_id, lead_id=actor_of(request))
     except Guideline.DoesNotExist as error:
         raise Http404(str(error)) from error
+    except LabellingError as error:
+        messages.error(request, refusal_words(error))
+        return _to_guideline(guideline_id)
     messages.success(request, _("This is the draft of the next version."))
     return _to_guideline(draft.pk)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile as SentFile
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -46,7 +46,7 @@ def photo_set_upload(request: HttpRequest, photo_set_id: int) -> HttpResponse:
     if not any(file.is_archive or is_photo_name(path=file.path) for file in files):
         form.add_error(None, _("Choose photos, a folder of photos, or a zip file first."))
     if not form.is_valid():
-        return photo_set_page(request, found, form, status=422)
+        return _refused(request, found, form, status=422)
     try:
         submit_photo_imports(
             photo_set_id=found.pk, files=files, credit=form.credit, requested_by=request.user.pk
@@ -57,10 +57,21 @@ def photo_set_upload(request: HttpRequest, photo_set_id: int) -> HttpResponse:
         logger.error("%s: %s", error.code, error)
         reason = problem(error.code, str(error))
         form.add_error(None, f"{reason.title}. {reason.detail}")
-        return photo_set_page(request, found, form, status=reason.status)
-    if "part" not in request.POST:
-        messages.success(request, _("Your photos have arrived. They are added in the background."))
+        return _refused(request, found, form, status=reason.status)
+    if "part" in request.POST:
+        return HttpResponse(status=204)
+    messages.success(request, _("Your photos have arrived. They are added in the background."))
     return HttpResponseRedirect(reverse("labelling:photo_set", args=[found.pk]), status=303)
+
+
+def _refused(
+    request: HttpRequest, found: PhotoSet, form: PhotoCreditForm, *, status: int
+) -> HttpResponse:
+    """Show the form with its errors; tell a script the first one."""
+    if "part" not in request.POST:
+        return photo_set_page(request, found, form, status=status)
+    (first, *_rest), *_others = form.errors.values()
+    return JsonResponse({"detail": str(first)}, status=status)
 
 
 def upload_refused(request: HttpRequest, refusal: Problem) -> HttpResponse:

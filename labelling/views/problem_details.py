@@ -43,7 +43,9 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     "not_qualified": (
         403,
         _("You are not admitted to this campaign"),
-        _("It needs practice with its guideline first. Ask a lead reviewer to admit you."),
+        _(
+            "Too few of your first grades agreed with the guideline. Ask a lead reviewer to admit you."
+        ),
     ),
     "wrong_state": (
         _CONFLICT,

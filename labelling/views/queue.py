@@ -106,8 +106,9 @@ def _entry(entry: QueueEntry, reviewer_id: int) -> dict[str, Any]:
     return {
         "campaign": entry.campaign,
         "qualified": entry.qualified,
-        "done": entry.own.done,
-        "left": entry.own.left,
+        "done": progress["own"]["done"],
+        # Not `entry.own.left`: it grows with each gold pair that is leased.
+        "left": progress["own"]["total"] - progress["own"]["done"],
         "with_others": entry.own.with_others,
         "progress": progress,
         "own_key": f"own-{entry.campaign.pk}",

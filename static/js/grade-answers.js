@@ -77,7 +77,7 @@ export class Answers extends EventTarget {
     this.#skips.inert = !asks;
     this.#grades[0].parentElement.inert = asks;
     this.#skip.ariaExpanded = String(asks);
-    if (asks) this.#skips.querySelector("button").focus({ preventScroll: true });
+    if (asks) this.#skips.focus({ preventScroll: true }); // no button: Space still plays
     else if (hadFocus) document.activeElement.blur();
   }
 

@@ -44,7 +44,7 @@ export class Feed extends EventTarget {
   }
 
   putBack(pair) {
-    this.#ready.unshift(pair);
+    this.#ready = [pair, ...this.#ready.filter((held) => held.token !== pair.token)];
   }
 
   // A pair that may be offered again.
@@ -80,7 +80,7 @@ export class Feed extends EventTarget {
     const wanted = Math.min(12, this.#ready.length + missing + awaited.length + (isShowing ? 1 : 0));
     const outcome = await post(this.#address, { wanted }, this.#token);
     this.#asking = false;
-    if (outcome.kind === "done") this.#receive(outcome.data, this.#awaited());
+    if (outcome.kind === "done") this.#receive(outcome.data, [...awaited, ...this.#awaited()]);
     else if (outcome.kind === "later") this.#retry(outcome.afterS);
     else this.#become(outcome.kind, outcome);
     if (this.#askAgain) this.fill(isShowing);

@@ -2,7 +2,7 @@
 
 const WRITES = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
 const USES_SPACE = "a, button, input, summary";
-const NUMBER = /^(?:Digit|Numpad)(\d)$/;
+const NUMBER = /^Digit(\d)$/;
 
 // The figure on a key counts, also where the upper row gives it with Shift only.
 function keyOf(event) {

@@ -43,5 +43,6 @@ async function outcome(answer) {
   if (answer.ok && data) return { kind: "done", data };
   if (data?.code) return { kind: "refused", ...data };
   if (status === 401 || status === 403) return { kind: "login" };
-  return { kind: "refused", code: "unknown" };
+  // Without JSON it is no answer of this site: a proxy's page, or one of a release that starts.
+  return data ? { kind: "refused", code: "unknown" } : { kind: "later", afterS: 0 };
 }

@@ -44,7 +44,8 @@ export class Session {
   }
 
   grade(grade) {
-    if (!this.current || !this.stage.accepts) return;
+    if (!this.#accepts) return;
+    if (!this.current.isLoaded) return announce(words("photo-loading"));
     const refusal = this.answers.refusal(grade);
     if (refusal === "listen") this.stage.listen(this.current);
     if (refusal === "reasons") announce(words("reasons-chosen"));
@@ -55,11 +56,11 @@ export class Session {
   }
 
   skip(reason) {
-    if (this.current && this.stage.accepts) this.#answer({ kind: "skip", reason });
+    if (reason && this.#accepts) this.#answer({ kind: "skip", reason });
   }
 
   undo() {
-    if (this.isReturning) return;
+    if (this.isReturning || this.outbox.state === "login") return;
     const step = this.history.pop();
     if (!step) return this.status.say(words("nothing-to-undo"));
     const pair = this.recent.get(step.token);
@@ -84,6 +85,11 @@ export class Session {
     this.advance(); // first of all: what follows must not delay the next photo
     this.history.push({ ...facts, id: this.#send({ token, ...facts }), token, heardS: pair.heardS });
     this.feed.fill(this.current !== null);
+  }
+
+  // A pair is hidden while the reviewer has to log in again.
+  get #accepts() {
+    return this.current && this.stage.accepts && this.outbox.state !== "login";
   }
 
   // Returns the id by which the site knows it again.
@@ -145,4 +151,5 @@ export class Session {
   }
 }
 
-const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
+// A page can be left open for days; the site takes times up to a day.
+const rounded = (seconds) => Math.min(86_400, Math.round(seconds * 1000) / 1000);

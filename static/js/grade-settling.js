@@ -1,6 +1,8 @@
 // What follows from the site's outcome of an answer or of an undo, and from a lost lease.
 import { words } from "./grade-words.js";
 
+const MAY_COME_AGAIN = ["listened_too_short", "answer_invalid", "unknown"];
+
 export function settle(session, campaign, { entry, outcome }) {
   if (entry.campaign !== campaign) return; // left by another page
   if (outcome.kind === "done") {
@@ -25,7 +27,7 @@ export function lose(session, tokens) {
 function refused({ history, recent, feed }, entry, code) {
   history.forget(entry.id);
   recent.delete(entry.body.token);
-  if (code === "listened_too_short") feed.forget(entry.body.token);
+  if (MAY_COME_AGAIN.includes(code)) feed.forget(entry.body.token);
 }
 
 // The pair of an undone answer, shown already if it was at hand; its lease may have a new token.
@@ -46,6 +48,7 @@ function returned(session, step, data) {
 }
 
 function notReturned(session, step) {
+  session.feed.drop([step.token]);
   const isShown = session.current?.token === step.token;
   if (isShown || session.isReturning) session.advance();
 }

@@ -43,9 +43,10 @@ export class Status {
     let said = "";
     if (count && outbox.state === "waiting") said = words(count === 1 ? "waits-one" : "waits", { count });
     else if (!current) said = count ? words("sending") : "";
-    else if (!current.isLoaded) said = words("photo-failed");
+    else if (!current.isLoaded) said = words("photo-loading");
     else if (!feed.next) said = feed.state === "refused" ? "" : words(feed.state === "empty" ? "last" : "loading");
     else said = words(feed.next.isLoaded ? "ready" : "loading");
+    if (said && outbox.state === "waiting" && line.dataset.trouble !== "true") announce(said);
     line.dataset.trouble = String(outbox.state === "waiting" || feed.state === "offline");
     if (line.textContent !== said) line.textContent = said;
   }
@@ -58,6 +59,7 @@ export class Status {
   say(sentence) {
     this.#notice.querySelector("[data-notice-words]").textContent = sentence;
     this.#notice.hidden = false;
+    announce(sentence);
   }
 
   clear() {

@@ -73,15 +73,17 @@ function bodyOf(form, files) {
   return body;
 }
 
-// Returns null if the files have arrived, otherwise what to say.
+// Returns null if the files have arrived, otherwise what to say, and the site's reason.
 async function send(form, files) {
   try {
     const body = bodyOf(form, files);
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-    if (answer.type === "opaqueredirect") return null;
-    return answer.status === 403 ? "page_too_old" : "stopped";
+    if (answer.status === 204) return null;
+    if (answer.type === "opaqueredirect" || answer.status === 403) return ["page_too_old"];
+    const isJson = /\bjson\b/.test(answer.headers.get("Content-Type") ?? "");
+    return isJson ? ["refused", { reason: (await answer.json()).detail }] : ["stopped"];
   } catch {
-    return "stopped";
+    return ["stopped"];
   }
 }
 
@@ -105,7 +107,8 @@ async function sendAll(form, files) {
     told.replaceChildren(words(form, "sending", { sent: figure(sent), all: figure(all) }));
     const trouble = await send(form, request);
     if (trouble) {
-      told.replaceChildren(words(form, trouble, { sent: figure(sent), all: figure(all) }));
+      const [key, figures] = trouble;
+      told.replaceChildren(words(form, key, { sent: figure(sent), all: figure(all), ...figures }));
       within(form, "sending").hidden = true;
       return;
     }

@@ -128,7 +128,9 @@ class Command(BaseCommand):
         pages = {
             "log in": reverse("account_login"),
             "reviewers grade": reverse("labelling:review_queue"),
-            "the lead watches and decides": reverse("labelling:campaigns"),
+            "the lead watches, grades where the two disagree, and decides": reverse(
+                "labelling:campaigns"
+            ),
         }
         for words, path in pages.items():
             self.stdout.write(f"  {site}{path}  {words}")

@@ -181,7 +181,7 @@ def test_a_double_press_grades_once(visit, site):
     page.keyboard.press("?")
     page.keyboard.press("1")
     assert pair_of(page) == second
-    page.get_by_label("Answer by single keys").uncheck()
+    page.get_by_label("Use single keys").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("1")
     assert pair_of(page) == second
@@ -320,7 +320,7 @@ def test_the_pages_of_reviewers_are_accessible(visit, site):
     expect(page.get_by_text("next pair is ready")).to_be_visible()
     assert_accessible_everywhere(page)
     page.keyboard.press("s")
-    expect(page.get_by_role("button", name="I cannot hear it")).to_be_focused()
+    expect(page.get_by_role("group", name="Why do you skip this pair?")).to_be_focused()
     assert_accessible_everywhere(page)
     page.keyboard.press("Escape")
     page.keyboard.press("?")
