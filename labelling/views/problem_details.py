@@ -44,7 +44,8 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
         403,
         _("You are not admitted to this campaign"),
         _(
-            "Too few of your first grades agreed with the guideline. Ask a lead reviewer to admit you."
+            "Too few of your first grades agreed with the guideline. "
+            "Ask a lead reviewer to admit you."
         ),
     ),
     "wrong_state": (
