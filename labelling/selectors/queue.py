@@ -106,9 +106,14 @@ def held_slots(reviewer_id: int) -> QuerySet[Slot]:
 
 
 def slot_by_token(reviewer_id: int, token: UUID) -> Slot | None:
-    """Return the slot that a reviewer holds by this lease, with its pair, photo and recording."""
-    held = held_slots(reviewer_id).filter(token=token)
-    return held.select_related("campaign", "pair__scene", "pair__clip").first()
+    """Return the slot of a reviewer's lease, with its pair, photo and recording.
+
+    Also of a pair that is graded: its sound may still be loading, and an undo brings it back.
+    """
+    own = Slot.objects.filter(
+        reviewer_id=reviewer_id, token=token, state__in=HELD_SLOTS, pair__in=gradable_pairs()
+    )
+    return own.select_related("campaign", "pair__scene", "pair__clip").first()
 
 
 def own_progress(reviewer_id: int, campaign_id: int) -> OwnProgress:

@@ -89,8 +89,8 @@ def give_grade(
         return earlier
     slot, pair = slot_for_answer(reviewer_id=reviewer_id, token=token)
     _refuse_withdrawn(pair)
-    _refuse_unheard(pair, listened_s, heard_to_end=heard_to_end)
     _refuse_unknown_grade(grade, sent["faults"], (listened_s, took_s))
+    _refuse_unheard(pair, listened_s, heard_to_end=heard_to_end)
     measured = {"listened_s": listened_s, "heard_to_end": heard_to_end, "took_s": took_s}
     answer = _store(answer_id, reviewer, pair, Answer.Kind.GRADE, sent | measured)
     Grade.objects.create(

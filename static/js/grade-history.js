@@ -43,3 +43,14 @@ export class History {
     }
   }
 }
+
+const MOST_RECENT = 10;
+
+// Answered pairs by token, latest last, so that undo shows them at once.
+export class Recent extends Map {
+  keep(token, pair) {
+    this.delete(token);
+    this.set(token, pair);
+    if (this.size > MOST_RECENT) this.delete(this.keys().next().value);
+  }
+}

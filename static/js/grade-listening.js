@@ -1,6 +1,9 @@
 // Counts the seconds for which a pair's sound really played.
 import { sound } from "./sound.js";
 
+// A page can be left open for days; the site takes times up to a day.
+export const rounded = (seconds) => Math.min(86_400, Math.round(seconds * 1000) / 1000);
+
 class Listening extends EventTarget {
   #pair = null;
   #since = null;

@@ -2,9 +2,9 @@
 import { announce } from "./announcer.js";
 import { Answers } from "./grade-answers.js";
 import { Feed } from "./grade-feed.js";
-import { History } from "./grade-history.js";
+import { History, Recent } from "./grade-history.js";
 import { keepLeases } from "./grade-leases.js";
-import { listening } from "./grade-listening.js";
+import { listening, rounded } from "./grade-listening.js";
 import { Outbox } from "./grade-outbox.js";
 import { newId } from "./grade-server.js";
 import { lose, settle } from "./grade-settling.js";
@@ -13,13 +13,12 @@ import { Status } from "./grade-status.js";
 import { words } from "./grade-words.js";
 
 const PANELS = { empty: "done", offline: "offline", login: "login", refused: "refused" };
-const MOST_RECENT = 10; // answered pairs that are kept, so that undo shows them at once
 
 export class Session {
   #at;
   current = null;
   isReturning = false; // a pair is awaited that undo brings back
-  recent = new Map();
+  recent = new Recent();
 
   constructor(desk, settings) {
     this.#at = desk.dataset;
@@ -79,9 +78,7 @@ export class Session {
   #answer(facts) {
     const pair = this.current;
     const { token } = pair;
-    this.recent.delete(token);
-    this.recent.set(token, pair);
-    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.keys().next().value);
+    this.recent.keep(token, pair);
     this.advance(); // first of all: what follows must not delay the next photo
     this.history.push({ ...facts, id: this.#send({ token, ...facts }), token, heardS: pair.heardS });
     this.feed.fill(this.current !== null);
@@ -150,6 +147,3 @@ export class Session {
     return [...(this.current ? [this.current.token] : []), ...this.feed.tokens];
   }
 }
-
-// A page can be left open for days; the site takes times up to a day.
-const rounded = (seconds) => Math.min(86_400, Math.round(seconds * 1000) / 1000);

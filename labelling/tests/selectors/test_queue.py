@@ -164,11 +164,13 @@ def test_a_lease_is_found_by_its_reviewer_only(campaign, one, other, django_asse
     assert queue.slot_by_token(one.pk, slot.token) == slot
 
 
-def test_a_lease_is_not_found_after_its_answer_or_withdrawal(campaign, one):
-    make_pairs(campaign, 2)
-    first, second = claim(one, campaign, 2)
+def test_a_lease_is_found_after_its_grade_and_not_after_a_skip_or_withdrawal(campaign, one):
+    make_pairs(campaign, 3)
+    first, second, third = claim(one, campaign, 3)
     grade(first)
-    assert queue.slot_by_token(one.pk, first.token) is None
+    assert queue.slot_by_token(one.pk, first.token) == first
+    skip(third)
+    assert queue.slot_by_token(one.pk, third.token) is None
     type(second.pair.scene).objects.update(hidden_at=timezone.now(), hidden_reason="No.")
     assert queue.slot_by_token(one.pk, second.token) is None
 

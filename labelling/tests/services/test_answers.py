@@ -162,7 +162,9 @@ def test_an_impossible_grade_is_refused(slot, changed):
     [
         (3, 30.0, 2.9, False, False),
         (3, 30.0, 3.0, False, True),
-        (3, 30.0, 0.0, True, True),
+        (3, 30.0, 0.0, True, False),
+        (3, 2.0, 1.4, True, False),
+        (3, 2.0, 1.5, True, True),
         (3, 2.0, 1.7, False, False),
         (3, 2.0, 1.8, False, True),
         (0, 30.0, 0.0, False, True),

@@ -126,7 +126,7 @@ def test_photos_that_are_sent_become_one_import(lead, photo_set):
 def test_a_part_of_an_upload_keeps_its_folders_and_says_nothing(lead, photo_set):
     files = [("a.png", picture(1)), ("a.png", picture(2))]
     answer = send(lead, photo_set, files, part="1", paths=["in/one/a.png", "in/two/a.png"])
-    assert answer.status_code == 303
+    assert answer.status_code == 204
     assert PhotoImport.objects.get().file_name == "in/one/a.png"
     assert "Your photos have arrived." not in shown(lead, address(photo_set))
 
@@ -143,6 +143,12 @@ def test_an_unknown_licence_is_refused(lead, photo_set):
     answer = send(lead, photo_set, [("a.png", picture(1))], license="CC-BY-9")
     assert answer.status_code == 422
     assert not PhotoImport.objects.exists()
+
+
+def test_a_script_is_told_the_reason(lead, photo_set):
+    answer = send(lead, photo_set, [("notes.txt", b"x")], part="1")
+    assert answer.status_code == 422
+    assert "Choose photos" in answer.json()["detail"]
 
 
 def test_a_full_disk_is_said(lead, photo_set, monkeypatch):

@@ -246,13 +246,17 @@ def test_photo_and_sound_are_named_by_the_token_alone(client, rita, campaign, me
         assert sha256_of_bytes(PHOTO) not in told
 
 
-def test_media_of_a_pair_are_for_its_holder_while_it_is_lent(client, rita, campaign, media):
+def test_media_of_a_pair_are_for_its_reviewer_and_end_with_a_skip(client, rita, campaign, media):
     stored_pair(campaign)
     (token,) = tokens_of(claim(client, campaign))
     addresses = [reverse(f"labelling:lease_{name}", args=[token]) for name in ("photo", "sound")]
     other = client_of(make_person("rolf", Role.REVIEWER))
     assert [other.get(address).status_code for address in addresses] == [404, 404]
-    send(client, "review_answer", grade(token))
+    done = grade(token)
+    send(client, "review_answer", done)
+    assert [client.get(address).status_code for address in addresses] == [200, 200]
+    send(client, "review_undo", {"id": str(uuid4()), "undoes": done["id"]})
+    send(client, "review_answer", skip(token))
     assert [client.get(address).status_code for address in addresses] == [404, 404]
 
 

@@ -20,7 +20,7 @@ from soundscape_site.tests.browser.site import PHOTOS, Site
 from soundscape_site.tests.browser.visitor import wait_for_silence, wait_for_sound
 
 REVIEWERS: Final = ("rita", "rolf", "ruth")
-PHOTO_NAMES: Final = ("kodim02.png", "kodim05.png", "kodim16.png", "kodim22.png")
+PHOTO_NAMES: Final = ("kodim01.png", "kodim10.png", "kodim15.png", "kodim18.png")
 
 _PEOPLE: Final = """
 from allauth.account.models import EmailAddress

@@ -17,7 +17,7 @@ _APPOINT: Final = (
     "User.objects.get(username='{name}').groups.add(Group.objects.get(name='lead reviewer'))"
 )
 _MATCHING_MS: Final = 120_000  # two photos, one after the other: the site's queue takes one
-TOWN, BOATS = PHOTOS / "kodim08.png", PHOTOS / "kodim11.png"
+TOWN, BOATS = PHOTOS / "kodim19.png", PHOTOS / "kodim11.png"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     inner.mkdir(parents=True)
     for photo in (TOWN, BOATS):
         shutil.copy(photo, inner)
-    table = "path,author,license\nday one/kodim08.png,Eve,CC0-1.0\n"
+    table = "path,author,license\nday one/kodim19.png,Eve,CC0-1.0\n"
     (tmp_path / "harbour" / "photos.csv").write_text(table)
     return tmp_path / "harbour"
 
