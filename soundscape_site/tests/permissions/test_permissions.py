@@ -170,7 +170,7 @@ def test_a_lease_opens_photo_and_sound_for_its_reviewer_only(rows):
     assert opened == {
         (part, kind, "reviewer")
         for part in ("photo", "sound")
-        for kind in ("reviewers", "reviewers_gold")
+        for kind in ("reviewers", "reviewers_gold", "reviewers_answered")
     }
 
 
