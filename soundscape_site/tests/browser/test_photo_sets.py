@@ -54,10 +54,10 @@ def make_set(page: Page) -> None:
     page.goto("/photo-sets/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Photo sets")
     assert_accessible_everywhere(page)
-    page.get_by_label("Name").fill("Harbours")
+    page.get_by_label("Name").fill("Quays")
     page.get_by_label("Purpose").fill("First trial")
     page.get_by_role("button", name="Make the set").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Harbours")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Quays")
     assert_accessible_everywhere(page)
 
 

@@ -92,10 +92,12 @@ def test_undo_over_three_steps_and_over_a_skip(visit, site):
     for before in reversed(shown[:3]):
         page.keyboard.press("u")
         expect(page.locator(f"[data-token='{before}']")).to_be_visible()
-    expect(page.locator("[data-grade=good]")).to_contain_text("Your answer before")
+    expect(page.locator("[data-grade=good]")).to_contain_text("Your earlier answer")
     wait_until_saved(page)
     page.keyboard.press("u")
-    expect(page.get_by_text("There is nothing to undo in this session.")).to_be_visible()
+    expect(page.locator("[data-notice]")).to_contain_text(
+        "There is nothing to undo in this session."
+    )
     assert [answer["kind"] for answer in answers_in(site, made.campaign)] == ["undone"]
     press(page, "3")
     expect(page.locator("[data-fault=voices]")).to_have_attribute("aria-pressed", "false")
@@ -104,7 +106,7 @@ def test_undo_over_three_steps_and_over_a_skip(visit, site):
         press(page, "3")
     expect_all_done(page)
     page.keyboard.press("u")  # the last one, from the page that says all is done
-    expect(page.locator("[data-grade=bad]")).to_contain_text("Your answer before")
+    expect(page.locator("[data-grade=bad]")).to_contain_text("Your earlier answer")
     press(page, "1")
     expect_all_done(page)
     grades = grades_of(answers_in(site, made.campaign))
@@ -122,7 +124,7 @@ def test_undo_after_a_reload(visit, site):
     expect(page.locator("[data-pair]")).to_be_visible()
     page.keyboard.press("u")
     expect(page.locator(f"[data-token='{first}']")).to_be_visible()
-    expect(page.locator("[data-grade=good]")).to_contain_text("Your answer before")
+    expect(page.locator("[data-grade=good]")).to_contain_text("Your earlier answer")
 
 
 def test_answers_wait_for_a_lost_network_and_are_sent_once(visit, site):
@@ -193,7 +195,7 @@ def test_a_closed_tab_loses_nothing(visit, site):
     page = sit_down(visit, "cid", made.campaign, quiet=False)
     page.route("**/review/answers/", lambda route: route.abort())
     press(page, "2")
-    expect(page.get_by_text("1 answer waits for the network")).to_be_visible()
+    expect(page.locator("[data-status]")).to_have_text("1 answer waits for the network")
     shown = pair_of(page)
     again = page.context.new_page()
     page.close()
@@ -234,7 +236,7 @@ def test_what_others_hold_is_named_and_a_lost_lease_too(visit, site):
     expect(second.locator("[data-pair]")).to_be_visible()
     expect(second.get_by_text("next pair is ready")).to_be_visible()
     press(first, "1")
-    expect(first.get_by_text("This pair went to another reviewer.")).to_be_visible()
+    expect(first.locator("[data-notice]")).to_contain_text("This pair went to another reviewer.")
     for _ in made.pairs:
         press(second, "1")
     expect_all_done(second)
