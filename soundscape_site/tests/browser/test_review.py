@@ -211,7 +211,7 @@ def test_a_log_in_that_ended_loses_nothing(visit, site):
     page = sit_down(visit, "lou", made.campaign, quiet=False)
     page.context.clear_cookies()
     press(page, "3")
-    expect(page.get_by_role("heading", name="You are not logged in any more")).to_be_visible()
+    expect(page.get_by_role("heading", name="Log in again")).to_be_visible()
     page.get_by_role("link", name="Log in again").click()
     page.get_by_label("Name or e-mail address").fill("lou")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
