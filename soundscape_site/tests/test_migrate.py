@@ -35,7 +35,8 @@ def empty_database():
     name = f"migrate_test_{os.getpid()}"
     execute(f"CREATE DATABASE {name}", "postgres")
     yield name
-    execute(f"DROP DATABASE {name} WITH (FORCE)", "postgres")
+    # Without FORCE, which may not end an autovacuum worker; PostgreSQL itself waits for these.
+    execute(f"DROP DATABASE {name}", "postgres")
 
 
 def test_two_simultaneous_runs_both_succeed(empty_database, tmp_path):
