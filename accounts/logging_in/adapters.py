@@ -143,7 +143,11 @@ def too_many_failures(request: HttpRequest, template: str) -> HttpResponse:
     address_may_try = ratelimit.consume(
         request, app="allauth.account", action="login_failed", config=of_address, dry_run=True
     )
-    minutes = settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES if address_may_try else 60
+    minutes = (
+        settings.SOUNDSCAPE_FAILED_LOGINS_MINUTES
+        if address_may_try
+        else settings.SOUNDSCAPE_FAILED_LOGINS_OF_ADDRESS_MINUTES
+    )
     page = render(request, template, {"minutes": minutes}, status=429)
     page["Retry-After"] = str(minutes * 60)
     return page

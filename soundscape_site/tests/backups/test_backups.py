@@ -38,6 +38,7 @@ AS_THEY_WERE = [  # visitors upload and delete meanwhile
     "retrieval_clipprofile",
     "retrieval_space",
 ]
+ENTRIES_BEFORE = "(SELECT * FROM {} WHERE action = 'logged.in')"
 
 
 def digest(database, table):
@@ -101,6 +102,10 @@ def test_a_backup_under_load_can_be_restored(visitors, target, tmp_path):
     ours = connection.settings_dict["NAME"]
     for table in AS_THEY_WERE:
         assert digest(target.name, table) == digest(ours, table), table
+    for log in ("accounts_auditentry", "accounts_auditlog"):
+        before = digest(ours, ENTRIES_BEFORE.format(log))
+        assert before[0] == 1
+        assert digest(target.name, ENTRIES_BEFORE.format(log)) == before, log
 
 
 def rows_of(manifest):
