@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import Enum
+from uuid import UUID
 
 from django.db.models import Count, Q
 
@@ -77,6 +78,15 @@ def gold_outcomes(
     for campaign_id, reviewer, grade, right in rows:
         found[campaign_id, reviewer].append(grade == right)
     return found
+
+
+def qualifying_answers(reviewer_id: int, campaign: Campaign) -> list[UUID]:
+    """Return the answers that decide about a reviewer's qualification: those given first."""
+    grades = Grade.objects.filter(
+        reviewer_id=reviewer_id, pair__campaign=campaign, pair__purpose=Pair.Purpose.GOLD
+    )
+    first = grades.order_by("at", "pk")[: campaign.qualification_pairs]
+    return list(first.values_list("answer_id", flat=True))
 
 
 def _gold_counts(campaign_ids: Sequence[int], reviewer_id: int) -> dict[int, int]:

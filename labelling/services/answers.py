@@ -23,6 +23,7 @@ from labelling.models import (
     Slot,
 )
 from labelling.selectors.pairs import gradable_pairs
+from labelling.selectors.qualification import Standing, qualifying_answers, standings
 from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.errors import (
     AnswerInvalidError,
@@ -168,7 +169,8 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
     ------
     CannotUndoError
         If the answer is not this reviewer's, is undone already or set aside, if a lead decided the
-        pair, if the campaign is closed, or if others have all the slots of a skipped pair.
+        pair, if it is part of a complete qualification, if the campaign is closed, or if others
+        have all the slots of a skipped pair.
     PairWithdrawnError
         If the pair may not be shown any more.
     AnswerInvalidError
@@ -188,6 +190,7 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
     slots = lock_slots(pair_ids=[target.pair_id])[target.pair_id]
     pair = lock_pair(pair_id=target.pair_id)
     _refuse_decided(pair)
+    _refuse_qualified(target, pair)
     _store(answer_id, reviewer, pair, Answer.Kind.UNDO, sent, undoes=target)
     if target.kind == Answer.Kind.GRADE:
         _take_back_grade(target, pair, slots)
@@ -276,6 +279,17 @@ def _refuse_decided(pair: Pair) -> None:
     if pair.adjudications.filter(revoked_at__isnull=True).exists():
         raise CannotUndoError(f"a lead decided pair {pair.pk}")
     _refuse_withdrawn(pair)
+
+
+def _refuse_qualified(target: Answer, pair: Pair) -> None:
+    """Keep the grades of a qualification that is complete: it could be tried until it is passed."""
+    campaign = pair.campaign
+    if pair.purpose != Pair.Purpose.GOLD or not campaign.qualification_pairs:
+        return
+    if standings(target.reviewer_id, [campaign])[campaign.pk] is Standing.PENDING:
+        return
+    if target.pk in qualifying_answers(target.reviewer_id, campaign):
+        raise CannotUndoError(f"answer {target.pk} is part of a qualification")
 
 
 def _refuse_unheard(pair: Pair, listened_s: float, *, heard_to_end: bool) -> None:

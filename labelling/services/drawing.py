@@ -81,7 +81,8 @@ class Draw:
     Attributes
     ----------
     digest : str
-        SHA-256 over the frame, the design and all that was chosen.
+        SHA-256 over the frame, the design and the chosen pairs. Not over what can change later
+        without changing these: the reviewers a pair, and the gold pairs.
     frame : Frame
         What was chosen from, and what was left out.
     units : int
@@ -185,7 +186,7 @@ def _draw(campaign: Campaign) -> Draw:
         strata = ()
     gold = _gold(campaign, pairs)
     return Draw(
-        digest=_digest(campaign, frame, [*pairs, *gold]),
+        digest=_digest(campaign, frame, pairs),
         frame=frame,
         units=size,
         strata=strata,
@@ -295,8 +296,7 @@ def _gold_needed(campaign: Campaign, pairs: int) -> int:
 def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> str:
     design = (
         campaign.photo_set_id, list(campaign.matchers), campaign.ranks, str(campaign.design),
-        str(campaign.strata), campaign.size, campaign.seed, f"{campaign.graders_per_pair:.2f}",
-        f"{campaign.gold_share:.2f}", campaign.qualification_pairs, campaign.disputed_in_id,
+        str(campaign.strata), campaign.size, campaign.seed, campaign.disputed_in_id,
     )  # fmt: skip
     digest = hashlib.sha256(f"{design}\n".encode())
     for unit in frame.units:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Case, Count, Max, Q, When
 from django.db.models.functions import Now
 
 from accounts.services.audit import record
@@ -65,24 +65,36 @@ def claim_slots(*, reviewer_id: int, campaign_id: int, wanted: int) -> list[Slot
     campaign = Campaign.objects.get(pk=campaign_id)
     if campaign.state != CampaignState.OPEN:
         raise CampaignClosedError(f"campaign {campaign_id} is {campaign.state}")
-    slots = _renew_held(reviewer_id, campaign_id)
-    if len(slots) < wanted:
-        slots += _new_slots(campaign, reviewer_id, wanted - len(slots), slots)
-    return _loaded(slots[:wanted])
-
-
-def _renew_held(reviewer_id: int, campaign_id: int) -> list[int]:
-    """Renew a reviewer's leases in a campaign and return their slots, oldest lease first."""
     held = held_slots(reviewer_id).filter(campaign_id=campaign_id, pair__state=PairState.OPEN)
     slots = list(held.select_for_update(of=("self",)).order_by("pk"))
-    slots.sort(key=lambda slot: (slot.leased_until, slot.number, slot.position))
-    keys = [slot.pk for slot in slots]
-    if keys:
-        Slot.objects.filter(pk__in=keys).update(leased_until=Now() + LEASE)
-    return keys
+    if len(slots) < wanted:
+        keys = _new_slots(campaign, reviewer_id, wanted - len(slots), slots)
+        # In the order of their random tokens: any other could tell which of them are gold.
+        slots = _in_order(slots) + sorted(_loaded(keys), key=lambda slot: str(slot.token))
+    else:
+        slots = _in_order(slots)
+    _renew(slots)
+    return _loaded([slot.pk for slot in slots[:wanted]])
 
 
-def _new_slots(campaign: Campaign, reviewer_id: int, wanted: int, held: Sequence[int]) -> list[int]:
+def _in_order(slots: Sequence[Slot]) -> list[Slot]:
+    """Return held slots in the order in which they were first given."""
+    return sorted(slots, key=lambda slot: (slot.leased_until, str(slot.token)))
+
+
+def _renew(slots: Sequence[Slot]) -> None:
+    """Renew leases; each ends a microsecond after the one before, which keeps their order."""
+    if slots:
+        ends = [
+            When(pk=slot.pk, then=Now() + LEASE + timedelta(microseconds=place))
+            for place, slot in enumerate(slots)
+        ]
+        Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(leased_until=Case(*ends))
+
+
+def _new_slots(
+    campaign: Campaign, reviewer_id: int, wanted: int, held: Sequence[Slot]
+) -> list[int]:
     standing = standings(reviewer_id, [campaign])[campaign.pk]
     if standing is Standing.FAILED:
         raise NotQualifiedError(f"reviewer {reviewer_id} in campaign {campaign.pk}")
@@ -215,7 +227,7 @@ def renew_leases(*, reviewer_id: int, tokens: Sequence[UUID]) -> list[UUID]:
     """Renew leases, also expired ones whose slot nobody took; return those that are still held."""
     held = held_slots(reviewer_id).filter(token__in=tokens)
     slots = list(held.select_for_update(of=("self",)).order_by("pk"))
-    Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(leased_until=Now() + LEASE)
+    _renew(_in_order(slots))
     still = {slot.token for slot in slots}
     return [token for token in tokens if token in still]
 
