@@ -11,7 +11,6 @@ from labelling.grades import Grading
 from labelling.models import Campaign, CampaignState, GuidelineExample, Pair, Reviewer, Slot
 from labelling.selectors.guidelines import showable_examples
 from labelling.selectors.pairs import gradable_pairs
-from labelling.selectors.progress import campaign_progress
 from labelling.selectors.queue import OwnProgress, own_progress
 from retrieval.selectors.scenes import judgeable_scenes
 
@@ -30,8 +29,6 @@ class ShownProgress:
 
     own_total: int
     with_others: int
-    campaign_done: int
-    campaign_total: int
 
 
 def reviewer_id_of(user_id: int) -> int | None:
@@ -63,13 +60,22 @@ def shown_progress(reviewer_id: int, campaign: Campaign) -> ShownProgress:
     it includes from the beginning those that the reviewer will probably be given.
     """
     own = own_progress(reviewer_id, campaign.pk)
-    whole = campaign_progress(campaign.pk)
-    return ShownProgress(
-        own_total=_own_total(reviewer_id, campaign, own),
-        with_others=own.with_others,
-        campaign_done=whole.grades_done,
-        campaign_total=whole.grades_wanted,
+    return ShownProgress(_own_total(reviewer_id, campaign, own), own.with_others)
+
+
+def designed_grades(campaign_id: int) -> tuple[int, int]:
+    """Return how many grades of a campaign's design are given or not needed any more, of how many.
+
+    Without third opinions, which would tell that reviewers disagreed.
+    """
+    designed = Slot.objects.filter(
+        campaign_id=campaign_id, extra=False, pair__in=gradable_pairs()
+    ).exclude(pair__purpose=Pair.Purpose.GOLD)
+    counted = designed.aggregate(
+        done=Count("pk", filter=Q(state__in=[Slot.State.DONE, Slot.State.CLOSED])),
+        total=Count("pk"),
     )
+    return counted["done"], counted["total"]
 
 
 def _own_total(reviewer_id: int, campaign: Campaign, own: OwnProgress) -> int:

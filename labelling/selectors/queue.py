@@ -22,8 +22,9 @@ HELD_SLOTS: Final = (Slot.State.LEASED, Slot.State.DONE)
 class OwnProgress:
     """What a reviewer did in a campaign, and what is left of it.
 
-    `left` pairs can be graded by this reviewer now. The `with_others` wait for grades that only
-    others can give: this reviewer graded or skipped them, or others hold them.
+    `left` pairs can be graded by this reviewer now. The `with_others` wait for grades of the design
+    that only others can give: this reviewer graded or skipped them, or others hold them. A pair
+    that waits for a third opinion is none of these: it would tell that two disagreed.
     """
 
     done: int
@@ -157,19 +158,18 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
         campaign_ids,
         pairs=Count("pk"),
     )
-    ungraded = _by_campaign(
-        _shown_pairs(campaign_ids).filter(state=PairState.OPEN), campaign_ids, pairs=Count("pk")
-    )
+    designed = Count("pair", distinct=True, filter=Q(extra=False))
+    pairs = Count("pair", distinct=True)
     real = Slot.objects.filter(pair__in=_shown_pairs(campaign_ids).filter(state=PairState.OPEN))
+    ungraded = _by_campaign(real.filter(state__in=OPEN_SLOTS), campaign_ids, designed=designed)
     free = _by_campaign(
-        real & _slots_for(reviewer_id, campaign_ids),
-        campaign_ids,
-        pairs=Count("pair", distinct=True),
+        real & _slots_for(reviewer_id, campaign_ids), campaign_ids, pairs=pairs, designed=designed
     )
     held = _by_campaign(
         real.filter(reviewer_id=reviewer_id, state=Slot.State.LEASED),
         campaign_ids,
-        pairs=Count("pk"),
+        pairs=pairs,
+        designed=designed,
     )
     progress = {}
     for key in campaign_ids:
@@ -177,7 +177,7 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
         progress[key] = OwnProgress(
             done=own[key]["done"],
             left=left + gold[key]["pairs"],
-            with_others=ungraded[key]["pairs"] - left,
+            with_others=ungraded[key]["designed"] - free[key]["designed"] - held[key]["designed"],
         )
     return progress
 

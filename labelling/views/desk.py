@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.core.cache import caches
+from django.core.cache import BaseCache, caches
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labelling.models import Campaign, Slot
-from labelling.selectors.desk import ShownProgress, done_by, shown_progress
+from labelling.selectors.desk import ShownProgress, designed_grades, done_by, shown_progress
 from retrieval.templatetags.figures import figure
 
-_COUNTED_EVERY_S: Final = 30
+_OWN_COUNTED_EVERY_S: Final = 30
+_CAMPAIGN_COUNTED_EVERY_S: Final = 300
 
 
 def pair_data(slot: Slot) -> dict[str, Any]:
@@ -27,26 +28,40 @@ def pair_data(slot: Slot) -> dict[str, Any]:
 def progress_data(*, reviewer_id: int, campaign: Campaign, recount: bool = False) -> dict[str, Any]:
     """Return the reviewer's and the campaign's progress, with words.
 
-    Except for what the reviewer has done it is counted every half minute: counting takes long in a
-    large campaign, and figures that follow each answer would tell whether others agree.
+    Counting takes long in a large campaign, so it is done every half minute, or now with `recount`.
+    The campaign's figures are never counted on demand: one that does not follow an answer of the
+    reviewer would tell that the pair was gold.
     """
     done = done_by(reviewer_id, campaign.pk)
-    shown = _counted(reviewer_id, campaign, recount=recount)
+    shown = _own(reviewer_id, campaign, recount=recount)
     return {
         "own": _bar(done, max(done, shown.own_total)),
-        "campaign": _bar(shown.campaign_done, shown.campaign_total),
+        "campaign": _bar(*_of_campaign(campaign)),
         "others_words": others_words(shown.with_others),
     }
 
 
-def _counted(reviewer_id: int, campaign: Campaign, *, recount: bool) -> ShownProgress:
-    # Kept in this process: an answer must not wait for a network.
-    cache, key = caches["template_fragments"], f"desk:{campaign.pk}:{reviewer_id}"
+def _own(reviewer_id: int, campaign: Campaign, *, recount: bool) -> ShownProgress:
+    cache, key = _kept_here(), f"desk:{campaign.pk}:{reviewer_id}"
     kept: ShownProgress | None = None if recount else cache.get(key)
     if kept is None:
         kept = shown_progress(reviewer_id, campaign)
-        cache.set(key, kept, _COUNTED_EVERY_S)
+        cache.set(key, kept, _OWN_COUNTED_EVERY_S)
     return kept
+
+
+def _of_campaign(campaign: Campaign) -> tuple[int, int]:
+    cache, key = _kept_here(), f"desk:{campaign.pk}"
+    kept: tuple[int, int] | None = cache.get(key)
+    if kept is None:
+        kept = designed_grades(campaign.pk)
+        cache.set(key, kept, _CAMPAIGN_COUNTED_EVERY_S)
+    return kept
+
+
+def _kept_here() -> BaseCache:
+    """Return the cache of this process: an answer must not wait for a network."""
+    return caches["template_fragments"]
 
 
 def others_words(count: int) -> str:
