@@ -1,0 +1,236 @@
+"""A report: figures only, of types that JSON has. Pages, the command and snapshots show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFigure:
+    """A share with its 95 % interval; None where nothing can be said.
+
+    `n` is the number of pairs, `effective_n` what they are worth after clustering and weights.
+    """
+
+    n: int
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    effective_n: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What became of decided pairs."""
+
+    good: ShareFigure
+    good_or_decent: ShareFigure
+    bad: ShareFigure
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Pairs of the sample by what is known about them, and the work behind it.
+
+    `decided` pairs have a majority or a lead's grade; `waiting` ones wait for a lead; `ungraded`
+    are still being graded.
+    """
+
+    pairs: int
+    decided: int
+    by_majority: int
+    by_lead: int
+    waiting: int
+    ungraded: int
+    withdrawn: int
+    with_two_grades: int
+    grades: int
+    graders: int
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The first sentence of a report: photos whose first recording is good.
+
+    `withheld` says why there is none: "too_few" (fewer than 100 pairs with two grades),
+    "worklist" (no random sample), "nothing_decided", or "" if there is one. `missing` is how many
+    pairs with two grades are missing.
+    """
+
+    share: ShareFigure
+    withheld: str
+    missing: int
+    graders_per_pair: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The shares of a part of the sample."""
+
+    name: str
+    shares: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class RankFigure:
+    """How many recordings are good at a rank, and among all up to it."""
+
+    rank: int
+    at_rank: ShareFigure
+    up_to_rank: ShareFigure
+
+
+@dataclass(frozen=True, slots=True)
+class MatcherFigures:
+    """What holds for the pairs that one matcher found."""
+
+    matcher: str
+    versions: tuple[str, ...]
+    shares: Shares
+    ranks: tuple[RankFigure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The difference of two shares of good, first minus second, with its 95 % interval."""
+
+    first: Slice
+    second: Slice
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementFigure:
+    """A coefficient of agreement with its bootstrap interval.
+
+    `name` is one of percent, cohen, cohen_linear, cohen_quadratic, fleiss, alpha_nominal,
+    alpha_ordinal, alpha_interval, ac2. `undefined` says why there is no value: "no_overlap",
+    "not_two_graders"; `note` is "one_grade" if all grades are the same.
+    """
+
+    name: str
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    undefined: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonFigure:
+    """How often graders gave a reason, among their decent and bad grades."""
+
+    fault: str
+    decent: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraderFigures:
+    """What one grader did. `with_others` is the share of their grades that others' grades equal."""
+
+    pseudonym: str
+    grades: int
+    skips: int
+    seconds_a_pair: float | None
+    listened_s: float | None
+    good: float | None
+    decent: float | None
+    bad: float | None
+    gold_right: int
+    gold_of: int
+    with_others: ShareFigure
+
+
+@dataclass(frozen=True, slots=True)
+class StrengthFigure:
+    """The pairs to which matching gave a strength: what it says against what graders say."""
+
+    strength: str
+    shares: Shares
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBin:
+    """Pairs with a similar score, for the reliability curve."""
+
+    lower: float
+    upper: float
+    mean: float
+    good: ShareFigure
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Strength against grade, of one matcher.
+
+    `score` names what the bins are made of: "explained" or "standard". `proposed` gives for each
+    strength the smallest score at which pairs are good often enough, by isotonic regression; a
+    strength that never is has none.
+    """
+
+    matcher: str
+    strengths: tuple[StrengthFigure, ...]
+    score: str
+    bins: tuple[ScoreBin, ...]
+    proposed: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFigure:
+    """A pair that is worth listening to; `grades` are good, decent, bad counts."""
+
+    key: int
+    mean_grade: float
+    spread: float
+    grades: tuple[int, int, int]
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two matchers over the same photos and ranks, paired.
+
+    `both`, `only_first`, `only_second`, `neither` count units (photos at a rank) whose recording
+    is good. `p_value` is of McNemar's exact test; `difference` of the shares has a bootstrap
+    interval clustered by photo. `differing` holds the keys of the two pairs of each unit on which
+    they differ.
+    """
+
+    first: str
+    second: str
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p_value: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    differing: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a report of a campaign says."""
+
+    campaign: Mapping[str, Any]
+    counts: Counts
+    headline: Headline
+    adjudicated: Shares
+    majority: Shares
+    matchers: tuple[MatcherFigures, ...]
+    slices: Mapping[str, tuple[Slice, ...]]
+    natural_or_made: Difference | None
+    agreement: tuple[AgreementFigure, ...]
+    reasons: tuple[ReasonFigure, ...]
+    graders: tuple[GraderFigures, ...]
+    calibration: tuple[Calibration, ...]
+    disputed: tuple[PairFigure, ...]
+    worst: tuple[PairFigure, ...]
+    comparison: Comparison | None
