@@ -38,8 +38,6 @@ class QueueEntry:
 
     campaign: Campaign
     own: OwnProgress
-    campaign_done: int
-    campaign_total: int
     qualified: bool
 
 
@@ -131,14 +129,11 @@ def campaigns_for(reviewer_id: int) -> list[QueueEntry]:
     )
     keys = [campaign.pk for campaign in campaigns]
     own = _own_progress(reviewer_id, keys)
-    counts = _pair_counts(keys)
     standing_in = standings(reviewer_id, campaigns)
     return [
         QueueEntry(
             campaign=campaign,
             own=own[campaign.pk],
-            campaign_done=counts[campaign.pk]["done"],
-            campaign_total=counts[campaign.pk]["total"],
             qualified=standing_in[campaign.pk] is not Standing.FAILED,
         )
         for campaign in campaigns
@@ -180,16 +175,6 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
             with_others=ungraded[key]["designed"] - free[key]["designed"] - held[key]["designed"],
         )
     return progress
-
-
-def _pair_counts(campaign_ids: Collection[int]) -> dict[int, dict[str, int]]:
-    """Return how many real pairs that may be shown each campaign has, and how many are done."""
-    return _by_campaign(
-        _shown_pairs(campaign_ids),
-        campaign_ids,
-        total=Count("pk"),
-        done=Count("pk", filter=~Q(state=PairState.OPEN)),
-    )
 
 
 def _shown_pairs(campaign_ids: Collection[int]) -> QuerySet[Pair]:

@@ -118,7 +118,6 @@ def test_an_entry_of_the_list(campaign, one, other):
     grade(lease_on(pairs[3], one))
     [entry] = queue.campaigns_for(one.pk)
     assert entry.own == OwnProgress(done=1, left=1, with_others=0)
-    assert (entry.campaign_done, entry.campaign_total) == (3, 4)
     assert entry.qualified
 
 
@@ -141,11 +140,11 @@ def test_the_list_takes_a_fixed_number_of_queries(one, django_assert_num_queries
         grade(claim(one, campaign)[0])
 
     add()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         assert len(queue.campaigns_for(one.pk)) == 1
     for _ in range(3):
         add()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         assert len(queue.campaigns_for(one.pk)) == 4
 
 
