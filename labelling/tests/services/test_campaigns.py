@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tests.role_holders import make_person
-from labelling.models import Campaign, CampaignState, Design, Grade, LostLease, Slot, Stratum
+from labelling.models import Campaign, CampaignState, Design, Grade, LostLease, Pair, Slot, Stratum
 from labelling.selectors.campaigns import campaigns, drawn_campaigns
 from labelling.services.campaigns import (
     change_campaign,
@@ -246,9 +246,9 @@ def test_names_of_copies_are_unique_and_fit(lead):
 
 def test_the_list_counts_real_pairs_with_the_same_number_of_queries(django_assert_num_queries):
     drawn = factories.make_campaign()
-    first, *_ = make_pairs(drawn, 3)
-    first.state = "settled"
-    first.save()
+    first, withdrawn, *_ = make_pairs(drawn, 3)
+    Pair.objects.filter(pk__in=[first.pk, withdrawn.pk]).update(state="settled")
+    withdrawn.scene.delete()
     factories.make_gold_pairs(drawn, 2)
     draft = factories.make_campaign(state=CampaignState.DRAFT)
     with django_assert_num_queries(1):
