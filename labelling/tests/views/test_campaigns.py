@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -314,8 +314,13 @@ def test_reviewers_and_what_they_hold_are_shown(browser):
     grade_pair(pairs[0], reviewer, "good", took_s=4.0)
     grade_pair(pairs[1], reviewer, "bad", took_s=8.0)
     lease(pairs[2], reviewer)
-    (one,) = browser.get(address("campaign", campaign)).context["table"].rows
+    slot = pairs[2].slots.get(reviewer=reviewer)
+    slot.leased_until = datetime(2026, 5, 1, 14, 5, tzinfo=UTC)
+    slot.save()
+    answer = browser.get(address("campaign", campaign))
+    (one,) = answer.context["table"].rows
     assert (one.row.reviewer, one.row.grades, one.row.held, one.seconds) == (reviewer, 2, 1, 6.0)
+    assert "1, until 2:05 p.m. (UTC)" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
