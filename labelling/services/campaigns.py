@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from accounts.services.audit import record
 from labelling.models import Campaign, CampaignState, Slot
-from labelling.services.errors import WrongStateError
+from labelling.services.errors import WrongStateError, constraints_of
 from labelling.services.locks import lock_campaign
 from labelling.services.queue import note_lost
 from retrieval.services.holds import release_holds
@@ -54,8 +54,7 @@ def make_campaign(*, lead_id: int, **fields: Any) -> Campaign:
         If a field has no allowed value, or the name is taken.
     """
     campaign = Campaign(made_by_id=lead_id, seed=new_seed())
-    _set(campaign, fields)
-    campaign.save()
+    _save(campaign, fields)
     _record("made", campaign, lead_id, name=campaign.name)
     return campaign
 
@@ -70,8 +69,7 @@ def change_campaign(*, campaign_id: int, lead_id: int, **fields: Any) -> Campaig
         If the campaign is drawn already.
     """
     campaign = _locked(campaign_id, CampaignState.DRAFT)
-    _set(campaign, fields)
-    campaign.save()
+    _save(campaign, fields)
     _record("changed", campaign, lead_id, fields=sorted(fields))
     return campaign
 
@@ -117,12 +115,17 @@ def close(*, campaign_id: int, lead_id: int) -> Campaign:
 
 @transaction.atomic
 def copy(*, campaign_id: int, lead_id: int) -> Campaign:
-    """Make a draft of the same design with another name and another seed."""
+    """Make a draft of the same design with another name and another seed.
+
+    Raises
+    ------
+    ValidationError
+        If another copy takes the name at the same time.
+    """
     source = Campaign.objects.get(pk=campaign_id)
     made = Campaign(made_by_id=lead_id)
     fields = {name: getattr(source, name) for name in CHANGEABLE}
-    _set(made, fields | {"name": _name_of_copy(source.name), "seed": new_seed()})
-    made.save()
+    _save(made, fields | {"name": _name_of_copy(source.name), "seed": new_seed()})
     _record("copied", made, lead_id, source=f"campaign {source.pk}", name=made.name)
     return made
 
@@ -147,7 +150,7 @@ def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:
     return campaign
 
 
-def _set(campaign: Campaign, fields: dict[str, Any]) -> None:
+def _save(campaign: Campaign, fields: dict[str, Any]) -> None:
     unknown = fields.keys() - set(CHANGEABLE)
     if unknown:
         raise TypeError(f"a campaign has no field {', '.join(sorted(unknown))} that leads choose")
@@ -155,6 +158,8 @@ def _set(campaign: Campaign, fields: dict[str, Any]) -> None:
         setattr(campaign, name, value)
     campaign.matchers = list(dict.fromkeys(campaign.matchers or ()))
     campaign.full_clean()
+    with constraints_of(Campaign):
+        campaign.save()
 
 
 def _step(

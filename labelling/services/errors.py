@@ -116,7 +116,14 @@ def constraints_of(model: type[models.Model]) -> Iterator[None]:
         constraint = _violated(model, violation)
         if constraint is None:
             raise
-        raise ValidationError(constraint.get_violation_error_message()) from violation
+        raise _error_of(model, constraint) from violation
+
+
+def _error_of(model: type[models.Model], constraint: BaseConstraint) -> ValidationError:
+    fields = getattr(constraint, "fields", ())
+    if fields:
+        return model().unique_error_message(model, fields)
+    return ValidationError(constraint.get_violation_error_message())
 
 
 def _violated(model: type[models.Model], violation: IntegrityError) -> BaseConstraint | None:

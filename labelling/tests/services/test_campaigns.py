@@ -33,6 +33,7 @@ from labelling.services.errors import (
     WrongStateError,
 )
 from labelling.tests import answering, factories
+from labelling.tests.blocking import error_of_second, until_somebody_waits
 from labelling.tests.factories import make_pairs, make_reviewer, make_scene, make_set
 from retrieval.models import SceneHold
 from retrieval.services.holds import hold_scenes
@@ -244,6 +245,21 @@ def test_names_of_copies_are_unique_and_fit(lead):
     assert names == {"x" * 93 + " (copy)", "x" * 91 + " (copy 2)", "x" * 91 + " (copy 3)"}
 
 
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("step", [make_campaign, change_campaign, copy])
+def test_a_name_that_somebody_takes_at_the_same_time_is_taken(step, lead):
+    source = factories.make_campaign(name="Spring", state=CampaignState.DRAFT)
+    given = {"lead_id": lead.pk}
+    given |= design(name="SPRING (copy)") if step is make_campaign else {}
+    given |= {"campaign_id": source.pk} if step is not make_campaign else {}
+    given |= {"name": "SPRING (copy)"} if step is change_campaign else {}
+    error = error_of_second(
+        lambda: factories.make_campaign(name="Spring (copy)"), lambda: step(**given)
+    )
+    assert error.messages == ["There is a campaign of this name already."]
+    assert Campaign.objects.count() == 2
+
+
 def test_the_list_counts_real_pairs_with_the_same_number_of_queries(django_assert_num_queries):
     drawn = factories.make_campaign()
     first, withdrawn, *_ = make_pairs(drawn, 3)
@@ -275,7 +291,7 @@ def test_closing_waits_for_a_reviewer_who_answers_and_then_needs_the_campaign(le
             with transaction.atomic():
                 held = Slot.objects.select_for_update().get(pk=slot.pk)
                 slot_is_locked.set()
-                _until_somebody_waits()
+                until_somebody_waits()
                 Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
                 held.state, held.leased_until = Slot.State.DONE, None
                 held.save()
@@ -290,17 +306,3 @@ def test_closing_waits_for_a_reviewer_who_answers_and_then_needs_the_campaign(le
     assert closed.state == CampaignState.CLOSED
     slot.refresh_from_db()
     assert slot.state == Slot.State.DONE
-
-
-def _until_somebody_waits():
-    """Return when another session of this database waits for a lock."""
-    deadline = timezone.now() + timedelta(seconds=10)
-    with connection.cursor() as cursor:
-        while timezone.now() < deadline:
-            cursor.execute(
-                "SELECT pg_stat_clear_snapshot(), count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[1]:
-                return
-    raise AssertionError("nobody waits for a lock")
