@@ -38,7 +38,17 @@ from retrieval.services.holds import hold_scenes
 MOST_GOLD_NEEDED: Final = 20
 """Enough to tell a reviewer who grades half of them right from one who grades most right."""
 
-_ROWS_AT_ONCE: Final = 5000
+# Rows of a draw are stored by SQL: as objects, they would take most of the time.
+_STORE_PAIRS: Final = """
+INSERT INTO labelling_pair (
+    campaign_id, state, position, scene_id, clip_id, purpose, stratum, inclusion_probability,
+    gold_grade, gold_reason
+)
+SELECT %s, 'open', drawn.* FROM unnest(
+    %s::integer[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::float8[], %s::text[],
+    %s::text[]
+) AS drawn
+"""
 
 _STORE_MATCHES: Final = """
 INSERT INTO labelling_pair_matches (pair_id, match_id)
@@ -308,28 +318,17 @@ def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> st
 
 
 def _store(campaign: Campaign, draw: Draw) -> None:
-    drawn = [*draw.pairs, *draw.gold]
-    Pair.objects.bulk_create(
-        [
-            Pair(
-                campaign_id=campaign.pk,
-                position=pair.position,
-                scene_id=pair.scene_id,
-                clip_id=pair.clip_id,
-                purpose=pair.purpose,
-                stratum=pair.stratum,
-                inclusion_probability=pair.inclusion_probability,
-                gold_grade=pair.gold_grade,
-                gold_reason=pair.gold_reason,
-            )
-            for pair in drawn
-        ],
-        batch_size=_ROWS_AT_ONCE,
-    )
-    # Rows without anything of their own: as objects, they would take most of the time.
+    drawn = [
+        (
+            pair.position, str(pair.scene_id), pair.clip_id, pair.purpose, pair.stratum,
+            pair.inclusion_probability, pair.gold_grade, pair.gold_reason,
+        )
+        for pair in (*draw.pairs, *draw.gold)
+    ]  # fmt: skip
     found = [(pair.position, match) for pair in draw.pairs for match in pair.match_ids]
     slots = slots_per_pair(len(draw.pairs), campaign.graders_per_pair, campaign.seed)
     with connection.cursor() as cursor:
+        cursor.execute(_STORE_PAIRS, [campaign.pk, *map(list, zip(*drawn, strict=True))])
         cursor.execute(
             _STORE_MATCHES,
             [[place for place, _ in found], [match for _, match in found], campaign.pk],
