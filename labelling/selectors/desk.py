@@ -84,9 +84,8 @@ def designed_grades(campaign_ids: Collection[int]) -> dict[int, tuple[int, int]]
 
     Without third opinions, which would tell that reviewers disagreed.
     """
-    designed = Slot.objects.filter(
-        campaign__in=campaign_ids, extra=False, pair__in=gradable_pairs()
-    ).exclude(pair__purpose=Pair.Purpose.GOLD)
+    shown = gradable_pairs().exclude(purpose=Pair.Purpose.GOLD)
+    designed = Slot.objects.filter(campaign__in=campaign_ids, extra=False, pair__in=shown)
     counted = (
         designed.order_by()
         .values_list("campaign_id")

@@ -57,13 +57,9 @@ def campaign_progress(campaign_id: int) -> CampaignProgress:
     shown = gradable_pairs().filter(campaign_id=campaign_id).exclude(purpose=Pair.Purpose.GOLD)
     counted = shown.order_by().values_list("state").annotate(pairs=Count("pk"))
     by_state = dict.fromkeys(PairState.values, 0) | dict(counted)
-    grades = (
-        Slot.objects.filter(campaign_id=campaign_id, pair__in=gradable_pairs())
-        .exclude(pair__purpose=Pair.Purpose.GOLD)
-        .aggregate(
-            grades_done=Count("pk", filter=Q(state=Slot.State.DONE)),
-            grades_wanted=Count("pk", filter=~Q(state=Slot.State.CLOSED)),
-        )
+    grades = Slot.objects.filter(campaign_id=campaign_id, pair__in=shown).aggregate(
+        grades_done=Count("pk", filter=Q(state=Slot.State.DONE)),
+        grades_wanted=Count("pk", filter=~Q(state=Slot.State.CLOSED)),
     )
     return CampaignProgress(
         pairs=total,
