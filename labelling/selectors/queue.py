@@ -155,7 +155,8 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
     )
     designed = Count("pair", distinct=True, filter=Q(extra=False))
     pairs = Count("pair", distinct=True)
-    real = Slot.objects.filter(pair__in=_shown_pairs(campaign_ids).filter(state=PairState.OPEN))
+    shown = _shown_pairs(campaign_ids).filter(state=PairState.OPEN)
+    real = Slot.objects.filter(campaign_id__in=campaign_ids, pair__in=shown)
     ungraded = _by_campaign(real.filter(state__in=OPEN_SLOTS), campaign_ids, designed=designed)
     free = _by_campaign(
         real & _slots_for(reviewer_id, campaign_ids), campaign_ids, pairs=pairs, designed=designed
