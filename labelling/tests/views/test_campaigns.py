@@ -15,8 +15,6 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from labelling.models import Admission, Campaign, CampaignState, Design, Pair, PairState, Slot
-from labelling.selectors.campaign_list import campaign_rows
-from labelling.selectors.campaign_pairs import Which, listed_pairs
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
@@ -338,22 +336,6 @@ def test_pairs_are_listed_by_state(browser, which, shown):
     pairs[3].scene.delete()
     answer = browser.get(address("campaign", campaign), {"pairs": which})
     assert [pair.position for pair in answer.context["page"]] == shown
-
-
-def test_the_queries_of_the_lists_join_what_can_be_shown():
-    """PostgreSQL checks a subplan row by row if it is large: with many pairs that takes minutes."""
-    campaign = make_campaign()
-    make_pairs(campaign, 3)
-    with CaptureQueriesContext(connection) as captured:
-        campaign_rows()
-        for which in Which:
-            list(listed_pairs(campaign.pk, which))
-    asked = [one["sql"] for one in captured if "labelling_pair" in one["sql"]]
-    assert len(asked) > len(Which)
-    with connection.cursor() as cursor:
-        for sql in asked:
-            cursor.execute(f"EXPLAIN {sql}")
-            assert "SubPlan" not in "".join(line for (line,) in cursor.fetchall())
 
 
 def test_a_campaign_takes_as_many_queries_for_many_pairs_and_reviewers(browser):
