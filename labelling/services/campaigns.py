@@ -158,7 +158,7 @@ def _save(campaign: Campaign, fields: dict[str, Any]) -> None:
         setattr(campaign, name, value)
     campaign.matchers = list(dict.fromkeys(campaign.matchers or ()))
     campaign.full_clean()
-    with constraints_of(Campaign):
+    with constraints_of(model=Campaign):
         campaign.save()
 
 

@@ -99,7 +99,7 @@ class SampleTooSmallError(LabellingError):
 
 
 @contextmanager
-def constraints_of(model: type[models.Model]) -> Iterator[None]:
+def constraints_of(*, model: type[models.Model]) -> Iterator[None]:
     """Turn the violation of a model's constraint into the error that its validation gives.
 
     Validation does not see rows that others are about to commit. The transaction can go on.

@@ -29,7 +29,7 @@ def make_gold(*, scene_id: UUID, clip_id: int, grade: str, reason: str, lead_id:
         scene_id=scene_id, clip_id=clip_id, grade=grade, reason=reason, made_by_id=lead_id
     )
     gold.full_clean()
-    with constraints_of(GoldPair):
+    with constraints_of(model=GoldPair):
         gold.save()
     record(action="gold.made", subject=f"goldpair {gold.pk}", actor_id=lead_id, grade=grade)
     return gold

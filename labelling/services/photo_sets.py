@@ -46,7 +46,7 @@ def make_photo_set(
     """
     photo_set = PhotoSet(name=name.strip(), purpose=purpose, source=source, made_by_id=made_by)
     photo_set.full_clean()
-    with constraints_of(PhotoSet):
+    with constraints_of(model=PhotoSet):
         photo_set.save(force_insert=True)
     record(
         action="photo_set.made",
