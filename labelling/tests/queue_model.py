@@ -134,6 +134,16 @@ class Model:
             first.setdefault(pair.key, (pair, slot))
         return list(first.values())
 
+    def is_with_others(self, pair: ModelPair, reviewer: int) -> bool:
+        """Return whether a designed grade is missing that the reviewer can not give."""
+        missing = [slot for slot in pair.in_state(FREE, LEASED) if not slot.extra]
+        own = pair.slot_of(reviewer)
+        if own is None and reviewer not in pair.skips:
+            can = any(slot.is_takeable for slot in missing)
+        else:
+            can = own in missing
+        return pair.state == OPEN and bool(missing) and not can
+
     def take(self, pair: ModelPair, slot: ModelSlot, reviewer: int, token: UUID) -> None:
         self.note_lost(pair, slot)
         slot.lease(reviewer, token)

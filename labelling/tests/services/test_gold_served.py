@@ -10,7 +10,7 @@ import pytest
 from accounts.tests.role_holders import make_person
 from labelling.models import Campaign, Grade, Pair, Slot
 from labelling.services import queue, settling
-from labelling.services.errors import AssignmentExpiredError, NotQualifiedError
+from labelling.services.errors import AssignmentExpiredError, CannotUndoError, NotQualifiedError
 from labelling.services.gold_turns import is_gold_turn
 from labelling.tests.answering import claim, expire, grade, skip, undo
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
@@ -211,19 +211,25 @@ def test_gold_that_was_withdrawn_is_not_asked_for(one):
     assert serve(one, campaign, 2) == [True, False]
 
 
-def test_undoing_a_qualified_grade_asks_for_it_again(one):
+@pytest.mark.parametrize("grading", ["good", "bad"])
+def test_a_complete_qualification_cannot_be_undone(one, grading):
+    """Otherwise it could be tried until it is passed."""
+    campaign = make_campaign(qualification_pairs=2, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 10, slots=1)
+    make_gold_pairs(campaign, 8)
+    first, second = claim(one, campaign, 2)
+    grade(undo(grade(first)), grading)  # not complete yet
+    answers = [Grade.objects.get().answer, grade(second, grading)]
+    for answer in answers:
+        with pytest.raises(CannotUndoError):
+            undo(answer)
+
+
+def test_gold_after_the_qualification_is_undone_like_any_other_pair(one):
     campaign = make_campaign(qualification_pairs=1, gold_share=Decimal("0.5"))
     make_pairs(campaign, 10, slots=1)
     make_gold_pairs(campaign, 5)
-    [first] = claim(one, campaign)
-    answer = grade(first)
+    first = grade(claim(one, campaign)[0])
     assert any(serve(one, campaign, 6))
-    for row in Grade.objects.filter(pair__purpose="gold").exclude(answer=answer):
+    for row in Grade.objects.exclude(answer=first):
         undo(row.answer)
-    again = undo(answer)
-    held = claim(one, campaign, 20)
-    assert again in held
-    assert all(is_gold(slot) for slot in held)
-    for slot in held:
-        grade(slot)
-    assert not all(is_gold(slot) for slot in claim(one, campaign, 20))
