@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from labelling.models import Campaign, CampaignState, Pair, PairState, Skip, Slot
 from labelling.selectors.pairs import gradable_pairs
-from labelling.selectors.qualification import Standing, standings
+from labelling.selectors.qualification import standings
 
 OPEN_SLOTS: Final = (Slot.State.FREE, Slot.State.LEASED)
 HELD_SLOTS: Final = (Slot.State.LEASED, Slot.State.DONE)
@@ -139,7 +139,7 @@ def campaigns_for(reviewer_id: int) -> list[QueueEntry]:
             own=own[campaign.pk],
             campaign_done=counts[campaign.pk]["done"],
             campaign_total=counts[campaign.pk]["total"],
-            qualified=standing_in[campaign.pk] is not Standing.FAILED,
+            qualified=standing_in[campaign.pk].may_grade,
         )
         for campaign in campaigns
     ]
