@@ -122,15 +122,16 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
 
 @transaction.atomic
 def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
-    """Have a settled pair graded again from the start, by anybody.
+    """Have a settled, disputed or skipped pair graded again from the start, by anybody.
 
     Its grades and skips are set aside and remain in the history as answers; a decision of a lead is
-    revoked. The slots of the campaign's design are free again, and one for a third opinion goes.
+    revoked. The slots of the campaign's design are free again, also those that somebody holds, and
+    one for a third opinion goes.
 
     Raises
     ------
     WrongStateError
-        If the pair is not settled, or gold.
+        If the pair is being graded, or gold.
     CampaignClosedError
         If the campaign is closed.
     AnswerInvalidError
@@ -140,11 +141,12 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
         raise AnswerInvalidError("no reason")
     pair, slots = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
-    if pair.state != PairState.SETTLED:
+    if pair.state == PairState.OPEN:
         raise WrongStateError(f"pair {pair_id} is {pair.state}")
     pair.adjudications.filter(revoked_at__isnull=True).update(revoked_at=Now())
     Grade.objects.filter(pair=pair).delete()
     Skip.objects.filter(pair=pair).delete()
+    note_lost(slots=[slot for slot in slots if slot.state == Slot.State.LEASED])
     Slot.objects.filter(pk__in=[slot.pk for slot in slots if slot.extra]).delete()
     vacate(keys=[slot.pk for slot in slots if not slot.extra], state=Slot.State.FREE)
     set_state(pair=pair, state=PairState.OPEN)

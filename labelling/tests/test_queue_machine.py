@@ -233,7 +233,7 @@ class QueueMachine(QueueExample):
 
     @rule(pick=picks, crash=crashes)
     def reopen(self, pick, crash):
-        pair = self.pair(pick, SETTLED)
+        pair = self.pair(pick, SETTLED, DISPUTED, SKIPPED)
         call = partial(
             settling.reopen, pair_id=pair.key, reason="New sound", lead_id=self.site.lead.pk
         )
