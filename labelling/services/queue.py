@@ -79,9 +79,10 @@ def claim_slots(*, reviewer_id: int, campaign_id: int, wanted: int) -> list[Slot
 
 
 def _wait_for(busy: QuerySet[Any]) -> None:
-    """Wait until a row is not locked any more, without a lock that others could wait for."""
+    """Wait until the first row is not locked any more, without a lock that others wait for."""
     with transaction.atomic():
-        busy.select_for_update(of=("self",), no_key=True).first()
+        first = busy.model._default_manager.filter(pk=busy.values_list("pk", flat=True).first())
+        list(first.select_for_update(of=("self",), no_key=True))
 
 
 @transaction.atomic
