@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from labelling.models import Campaign, CampaignState, Pair, PairState, Skip, Slot
 from labelling.selectors.pairs import gradable_pairs
-from labelling.selectors.qualification import Standing, standings
+from labelling.selectors.qualification import standings
 
 OPEN_SLOTS: Final = (Slot.State.FREE, Slot.State.LEASED)
 HELD_SLOTS: Final = (Slot.State.LEASED, Slot.State.DONE)
@@ -134,7 +134,7 @@ def campaigns_for(reviewer_id: int) -> list[QueueEntry]:
         QueueEntry(
             campaign=campaign,
             own=own[campaign.pk],
-            qualified=standing_in[campaign.pk] is not Standing.FAILED,
+            qualified=standing_in[campaign.pk].may_grade,
         )
         for campaign in campaigns
     ]

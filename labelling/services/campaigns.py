@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 
 from accounts.services.audit import record
 from labelling.models import Campaign, CampaignState, Slot
+from labelling.selectors.queue import OPEN_SLOTS
 from labelling.services.errors import WrongStateError, constraints_of
-from labelling.services.locks import lock_campaign
-from labelling.services.queue import note_lost
+from labelling.services.locks import keep_photos, lock_campaign
+from labelling.services.queue import note_lost, vacate
 from retrieval.services.holds import release_holds
 
 CHANGEABLE: Final = (
@@ -97,20 +98,16 @@ def close(*, campaign_id: int, lead_id: int) -> Campaign:
     WrongStateError
         If the campaign is a draft or closed already.
     """
-    # Slots before the campaign, as everywhere: a reviewer who is answering holds a slot and may
-    # wait for the campaign. What such a reviewer opens meanwhile is closed as well.
-    unfinished = Slot.objects.filter(
-        campaign=campaign_id, state__in=[Slot.State.FREE, Slot.State.LEASED]
-    )
-    list(unfinished.select_for_update().order_by("pk").values_list("pk"))
     campaign = _locked(campaign_id, CampaignState.OPEN, CampaignState.PAUSED)
-    note_lost(slots=list(unfinished.filter(state=Slot.State.LEASED)))
-    closed = unfinished.update(
-        state=Slot.State.CLOSED, reviewer=None, token=None, leased_until=None
-    )
+    unfinished = Slot.objects.filter(campaign=campaign_id, state__in=OPEN_SLOTS)
+    slots = list(unfinished.select_for_update().order_by("pk"))
+    leased = [slot for slot in slots if slot.state == Slot.State.LEASED]
+    keep_photos(pair_ids={slot.pair_id for slot in leased})
+    note_lost(slots=leased)
+    vacate(keys=[slot.pk for slot in slots], state=Slot.State.CLOSED)
     release_holds(holder=f"campaign {campaign_id}")
     campaign.closed_at = Now()
-    return _step(campaign, CampaignState.CLOSED, "closed", lead_id, closed_slots=closed)
+    return _step(campaign, CampaignState.CLOSED, "closed", lead_id, closed_slots=len(slots))
 
 
 @transaction.atomic

@@ -91,8 +91,10 @@ class Draw:
     Attributes
     ----------
     digest : str
-        SHA-256 over the frame, the design and the chosen pairs. Not over what can change later
-        without changing these: the reviewers a pair, and the gold pairs.
+        SHA-256 over all of it: what a lead saw in the preview is what they open.
+    sample_digest : str
+        SHA-256 over the frame, the design and the chosen pairs, which the seed repeats. Not over
+        what can change later: the reviewers a pair, and the gold pairs.
     frame : Frame
         What was chosen from, and what was left out.
     units : int
@@ -110,6 +112,7 @@ class Draw:
     """
 
     digest: str
+    sample_digest: str
     frame: Frame
     units: int
     strata: tuple[StratumDraw, ...]
@@ -122,8 +125,8 @@ class Draw:
 def preview(*, campaign_id: int) -> Draw:
     """Return what a campaign would draw now; nothing is stored.
 
-    A campaign that was drawn already can be drawn again: an equal digest shows that the seed
-    repeats the draw.
+    A campaign that was drawn already can be drawn again: an equal digest of the sample shows that
+    the seed repeats the draw.
 
     Raises
     ------
@@ -174,7 +177,7 @@ def open_campaign(*, campaign_id: int, digest: str, lead_id: int) -> Campaign:
         raise FrameChangedError(f"a photo of campaign {campaign_id} was deleted meanwhile")
     _store(campaign, draw)
     campaign.state, campaign.drawn_at = CampaignState.OPEN, Now()
-    campaign.frame_units, campaign.draw_digest = len(draw.frame.units), draw.digest
+    campaign.frame_units, campaign.draw_digest = len(draw.frame.units), draw.sample_digest
     campaign.save(update_fields=["state", "drawn_at", "frame_units", "draw_digest"])
     _record(campaign, draw, lead_id)
     campaign.refresh_from_db()
@@ -195,8 +198,10 @@ def _draw(campaign: Campaign) -> Draw:
         pairs = list(_listed_pairs(frame.units[:size], campaign.seed))
         strata = ()
     gold = _gold(campaign, pairs)
+    sample_digest = _sample_digest(campaign, frame, pairs)
     return Draw(
-        digest=_digest(campaign, frame, pairs),
+        digest=_whole_digest(campaign, sample_digest, gold),
+        sample_digest=sample_digest,
         frame=frame,
         units=size,
         strata=strata,
@@ -303,7 +308,7 @@ def _gold_needed(campaign: Campaign, pairs: int) -> int:
     return max(campaign.qualification_pairs, min(MOST_GOLD_NEEDED, of_share))
 
 
-def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> str:
+def _sample_digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> str:
     design = (
         campaign.photo_set_id, list(campaign.matchers), campaign.ranks, str(campaign.design),
         str(campaign.strata), campaign.size, campaign.seed, campaign.disputed_in_id,
@@ -315,6 +320,14 @@ def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> st
     for pair in chosen:
         digest.update(f"{pair}\n".encode())
     return digest.hexdigest()
+
+
+def _whole_digest(campaign: Campaign, sample_digest: str, gold: Sequence[DrawnPair]) -> str:
+    grading = (
+        f"{campaign.graders_per_pair:.2f}", f"{campaign.gold_share:.2f}",
+        campaign.qualification_pairs, f"{campaign.qualification_share:.2f}", campaign.guideline_id,
+    )  # fmt: skip
+    return hashlib.sha256(f"{sample_digest} {grading} {gold}".encode()).hexdigest()
 
 
 def _store(campaign: Campaign, draw: Draw) -> None:
@@ -344,7 +357,7 @@ def _record(campaign: Campaign, draw: Draw, lead_id: int) -> None:
         seed=campaign.seed,
         design=str(campaign.design),
         strata=str(campaign.strata),
-        digest=draw.digest,
+        digest=draw.sample_digest,
         frame_units=len(draw.frame.units),
         units=draw.units,
         pairs=len(draw.pairs),

@@ -32,10 +32,22 @@ class PairWithdrawnError(LabellingError):
     code = "pair_withdrawn"
 
 
+class AnsweredAlreadyError(AssignmentExpiredError):
+    """The reviewer answered the pair before, perhaps in another tab; that answer is in force."""
+
+
+class NoAnswerNeededError(AssignmentExpiredError):
+    """The lease ended, and the pair has all its answers or was decided meanwhile."""
+
+
 class CampaignClosedError(LabellingError):
-    """The campaign takes no answers."""
+    """The campaign is closed and takes no answers."""
 
     code = "campaign_closed"
+
+
+class CampaignPausedError(CampaignClosedError):
+    """The campaign is paused: it serves no pairs, and takes the answers to those that it served."""
 
 
 class AnswerInvalidError(LabellingError):
@@ -56,10 +68,24 @@ class CannotUndoError(LabellingError):
     code = "cannot_undo"
 
 
+class QualificationDoneError(CannotUndoError):
+    """The answer is part of a qualification that is complete."""
+
+
 class NotQualifiedError(LabellingError):
     """The reviewer graded too few gold pairs right; a lead can admit them."""
 
     code = "not_qualified"
+
+
+class TooManySkippedError(NotQualifiedError):
+    """The reviewer skipped too many gold pairs; a lead can admit them."""
+
+
+class BusyError(LabellingError):
+    """Others keep what is needed locked; asking again helps."""
+
+    code = "busy"
 
 
 class WrongStateError(LabellingError):

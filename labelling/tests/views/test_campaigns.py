@@ -26,7 +26,7 @@ from labelling.tests.factories import (
     make_scene,
     make_set,
 )
-from labelling.tests.views.answers import grade_pair
+from labelling.tests.views.answers import grade_pair, skip_pair
 
 pytestmark = pytest.mark.django_db
 
@@ -440,6 +440,18 @@ def test_a_reviewer_who_failed_is_admitted(browser, lead):
     act(browser, campaign, "admit", reviewer=[reviewer.pk])
     assert Admission.objects.get().lead == lead
     assert b">Admit<" not in browser.get(address("campaign", campaign)).content
+
+
+def test_a_reviewer_who_skipped_the_gold_pairs_is_admitted(browser):
+    campaign = make_campaign(qualification_pairs=1)
+    (gold,) = make_gold_pairs(campaign, 1)
+    reviewer = make_reviewer()
+    skip_pair(gold, reviewer, "unsure")
+    page = browser.get(address("campaign", campaign)).content
+    assert b"Skipped too many gold pairs" in page
+    assert b">Admit<" in page
+    act(browser, campaign, "admit", reviewer=[reviewer.pk])
+    assert b"May grade" in browser.get(address("campaign", campaign)).content
 
 
 def test_somebody_who_is_no_reviewer_of_the_campaign_is_not_admitted(browser, messages):
