@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+from django.db.models.constraints import BaseConstraint
+
 
 class LabellingError(Exception):
     """A refusal; nothing was changed. `detail` is for the log, views have the words."""
@@ -89,3 +96,29 @@ class SampleTooSmallError(LabellingError):
     """A stratified sample has fewer units than there are strata."""
 
     code = "sample_too_small"
+
+
+@contextmanager
+def constraints_of(model: type[models.Model]) -> Iterator[None]:
+    """Turn the violation of a model's constraint into the error that its validation gives.
+
+    Validation does not see rows that others are about to commit. The transaction can go on.
+
+    Raises
+    ------
+    ValidationError
+        If one of the constraints in the model's `Meta` is violated.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as violation:
+        constraint = _violated(model, violation)
+        if constraint is None:
+            raise
+        raise ValidationError(constraint.get_violation_error_message()) from violation
+
+
+def _violated(model: type[models.Model], violation: IntegrityError) -> BaseConstraint | None:
+    name = getattr(getattr(violation.__cause__, "diag", None), "constraint_name", None)
+    return next((one for one in model._meta.constraints if one.name == name), None)

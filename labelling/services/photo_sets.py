@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts.services.audit import record
 from labelling.models import Campaign, PhotoImport, PhotoSet, SetPhoto
-from labelling.services.errors import PhotoSetInUseError
+from labelling.services.errors import PhotoSetInUseError, constraints_of
 from retrieval.models import DeletedScene
 from retrieval.selectors.scenes import judgeable_scenes
 from retrieval.services.deletion import delete_scene, discard_files
@@ -46,7 +46,8 @@ def make_photo_set(
     """
     photo_set = PhotoSet(name=name.strip(), purpose=purpose, source=source, made_by_id=made_by)
     photo_set.full_clean()
-    photo_set.save(force_insert=True)
+    with constraints_of(PhotoSet):
+        photo_set.save(force_insert=True)
     record(
         action="photo_set.made",
         subject=_subject(photo_set.pk),

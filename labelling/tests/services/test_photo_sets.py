@@ -77,6 +77,18 @@ def test_a_name_is_needed_once(name):
     assert PhotoSet.objects.count() == 1
 
 
+def test_a_name_that_somebody_takes_in_this_moment_is_taken(monkeypatch):
+    validate = PhotoSet.full_clean
+
+    def validate_too_early(self):
+        validate(self)
+        PhotoSet.objects.create(name="COAST")
+
+    monkeypatch.setattr(PhotoSet, "full_clean", validate_too_early)
+    with pytest.raises(ValidationError, match="There is a photo set of this name already"):
+        make_photo_set(name="Coast", made_by=None)
+
+
 def test_a_set_of_visitors_photos_takes_those_that_may_be_judged(media_root, lead):
     wanted = make_scene()
     make_scene(judging_allowed=False)
