@@ -30,6 +30,9 @@ from retrieval.catalogue.manifest import ManifestError, RowProblem, storable
 CREDITS_FILE: Final = "photos.csv"
 PARTIAL_CREDITS_FILE: Final = "photos.part.csv"
 """Stands for `photos.csv` in a part of an upload, whose other photos are in other zip files."""
+LISTING_FILE: Final = "photos.list"
+"""Names all photos of an upload in one of its parts, which tells the rows that have no photo."""
+_TABLES: Final = frozenset({CREDITS_FILE, PARTIAL_CREDITS_FILE, LISTING_FILE})
 
 COLUMNS: Final = ("path", "author", "license", "source_url")
 MOST_FILES: Final = 20_000
@@ -99,6 +102,7 @@ class _Credits:
     rows: dict[str, tuple[PhotoCredit, RowProblem | None]] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
     is_partial: bool = False
+    listed: Iterable[str] | None = None
 
     def photo(self, path: str, *, key: str, read: Callable[[int], bytes]) -> PhotoFile:
         """Return a photo with its credit."""
@@ -109,10 +113,11 @@ class _Credits:
 
     def missing(self) -> Iterator[PhotoFile]:
         """Yield rows without a photo, as problems."""
-        if self.is_partial:
+        if self.is_partial and self.listed is None:
             return
+        found = self.found.union(map(_comparable, self.listed or ()))
         for key, (credit, _) in self.rows.items():
-            if key not in self.found:
+            if key not in found:
                 detail = f"{CREDITS_FILE} names it, but there is no such photo."
                 problem = RowProblem("file_missing", detail)
                 yield PhotoFile(storable(key), credit, _nothing, problem)
@@ -204,13 +209,17 @@ def photos_in_archive(*, archive: PhotoArchive, default: PhotoCredit) -> list[Ph
     table = _Credits(default)
     for entry in entries:
         path = entry.filename.removeprefix(root)
-        if path in (CREDITS_FILE, PARTIAL_CREDITS_FILE):
-            table.is_partial = path == PARTIAL_CREDITS_FILE
+        if path in _TABLES:
             try:
                 content = _read_entry(archive, entry, _MOST_CREDITS_BYTES)
             except PhotoFileError as error:
                 raise ManifestError(str(error)) from error
-            _read_credits(content, into=table)
+            if path == LISTING_FILE:
+                lines = content.decode("utf-8", "replace").split("\n")
+                table.listed = [line.removeprefix(root) for line in lines if line]
+            else:
+                table.is_partial = path == PARTIAL_CREDITS_FILE
+                _read_credits(content, into=table)
         elif is_photo_name(path=path):
             named[names.of(storable(path))] = entry
             _check_number(named)
@@ -242,10 +251,7 @@ def _check_number(paths: Collection[str]) -> None:
 def _root_of(names: Sequence[str]) -> str:
     """Return the folder that holds all photos and the credits, or nothing."""
     wanted = [
-        name
-        for name in names
-        if is_photo_name(path=name)
-        or PurePosixPath(name).name in (CREDITS_FILE, PARTIAL_CREDITS_FILE)
+        name for name in names if is_photo_name(path=name) or PurePosixPath(name).name in _TABLES
     ]
     tops = {name.partition("/")[0] for name in wanted}
     folder = f"{next(iter(tops))}/" if len(tops) == 1 else ""

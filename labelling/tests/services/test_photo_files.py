@@ -255,6 +255,18 @@ def test_a_part_of_an_upload_may_lack_photos_of_its_table():
     assert (only.path, only.credit.author) == ("a.jpg", "Eve")
 
 
+def test_the_part_of_an_upload_that_lists_all_photos_tells_rows_without_one():
+    part = pack(files=[
+        ("holiday/photos.csv", io.BytesIO(b"path,author\na.jpg,Eve\nin/b.jpg,Bob\nc.jpg,Eve\n")),
+        ("holiday/a.jpg", io.BytesIO(b"a")),
+        ("holiday/photos.list", io.BytesIO(b"holiday/a.jpg\nholiday/in/b.jpg")),
+    ])  # fmt: skip
+    found = by_path(in_archive(part))
+    assert set(found) == {"a.jpg", "c.jpg"}
+    assert found["a.jpg"].problem is None
+    assert found["c.jpg"].problem.code == "file_missing"
+
+
 def test_a_usual_credit_has_no_problem():
     assert credit_problem(credit=DEFAULT) is None
     assert credit_problem(credit=PhotoCredit()) is None
