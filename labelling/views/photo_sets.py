@@ -143,7 +143,7 @@ def _half_deleted(request: HttpRequest, found: PhotoSet) -> HttpResponse:
         "{number} photos are left. Delete again to go on.",
         left,
     )
-    messages.warning(request, words.format(number=number_format(left)))
+    messages.error(request, words.format(number=number_format(left)))
     return _to_set(found.pk)
 
 
