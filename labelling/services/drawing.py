@@ -25,6 +25,7 @@ from labelling.sampling import (
 )
 from labelling.selectors.frames import Frame, Unit, frame_of
 from labelling.selectors.gold import usable_gold_pairs
+from labelling.selectors.guidelines import showable_examples
 from labelling.services.errors import (
     FrameChangedError,
     NothingToDrawError,
@@ -173,8 +174,11 @@ def open_campaign(*, campaign_id: int, digest: str, lead_id: int) -> Campaign:
     if len(draw.gold) < draw.gold_needed:
         raise TooFewGoldPairsError(f"{len(draw.gold)} gold pairs of {draw.gold_needed}")
     scenes = {pair.scene_id for pair in (*draw.pairs, *draw.gold)}
-    if hold_scenes(scene_ids=scenes, holder=f"campaign {campaign_id}") < len(scenes):
+    holder = f"campaign {campaign_id}"
+    if hold_scenes(scene_ids=scenes, holder=holder) < len(scenes):
         raise FrameChangedError(f"a photo of campaign {campaign_id} was deleted meanwhile")
+    examples = showable_examples(campaign.guideline_id)
+    hold_scenes(scene_ids=[example.scene_id for example in examples], holder=holder)
     _store(campaign, draw)
     campaign.state, campaign.drawn_at = CampaignState.OPEN, Now()
     campaign.frame_units, campaign.draw_digest = len(draw.frame.units), draw.sample_digest

@@ -6,6 +6,7 @@ stay their senders'; a set only names them.
 
 from __future__ import annotations
 
+import time
 from typing import Final
 from uuid import UUID
 
@@ -133,11 +134,22 @@ def remove_photo(*, photo_set_id: int, photo_id: int, actor_id: int | None) -> N
         )
 
 
-def delete_photo_set(*, photo_set_id: int, actor_id: int | None) -> int:
-    """Delete a set with its imported photos; return how many photos were deleted.
+def delete_photo_set(
+    *, photo_set_id: int, actor_id: int | None, longest_s: float = float("inf")
+) -> bool:
+    """Delete a set with its imported photos; return whether all of it is deleted.
 
-    Photos are deleted in transactions of their own. What an interruption leaves stays in the set,
-    which can be deleted again.
+    Photos are deleted in transactions of their own: a thousand take a quarter of a minute and
+    more. What an interruption leaves stays in the set, which can be deleted again.
+
+    Parameters
+    ----------
+    photo_set_id
+        The set.
+    actor_id
+        Who deletes it.
+    longest_s
+        After so many seconds no further photo is begun.
 
     Raises
     ------
@@ -146,14 +158,14 @@ def delete_photo_set(*, photo_set_id: int, actor_id: int | None) -> int:
     PhotoSetInUseError
         If a campaign uses it.
     """
+    deadline = time.monotonic() + longest_s
     _discard_imports(photo_set_id)
-    deleted = 0
-    while not _delete_empty(photo_set_id, actor_id=actor_id, deleted=deleted):
+    while not _delete_empty(photo_set_id, actor_id=actor_id):
         for scene_id in _imported_scenes(photo_set_id):
-            deleted += delete_scene(
-                scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id
-            )
-    return deleted
+            delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id)
+            if time.monotonic() >= deadline:
+                return _delete_empty(photo_set_id, actor_id=actor_id)
+    return True
 
 
 @transaction.atomic
@@ -167,7 +179,7 @@ def _discard_imports(photo_set_id: int) -> None:
 
 
 @transaction.atomic
-def _delete_empty(photo_set_id: int, *, actor_id: int | None, deleted: int) -> bool:
+def _delete_empty(photo_set_id: int, *, actor_id: int | None) -> bool:
     """Delete a set unless imported photos are left; return whether it is deleted."""
     photo_set = _lock_unused(photo_set_id)
     if _imported_scenes(photo_set_id):
@@ -180,7 +192,6 @@ def _delete_empty(photo_set_id: int, *, actor_id: int | None, deleted: int) -> b
         subject=_subject(photo_set_id),
         actor_id=actor_id,
         name=photo_set.name,
-        photos=deleted,
     )
     return True
 

@@ -23,6 +23,7 @@ from labelling.services.errors import (
     TooFewGoldPairsError,
     WrongStateError,
 )
+from labelling.services.guidelines import publish_guideline
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
@@ -123,6 +124,18 @@ def test_drawn_photos_are_held(clips, lead):
         campaign.pairs.values_list("scene", flat=True)
     )
     assert holds.count() == 3
+
+
+def test_the_photos_of_the_guidelines_examples_are_held_too(clips, lead):
+    guideline = make_guideline(published_at=None)
+    shown, hidden = make_scene(), make_scene(judging_allowed=False)
+    for scene in (shown, hidden):
+        guideline.examples.create(scene=scene, clip=clips[0], grade="good", why="Waves.")
+    publish_guideline(guideline_id=guideline.pk, lead_id=lead.pk)
+    campaign = open_it(make_draft(make_photos(2, clips), size=1, guideline=guideline), lead)
+    holds = SceneHold.objects.filter(holder=f"campaign {campaign.pk}")
+    drawn = campaign.pairs.get().scene_id
+    assert set(holds.values_list("scene", flat=True)) == {drawn, shown.pk}
 
 
 def test_a_draw_is_in_the_audit_log(clips, lead):
