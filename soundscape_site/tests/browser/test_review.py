@@ -263,7 +263,7 @@ def test_what_others_hold_is_named_and_a_lost_lease_too(visit, site):
     expect(second.locator("[data-pair]")).to_be_visible()
     expect(second.get_by_text("next pair is ready")).to_be_visible()
     press(first, "1")
-    expect(first.locator("[data-notice]")).to_contain_text("This pair went to another reviewer.")
+    expect(first.locator("[data-notice]")).to_contain_text("This pair went to other reviewers.")
     for _ in made.pairs:
         press(second, "1")
     expect_all_done(second)
