@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -97,35 +97,35 @@ def _claim(
     if campaign.state != CampaignState.OPEN:
         raise CampaignClosedError(f"campaign {campaign_id} is {campaign.state}")
     held = held_slots(reviewer_id).filter(campaign_id=campaign_id, pair__state=PairState.OPEN)
-    slots = _in_order(list(held.select_for_update(of=("self",)).order_by("pk")))
+    keys = _in_order(held.select_for_update(of=("self",)).order_by("pk"))
     busy = None
-    if len(slots) < wanted:
-        keys, served = _new_slots(campaign, reviewer_id, wanted - len(slots), slots)
+    if len(keys) < wanted:
+        added, served = _new_slots(campaign, reviewer_id, wanted - len(keys), is_idle=not keys)
         # In the order of their random tokens: any other could tell which of them are gold.
-        slots += sorted(_loaded(keys), key=lambda slot: str(slot.token))
-        if not slots and served.exists():
+        keys += Slot.objects.filter(pk__in=added).order_by("token").values_list("pk", flat=True)
+        if not keys and served.exists():
             busy = served
-    _renew(slots)
-    return _loaded([slot.pk for slot in slots[:wanted]]), busy
+    _renew(keys)
+    return _loaded(keys[:wanted]), busy
 
 
-def _in_order(slots: Sequence[Slot]) -> list[Slot]:
-    """Return held slots in the order in which they were first given."""
-    return sorted(slots, key=lambda slot: (slot.leased_until, str(slot.token)))
+def _in_order(held: Iterable[Slot]) -> list[int]:
+    """Return the keys of held slots in the order in which they were first given."""
+    return [slot.pk for slot in sorted(held, key=lambda slot: (slot.leased_until, slot.token))]
 
 
-def _renew(slots: Sequence[Slot]) -> None:
+def _renew(keys: Sequence[int]) -> None:
     """Renew leases; each ends a microsecond after the one before, which keeps their order."""
-    if slots:
+    if keys:
         ends = [
-            When(pk=slot.pk, then=Now() + LEASE + timedelta(microseconds=place))
-            for place, slot in enumerate(slots)
+            When(pk=key, then=Now() + LEASE + timedelta(microseconds=place))
+            for place, key in enumerate(keys)
         ]
-        Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(leased_until=Case(*ends))
+        Slot.objects.filter(pk__in=keys).update(leased_until=Case(*ends))
 
 
 def _new_slots(
-    campaign: Campaign, reviewer_id: int, wanted: int, held: Sequence[Slot]
+    campaign: Campaign, reviewer_id: int, wanted: int, *, is_idle: bool
 ) -> tuple[list[int], QuerySet[Any]]:
     """Lease slots; return their keys, and from which rows they were chosen."""
     standing = standings(reviewer_id, [campaign])[campaign.pk]
@@ -135,7 +135,7 @@ def _new_slots(
         raise TooManySkippedError(f"reviewer {reviewer_id} in campaign {campaign.pk}")
     if standing is Standing.PENDING:
         gold = _slots_to_qualify(campaign, reviewer_id, wanted)
-        if not (held or gold):  # others have the pairs; nobody waits for who has no slot locked
+        if is_idle and not gold:  # others have the pairs; nobody waits for who has no slot locked
             gold = _lease_gold(campaign, reviewer_id, 1, wait=True)
         return gold, gold_to_serve(reviewer_id, campaign.pk)
     gold_wanted = _gold_turns(campaign, reviewer_id, wanted)
