@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import time
 import uuid
 from concurrent.futures import ProcessPoolExecutor
@@ -92,8 +93,6 @@ def _draw(pairs: int, *, guideline: Guideline, lead_id: int) -> Campaign:
     began = time.perf_counter()
     campaign = open_campaign(campaign_id=campaign.pk, digest=draw.digest, lead_id=lead_id)
     figure(f"drawing {pairs} pairs", time.perf_counter() - began, "s")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
     return campaign
 
 
@@ -153,12 +152,13 @@ def _reviews(
 ) -> tuple[list[float], list[float]]:
     claims: list[float] = []
     grades: list[float] = []
+    pauses = random.Random(reviewer_id)  # people do not act in step
     for _ in range(_EACH):
         slots, took_s = _claim(campaign_id, reviewer_id)
         claims.append(took_s)
         if slots:
             grades.append(_grade(reviewer_id, slots[0]))
-        time.sleep(thinks_s)
+        time.sleep(pauses.uniform(0, 2 * thinks_s))
     return claims[1:], grades  # the first one opened the connection
 
 

@@ -1,26 +1,30 @@
-"""Labelling in the admin, which only reads it: the pages change it, by their rules."""
+"""Labelling in the admin, which reads it and releases leases; the pages do the rest."""
 
-from labelling.admin.answers import AnswerAdmin, GradeAdmin, SkipAdmin
+from labelling.admin.answers import AnswerAdmin, GradeAdmin, LostLeaseAdmin, SkipAdmin
 from labelling.admin.campaigns import (
     AdjudicationAdmin,
     CampaignAdmin,
     PairAdmin,
-    ReviewerAdmin,
+    ReopeningAdmin,
     SlotAdmin,
 )
 from labelling.admin.photo_sets import PhotoImportAdmin, PhotoSetAdmin, SetPhotoAdmin
 from labelling.admin.references import GoldPairAdmin, GuidelineAdmin
+from labelling.admin.reviewers import AdmissionAdmin, ReviewerAdmin
 
 __all__ = [
     "AdjudicationAdmin",
+    "AdmissionAdmin",
     "AnswerAdmin",
     "CampaignAdmin",
     "GoldPairAdmin",
     "GradeAdmin",
     "GuidelineAdmin",
+    "LostLeaseAdmin",
     "PairAdmin",
     "PhotoImportAdmin",
     "PhotoSetAdmin",
+    "ReopeningAdmin",
     "ReviewerAdmin",
     "SetPhotoAdmin",
     "SkipAdmin",

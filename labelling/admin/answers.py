@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.read_only import ReadOnlyAdmin
-from labelling.models import Answer, Grade, Skip
+from labelling.models import Answer, Grade, LostLease, Skip
 
 
 class _OfReviewers(ReadOnlyAdmin):
@@ -17,7 +17,7 @@ class _OfReviewers(ReadOnlyAdmin):
     show_full_result_count = False
 
     @admin.display(description=_("campaign"))
-    def campaign(self, row: Answer | Grade | Skip) -> str:
+    def campaign(self, row: Answer | Grade | LostLease | Skip) -> str:
         """Return the name of the campaign."""
         return row.pair.campaign.name
 
@@ -49,4 +49,14 @@ class AnswerAdmin(_OfReviewers):
 
     list_display = ("id", "campaign", "pair_id", "reviewer", "kind", "undoes_id", "at")
     list_filter = ("kind",)
+    list_select_related = ("pair__campaign", "reviewer__user")
+
+
+@admin.register(LostLease)
+class LostLeaseAdmin(_OfReviewers):
+    """Leases that ended before an answer; without links, which would hold their tokens."""
+
+    list_display = ("campaign", "pair_id", "reviewer", "at")
+    list_display_links = None
+    list_filter = ("pair__campaign",)
     list_select_related = ("pair__campaign", "reviewer__user")

@@ -1,11 +1,16 @@
-"""Campaigns, their pairs and slots, and who grades them, in the admin."""
+"""Campaigns, their pairs and slots, and what leads decide about them, in the admin."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.read_only import ReadOnlyAdmin
-from labelling.models import Adjudication, Campaign, Pair, Reviewer, Slot
+from labelling.models import Adjudication, Campaign, Pair, Reopening, Slot
+from labelling.selectors.campaigns import campaigns
 
 
 @admin.register(Campaign)
@@ -13,12 +18,21 @@ class CampaignAdmin(ReadOnlyAdmin):
     """Campaigns."""
 
     list_display = (
-        "name", "state", "photo_set", "design", "size", "graders_per_pair", "guideline", "made_by",
-        "made_at", "drawn_at", "closed_at",
+        "name", "state", "progress", "photo_set", "design", "size", "graders_per_pair", "guideline",
+        "made_by", "made_at", "drawn_at", "closed_at",
     )  # fmt: skip
     list_filter = ("state", "design")
-    list_select_related = ("photo_set", "guideline", "made_by")
     search_fields = ("name", "photo_set__name")
+
+    @admin.display(description=_("pairs settled"), ordering="settled_count")
+    def progress(self, campaign: Campaign) -> str:
+        """Return how many of the campaign's pairs are settled."""
+        settled, pairs = (getattr(campaign, name) for name in ("settled_count", "pair_count"))
+        return gettext("%(settled)d of %(pairs)d") % {"settled": settled, "pairs": pairs}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        """Return the campaigns with the numbers of their pairs."""
+        return campaigns()
 
 
 @admin.register(Pair)
@@ -57,11 +71,10 @@ class AdjudicationAdmin(ReadOnlyAdmin):
     search_fields = ("reason", "lead__username")
 
 
-@admin.register(Reviewer)
-class ReviewerAdmin(ReadOnlyAdmin):
-    """Reviewers; one without a user has erased the account."""
+@admin.register(Reopening)
+class ReopeningAdmin(ReadOnlyAdmin):
+    """Orders of leads to grade a pair again."""
 
-    list_display = ("id", "user", "created_at")
-    list_filter = (("user", admin.EmptyFieldListFilter),)
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
+    list_display = ("id", "pair", "reason", "lead", "at")
+    list_select_related = ("pair", "lead")
+    search_fields = ("reason", "lead__username")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from django.db.models import Avg, Prefetch, QuerySet
+from django.db.models import Avg, Exists, OuterRef, Prefetch, QuerySet
 
 from labelling.models import Adjudication, Grade, Pair, PairState, Skip
 from labelling.selectors.pairs import WITH_LEAD, gradable_pairs, pairs_with_lead, real_pairs
@@ -23,13 +23,15 @@ class Which(StrEnum):
 
 def listed_pairs(campaign_id: int, which: Which) -> QuerySet[Pair]:
     """Return pairs with what was said about them, in the order of the draw."""
+    # Not "not in": that is checked row by row if the pairs of all campaigns are many.
+    is_withdrawn = ~Exists(gradable_pairs().filter(pk=OuterRef("pk")))
     shown = gradable_pairs().values("pk")
     real = real_pairs(campaign_id)
     pairs = {
         Which.WITH_LEAD: pairs_with_lead(campaign_id).filter(pk__in=shown),
         Which.SETTLED: real.filter(state=PairState.SETTLED, pk__in=shown),
         Which.OPEN: real.filter(state=PairState.OPEN, pk__in=shown),
-        Which.WITHDRAWN: real.exclude(pk__in=shown),
+        Which.WITHDRAWN: real.filter(is_withdrawn),
         Which.GOLD: Pair.objects.filter(campaign_id=campaign_id, purpose=Pair.Purpose.GOLD),
     }[which]
     in_force = Adjudication.objects.filter(revoked_at=None)

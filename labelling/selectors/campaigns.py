@@ -8,18 +8,23 @@ from uuid import UUID
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from labelling.models import Campaign, CampaignState, Pair
+from labelling.models import Campaign, CampaignState, Pair, PairState
+from labelling.selectors.pairs import gradable_pairs
 from retrieval.models import Clip, Scene
 
 
 def campaigns() -> QuerySet[Campaign]:
     """Return all campaigns, the newest first, with their set, guideline and maker.
 
-    Annotated with `pair_count` and `settled_count` of their pairs, gold pairs not counted.
+    Annotated with `pair_count` and `settled_count` of their pairs, gold pairs not counted. As in
+    `CampaignProgress`, only the first one counts pairs that were withdrawn.
     """
-    pairs = Pair.objects.filter(campaign=OuterRef("pk")).exclude(purpose=Pair.Purpose.GOLD)
+    pairs, shown = (
+        of.filter(campaign=OuterRef("pk")).exclude(purpose=Pair.Purpose.GOLD)
+        for of in (Pair.objects.all(), gradable_pairs())
+    )
     return Campaign.objects.select_related("photo_set", "guideline", "made_by").annotate(
-        pair_count=_count(pairs), settled_count=_count(pairs.filter(state="settled"))
+        pair_count=_count(pairs), settled_count=_count(shown.filter(state=PairState.SETTLED))
     )
 
 

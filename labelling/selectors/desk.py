@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,7 +12,7 @@ from labelling.grades import Grading
 from labelling.models import Campaign, CampaignState, GuidelineExample, Pair, Reviewer, Slot
 from labelling.selectors.guidelines import showable_examples
 from labelling.selectors.pairs import gradable_pairs
-from labelling.selectors.queue import OwnProgress, own_progress
+from labelling.selectors.queue import HELD_SLOTS, OwnProgress, own_progress
 from retrieval.selectors.scenes import judgeable_scenes
 
 
@@ -54,47 +55,72 @@ def done_by(reviewer_id: int, campaign_id: int) -> int:
 
 
 def shown_progress(reviewer_id: int, campaign: Campaign) -> ShownProgress:
-    """Return what a reviewer may see of the progress in a campaign.
+    """Return what a reviewer may see of the progress in a campaign."""
+    own = own_progress(reviewer_id, campaign.pk)
+    return shown_progresses(reviewer_id, [(campaign, own)])[campaign.pk]
+
+
+def shown_progresses(
+    reviewer_id: int, counted: Sequence[tuple[Campaign, OwnProgress]]
+) -> dict[int, ShownProgress]:
+    """Return by campaign what a reviewer may see of the progress counted in it.
 
     Gold pairs are leased one by one. A total that grew with each of them would give them away, so
     it includes from the beginning those that the reviewer will probably be given.
     """
-    own = own_progress(reviewer_id, campaign.pk)
-    return ShownProgress(_own_total(reviewer_id, campaign, own), own.with_others)
+    begun = [campaign.pk for campaign, own in counted if own.left]
+    given, there = _gold_given(reviewer_id, begun), _gold_there(begun)
+    return {
+        campaign.pk: ShownProgress(
+            _own_total(campaign, own, given.get(campaign.pk, 0), there.get(campaign.pk, 0)),
+            own.with_others,
+        )
+        for campaign, own in counted
+    }
 
 
-def designed_grades(campaign_id: int) -> tuple[int, int]:
-    """Return how many grades of a campaign's design are given or not needed any more, of how many.
+def designed_grades(campaign_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Return how many grades of each design are given or not needed any more, of how many.
 
     Without third opinions, which would tell that reviewers disagreed.
     """
-    designed = Slot.objects.filter(
-        campaign_id=campaign_id, extra=False, pair__in=gradable_pairs()
-    ).exclude(pair__purpose=Pair.Purpose.GOLD)
-    counted = designed.aggregate(
-        done=Count("pk", filter=Q(state__in=[Slot.State.DONE, Slot.State.CLOSED])),
-        total=Count("pk"),
+    shown = gradable_pairs().exclude(purpose=Pair.Purpose.GOLD)
+    designed = Slot.objects.filter(campaign__in=campaign_ids, extra=False, pair__in=shown)
+    counted = (
+        designed.order_by()
+        .values_list("campaign_id")
+        .annotate(
+            done=Count("pk", filter=Q(state__in=[Slot.State.DONE, Slot.State.CLOSED])),
+            total=Count("pk"),
+        )
     )
-    return counted["done"], counted["total"]
+    return dict.fromkeys(campaign_ids, (0, 0)) | {
+        key: (done, total) for key, done, total in counted
+    }
 
 
-def _own_total(reviewer_id: int, campaign: Campaign, own: OwnProgress) -> int:
+def _own_total(campaign: Campaign, own: OwnProgress, given: int, there: int) -> int:
     if not own.left:
         return own.done
-    gold = Slot.objects.filter(
-        reviewer_id=reviewer_id, campaign=campaign, pair__purpose=Pair.Purpose.GOLD
-    ).aggregate(
-        done=Count("pk", filter=Q(state=Slot.State.DONE)),
-        held=Count("pk", filter=Q(state=Slot.State.LEASED)),
-    )
-    given: int = gold["done"] + gold["held"]
     real = own.done + own.left - given
     share = float(campaign.gold_share)
     planned = max(round(real * share / (1 - share)), campaign.qualification_pairs)
-    if planned > given:
-        there = gradable_pairs().filter(campaign=campaign, purpose=Pair.Purpose.GOLD).count()
-        planned = min(planned, there)
-    return real + max(planned, given)
+    return real + max(min(planned, there), given)
+
+
+def _gold_given(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, int]:
+    """Return how many gold pairs of each campaign a reviewer has graded or holds."""
+    given = Slot.objects.filter(
+        reviewer_id=reviewer_id, campaign__in=campaign_ids, state__in=HELD_SLOTS,
+        pair__purpose=Pair.Purpose.GOLD,
+    )  # fmt: skip
+    return dict(given.order_by().values_list("campaign_id").annotate(Count("pk")))
+
+
+def _gold_there(campaign_ids: Collection[int]) -> dict[int, int]:
+    """Return how many gold pairs of each campaign can be shown."""
+    there = gradable_pairs().filter(campaign__in=campaign_ids, purpose=Pair.Purpose.GOLD)
+    return dict(there.order_by().values_list("campaign_id").annotate(Count("pk")))
 
 
 def examples_by_grade(guideline_id: int) -> list[ExamplesOfGrade]:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -125,10 +126,10 @@ def _batches_of_scenes(photo_set_id: int) -> Iterator[list[Scene]]:
     """Yield the scenes of a set that may be judged, by id."""
     of_set = judgeable_scenes().filter(set_photos__photo_set=photo_set_id)
     of_set = of_set.select_related("run").only("id", "finished_at", "run").order_by("id")
-    after: UUID | None = None
-    while scenes := list((of_set.filter(id__gt=after) if after else of_set)[:_PHOTOS_AT_ONCE]):
+    # One query: PostgreSQL may sort the whole set again for each batch that begins after an id.
+    rows = of_set.iterator(chunk_size=_PHOTOS_AT_ONCE)
+    while scenes := list(islice(rows, _PHOTOS_AT_ONCE)):
         yield scenes
-        after = scenes[-1].pk
 
 
 def _runs_by_scene(

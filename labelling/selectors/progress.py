@@ -18,7 +18,7 @@ from labelling.models import (
     Slot,
 )
 from labelling.selectors.pairs import gradable_pairs, real_pairs
-from labelling.selectors.qualification import Standing, gold_outcomes, standing
+from labelling.selectors.qualification import Standing, gold_records, standing
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ReviewerRow:
     held: int
     gold_right: int
     gold_of: int
-    qualified: bool
+    standing: Standing
 
 
 def campaign_progress(campaign_id: int) -> CampaignProgress:
@@ -57,13 +57,9 @@ def campaign_progress(campaign_id: int) -> CampaignProgress:
     shown = gradable_pairs().filter(campaign_id=campaign_id).exclude(purpose=Pair.Purpose.GOLD)
     counted = shown.order_by().values_list("state").annotate(pairs=Count("pk"))
     by_state = dict.fromkeys(PairState.values, 0) | dict(counted)
-    grades = (
-        Slot.objects.filter(campaign_id=campaign_id, pair__in=gradable_pairs())
-        .exclude(pair__purpose=Pair.Purpose.GOLD)
-        .aggregate(
-            grades_done=Count("pk", filter=Q(state=Slot.State.DONE)),
-            grades_wanted=Count("pk", filter=~Q(state=Slot.State.CLOSED)),
-        )
+    grades = Slot.objects.filter(campaign_id=campaign_id, pair__in=shown).aggregate(
+        grades_done=Count("pk", filter=Q(state=Slot.State.DONE)),
+        grades_wanted=Count("pk", filter=~Q(state=Slot.State.CLOSED)),
     )
     return CampaignProgress(
         pairs=total,
@@ -81,12 +77,9 @@ def reviewer_rows(campaign_id: int) -> list[ReviewerRow]:
     grades = _by_reviewer(Grade.objects.filter(pair__campaign_id=campaign_id))
     skips = _by_reviewer(Skip.objects.filter(pair__campaign_id=campaign_id))
     held = _by_reviewer(Slot.objects.filter(campaign_id=campaign_id, state=Slot.State.LEASED))
-    admitted = set(
-        Admission.objects.filter(campaign_id=campaign_id).values_list("reviewer_id", flat=True)
-    )
-    outcomes = gold_outcomes([campaign_id])
-    gold = gradable_pairs().filter(campaign_id=campaign_id, purpose=Pair.Purpose.GOLD).count()
-    keys = {*grades, *skips, *held, *admitted}
+    admitted = Admission.objects.filter(campaign_id=campaign_id)
+    keys = {*grades, *skips, *held, *admitted.values_list("reviewer_id", flat=True)}
+    gold = {reviewer: record for (_, reviewer), record in gold_records([campaign_id], keys).items()}
     reviewers = Reviewer.objects.filter(pk__in=keys).select_related("user").order_by("pk")
     return [
         ReviewerRow(
@@ -94,10 +87,9 @@ def reviewer_rows(campaign_id: int) -> list[ReviewerRow]:
             grades=grades.get(reviewer.pk, 0),
             skips=skips.get(reviewer.pk, 0),
             held=held.get(reviewer.pk, 0),
-            gold_right=sum(outcomes[campaign_id, reviewer.pk]),
-            gold_of=len(outcomes[campaign_id, reviewer.pk]),
-            qualified=reviewer.pk in admitted
-            or standing(campaign, outcomes[campaign_id, reviewer.pk], gold) is not Standing.FAILED,
+            gold_right=sum(gold[reviewer.pk].outcomes),
+            gold_of=len(gold[reviewer.pk].outcomes),
+            standing=standing(campaign, gold[reviewer.pk]),
         )
         for reviewer in reviewers
     ]

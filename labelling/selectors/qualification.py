@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef
 
-from labelling.models import Admission, Campaign, Grade, Pair
+from labelling.models import Admission, Campaign, Grade, Pair, Skip
 from labelling.selectors.pairs import gradable_pairs
+
+LEAST_SHARE: Final = Decimal("0.5")
+"""Of the gold pairs that a reviewer is asked to grade: whoever skips more of them is not known."""
 
 
 class Standing(Enum):
@@ -20,64 +25,103 @@ class Standing(Enum):
     PASSED = "passed"
     PENDING = "pending"
     FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def may_grade(self) -> bool:
+        """Whether the reviewer is given pairs, gold or real; else only a lead can admit them."""
+        return self in {Standing.PASSED, Standing.PENDING}
+
+
+@dataclass(frozen=True, slots=True)
+class GoldRecord:
+    """What a reviewer did with the gold pairs of a campaign.
+
+    Attributes
+    ----------
+    outcomes : tuple of bool
+        For each gold pair that the reviewer graded, in order, whether the grade was right.
+    known : int
+        Gold pairs that can be shown, and those that the reviewer graded before their withdrawal.
+    skipped : int
+        How many of the known the reviewer skipped.
+    is_admitted : bool
+        Whether a lead admitted the reviewer.
+    """
+
+    outcomes: tuple[bool, ...]
+    known: int
+    skipped: int
+    is_admitted: bool
 
 
 def standings(reviewer_id: int, campaigns: Sequence[Campaign]) -> dict[int, Standing]:
     """Return a reviewer's standing in each campaign, by the campaign's key."""
-    asking = {campaign.pk: campaign for campaign in campaigns if campaign.qualification_pairs}
-    found = {campaign.pk: Standing.PASSED for campaign in campaigns}
-    if not asking:
-        return found
-    admitted = set(
-        Admission.objects.filter(
-            reviewer_id=reviewer_id, campaign__in=list(asking.values())
-        ).values_list("campaign_id", flat=True)
-    )
-    asking = {key: campaign for key, campaign in asking.items() if key not in admitted}
-    outcomes = gold_outcomes(list(asking), reviewer_id=reviewer_id)
-    gold = _gold_counts(list(asking), reviewer_id)
-    for key, campaign in asking.items():
-        found[key] = standing(campaign, outcomes[key, reviewer_id], gold.get(key, 0))
-    return found
+    asking = [campaign.pk for campaign in campaigns if campaign.qualification_pairs]
+    records = gold_records(asking, [reviewer_id]) if asking else {}
+    return {
+        campaign.pk: standing(campaign, records[campaign.pk, reviewer_id])
+        if campaign.qualification_pairs
+        else Standing.PASSED
+        for campaign in campaigns
+    }
 
 
-def standing(campaign: Campaign, outcomes: Sequence[bool], gold: int) -> Standing:
-    """Return the standing of one reviewer who was not admitted by a lead.
+def standing(campaign: Campaign, record: GoldRecord) -> Standing:
+    """Return the standing of a reviewer.
 
-    Parameters
-    ----------
-    campaign
-        The campaign.
-    outcomes
-        For each gold pair that the reviewer graded, in order, whether the grade was right.
-    gold
-        How many gold pairs the campaign can show; fewer than the campaign asks for are enough if
-        there are no more.
+    If a campaign has fewer gold pairs than it asks for, since some were withdrawn, those are
+    enough. So are those that the reviewer did not skip, but at least half of what is asked: after
+    more skips, only a lead can admit them.
     """
-    needed = min(campaign.qualification_pairs, max(gold, len(outcomes)))
-    first = outcomes[:needed]
+    if record.is_admitted:
+        return Standing.PASSED
+    asked = min(campaign.qualification_pairs, record.known)
+    needed = min(asked, record.known - record.skipped)
+    first = record.outcomes[:needed]
     if len(first) < needed:
         return Standing.PENDING
+    if needed < LEAST_SHARE * asked:
+        return Standing.SKIPPED
     enough = Decimal(sum(first)) >= campaign.qualification_share * needed
     return Standing.PASSED if enough else Standing.FAILED
 
 
-def gold_outcomes(
-    campaign_ids: Sequence[int], *, reviewer_id: int | None = None
-) -> defaultdict[tuple[int, int], list[bool]]:
-    """Return by campaign and reviewer whether each grade of a gold pair was right, in order."""
-    grades = Grade.objects.filter(
-        pair__campaign_id__in=campaign_ids, pair__purpose=Pair.Purpose.GOLD
+def gold_records(
+    campaign_ids: Collection[int], reviewer_ids: Collection[int]
+) -> dict[tuple[int, int], GoldRecord]:
+    """Return what each reviewer did with the gold pairs of each campaign, by campaign first."""
+    gold = Pair.objects.filter(campaign_id__in=campaign_ids, purpose=Pair.Purpose.GOLD)
+    shown = gold & gradable_pairs()
+    counts = shown.order_by().values_list("campaign_id").annotate(pairs=Count("pk"))
+    known = {(campaign, reviewer): pairs for campaign, pairs in counts for reviewer in reviewer_ids}
+    outcomes: defaultdict[tuple[int, int], list[bool]] = defaultdict(list)
+    withdrawn: Counter[tuple[int, int]] = Counter()
+    grades = Grade.objects.filter(pair__in=gold, reviewer_id__in=reviewer_ids)
+    rows = (
+        grades.annotate(is_shown=Exists(gradable_pairs().filter(pk=OuterRef("pair"))))
+        .order_by("at", "pk")
+        .values_list("pair__campaign_id", "reviewer_id", "grade", "pair__gold_grade", "is_shown")
     )
-    if reviewer_id is not None:
-        grades = grades.filter(reviewer_id=reviewer_id)
-    found: defaultdict[tuple[int, int], list[bool]] = defaultdict(list)
-    rows = grades.order_by("at", "pk").values_list(
-        "pair__campaign_id", "reviewer_id", "grade", "pair__gold_grade"
+    for campaign_id, reviewer_id, grade, right, is_shown in rows:
+        outcomes[campaign_id, reviewer_id].append(grade == right)
+        withdrawn[campaign_id, reviewer_id] += not is_shown
+    skips = Skip.objects.filter(pair__in=shown, reviewer_id__in=reviewer_ids)
+    skipped = Counter(skips.values_list("pair__campaign_id", "reviewer_id"))
+    admitted = set(
+        Admission.objects.filter(
+            campaign_id__in=campaign_ids, reviewer_id__in=reviewer_ids
+        ).values_list("campaign_id", "reviewer_id")
     )
-    for campaign_id, reviewer, grade, right in rows:
-        found[campaign_id, reviewer].append(grade == right)
-    return found
+    return {
+        key: GoldRecord(
+            outcomes=tuple(outcomes[key]),
+            known=known.get(key, 0) + withdrawn[key],
+            skipped=skipped[key],
+            is_admitted=key in admitted,
+        )
+        for key in ((campaign, reviewer) for campaign in campaign_ids for reviewer in reviewer_ids)
+    }
 
 
 def qualifying_answers(reviewer_id: int, campaign: Campaign) -> list[UUID]:
@@ -87,14 +131,3 @@ def qualifying_answers(reviewer_id: int, campaign: Campaign) -> list[UUID]:
     )
     first = grades.order_by("at", "pk")[: campaign.qualification_pairs]
     return list(first.values_list("answer_id", flat=True))
-
-
-def _gold_counts(campaign_ids: Sequence[int], reviewer_id: int) -> dict[int, int]:
-    """Return how many gold pairs each campaign can show, or has shown to the reviewer."""
-    known = Q(pk__in=gradable_pairs()) | Q(grades__reviewer_id=reviewer_id)
-    rows = (
-        Pair.objects.filter(known, campaign_id__in=campaign_ids, purpose=Pair.Purpose.GOLD)
-        .values("campaign_id")
-        .annotate(gold=Count("pk", distinct=True))
-    )
-    return {row["campaign_id"]: row["gold"] for row in rows}

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from labelling.models import Campaign, CampaignState, Pair, PairState, Skip, Slot
 from labelling.selectors.pairs import gradable_pairs
-from labelling.selectors.qualification import Standing, standings
+from labelling.selectors.qualification import standings
 
 OPEN_SLOTS: Final = (Slot.State.FREE, Slot.State.LEASED)
 HELD_SLOTS: Final = (Slot.State.LEASED, Slot.State.DONE)
@@ -38,8 +38,6 @@ class QueueEntry:
 
     campaign: Campaign
     own: OwnProgress
-    campaign_done: int
-    campaign_total: int
     qualified: bool
 
 
@@ -131,15 +129,12 @@ def campaigns_for(reviewer_id: int) -> list[QueueEntry]:
     )
     keys = [campaign.pk for campaign in campaigns]
     own = _own_progress(reviewer_id, keys)
-    counts = _pair_counts(keys)
     standing_in = standings(reviewer_id, campaigns)
     return [
         QueueEntry(
             campaign=campaign,
             own=own[campaign.pk],
-            campaign_done=counts[campaign.pk]["done"],
-            campaign_total=counts[campaign.pk]["total"],
-            qualified=standing_in[campaign.pk] is not Standing.FAILED,
+            qualified=standing_in[campaign.pk].may_grade,
         )
         for campaign in campaigns
     ]
@@ -160,7 +155,8 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
     )
     designed = Count("pair", distinct=True, filter=Q(extra=False))
     pairs = Count("pair", distinct=True)
-    real = Slot.objects.filter(pair__in=_shown_pairs(campaign_ids).filter(state=PairState.OPEN))
+    shown = _shown_pairs(campaign_ids).filter(state=PairState.OPEN)
+    real = Slot.objects.filter(campaign_id__in=campaign_ids, pair__in=shown)
     ungraded = _by_campaign(real.filter(state__in=OPEN_SLOTS), campaign_ids, designed=designed)
     free = _by_campaign(
         real & _slots_for(reviewer_id, campaign_ids), campaign_ids, pairs=pairs, designed=designed
@@ -180,16 +176,6 @@ def _own_progress(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, 
             with_others=ungraded[key]["designed"] - free[key]["designed"] - held[key]["designed"],
         )
     return progress
-
-
-def _pair_counts(campaign_ids: Collection[int]) -> dict[int, dict[str, int]]:
-    """Return how many real pairs that may be shown each campaign has, and how many are done."""
-    return _by_campaign(
-        _shown_pairs(campaign_ids),
-        campaign_ids,
-        total=Count("pk"),
-        done=Count("pk", filter=~Q(state=PairState.OPEN)),
-    )
 
 
 def _shown_pairs(campaign_ids: Collection[int]) -> QuerySet[Pair]:

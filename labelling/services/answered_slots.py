@@ -7,8 +7,13 @@ from uuid import UUID
 
 from labelling.models import CampaignState, LostLease, Pair, PairState, Skip, Slot
 from labelling.selectors.queue import HELD_SLOTS, is_takeable
-from labelling.services.errors import AssignmentExpiredError, CampaignClosedError
-from labelling.services.locks import lock_pair, lock_slots, share_campaign
+from labelling.services.errors import (
+    AnsweredAlreadyError,
+    AssignmentExpiredError,
+    CampaignClosedError,
+    NoAnswerNeededError,
+)
+from labelling.services.locks import lock_pair
 from labelling.services.queue import lease, lease_gold_pair
 
 
@@ -22,21 +27,24 @@ def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
     ------
     CampaignClosedError
         If the campaign is closed, which ended all leases.
+    AnsweredAlreadyError
+        If the reviewer graded or skipped the pair before.
+    NoAnswerNeededError
+        If the lease was lost, and the pair is not served any more.
     AssignmentExpiredError
-        If there is none, or the slot was answered.
+        If others have all slots, or the lease never was.
     """
     pair_id = _pair_of(reviewer_id, token)
     if pair_id is None:
         raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
-    slots = lock_slots(pair_ids=[pair_id])[pair_id]
-    pair = lock_pair(pair_id=pair_id)
-    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
+    pair, slots = lock_pair(pair_id=pair_id)
+    if pair.campaign.state == CampaignState.CLOSED:
         raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
     own = next((slot for slot in slots if slot.reviewer_id == reviewer_id), None)
     if own is None:
         own = _another_slot(pair, slots, reviewer_id, token)
-    if own is None or own.state != Slot.State.LEASED:
-        raise AssignmentExpiredError(f"reviewer {reviewer_id} has no lease of pair {pair_id}")
+    elif own.state == Slot.State.DONE:
+        raise AnsweredAlreadyError(f"reviewer {reviewer_id} graded pair {pair_id}")
     return own, pair
 
 
@@ -50,15 +58,18 @@ def _pair_of(reviewer_id: int, token: UUID) -> int | None:
     return None
 
 
-def _another_slot(pair: Pair, slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot | None:
+def _another_slot(pair: Pair, slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot:
     """Lease a slot of a pair to a reviewer who lost theirs, under the token that they have."""
     if Skip.objects.filter(pair=pair, reviewer_id=reviewer_id).exists():
-        return None
+        raise AnsweredAlreadyError(f"reviewer {reviewer_id} skipped pair {pair.pk}")
     if pair.purpose == Pair.Purpose.GOLD:
         return Slot.objects.get(pk=lease_gold_pair(pair=pair, reviewer_id=reviewer_id, token=token))
     if pair.state != PairState.OPEN:
-        return None
-    return take_slot(slots=slots, reviewer_id=reviewer_id, token=token)
+        raise NoAnswerNeededError(f"pair {pair.pk} is {pair.state}")
+    slot = take_slot(slots=slots, reviewer_id=reviewer_id, token=token)
+    if slot is None:
+        raise AssignmentExpiredError(f"others have the slots of pair {pair.pk}")
+    return slot
 
 
 def take_slot(*, slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot | None:

@@ -23,15 +23,16 @@ from labelling.models import (
     Slot,
 )
 from labelling.selectors.pairs import gradable_pairs
-from labelling.selectors.qualification import Standing, qualifying_answers, standings
+from labelling.selectors.qualification import Standing, gold_records, qualifying_answers, standing
 from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.errors import (
     AnswerInvalidError,
     CannotUndoError,
     ListenMoreError,
     PairWithdrawnError,
+    QualificationDoneError,
 )
-from labelling.services.locks import lock_pair, lock_reviewer, lock_slots, share_campaign
+from labelling.services.locks import lock_pair, lock_reviewer
 from labelling.services.queue import LEASE, free_slots, lease_gold_pair, vacate
 from labelling.services.settling import set_state, settle
 
@@ -187,8 +188,7 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
         raise CannotUndoError(f"no answer {undoes} of reviewer {reviewer_id}")
     if Answer.objects.filter(undoes=target).exists():
         raise CannotUndoError(f"answer {undoes} is undone")
-    slots = lock_slots(pair_ids=[target.pair_id])[target.pair_id]
-    pair = lock_pair(pair_id=target.pair_id)
+    pair, slots = lock_pair(pair_id=target.pair_id)
     _refuse_decided(pair)
     _refuse_qualified(target, pair)
     _store(answer_id, reviewer, pair, Answer.Kind.UNDO, sent, undoes=target)
@@ -274,7 +274,7 @@ def _refuse_withdrawn(pair: Pair) -> None:
 
 
 def _refuse_decided(pair: Pair) -> None:
-    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
+    if pair.campaign.state == CampaignState.CLOSED:
         raise CannotUndoError(f"campaign {pair.campaign_id} is closed")
     if pair.adjudications.filter(revoked_at__isnull=True).exists():
         raise CannotUndoError(f"a lead decided pair {pair.pk}")
@@ -282,14 +282,21 @@ def _refuse_decided(pair: Pair) -> None:
 
 
 def _refuse_qualified(target: Answer, pair: Pair) -> None:
-    """Keep the grades of a qualification that is complete: it could be tried until it is passed."""
+    """Keep the grades of a qualification that is complete: it could be tried until it is passed.
+
+    Later gold pairs, and all of a reviewer whom a lead admitted, are undone like any other.
+    """
     campaign = pair.campaign
     if pair.purpose != Pair.Purpose.GOLD or not campaign.qualification_pairs:
         return
-    if standings(target.reviewer_id, [campaign])[campaign.pk] is Standing.PENDING:
+    key = campaign.pk, target.reviewer_id
+    record = gold_records([campaign.pk], [target.reviewer_id])[key]
+    if record.is_admitted:
         return
-    if target.pk in qualifying_answers(target.reviewer_id, campaign):
-        raise CannotUndoError(f"answer {target.pk} is part of a qualification")
+    now = standing(campaign, record)
+    is_first = target.pk in qualifying_answers(target.reviewer_id, campaign)
+    if now is Standing.FAILED or (now is Standing.PASSED and is_first):
+        raise QualificationDoneError(f"answer {target.pk} is part of a qualification")
 
 
 def _refuse_unheard(pair: Pair, listened_s: float, *, heard_to_end: bool) -> None:

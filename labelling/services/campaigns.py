@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 
 from accounts.services.audit import record
 from labelling.models import Campaign, CampaignState, Slot
-from labelling.services.errors import WrongStateError
-from labelling.services.locks import lock_campaign
-from labelling.services.queue import note_lost
+from labelling.selectors.queue import OPEN_SLOTS
+from labelling.services.errors import WrongStateError, constraints_of
+from labelling.services.locks import keep_photos, lock_campaign
+from labelling.services.queue import note_lost, vacate
 from retrieval.services.holds import release_holds
 
 CHANGEABLE: Final = (
@@ -54,8 +55,7 @@ def make_campaign(*, lead_id: int, **fields: Any) -> Campaign:
         If a field has no allowed value, or the name is taken.
     """
     campaign = Campaign(made_by_id=lead_id, seed=new_seed())
-    _set(campaign, fields)
-    campaign.save()
+    _save(campaign, fields)
     _record("made", campaign, lead_id, name=campaign.name)
     return campaign
 
@@ -70,8 +70,7 @@ def change_campaign(*, campaign_id: int, lead_id: int, **fields: Any) -> Campaig
         If the campaign is drawn already.
     """
     campaign = _locked(campaign_id, CampaignState.DRAFT)
-    _set(campaign, fields)
-    campaign.save()
+    _save(campaign, fields)
     _record("changed", campaign, lead_id, fields=sorted(fields))
     return campaign
 
@@ -99,30 +98,31 @@ def close(*, campaign_id: int, lead_id: int) -> Campaign:
     WrongStateError
         If the campaign is a draft or closed already.
     """
-    # Slots before the campaign, as everywhere: a reviewer who is answering holds a slot and may
-    # wait for the campaign. What such a reviewer opens meanwhile is closed as well.
-    unfinished = Slot.objects.filter(
-        campaign=campaign_id, state__in=[Slot.State.FREE, Slot.State.LEASED]
-    )
-    list(unfinished.select_for_update().order_by("pk").values_list("pk"))
     campaign = _locked(campaign_id, CampaignState.OPEN, CampaignState.PAUSED)
-    note_lost(slots=list(unfinished.filter(state=Slot.State.LEASED)))
-    closed = unfinished.update(
-        state=Slot.State.CLOSED, reviewer=None, token=None, leased_until=None
-    )
+    unfinished = Slot.objects.filter(campaign=campaign_id, state__in=OPEN_SLOTS)
+    slots = list(unfinished.select_for_update().order_by("pk"))
+    leased = [slot for slot in slots if slot.state == Slot.State.LEASED]
+    keep_photos(pair_ids={slot.pair_id for slot in leased})
+    note_lost(slots=leased)
+    vacate(keys=[slot.pk for slot in slots], state=Slot.State.CLOSED)
     release_holds(holder=f"campaign {campaign_id}")
     campaign.closed_at = Now()
-    return _step(campaign, CampaignState.CLOSED, "closed", lead_id, closed_slots=closed)
+    return _step(campaign, CampaignState.CLOSED, "closed", lead_id, closed_slots=len(slots))
 
 
 @transaction.atomic
 def copy(*, campaign_id: int, lead_id: int) -> Campaign:
-    """Make a draft of the same design with another name and another seed."""
+    """Make a draft of the same design with another name and another seed.
+
+    Raises
+    ------
+    ValidationError
+        If another copy takes the name at the same time.
+    """
     source = Campaign.objects.get(pk=campaign_id)
     made = Campaign(made_by_id=lead_id)
     fields = {name: getattr(source, name) for name in CHANGEABLE}
-    _set(made, fields | {"name": _name_of_copy(source.name), "seed": new_seed()})
-    made.save()
+    _save(made, fields | {"name": _name_of_copy(source.name), "seed": new_seed()})
     _record("copied", made, lead_id, source=f"campaign {source.pk}", name=made.name)
     return made
 
@@ -147,7 +147,7 @@ def _locked(campaign_id: int, *allowed: CampaignState) -> Campaign:
     return campaign
 
 
-def _set(campaign: Campaign, fields: dict[str, Any]) -> None:
+def _save(campaign: Campaign, fields: dict[str, Any]) -> None:
     unknown = fields.keys() - set(CHANGEABLE)
     if unknown:
         raise TypeError(f"a campaign has no field {', '.join(sorted(unknown))} that leads choose")
@@ -155,6 +155,8 @@ def _set(campaign: Campaign, fields: dict[str, Any]) -> None:
         setattr(campaign, name, value)
     campaign.matchers = list(dict.fromkeys(campaign.matchers or ()))
     campaign.full_clean()
+    with constraints_of(model=Campaign):
+        campaign.save()
 
 
 def _step(

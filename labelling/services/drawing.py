@@ -25,6 +25,7 @@ from labelling.sampling import (
 )
 from labelling.selectors.frames import Frame, Unit, frame_of
 from labelling.selectors.gold import usable_gold_pairs
+from labelling.selectors.guidelines import showable_examples
 from labelling.services.errors import (
     FrameChangedError,
     NothingToDrawError,
@@ -38,7 +39,17 @@ from retrieval.services.holds import hold_scenes
 MOST_GOLD_NEEDED: Final = 20
 """Enough to tell a reviewer who grades half of them right from one who grades most right."""
 
-_ROWS_AT_ONCE: Final = 5000
+# Rows of a draw are stored by SQL: as objects, they would take most of the time.
+_STORE_PAIRS: Final = """
+INSERT INTO labelling_pair (
+    campaign_id, state, position, scene_id, clip_id, purpose, stratum, inclusion_probability,
+    gold_grade, gold_reason
+)
+SELECT %s, 'open', drawn.* FROM unnest(
+    %s::integer[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::float8[], %s::text[],
+    %s::text[]
+) AS drawn
+"""
 
 _STORE_MATCHES: Final = """
 INSERT INTO labelling_pair_matches (pair_id, match_id)
@@ -81,8 +92,10 @@ class Draw:
     Attributes
     ----------
     digest : str
-        SHA-256 over the frame, the design and the chosen pairs. Not over what can change later
-        without changing these: the reviewers a pair, and the gold pairs.
+        SHA-256 over all of it: what a lead saw in the preview is what they open.
+    sample_digest : str
+        SHA-256 over the frame, the design and the chosen pairs, which the seed repeats. Not over
+        what can change later: the reviewers a pair, and the gold pairs.
     frame : Frame
         What was chosen from, and what was left out.
     units : int
@@ -100,6 +113,7 @@ class Draw:
     """
 
     digest: str
+    sample_digest: str
     frame: Frame
     units: int
     strata: tuple[StratumDraw, ...]
@@ -112,8 +126,8 @@ class Draw:
 def preview(*, campaign_id: int) -> Draw:
     """Return what a campaign would draw now; nothing is stored.
 
-    A campaign that was drawn already can be drawn again: an equal digest shows that the seed
-    repeats the draw.
+    A campaign that was drawn already can be drawn again: an equal digest of the sample shows that
+    the seed repeats the draw.
 
     Raises
     ------
@@ -160,11 +174,14 @@ def open_campaign(*, campaign_id: int, digest: str, lead_id: int) -> Campaign:
     if len(draw.gold) < draw.gold_needed:
         raise TooFewGoldPairsError(f"{len(draw.gold)} gold pairs of {draw.gold_needed}")
     scenes = {pair.scene_id for pair in (*draw.pairs, *draw.gold)}
-    if hold_scenes(scene_ids=scenes, holder=f"campaign {campaign_id}") < len(scenes):
+    holder = f"campaign {campaign_id}"
+    if hold_scenes(scene_ids=scenes, holder=holder) < len(scenes):
         raise FrameChangedError(f"a photo of campaign {campaign_id} was deleted meanwhile")
+    examples = showable_examples(campaign.guideline_id)
+    hold_scenes(scene_ids=[example.scene_id for example in examples], holder=holder)
     _store(campaign, draw)
     campaign.state, campaign.drawn_at = CampaignState.OPEN, Now()
-    campaign.frame_units, campaign.draw_digest = len(draw.frame.units), draw.digest
+    campaign.frame_units, campaign.draw_digest = len(draw.frame.units), draw.sample_digest
     campaign.save(update_fields=["state", "drawn_at", "frame_units", "draw_digest"])
     _record(campaign, draw, lead_id)
     campaign.refresh_from_db()
@@ -185,8 +202,10 @@ def _draw(campaign: Campaign) -> Draw:
         pairs = list(_listed_pairs(frame.units[:size], campaign.seed))
         strata = ()
     gold = _gold(campaign, pairs)
+    sample_digest = _sample_digest(campaign, frame, pairs)
     return Draw(
-        digest=_digest(campaign, frame, pairs),
+        digest=_whole_digest(campaign, sample_digest, gold),
+        sample_digest=sample_digest,
         frame=frame,
         units=size,
         strata=strata,
@@ -293,7 +312,7 @@ def _gold_needed(campaign: Campaign, pairs: int) -> int:
     return max(campaign.qualification_pairs, min(MOST_GOLD_NEEDED, of_share))
 
 
-def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> str:
+def _sample_digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> str:
     design = (
         campaign.photo_set_id, list(campaign.matchers), campaign.ranks, str(campaign.design),
         str(campaign.strata), campaign.size, campaign.seed, campaign.disputed_in_id,
@@ -307,29 +326,26 @@ def _digest(campaign: Campaign, frame: Frame, chosen: Iterable[DrawnPair]) -> st
     return digest.hexdigest()
 
 
+def _whole_digest(campaign: Campaign, sample_digest: str, gold: Sequence[DrawnPair]) -> str:
+    grading = (
+        f"{campaign.graders_per_pair:.2f}", f"{campaign.gold_share:.2f}",
+        campaign.qualification_pairs, f"{campaign.qualification_share:.2f}", campaign.guideline_id,
+    )  # fmt: skip
+    return hashlib.sha256(f"{sample_digest} {grading} {gold}".encode()).hexdigest()
+
+
 def _store(campaign: Campaign, draw: Draw) -> None:
-    drawn = [*draw.pairs, *draw.gold]
-    Pair.objects.bulk_create(
-        [
-            Pair(
-                campaign_id=campaign.pk,
-                position=pair.position,
-                scene_id=pair.scene_id,
-                clip_id=pair.clip_id,
-                purpose=pair.purpose,
-                stratum=pair.stratum,
-                inclusion_probability=pair.inclusion_probability,
-                gold_grade=pair.gold_grade,
-                gold_reason=pair.gold_reason,
-            )
-            for pair in drawn
-        ],
-        batch_size=_ROWS_AT_ONCE,
-    )
-    # Rows without anything of their own: as objects, they would take most of the time.
+    drawn = [
+        (
+            pair.position, str(pair.scene_id), pair.clip_id, pair.purpose, pair.stratum,
+            pair.inclusion_probability, pair.gold_grade, pair.gold_reason,
+        )
+        for pair in (*draw.pairs, *draw.gold)
+    ]  # fmt: skip
     found = [(pair.position, match) for pair in draw.pairs for match in pair.match_ids]
     slots = slots_per_pair(len(draw.pairs), campaign.graders_per_pair, campaign.seed)
     with connection.cursor() as cursor:
+        cursor.execute(_STORE_PAIRS, [campaign.pk, *map(list, zip(*drawn, strict=True))])
         cursor.execute(
             _STORE_MATCHES,
             [[place for place, _ in found], [match for _, match in found], campaign.pk],
@@ -345,7 +361,7 @@ def _record(campaign: Campaign, draw: Draw, lead_id: int) -> None:
         seed=campaign.seed,
         design=str(campaign.design),
         strata=str(campaign.strata),
-        digest=draw.digest,
+        digest=draw.sample_digest,
         frame_units=len(draw.frame.units),
         units=draw.units,
         pairs=len(draw.pairs),

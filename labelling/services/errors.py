@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+from django.db.models.constraints import BaseConstraint
+
 
 class LabellingError(Exception):
     """A refusal; nothing was changed. `detail` is for the log, views have the words."""
@@ -25,10 +32,22 @@ class PairWithdrawnError(LabellingError):
     code = "pair_withdrawn"
 
 
+class AnsweredAlreadyError(AssignmentExpiredError):
+    """The reviewer answered the pair before, perhaps in another tab; that answer is in force."""
+
+
+class NoAnswerNeededError(AssignmentExpiredError):
+    """The lease ended, and the pair has all its answers or was decided meanwhile."""
+
+
 class CampaignClosedError(LabellingError):
-    """The campaign takes no answers."""
+    """The campaign is closed and takes no answers."""
 
     code = "campaign_closed"
+
+
+class CampaignPausedError(CampaignClosedError):
+    """The campaign is paused: it serves no pairs, and takes the answers to those that it served."""
 
 
 class AnswerInvalidError(LabellingError):
@@ -49,10 +68,24 @@ class CannotUndoError(LabellingError):
     code = "cannot_undo"
 
 
+class QualificationDoneError(CannotUndoError):
+    """The answer is part of a qualification that is complete."""
+
+
 class NotQualifiedError(LabellingError):
     """The reviewer graded too few gold pairs right; a lead can admit them."""
 
     code = "not_qualified"
+
+
+class TooManySkippedError(NotQualifiedError):
+    """The reviewer skipped too many gold pairs; a lead can admit them."""
+
+
+class BusyError(LabellingError):
+    """Others keep what is needed locked; asking again helps."""
+
+    code = "busy"
 
 
 class WrongStateError(LabellingError):
@@ -89,3 +122,36 @@ class SampleTooSmallError(LabellingError):
     """A stratified sample has fewer units than there are strata."""
 
     code = "sample_too_small"
+
+
+@contextmanager
+def constraints_of(*, model: type[models.Model]) -> Iterator[None]:
+    """Turn the violation of a model's constraint into the error that its validation gives.
+
+    Validation does not see rows that others are about to commit. The transaction can go on.
+
+    Raises
+    ------
+    ValidationError
+        If one of the constraints in the model's `Meta` is violated.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as violation:
+        constraint = _violated(model, violation)
+        if constraint is None:
+            raise
+        raise _error_of(model, constraint) from violation
+
+
+def _error_of(model: type[models.Model], constraint: BaseConstraint) -> ValidationError:
+    fields = getattr(constraint, "fields", ())
+    if fields:
+        return model().unique_error_message(model, fields)
+    return ValidationError(constraint.get_violation_error_message())
+
+
+def _violated(model: type[models.Model], violation: IntegrityError) -> BaseConstraint | None:
+    name = getattr(getattr(violation.__cause__, "diag", None), "constraint_name", None)
+    return next((one for one in model._meta.constraints if one.name == name), None)

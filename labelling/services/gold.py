@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.services.audit import record
 from labelling.models import GoldPair
 from labelling.selectors.gold import is_showable
-from labelling.services.errors import PairWithdrawnError
+from labelling.services.errors import PairWithdrawnError, constraints_of
 
 
 @transaction.atomic
@@ -29,7 +29,8 @@ def make_gold(*, scene_id: UUID, clip_id: int, grade: str, reason: str, lead_id:
         scene_id=scene_id, clip_id=clip_id, grade=grade, reason=reason, made_by_id=lead_id
     )
     gold.full_clean()
-    gold.save()
+    with constraints_of(model=GoldPair):
+        gold.save()
     record(action="gold.made", subject=f"goldpair {gold.pk}", actor_id=lead_id, grade=grade)
     return gold
 

@@ -1,24 +1,50 @@
 """Row locks of labelling, in the order in which every service takes them.
 
-Reviewer, slots by key, pair, campaign. A service locks slots in one pass, so that two services that
-need several of them cannot wait for each other; whoever locks all slots of a pair has the pair for
-itself. Only the selection of free slots differs: it skips what is locked and waits for nothing.
+Reviewer, campaign, photos, slots by key, pair. What concerns one pair or one reviewer shares the
+campaign, so it waits for nobody but a lead who changes all of the campaign, and its state stays
+what it is. A service locks slots in one pass, so that two services that need several of them cannot
+wait for each other; whoever locks all slots of a pair has the pair for itself. Only the selection
+of free slots differs: it skips what is locked and waits for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import connection
-
-from labelling.models import Campaign, CampaignState, Pair, Reviewer, Slot
-
-_SHARE = "SELECT state FROM labelling_campaign WHERE id = %s FOR SHARE"
+from labelling.models import Campaign, Pair, Reviewer, Slot
+from retrieval.services.holds import lock_against_deletion
+from retrieval.storage.content_locks import lock_exclusively, lock_shared
 
 
 def lock_reviewer(*, reviewer_id: int) -> Reviewer:
     """Lock a reviewer's row: what one person does is done one after the other."""
     return Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer_id)
+
+
+def share_campaign(*, campaign_id: int) -> Campaign:
+    """Return a campaign, whose state cannot change before the end of the transaction."""
+    lock_shared(f"campaign {campaign_id}")
+    return Campaign.objects.get(pk=campaign_id)
+
+
+def lock_campaign(*, campaign_id: int) -> Campaign:
+    """Lock and return a campaign: nobody else claims, answers or decides in it meanwhile.
+
+    The advisory lock comes in the order of asking. With row locks alone, a lead would wait as long
+    as one reviewer after the other shares the row.
+    """
+    lock_exclusively(f"campaign {campaign_id}")
+    return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+
+
+def keep_photos(*, pair_ids: Collection[int]) -> None:
+    """Let no photo of pairs be deleted before the end of the transaction.
+
+    A deletion locks the pairs of a photo in any order. Whoever locks several pairs therefore waits
+    for it here, before the first pair.
+    """
+    pairs = Pair.objects.filter(pk__in=pair_ids, scene__isnull=False)
+    lock_against_deletion(scene_ids=set(pairs.values_list("scene_id", flat=True)))
 
 
 def lock_slots(*, pair_ids: Collection[int]) -> dict[int, list[Slot]]:
@@ -37,22 +63,13 @@ def lock_slots(*, pair_ids: Collection[int]) -> dict[int, list[Slot]]:
     return found
 
 
-def lock_pair(*, pair_id: int) -> Pair:
-    """Lock and return a pair, with campaign and recording; lock its slots before."""
-    pairs = Pair.objects.select_for_update(of=("self",), no_key=True)
-    return pairs.select_related("campaign", "clip").get(pk=pair_id)
-
-
-def share_campaign(*, campaign_id: int) -> CampaignState:
-    """Return a campaign's state, which cannot change before the end of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SHARE, [campaign_id])
-        row = cursor.fetchone()
-    if row is None:
-        raise Campaign.DoesNotExist
-    return CampaignState(row[0])
-
-
-def lock_campaign(*, campaign_id: int) -> Campaign:
-    """Lock and return a campaign."""
-    return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+def lock_pair(*, pair_id: int) -> tuple[Pair, list[Slot]]:
+    """Share the campaign of a pair, lock its slots and itself; return it and them, by number."""
+    campaign = share_campaign(
+        campaign_id=Pair.objects.values_list("campaign_id").get(pk=pair_id)[0]
+    )
+    slots = lock_slots(pair_ids=[pair_id])[pair_id]
+    pairs = Pair.objects.select_for_update(of=("self",), no_key=True).select_related("clip")
+    pair = pairs.get(pk=pair_id)
+    pair.campaign = campaign
+    return pair, slots

@@ -14,6 +14,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,9 +30,13 @@ from retrieval.catalogue.manifest import ManifestError, RowProblem, storable
 CREDITS_FILE: Final = "photos.csv"
 PARTIAL_CREDITS_FILE: Final = "photos.part.csv"
 """Stands for `photos.csv` in a part of an upload, whose other photos are in other zip files."""
+LISTING_FILE: Final = "photos.list"
+"""Names all photos of an upload in one of its parts, which tells the rows that have no photo."""
+_TABLES: Final = frozenset({CREDITS_FILE, PARTIAL_CREDITS_FILE, LISTING_FILE})
 
 COLUMNS: Final = ("path", "author", "license", "source_url")
 MOST_FILES: Final = 20_000
+_ENTRIES_PER_PHOTO: Final = 3  # its folder, and what macOS packs beside it
 _MOST_CREDITS_BYTES: Final = 10_000_000
 PHOTO_SUFFIXES: Final = frozenset({
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png",
@@ -53,6 +58,13 @@ class PhotoCredit:
     author: str = ""
     license: str = UNKNOWN
     source_url: str = ""
+
+
+class TooManyPhotosError(ManifestError):
+    """More photos than one import takes."""
+
+    def __init__(self) -> None:
+        super().__init__(f"At most {MOST_FILES} photos can be imported at once.")
 
 
 class PhotoFileError(Exception):
@@ -90,6 +102,7 @@ class _Credits:
     rows: dict[str, tuple[PhotoCredit, RowProblem | None]] = field(default_factory=dict)
     found: set[str] = field(default_factory=set)
     is_partial: bool = False
+    listed: Iterable[str] | None = None
 
     def photo(self, path: str, *, key: str, read: Callable[[int], bytes]) -> PhotoFile:
         """Return a photo with its credit."""
@@ -100,10 +113,11 @@ class _Credits:
 
     def missing(self) -> Iterator[PhotoFile]:
         """Yield rows without a photo, as problems."""
-        if self.is_partial:
+        if self.is_partial and self.listed is None:
             return
+        found = self.found.union(map(_comparable, self.listed or ()))
         for key, (credit, _) in self.rows.items():
-            if key not in self.found:
+            if key not in found:
                 detail = f"{CREDITS_FILE} names it, but there is no such photo."
                 problem = RowProblem("file_missing", detail)
                 yield PhotoFile(storable(key), credit, _nothing, problem)
@@ -124,7 +138,9 @@ def photos_in_folder(*, folder: Path, default: PhotoCredit) -> list[PhotoFile]:
     Raises
     ------
     ManifestError
-        If the folder or its `photos.csv` cannot be read, or there are too many photos.
+        If the folder or its `photos.csv` cannot be read.
+    TooManyPhotosError
+        If there are more than `MOST_FILES`.
     """
     unreadable: list[OSError] = []
     files = sorted(
@@ -147,7 +163,33 @@ def photos_in_folder(*, folder: Path, default: PhotoCredit) -> list[PhotoFile]:
     return [*found, *table.missing()]
 
 
-def photos_in_archive(*, archive: zipfile.ZipFile, default: PhotoCredit) -> list[PhotoFile]:
+class PhotoArchive(zipfile.ZipFile):
+    """A zip file with a bounded number of entries, of which each takes memory.
+
+    Raises
+    ------
+    TooManyPhotosError
+        While its directory is read, when it has more.
+    """
+
+    @property
+    def filelist(self) -> list[zipfile.ZipInfo]:
+        """The entries; `zipfile` adds one after the other."""
+        return self._entries
+
+    @filelist.setter
+    def filelist(self, entries: Iterable[zipfile.ZipInfo]) -> None:
+        self._entries = _Entries(entries)
+
+
+class _Entries(list[zipfile.ZipInfo]):
+    def append(self, entry: zipfile.ZipInfo) -> None:
+        if len(self) >= _ENTRIES_PER_PHOTO * MOST_FILES:
+            raise TooManyPhotosError
+        super().append(entry)
+
+
+def photos_in_archive(*, archive: PhotoArchive, default: PhotoCredit) -> list[PhotoFile]:
     """Return the photos of a zip file, in the order of their paths.
 
     A folder that holds all of them, as programs add one when they pack a folder, is left out of
@@ -156,24 +198,31 @@ def photos_in_archive(*, archive: zipfile.ZipFile, default: PhotoCredit) -> list
     Raises
     ------
     ManifestError
-        If its `photos.csv` cannot be read, or there are too many photos.
+        If its `photos.csv` cannot be read.
+    TooManyPhotosError
+        If there are more than `MOST_FILES`.
     """
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     root = _root_of([entry.filename for entry in entries])
+    names = _Names()
     named: dict[str, zipfile.ZipInfo] = {}
     table = _Credits(default)
     for entry in entries:
         path = entry.filename.removeprefix(root)
-        if path in (CREDITS_FILE, PARTIAL_CREDITS_FILE):
-            table.is_partial = path == PARTIAL_CREDITS_FILE
+        if path in _TABLES:
             try:
                 content = _read_entry(archive, entry, _MOST_CREDITS_BYTES)
             except PhotoFileError as error:
                 raise ManifestError(str(error)) from error
-            _read_credits(content, into=table)
+            if path == LISTING_FILE:
+                lines = content.decode("utf-8", "replace").split("\n")
+                table.listed = [line.removeprefix(root) for line in lines if line]
+            else:
+                table.is_partial = path == PARTIAL_CREDITS_FILE
+                _read_credits(content, into=table)
         elif is_photo_name(path=path):
-            named[_unused(storable(path), named)] = entry
-    _check_number(named)
+            named[names.of(storable(path))] = entry
+            _check_number(named)
     found = [
         table.photo(path, key=path, read=partial(_read_entry, archive, entry))
         for path, entry in sorted(named.items())
@@ -184,43 +233,47 @@ def photos_in_archive(*, archive: zipfile.ZipFile, default: PhotoCredit) -> list
 def pack(*, files: Iterable[tuple[str, IO[bytes]]]) -> bytes:
     """Return a zip file, without compression, of a part of an upload."""
     content = io.BytesIO()
-    named: set[str] = set()
+    names = _Names()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for path, stream in files:
             pure = PurePosixPath(path)
             is_credits = pure.name == CREDITS_FILE
-            name = _unused(str(pure.with_name(PARTIAL_CREDITS_FILE) if is_credits else pure), named)
-            named.add(name)
+            name = names.of(str(pure.with_name(PARTIAL_CREDITS_FILE) if is_credits else pure))
             archive.writestr(zipfile.ZipInfo(name), stream.read())
     return content.getvalue()
 
 
 def _check_number(paths: Collection[str]) -> None:
     if len(paths) > MOST_FILES:
-        raise ManifestError(f"There are {len(paths)} photos; at most {MOST_FILES} at once.")
+        raise TooManyPhotosError
 
 
 def _root_of(names: Sequence[str]) -> str:
     """Return the folder that holds all photos and the credits, or nothing."""
     wanted = [
-        name
-        for name in names
-        if is_photo_name(path=name)
-        or PurePosixPath(name).name in (CREDITS_FILE, PARTIAL_CREDITS_FILE)
+        name for name in names if is_photo_name(path=name) or PurePosixPath(name).name in _TABLES
     ]
     tops = {name.partition("/")[0] for name in wanted}
     folder = f"{next(iter(tops))}/" if len(tops) == 1 else ""
     return folder if all(name.startswith(folder) for name in wanted) else ""
 
 
-def _unused(path: str, taken: Collection[str]) -> str:
-    """Return a path, or another one if it is taken."""
-    name, number = path, 2
-    while name in taken:
-        pure = PurePosixPath(path)
-        name = storable(str(pure.with_name(f"{pure.stem} ({number}){pure.suffix}")))
-        number += 1
-    return name
+class _Names:
+    """Gives each path a name that no other has."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._given: Counter[str] = Counter()
+
+    def of(self, path: str) -> str:
+        """Return a path, or another one if it is taken."""
+        name, pure = path, PurePosixPath(path)
+        while name in self._taken:
+            self._given[path] += 1  # goes on counting with the next of this name
+            number = self._given[path] + 1
+            name = storable(str(pure.with_name(f"{pure.stem} ({number}){pure.suffix}")))
+        self._taken.add(name)
+        return name
 
 
 def _comparable(path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ from django.db import transaction
 from labelling.models import PhotoImport, PhotoImportItem, PhotoSet
 from labelling.services.photo_files import (
     DAMAGED,
+    PhotoArchive,
     PhotoCredit,
     PhotoFile,
+    TooManyPhotosError,
     pack,
     photos_in_archive,
 )
@@ -137,10 +138,13 @@ def _photos_of(job: PhotoImport) -> Iterator[list[PhotoFile]]:
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(default_storage.open(str(job.archive.name), "rb"))
-            archive = stack.enter_context(zipfile.ZipFile(stream))
+            archive = stack.enter_context(PhotoArchive(stream))
             files = photos_in_archive(archive=archive, default=credit)
         except FileNotFoundError as error:
             raise PermanentJobError("The file is gone.", code="archive_missing") from error
+        except TooManyPhotosError as error:
+            _finish(job.pk)
+            raise PermanentJobError(str(error), code="too_many_photos") from error
         except ManifestError as error:
             _finish(job.pk)
             raise PermanentJobError(str(error), code="manifest_invalid") from error

@@ -6,6 +6,7 @@ stay their senders'; a set only names them.
 
 from __future__ import annotations
 
+import time
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts.services.audit import record
 from labelling.models import Campaign, PhotoImport, PhotoSet, SetPhoto
-from labelling.services.errors import PhotoSetInUseError
+from labelling.services.errors import PhotoSetInUseError, constraints_of
 from retrieval.models import DeletedScene
 from retrieval.selectors.scenes import judgeable_scenes
 from retrieval.services.deletion import delete_scene, discard_files
@@ -46,7 +47,8 @@ def make_photo_set(
     """
     photo_set = PhotoSet(name=name.strip(), purpose=purpose, source=source, made_by_id=made_by)
     photo_set.full_clean()
-    photo_set.save(force_insert=True)
+    with constraints_of(model=PhotoSet):
+        photo_set.save(force_insert=True)
     record(
         action="photo_set.made",
         subject=_subject(photo_set.pk),
@@ -132,11 +134,22 @@ def remove_photo(*, photo_set_id: int, photo_id: int, actor_id: int | None) -> N
         )
 
 
-def delete_photo_set(*, photo_set_id: int, actor_id: int | None) -> int:
-    """Delete a set with its imported photos; return how many photos were deleted.
+def delete_photo_set(
+    *, photo_set_id: int, actor_id: int | None, longest_s: float = float("inf")
+) -> bool:
+    """Delete a set with its imported photos; return whether all of it is deleted.
 
-    Photos are deleted in transactions of their own. What an interruption leaves stays in the set,
-    which can be deleted again.
+    Photos are deleted in transactions of their own: a thousand take a quarter of a minute and
+    more. What an interruption leaves stays in the set, which can be deleted again.
+
+    Parameters
+    ----------
+    photo_set_id
+        The set.
+    actor_id
+        Who deletes it.
+    longest_s
+        After so many seconds no further photo is begun.
 
     Raises
     ------
@@ -145,14 +158,14 @@ def delete_photo_set(*, photo_set_id: int, actor_id: int | None) -> int:
     PhotoSetInUseError
         If a campaign uses it.
     """
+    deadline = time.monotonic() + longest_s
     _discard_imports(photo_set_id)
-    deleted = 0
-    while not _delete_empty(photo_set_id, actor_id=actor_id, deleted=deleted):
+    while not _delete_empty(photo_set_id, actor_id=actor_id):
         for scene_id in _imported_scenes(photo_set_id):
-            deleted += delete_scene(
-                scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id
-            )
-    return deleted
+            delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id)
+            if time.monotonic() >= deadline:
+                return _delete_empty(photo_set_id, actor_id=actor_id)
+    return True
 
 
 @transaction.atomic
@@ -166,7 +179,7 @@ def _discard_imports(photo_set_id: int) -> None:
 
 
 @transaction.atomic
-def _delete_empty(photo_set_id: int, *, actor_id: int | None, deleted: int) -> bool:
+def _delete_empty(photo_set_id: int, *, actor_id: int | None) -> bool:
     """Delete a set unless imported photos are left; return whether it is deleted."""
     photo_set = _lock_unused(photo_set_id)
     if _imported_scenes(photo_set_id):
@@ -179,7 +192,6 @@ def _delete_empty(photo_set_id: int, *, actor_id: int | None, deleted: int) -> b
         subject=_subject(photo_set_id),
         actor_id=actor_id,
         name=photo_set.name,
-        photos=deleted,
     )
     return True
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
-from django.db.models import Case, Count, Max, Q, When
+from django.db.models import Case, Max, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from accounts.services.audit import record
@@ -23,13 +23,21 @@ from labelling.models import (
     Skip,
     Slot,
 )
+from labelling.selectors.pairs import gradable_pairs
 from labelling.selectors.qualification import Standing, standings
 from labelling.selectors.queue import HELD_SLOTS, gold_to_serve, held_slots, slots_to_serve
-from labelling.services.errors import CampaignClosedError, NotQualifiedError
+from labelling.services.errors import (
+    BusyError,
+    CampaignClosedError,
+    CampaignPausedError,
+    NotQualifiedError,
+    TooManySkippedError,
+)
 from labelling.services.gold_turns import is_gold_turn
-from labelling.services.locks import lock_reviewer
+from labelling.services.locks import keep_photos, lock_reviewer, share_campaign
 
 LEASE: Final = timedelta(minutes=10)
+_TRIES: Final = 10
 
 
 def reviewer_of(*, user_id: int) -> Reviewer:
@@ -37,7 +45,6 @@ def reviewer_of(*, user_id: int) -> Reviewer:
     return Reviewer.objects.get_or_create(user_id=user_id)[0]
 
 
-@transaction.atomic
 def claim_slots(*, reviewer_id: int, campaign_id: int, wanted: int) -> list[Slot]:
     """Lease slots to a reviewer, and return them with pair, photo and recording.
 
@@ -56,74 +63,97 @@ def claim_slots(*, reviewer_id: int, campaign_id: int, wanted: int) -> list[Slot
 
     Raises
     ------
-    CampaignClosedError
+    CampaignPausedError, CampaignClosedError
         If the campaign is not open.
-    NotQualifiedError
-        If the reviewer graded too few gold pairs right.
+    NotQualifiedError, TooManySkippedError
+        If the reviewer graded too few gold pairs right, or skipped too many of them.
+    BusyError
+        If there are slots, but others kept all of them locked; asking again helps.
     """
+    for _ in range(_TRIES):
+        slots, busy = _claim(reviewer_id, campaign_id, wanted)
+        if busy is None:
+            return slots
+        _wait_for(busy)
+    raise BusyError(f"reviewer {reviewer_id} in campaign {campaign_id}")
+
+
+def _wait_for(busy: QuerySet[Any]) -> None:
+    """Wait until the first row is not locked any more, without a lock that others wait for."""
+    with transaction.atomic():
+        first = busy.model._default_manager.filter(pk=busy.values_list("pk", flat=True).first())
+        list(first.select_for_update(of=("self",), no_key=True))
+
+
+@transaction.atomic
+def _claim(
+    reviewer_id: int, campaign_id: int, wanted: int
+) -> tuple[list[Slot], QuerySet[Any] | None]:
+    """Claim slots; if there are none, return also the rows that could be claimed but are locked."""
     lock_reviewer(reviewer_id=reviewer_id)
-    campaign = Campaign.objects.get(pk=campaign_id)
+    campaign = share_campaign(campaign_id=campaign_id)
+    if campaign.state == CampaignState.PAUSED:
+        raise CampaignPausedError(f"campaign {campaign_id}")
     if campaign.state != CampaignState.OPEN:
         raise CampaignClosedError(f"campaign {campaign_id} is {campaign.state}")
     held = held_slots(reviewer_id).filter(campaign_id=campaign_id, pair__state=PairState.OPEN)
-    slots = list(held.select_for_update(of=("self",)).order_by("pk"))
-    if len(slots) < wanted:
-        keys = _new_slots(campaign, reviewer_id, wanted - len(slots), slots)
+    keys = _in_order(held.select_for_update(of=("self",)).order_by("pk"))
+    busy = None
+    if len(keys) < wanted:
+        added, served = _new_slots(campaign, reviewer_id, wanted - len(keys), is_idle=not keys)
         # In the order of their random tokens: any other could tell which of them are gold.
-        slots = _in_order(slots) + sorted(_loaded(keys), key=lambda slot: str(slot.token))
-    else:
-        slots = _in_order(slots)
-    _renew(slots)
-    return _loaded([slot.pk for slot in slots[:wanted]])
+        keys += Slot.objects.filter(pk__in=added).order_by("token").values_list("pk", flat=True)
+        if not keys and served.exists():
+            busy = served
+    _renew(keys)
+    return _loaded(keys[:wanted]), busy
 
 
-def _in_order(slots: Sequence[Slot]) -> list[Slot]:
-    """Return held slots in the order in which they were first given."""
-    return sorted(slots, key=lambda slot: (slot.leased_until, str(slot.token)))
+def _in_order(held: Iterable[Slot]) -> list[int]:
+    """Return the keys of held slots in the order in which they were first given."""
+    return [slot.pk for slot in sorted(held, key=lambda slot: (slot.leased_until, slot.token))]
 
 
-def _renew(slots: Sequence[Slot]) -> None:
+def _renew(keys: Sequence[int]) -> None:
     """Renew leases; each ends a microsecond after the one before, which keeps their order."""
-    if slots:
+    if keys:
         ends = [
-            When(pk=slot.pk, then=Now() + LEASE + timedelta(microseconds=place))
-            for place, slot in enumerate(slots)
+            When(pk=key, then=Now() + LEASE + timedelta(microseconds=place))
+            for place, key in enumerate(keys)
         ]
-        Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(leased_until=Case(*ends))
+        Slot.objects.filter(pk__in=keys).update(leased_until=Case(*ends))
 
 
 def _new_slots(
-    campaign: Campaign, reviewer_id: int, wanted: int, held: Sequence[Slot]
-) -> list[int]:
+    campaign: Campaign, reviewer_id: int, wanted: int, *, is_idle: bool
+) -> tuple[list[int], QuerySet[Any]]:
+    """Lease slots; return their keys, and from which rows they were chosen."""
     standing = standings(reviewer_id, [campaign])[campaign.pk]
     if standing is Standing.FAILED:
         raise NotQualifiedError(f"reviewer {reviewer_id} in campaign {campaign.pk}")
+    if standing is Standing.SKIPPED:
+        raise TooManySkippedError(f"reviewer {reviewer_id} in campaign {campaign.pk}")
     if standing is Standing.PENDING:
-        return _slots_to_qualify(campaign, reviewer_id, wanted)
+        gold = _slots_to_qualify(campaign, reviewer_id, wanted)
+        if is_idle and not gold:  # others have the pairs; nobody waits for who has no slot locked
+            gold = _lease_gold(campaign, reviewer_id, 1, wait=True)
+        return gold, gold_to_serve(reviewer_id, campaign.pk)
     gold_wanted = _gold_turns(campaign, reviewer_id, wanted)
     gold = _lease_gold(campaign, reviewer_id, gold_wanted) if gold_wanted else []
     real = _lease_real(campaign, reviewer_id, wanted - len(gold))
-    if not (held or gold or real):
-        # Others may have locked the last free slots for a moment without taking them.
-        real = _lease_real(campaign, reviewer_id, 1, wait=True)
-    return gold + real
+    return gold + real, slots_to_serve(reviewer_id, campaign.pk)
 
 
 def _slots_to_qualify(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:
     """Lease gold pairs up to the number that qualifies; no real ones before they are graded."""
     gold = Slot.objects.filter(
         campaign=campaign, reviewer_id=reviewer_id, pair__purpose=Pair.Purpose.GOLD
-    ).aggregate(
-        given=Count("pk", filter=Q(state__in=HELD_SLOTS)),
-        held=Count("pk", filter=Q(state=Slot.State.LEASED)),
     )
-    missing = campaign.qualification_pairs - gold["given"]
-    slots = _lease_gold(campaign, reviewer_id, max(0, min(wanted, missing)))
-    if not (slots or gold["held"]):
-        slots = _lease_gold(campaign, reviewer_id, 1, wait=True)
-    if not (slots or gold["held"]):
-        raise NotQualifiedError(f"reviewer {reviewer_id} skipped the gold pairs")
-    return slots
+    # A lease whose pair was withdrawn is never graded.
+    held = Q(state=Slot.State.LEASED, pair__in=gradable_pairs())
+    given = gold.filter(held | Q(state=Slot.State.DONE)).count()
+    missing = campaign.qualification_pairs - given
+    return _lease_gold(campaign, reviewer_id, max(0, min(wanted, missing)))
 
 
 def _gold_turns(campaign: Campaign, reviewer_id: int, wanted: int) -> int:
@@ -171,14 +201,12 @@ def lease_gold_pair(*, pair: Pair, reviewer_id: int, token: UUID) -> int:
     return slot.pk
 
 
-def _lease_real(
-    campaign: Campaign, reviewer_id: int, wanted: int, *, wait: bool = False
-) -> list[int]:
+def _lease_real(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:
     """Lease the next slots to a reviewer."""
     taken: list[int] = []
     while len(taken) < wanted:
         slots = slots_to_serve(reviewer_id, campaign.pk).select_for_update(
-            of=("self",), skip_locked=not wait
+            of=("self",), skip_locked=True
         )
         # Near the end the next slots can be of one pair, of which a reviewer gets only one.
         one_a_pair: dict[int, Slot] = {}
@@ -249,6 +277,7 @@ def release_leases(*, campaign_id: int, reviewer_ids: Sequence[int] | None, acto
     if reviewer_ids is not None:
         held = held.filter(reviewer_id__in=reviewer_ids)
     slots = list(held.select_for_update(of=("self",)).order_by("pk"))
+    keep_photos(pair_ids={slot.pair_id for slot in slots})
     note_lost(slots=slots)
     free_slots(slots=slots)
     record(

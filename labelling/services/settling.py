@@ -29,7 +29,7 @@ from labelling.sampling import slots_per_pair
 from labelling.selectors.pairs import WITH_LEAD, real_pairs
 from labelling.selectors.queue import OPEN_SLOTS
 from labelling.services.errors import AnswerInvalidError, CampaignClosedError, WrongStateError
-from labelling.services.locks import lock_campaign, lock_pair, lock_slots, share_campaign
+from labelling.services.locks import keep_photos, lock_campaign, lock_pair, lock_slots
 from labelling.services.queue import note_lost, vacate
 
 MOST_GRADERS: Final = 10
@@ -99,8 +99,7 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
     """
     if grade not in Grading.values or not reason.strip():
         raise AnswerInvalidError(f"grade {grade!r} with reason {reason!r}")
-    slots = lock_slots(pair_ids=[pair_id])[pair_id]
-    pair = lock_pair(pair_id=pair_id)
+    pair, slots = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state not in WITH_LEAD:
         raise WrongStateError(f"pair {pair_id} is {pair.state}")
@@ -123,15 +122,16 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
 
 @transaction.atomic
 def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
-    """Have a settled pair graded again from the start, by anybody.
+    """Have a settled, disputed or skipped pair graded again from the start, by anybody.
 
     Its grades and skips are set aside and remain in the history as answers; a decision of a lead is
-    revoked. The slots of the campaign's design are free again, and one for a third opinion goes.
+    revoked. The slots of the campaign's design are free again, also those that somebody holds, and
+    one for a third opinion goes.
 
     Raises
     ------
     WrongStateError
-        If the pair is not settled, or gold.
+        If the pair is being graded, or gold.
     CampaignClosedError
         If the campaign is closed.
     AnswerInvalidError
@@ -139,14 +139,14 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
     """
     if not reason.strip():
         raise AnswerInvalidError("no reason")
-    slots = lock_slots(pair_ids=[pair_id])[pair_id]
-    pair = lock_pair(pair_id=pair_id)
+    pair, slots = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
-    if pair.state != PairState.SETTLED:
+    if pair.state == PairState.OPEN:
         raise WrongStateError(f"pair {pair_id} is {pair.state}")
     pair.adjudications.filter(revoked_at__isnull=True).update(revoked_at=Now())
     Grade.objects.filter(pair=pair).delete()
     Skip.objects.filter(pair=pair).delete()
+    note_lost(slots=[slot for slot in slots if slot.state == Slot.State.LEASED])
     Slot.objects.filter(pk__in=[slot.pk for slot in slots if slot.extra]).delete()
     vacate(keys=[slot.pk for slot in slots if not slot.extra], state=Slot.State.FREE)
     set_state(pair=pair, state=PairState.OPEN)
@@ -161,7 +161,7 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
 
 
 def _refuse_closed(pair: Pair) -> None:
-    if share_campaign(campaign_id=pair.campaign_id) == CampaignState.CLOSED:
+    if pair.campaign.state == CampaignState.CLOSED:
         raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
 
 
@@ -176,20 +176,17 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
     Raises
     ------
     WrongStateError
-        If the campaign is a draft or was changed meanwhile, or the number is not higher than now.
+        If the campaign is a draft, or the number is not higher than now.
     CampaignClosedError
         If the campaign is closed.
     """
-    seed = Campaign.objects.get(pk=campaign_id).seed
-    wanted = _slots_wanted(campaign_id, graders_per_pair, seed)
+    campaign = lock_campaign(campaign_id=campaign_id)
+    _refuse_overlap(campaign, graders_per_pair)
+    wanted = _slots_wanted(campaign, graders_per_pair)
+    keep_photos(pair_ids=list(wanted))
     slots = lock_slots(pair_ids=list(wanted))
     of_campaign = Pair.objects.filter(pk__in=list(wanted)).order_by("pk")
     pairs = list(of_campaign.select_for_update(of=("self",), no_key=True))
-    campaign = lock_campaign(campaign_id=campaign_id)
-    _refuse_overlap(campaign, graders_per_pair)
-    if _slots_wanted(campaign_id, graders_per_pair, seed) != wanted:
-        raise WrongStateError(f"the slots of campaign {campaign_id} changed meanwhile")
-
     decided = set(
         Adjudication.objects.filter(pair__in=pairs, revoked_at=None).values_list("pair", flat=True)
     )
@@ -213,18 +210,18 @@ def raise_overlap(*, campaign_id: int, graders_per_pair: Decimal, lead_id: int) 
     return len(free)
 
 
-def _slots_wanted(campaign_id: int, graders_per_pair: Decimal, seed: int) -> dict[int, int]:
+def _slots_wanted(campaign: Campaign, graders_per_pair: Decimal) -> dict[int, int]:
     """Return how many slots a design wants of each pair that has fewer; extra ones do not count.
 
     These are the slots that the campaign would have got if it had been drawn so.
     """
     pairs = list(
-        real_pairs(campaign_id)
+        real_pairs(campaign.pk)
         .annotate(designed=Count("slots", filter=Q(slots__extra=False)))
         .order_by("position")
         .values_list("pk", "designed")
     )
-    wanted = slots_per_pair(len(pairs), graders_per_pair, seed).tolist()
+    wanted = slots_per_pair(len(pairs), graders_per_pair, campaign.seed).tolist()
     return {
         key: wants for (key, designed), wants in zip(pairs, wanted, strict=True) if designed < wants
     }

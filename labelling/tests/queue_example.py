@@ -24,7 +24,6 @@ from labelling.tests.queue_model import (
     DONE,
     FREE,
     LEASED,
-    OPEN,
     SETTLED,
     SKIPPED,
     Model,
@@ -113,9 +112,8 @@ class QueueExample(RuleBasedStateMachine):
         own = own_progress(reviewer, self.site.campaign)
         shown = self.shown_pairs()
         can = self.model.held(reviewer) + self.model.eligible(reviewer)
-        still_open = sum(pair.state == OPEN for pair in shown)
         assert own.left == len(can)
-        assert own.with_others == still_open - sum(not pair.is_gold for pair, _ in can)
+        assert own.with_others == sum(self.model.is_with_others(pair, reviewer) for pair in shown)
         assert own.done == sum(reviewer in pair.grades for pair in self.model.pairs.values())
         progress = campaign_progress(self.site.campaign)
         assert progress.withdrawn == PAIRS - len(shown)

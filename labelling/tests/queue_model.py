@@ -134,6 +134,16 @@ class Model:
             first.setdefault(pair.key, (pair, slot))
         return list(first.values())
 
+    def is_with_others(self, pair: ModelPair, reviewer: int) -> bool:
+        """Return whether a designed grade is missing that the reviewer can not give."""
+        missing = [slot for slot in pair.in_state(FREE, LEASED) if not slot.extra]
+        own = pair.slot_of(reviewer)
+        if own is None and reviewer not in pair.skips:
+            can = any(slot.is_takeable for slot in missing)
+        else:
+            can = own in missing
+        return pair.state == OPEN and bool(missing) and not can
+
     def take(self, pair: ModelPair, slot: ModelSlot, reviewer: int, token: UUID) -> None:
         self.note_lost(pair, slot)
         slot.lease(reviewer, token)
@@ -166,13 +176,13 @@ class Model:
             raise RefusedError(errors.AssignmentExpiredError)
         pair = self.pairs[key]
         slot = pair.slot_of(reviewer)
-        if slot is not None and slot.state == DONE:
+        if reviewer in pair.skips or (slot is not None and slot.state == DONE):
+            raise RefusedError(errors.AnsweredAlreadyError)
+        free = [one for one in pair.slots if one.is_takeable]
+        if slot is None and not pair.is_gold and pair.state != OPEN:
+            raise RefusedError(errors.NoAnswerNeededError)
+        if slot is None and not pair.is_gold and not free:
             raise RefusedError(errors.AssignmentExpiredError)
-        if slot is None:
-            free = [one for one in pair.slots if one.is_takeable]
-            is_servable = pair.is_gold or (pair.state == OPEN and free)
-            if reviewer in pair.skips or not is_servable:
-                raise RefusedError(errors.AssignmentExpiredError)
         if not pair.is_shown:
             raise RefusedError(errors.PairWithdrawnError)
         if slot is None and pair.is_gold:
@@ -271,8 +281,10 @@ class Model:
         pair.state, pair.is_decided = SETTLED, True
 
     def reopen(self, pair: ModelPair) -> None:
-        if pair.state != SETTLED:
+        if pair.state == OPEN:
             raise RefusedError(errors.WrongStateError)
+        for slot in pair.in_state(LEASED):
+            self.note_lost(pair, slot)
         pair.slots = [slot for slot in pair.slots if not slot.extra]
         for slot in pair.slots:
             slot.vacate(FREE)

@@ -23,8 +23,9 @@ all pairs after it. After each step these are compared, and by SQL alone:
 9.  the audit log has one entry for each answer and each decision of a lead;
 10. deferred constraints hold.
 
-A claim returns what the reviewer holds, then the next slots in the order of serving: never a
-withdrawn pair, nothing of a paused campaign, and all that the reviewer may be given.
+A claim returns what the reviewer holds, then the next slots of the order of serving, in that of
+their random tokens: never a withdrawn pair, nothing of a paused campaign, and all that the reviewer
+may be given.
 `own_progress` and `campaign_progress` count what the model counts.
 
 `QUEUE_MACHINE=500x50` runs 500 examples of 50 steps; without it there are few.
@@ -92,9 +93,11 @@ class QueueMachine(QueueExample):
             assert reviewer not in pair.skips
             taken = self.model.take_gold(pair, reviewer, slot.token)
             assert taken.number == slot.number
-        real = [(pair.key, slot.number) for pair, slot in new if not pair.is_gold]
+        real = {(pair.key, slot.number) for pair, slot in new if not pair.is_gold}
         expected = eligible[: len(real)]
-        assert real == [(pair.key, slot.number) for pair, slot in expected]
+        assert real == {(pair.key, slot.number) for pair, slot in expected}
+        tokens = [str(slot.token) for _, slot in new]
+        assert tokens == sorted(tokens), "the order tells what is gold"
         by_pair = {slot.pair_id: slot for slot in slots}
         for pair, slot in expected:
             self.model.take(pair, slot, reviewer, by_pair[pair.key].token)
@@ -230,7 +233,7 @@ class QueueMachine(QueueExample):
 
     @rule(pick=picks, crash=crashes)
     def reopen(self, pick, crash):
-        pair = self.pair(pick, SETTLED)
+        pair = self.pair(pick, SETTLED, DISPUTED, SKIPPED)
         call = partial(
             settling.reopen, pair_id=pair.key, reason="New sound", lead_id=self.site.lead.pk
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from labelling.models import Campaign, CampaignState
 from labelling.selectors.campaign_list import CampaignRow, campaign_rows, campaign_with_set
 from labelling.selectors.campaign_pairs import Which, listed_pairs, seconds_a_pair
+from labelling.selectors.leases import lease_ends
 from labelling.selectors.progress import ReviewerRow, campaign_progress, reviewer_rows
 from labelling.selectors.sampling_plan import sampling_plan
 from labelling.services import campaigns as services
@@ -51,10 +53,11 @@ _LIST: Final[Sequence[Column[CampaignRow]]] = (
 
 @dataclass(frozen=True, slots=True)
 class ShownReviewer:
-    """A reviewer's row, with the mean seconds from photo to grade."""
+    """A reviewer's row, the mean seconds from photo to grade, and the end of the last lease."""
 
     row: ReviewerRow
     seconds: float
+    held_until: datetime | None
 
 
 _REVIEWERS: Final[Sequence[Column[ShownReviewer]]] = (
@@ -178,9 +181,12 @@ def _save(
 
 
 def _reviewers(campaign_id: int) -> list[ShownReviewer]:
+    rows = reviewer_rows(campaign_id)
     seconds = seconds_a_pair(campaign_id)
+    ends = lease_ends(campaign_id, [row.reviewer.pk for row in rows if row.held])
     return [
-        ShownReviewer(row, seconds.get(row.reviewer.pk, 0.0)) for row in reviewer_rows(campaign_id)
+        ShownReviewer(row, seconds.get(row.reviewer.pk, 0.0), ends.get(row.reviewer.pk))
+        for row in rows
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from django.core.cache import BaseCache, caches
@@ -10,7 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labelling.models import Campaign, Slot
-from labelling.selectors.desk import ShownProgress, designed_grades, done_by, shown_progress
+from labelling.selectors.desk import (
+    ShownProgress,
+    designed_grades,
+    done_by,
+    shown_progress,
+    shown_progresses,
+)
+from labelling.selectors.queue import QueueEntry
 from retrieval.templatetags.figures import figure
 
 _OWN_COUNTED_EVERY_S: Final = 30
@@ -34,9 +42,21 @@ def progress_data(*, reviewer_id: int, campaign: Campaign, recount: bool = False
     """
     done = done_by(reviewer_id, campaign.pk)
     shown = _own(reviewer_id, campaign, recount=recount)
+    return _bars(done, shown, _of_campaigns([campaign.pk])[campaign.pk])
+
+
+def listed_progress(*, reviewer_id: int, entries: Sequence[QueueEntry]) -> list[dict[str, Any]]:
+    """Return the progress in each campaign of a reviewer's list; the reviewer's own as of now."""
+    shown = shown_progresses(reviewer_id, [(entry.campaign, entry.own) for entry in entries])
+    campaigns = _of_campaigns([entry.campaign.pk for entry in entries])
+    keys = [(entry.campaign.pk, entry.own.done) for entry in entries]
+    return [_bars(done, shown[key], campaigns[key]) for key, done in keys]
+
+
+def _bars(done: int, shown: ShownProgress, campaign: tuple[int, int]) -> dict[str, Any]:
     return {
         "own": _bar(done, max(done, shown.own_total)),
-        "campaign": _bar(*_of_campaign(campaign)),
+        "campaign": _bar(*campaign),
         "others_words": others_words(shown.with_others),
     }
 
@@ -50,12 +70,14 @@ def _own(reviewer_id: int, campaign: Campaign, *, recount: bool) -> ShownProgres
     return kept
 
 
-def _of_campaign(campaign: Campaign) -> tuple[int, int]:
-    cache, key = _kept_here(), f"desk:{campaign.pk}"
-    kept: tuple[int, int] | None = cache.get(key)
-    if kept is None:
-        kept = designed_grades(campaign.pk)
-        cache.set(key, kept, _CAMPAIGN_COUNTED_EVERY_S)
+def _of_campaigns(campaign_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    cache, keys = _kept_here(), {f"desk:{pk}": pk for pk in campaign_ids}
+    kept = {keys[key]: counts for key, counts in cache.get_many(keys).items()}
+    if missing := keys.values() - kept.keys():
+        counted = designed_grades(missing)
+        new = {f"desk:{pk}": counts for pk, counts in counted.items()}
+        cache.set_many(new, _CAMPAIGN_COUNTED_EVERY_S)
+        kept |= counted
     return kept
 
 

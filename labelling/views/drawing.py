@@ -70,7 +70,7 @@ def _page(request: HttpRequest, draft: Campaign, *, status: int = 200) -> HttpRe
     else:
         context |= _of_draw(request, draw)
         if draft.state != CampaignState.DRAFT:
-            context |= {"is_repeated": True, "is_same": draw.digest == draft.draw_digest}
+            context |= {"is_repeated": True, "is_same": draw.sample_digest == draft.draw_digest}
     return render(request, "labelling/draw.html", context, status=status)
 
 

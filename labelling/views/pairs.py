@@ -101,7 +101,7 @@ def _page(
         "matches": matches_of_pair(shown),
         "in_force": next((one for one in details.adjudications if one.revoked_at is None), None),
         "can_adjudicate": is_running and shown.state in WITH_LEAD,
-        "can_reopen": is_running and shown.state == PairState.SETTLED,
+        "can_reopen": is_running and shown.state != PairState.OPEN,
         "adjudication_form": adjudication or AdjudicationForm(auto_id="decide_%s"),
         "reopening_form": reopening or ReopeningForm(auto_id="reopen_%s"),
         "drafts": draft_guidelines(),

@@ -40,6 +40,7 @@ _IMPORTS: Final[dict[str, tuple[StrOrPromise, StrOrPromise]]] = {
         _("Or it is damaged. Pack it once more, or choose the photos themselves."),
     ),
     "archive_missing": (_("The file is gone"), _("Send it once more.")),
+    "too_many_photos": (_("There are too many photos in this zip file"), ""),
     "manifest_invalid": (_("The file photos.csv cannot be used"), ""),
     "poison": (
         _("The import did not end"),

@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from labelling.models import PhotoSet, SetPhoto
 from labelling.selectors.photo_sets import (
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 _PAGE_SIZE: Final = 48
 _IMPORTS_SHOWN: Final = 10
 _FAILURES_SHOWN: Final = 100
+_DELETING_S: Final = 2.0
 MOST_FILES_SENT: Final = 50
 """Files in one request; a script sends more of them in several."""
 
@@ -113,16 +116,35 @@ def photo_set_refresh(request: HttpRequest, photo_set_id: int) -> HttpResponse:
 @require_POST
 @lead_required
 def photo_set_delete(request: HttpRequest, photo_set_id: int) -> HttpResponse:
-    """Delete a set with its imported photos."""
+    """Delete a set with its imported photos, for some seconds; a script then asks to go on."""
     try:
-        delete_photo_set(photo_set_id=photo_set_id, actor_id=request.user.pk)
+        is_deleted = delete_photo_set(
+            photo_set_id=photo_set_id, actor_id=request.user.pk, longest_s=_DELETING_S
+        )
     except PhotoSet.DoesNotExist as error:
         raise Http404(f"there is no photo set {photo_set_id}") from error
     except PhotoSetInUseError:
         messages.error(request, _("A campaign uses this set, so it stays."))
-        return _to_set(photo_set_id)
-    messages.success(request, _("The set is deleted."))
-    return HttpResponseRedirect(reverse("labelling:photo_sets"), status=303)
+        return _next_page(request, reverse("labelling:photo_set", args=[photo_set_id]))
+    if is_deleted:
+        messages.success(request, _("The set is deleted."))
+        return _next_page(request, reverse("labelling:photo_sets"))
+    return _half_deleted(request, _set_or_404(photo_set_id))
+
+
+def _half_deleted(request: HttpRequest, found: PhotoSet) -> HttpResponse:
+    """Say how many photos are left; htmx goes on by itself."""
+    left = photo_set_counts(found).photos
+    if request.headers.get("HX-Request"):
+        context = {"photo_set": found, "left": left}
+        return render(request, "labelling/_photo_set_deleting.html", context)
+    words = ngettext(
+        "{number} photo is left. Delete again to go on.",
+        "{number} photos are left. Delete again to go on.",
+        left,
+    )
+    messages.error(request, words.format(number=number_format(left)))
+    return _to_set(found.pk)
 
 
 def photo_set_page(
@@ -181,6 +203,12 @@ def _progress(found: PhotoSet) -> dict[str, Any]:
 
 def _shown(photo: SetPhoto) -> dict[str, Any]:
     return {"photo": photo, "scene": photo.scene, "licence": LICENCES[photo.license]}
+
+
+def _next_page(request: HttpRequest, address: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return HttpResponseClientRedirect(address)
+    return HttpResponseRedirect(address, status=303)
 
 
 def _to_set(photo_set_id: int) -> HttpResponse:

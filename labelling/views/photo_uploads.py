@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from pathlib import PurePosixPath
 from typing import Final
 
 from django.contrib import messages
@@ -16,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from labelling.models import PhotoSet
 from labelling.selectors.photo_sets import photo_set_with_key
-from labelling.services.photo_files import CREDITS_FILE, is_photo_name
+from labelling.services.photo_files import CREDITS_FILE, LISTING_FILE, MOST_FILES, is_photo_name
 from labelling.services.photo_import_jobs import UploadedFile
 from labelling.submission import submit_photo_imports
 from labelling.views.access import lead_required
@@ -28,7 +30,7 @@ from retrieval.views.problems import Problem, problem
 
 logger = logging.getLogger(__name__)
 
-_CREDITS: Final = f"/{CREDITS_FILE}"
+_TABLES: Final = (CREDITS_FILE, LISTING_FILE)
 
 
 @require_POST
@@ -84,8 +86,12 @@ def upload_refused(request: HttpRequest, refusal: Problem) -> HttpResponse:
         words = _(
             "One request takes {megabytes} MB and {files} files. Allow scripts, which send many "
             "photos one after the other, or run `manage.py import_photos FOLDER --set NAME` on the "
-            "server, which takes any number."
-        ).format(megabytes=number_format(photo_limits().max_megabytes), files=MOST_FILES_SENT)
+            "server, which takes up to {most} at once."
+        ).format(
+            megabytes=number_format(photo_limits().max_megabytes),
+            files=MOST_FILES_SENT,
+            most=number_format(MOST_FILES),
+        )
     context = {"refusal": refusal, "words": words, "back": request.path.removesuffix("upload/")}
     return render(request, "labelling/upload_refused.html", context, status=refusal.status)
 
@@ -99,8 +105,13 @@ def _files(request: HttpRequest) -> list[UploadedFile]:
     paths = request.POST.getlist("paths")
     names = paths if len(paths) == len(sent) else [str(file.name) for file in sent]
     files = [UploadedFile(name, file) for name, file in zip(names, sent, strict=True)]
-    return [
+    usable = [
         file
         for file in files
-        if file.is_archive or is_photo_name(path=file.path) or f"/{file.path}".endswith(_CREDITS)
+        if file.is_archive
+        or is_photo_name(path=file.path)
+        or PurePosixPath(file.path).name in _TABLES
     ]
+    if "part" not in request.POST and any(file.path == CREDITS_FILE for file in usable):
+        usable.append(UploadedFile(LISTING_FILE, io.BytesIO()))  # there are no other photos
+    return usable

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 from django.http import JsonResponse
 from django.utils.translation import gettext_lazy as _
 
-from labelling.services.errors import LabellingError
+from labelling.services.errors import (
+    AnsweredAlreadyError,
+    CampaignPausedError,
+    LabellingError,
+    NoAnswerNeededError,
+    QualificationDoneError,
+    TooManySkippedError,
+)
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -17,8 +24,11 @@ _CONFLICT: Final = 409
 _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     "assignment_expired": (
         _CONFLICT,
-        _("This pair went to another reviewer"),
-        _("It was with you for too long without an answer. Your answer was not kept."),
+        _("This pair went to other reviewers"),
+        _(
+            "You had it for too long without an answer, or a lead reviewer released it. "
+            "Your answer was not kept."
+        ),
     ),
     "pair_withdrawn": (
         _CONFLICT,
@@ -27,8 +37,8 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     ),
     "campaign_closed": (
         _CONFLICT,
-        _("This campaign takes no answers at the moment"),
-        _("A lead has paused or closed it. What you graded before is kept."),
+        _("This campaign is closed"),
+        _("It takes no more answers. What you graded before is kept."),
     ),
     "listened_too_short": (
         _CONFLICT,
@@ -38,7 +48,10 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     "cannot_undo": (
         _CONFLICT,
         _("This answer cannot be undone"),
-        _("It was undone already, or others have decided about the pair meanwhile."),
+        _(
+            "It was undone already, others have the pair or have decided about it meanwhile, "
+            "or the campaign is closed."
+        ),
     ),
     "not_qualified": (
         403,
@@ -47,6 +60,11 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
             "Too few of your first grades agreed with the guideline. "
             "Ask a lead reviewer to admit you."
         ),
+    ),
+    "busy": (
+        503,
+        _("Other reviewers are being given pairs"),
+        _("There is a pair for you in a moment."),
     ),
     "wrong_state": (
         _CONFLICT,
@@ -60,15 +78,40 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     ),
 }
 
+_SAID: Final[dict[type[LabellingError], tuple[StrOrPromise, StrOrPromise]]] = {
+    AnsweredAlreadyError: (
+        _("You have answered this pair already"),
+        _("The answer that you gave first is kept."),
+    ),
+    NoAnswerNeededError: (
+        _("This pair needs no more answers"),
+        _("It was no longer with you, and others have answered it. Your answer was not kept."),
+    ),
+    CampaignPausedError: (
+        _("This campaign is paused"),
+        _("A lead reviewer has paused it. What you graded is kept; come back later."),
+    ),
+    QualificationDoneError: (
+        _("This answer cannot be undone"),
+        _("It is one of your first grades, which decide whether you are admitted."),
+    ),
+    TooManySkippedError: (
+        _("You are not admitted to this campaign"),
+        _("You skipped too many of the first pairs. Ask a lead reviewer to admit you."),
+    ),
+}
+"""Refusals whose code has another reason, too: scripts do the same after both."""
+
 
 def refused(error: LabellingError) -> JsonResponse:
     """Answer a refusal of a service."""
-    return problem_json(error.code)
+    return problem_json(error.code, _SAID.get(type(error)))
 
 
-def problem_json(code: str) -> JsonResponse:
-    """Return the problem details of a code."""
-    status, title, detail = _KNOWN.get(code, _KNOWN["wrong_state"])
+def problem_json(code: str, said: tuple[StrOrPromise, StrOrPromise] | None = None) -> JsonResponse:
+    """Return the problem details of a code, with its title and detail or others."""
+    status, *words = _KNOWN.get(code, _KNOWN["wrong_state"])
+    title, detail = said or words
     return JsonResponse(
         {
             "type": "about:blank",

@@ -19,7 +19,7 @@ from labelling.services.errors import LabellingError
 from labelling.services.queue import claim_slots, renew_leases, reviewer_of
 from labelling.views.access import actor_of, reviewer_required
 from labelling.views.answer_forms import NextForm, json_of, tokens_of
-from labelling.views.desk import pair_data, progress_data
+from labelling.views.desk import listed_progress, pair_data, progress_data
 from labelling.views.problem_details import problem_json, refused
 
 _NOBODY = 0
@@ -38,8 +38,10 @@ _FIRST_FAULT_KEY = 4
 def review_queue(request: HttpRequest) -> HttpResponse:
     """List the campaigns, and how much of each is left."""
     reviewer_id = reviewer_id_of(actor_of(request)) or _NOBODY
-    entries = [_entry(entry, reviewer_id) for entry in campaigns_for(reviewer_id)]
-    return render(request, "labelling/queue.html", {"entries": entries})
+    entries = campaigns_for(reviewer_id)
+    progress = listed_progress(reviewer_id=reviewer_id, entries=entries)
+    shown = [_entry(entry, own) for entry, own in zip(entries, progress, strict=True)]
+    return render(request, "labelling/queue.html", {"entries": shown})
 
 
 @require_safe
@@ -101,8 +103,7 @@ def review_leases(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"tokens": [str(token) for token in held]})
 
 
-def _entry(entry: QueueEntry, reviewer_id: int) -> dict[str, Any]:
-    progress = progress_data(reviewer_id=reviewer_id, campaign=entry.campaign, recount=True)
+def _entry(entry: QueueEntry, progress: dict[str, Any]) -> dict[str, Any]:
     return {
         "campaign": entry.campaign,
         "qualified": entry.qualified,

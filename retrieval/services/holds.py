@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from retrieval.models import SceneHold
+
+_HOLD: Final = """
+INSERT INTO retrieval_scenehold (holder, scene_id) SELECT %s, unnest(%s::uuid[])
+ON CONFLICT (scene_id, holder) DO NOTHING
+"""  # not as objects: each would be made with an expression for the time
 
 
 @transaction.atomic
@@ -22,9 +28,8 @@ def hold_scenes(*, scene_ids: Collection[UUID], holder: str) -> int:
         Model and key, such as ``campaign 7``. Holding a scene again changes nothing.
     """
     kept = lock_against_deletion(scene_ids=scene_ids)
-    SceneHold.objects.bulk_create(
-        [SceneHold(scene_id=pk, holder=holder) for pk in kept], ignore_conflicts=True
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [holder, [str(pk) for pk in kept]])
     return len(kept)
 
 

@@ -26,6 +26,8 @@ from labelling.services.demo import (
     demo_photo_set,
     make_demo_accounts,
 )
+from labelling.services.queue import reviewer_of
+from labelling.tests.answering import claim, grade
 from retrieval.jobs import transitions
 from retrieval.models import JobState, Scene
 from retrieval.services.scenes import find_sounds
@@ -131,17 +133,33 @@ def test_one_command_makes_all_of_it(folder, client):
     campaign = Campaign.objects.get()
     assert (campaign.state, campaign.matchers, campaign.ranks) == ("open", ["paper"], 3)
     assert campaign.guideline.published_at is not None
-    assert {grade.label for grade in Grading} <= set(re.findall(r"\w+", campaign.guideline.body))
+    assert {one.label for one in Grading} <= set(re.findall(r"\w+", campaign.guideline.body))
     assert (campaign.photo_set.photos.count(), campaign.pairs.count()) == (2, 6)
     assert set(campaign.pairs.annotate(n=Count("slots")).values_list("n", flat=True)) == {2}
     assert "2 photos, 6 pairs to grade" in words
     assert "http://127.0.0.1:8123/review/" in words
+    assert "log in as demo_lead and grade those pairs at /review/" in words
     for name in PEOPLE:
         password = re.search(rf"{name} +password (\S+)", words)
         assert password
         log_in(client, name, password=password[1])
         assert "_auth_user_id" in client.session
         client.logout()
+
+
+def test_the_lead_gives_the_third_grade_where_the_reviewers_differ(folder):
+    """The demo has no third reviewer: without the lead no pair could become disputed."""
+    add_photos(folder, 1)
+    printed()
+    campaign = Campaign.objects.get()
+    lead, one, two = (reviewer_of(user_id=User.objects.get(username=name).pk) for name in PEOPLE)
+    wanted = campaign.pairs.count()
+    for reviewer, grading in ((one, "good"), (two, "bad"), (lead, "decent")):
+        slots = claim(reviewer, campaign, wanted)
+        assert len(slots) == wanted
+        for slot in slots:
+            grade(slot, grading)
+    assert set(campaign.pairs.values_list("state", flat=True)) == {"disputed"}
 
 
 def test_a_second_run_changes_only_the_passwords(folder):

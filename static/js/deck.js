@@ -50,7 +50,22 @@ export class Deck {
   fadeOut(seconds) {
     clearTimeout(this.#pausing);
     this.#fade(0, seconds);
-    this.#pausing = setTimeout(() => this.element.pause(), seconds * 1000 + 30);
+    this.#pausing = setTimeout(() => {
+      this.element.pause();
+      if (!this.clip) this.#unload();
+    }, seconds * 1000 + 30);
+  }
+
+  // Fades out and asks for no more of the recording: a paused element would go on loading.
+  drop(seconds) {
+    this.clip = null;
+    if (this.silent) this.#unload();
+    else this.fadeOut(seconds);
+  }
+
+  #unload() {
+    this.element.removeAttribute("src");
+    this.element.load();
   }
 
   // Linear ramps: the gains of two cross-faded decks sum to at most 1, so the true peak stays below

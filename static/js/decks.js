@@ -18,6 +18,11 @@ export class Decks {
     (this.active.clip ? this.free(clip) : this.active).load(clip);
   }
 
+  drop(clip, seconds) {
+    this.#coming = this.#coming.filter((other) => other.src !== clip.src);
+    for (const deck of this.all) if (deck.clip?.src === clip.src) deck.drop(seconds);
+  }
+
   // A deck for a clip: best one that has it loaded, then one that has no other use.
   free(clip) {
     const others = this.all.filter((deck) => deck !== this.active);

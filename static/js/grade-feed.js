@@ -53,7 +53,11 @@ export class Feed extends EventTarget {
   }
 
   drop(tokens) {
-    for (const pair of this.#ready) pair.isGone ||= tokens.includes(pair.token);
+    const gone = this.#ready.filter((pair) => tokens.includes(pair.token));
+    for (const pair of gone) {
+      pair.isGone = true;
+      sound.drop(pair.clip);
+    }
     this.#ready = this.#ready.filter((pair) => !pair.isGone);
     tokens.forEach((token) => this.#known.delete(token));
     this.fill();

@@ -11,6 +11,7 @@ import { lose, settle } from "./grade-settling.js";
 import { Stage } from "./grade-stage.js";
 import { Status } from "./grade-status.js";
 import { words } from "./grade-words.js";
+import { sound } from "./sound.js";
 
 const PANELS = { empty: "done", offline: "offline", login: "login", refused: "refused" };
 
@@ -63,8 +64,11 @@ export class Session {
     const step = this.history.pop();
     if (!step) return this.status.say(words("nothing-to-undo"));
     const pair = this.recent.get(step.token);
-    if (!pair || !this.outbox.take(step.id)) this.#send({ undoes: step.id }, { step });
-    if (pair) return this.bringBack(pair, step);
+    const isTaken = pair && this.outbox.take(step.id);
+    if (!isTaken) this.#send({ undoes: step.id }, { step });
+    // A skipped pair is not lent to anybody, or to others, until the site has undone the skip.
+    if (pair && (isTaken || step.kind !== "skip")) return this.bringBack(pair, step);
+    this.recent.delete(step.token);
     this.isReturning = true;
     this.#putBack();
     this.show(null);
@@ -109,8 +113,11 @@ export class Session {
     this.current = null;
   }
 
+  // Leaves a pair that was answered or lost: the site may not give its sound any more.
   advance() {
+    const before = this.current;
     this.show(this.feed.take());
+    if (before) sound.drop(before.clip);
   }
 
   show(pair, before = null) {

@@ -4,10 +4,12 @@ import { words } from "./upload-answers.js";
 
 const BYTES_PER_MB = 1_000_000;
 const CREDITS = "photos.csv";
+const LISTING = "photos.list";
+const LONGEST_LISTING = 0.1; // of a request
 
 const figure = (number, options) => number.toLocaleString(document.documentElement.lang, options);
 const within = (form, name) => form.querySelector(`[data-upload-${name}]`);
-const pathOf = (file) => file.webkitRelativePath || file.name;
+const pathOf = (file) => file.inFolder ?? (file.webkitRelativePath || file.name);
 const isZip = (file) => /\.zip$/i.test(file.name);
 
 function say(form, key, figures) {
@@ -34,10 +36,20 @@ function creditsAmong(files) {
   return tables.sort((one, other) => depth(one) - depth(other))[0];
 }
 
+// Names all photos beside the table, so that the server can tell rows without a photo.
+function listingFor(credits, photos, most) {
+  const listing = new File([photos.map(pathOf).join("\n")], LISTING);
+  listing.inFolder = pathOf(credits).slice(0, -CREDITS.length) + LISTING;
+  return listing.size <= most * LONGEST_LISTING ? listing : null;
+}
+
+// The requests for what was chosen at once: photos, a folder or a zip file.
 function requestsFor(form, files) {
   const most = Number(form.dataset.maxBytes);
   const credits = creditsAmong(files);
-  const room = most - (credits?.size ?? 0);
+  const photos = files.filter((file) => isPhoto(form, file));
+  const listing = credits && photos.length ? listingFor(credits, photos, most) : null;
+  const room = most - (credits?.size ?? 0) - (listing?.size ?? 0);
   const requests = [];
   let open = null;
   for (const file of files) {
@@ -59,6 +71,7 @@ function requestsFor(form, files) {
       open.files.push(file);
     }
   }
+  if (listing && open) requests.find((request) => request.includes(credits)).push(listing);
   return requests;
 }
 
@@ -87,9 +100,9 @@ async function send(form, files) {
   }
 }
 
-async function sendAll(form, files) {
+async function sendAll(form, choices) {
   within(form, "message").replaceChildren();
-  const requests = requestsFor(form, files);
+  const requests = choices.flatMap((files) => requestsFor(form, files));
   const leftOut = within(form, "message").childElementCount > 0;
   const all = requests.reduce((sum, request) => sum + request.length, 0);
   if (!all) {
@@ -126,7 +139,7 @@ whenPresent("[data-set-upload]", (form) => {
     if (button.disabled) return;
     button.disabled = true;
     const inputs = form.querySelectorAll("input[type=file]");
-    await sendAll(form, [...inputs].flatMap((input) => [...input.files]));
+    await sendAll(form, [...inputs].map((input) => [...input.files]));
     button.disabled = false;
   });
 });

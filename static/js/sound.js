@@ -41,6 +41,15 @@ class Sound extends EventTarget {
     return this.play(clip, 0);
   }
 
+  // Stops a recording that may not be asked for any more.
+  drop(clip) {
+    this.#decks.drop(clip, CUT_FADE_S);
+    if (this.clip?.src !== clip.src) return;
+    this.#supersede();
+    this.#sounding = false;
+    this.#setState("idle", null);
+  }
+
   toggle(clip) {
     const current = this.clip?.src === clip.src;
     if (current && (this.state === "playing" || this.state === "loading")) this.pause();

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tests.role_holders import make_person
 from labelling import models
+from labelling.tests.answering import lease_on
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
 from labelling.tests.views.answers import grade_pair, skip_pair
 from retrieval.models import JobState
@@ -19,9 +24,9 @@ from retrieval.models import JobState
 pytestmark = pytest.mark.django_db
 
 LISTED = [
-    models.Adjudication, models.Answer, models.Campaign, models.GoldPair, models.Grade,
-    models.Guideline, models.Pair, models.PhotoImport, models.PhotoSet, models.Reviewer,
-    models.SetPhoto, models.Skip, models.Slot,
+    models.Adjudication, models.Admission, models.Answer, models.Campaign, models.GoldPair,
+    models.Grade, models.Guideline, models.LostLease, models.Pair, models.PhotoImport,
+    models.PhotoSet, models.Reopening, models.Reviewer, models.SetPhoto, models.Skip, models.Slot,
 ]  # fmt: skip
 
 
@@ -50,7 +55,12 @@ def add_rows(number, start, lead):
             photo_set=campaign.photo_set, file_name="a.zip", requested_by=lead,
             state=JobState.QUEUED,
         )  # fmt: skip
-        grade_pair(pair, make_reviewer(make_person(f"grader{one}", Role.REVIEWER)), "bad")
+        grader = make_reviewer(make_person(f"grader{one}", Role.REVIEWER))
+        grade_pair(pair, grader, "bad")
+        models.Admission.objects.create(campaign=campaign, reviewer=grader, lead=lead)
+        models.LostLease.objects.create(token=uuid4(), pair=pair, reviewer=grader)
+        models.Reopening.objects.create(pair=pair, lead=lead, reason="A mistake.")
+        lease_on(make_pairs(campaign, 1)[0], grader)
         skip_pair(pair, make_reviewer(make_person(f"skipper{one}", Role.REVIEWER)), "unsure")
         models.Adjudication.objects.create(pair=pair, lead=lead, grade="bad", reason="Voices.")
 
@@ -99,6 +109,59 @@ def test_tokens_of_leases_are_not_shown(browser, operator):
     slot = models.Slot.objects.exclude(token=None).earliest("pk")
     page = browser.get(reverse("admin:labelling_slot_change", args=[slot.pk])).content.decode()
     assert str(slot.token) not in page
+    lost = models.LostLease.objects.get()
+    page = browser.get(page_of(models.LostLease)).content.decode()
+    assert str(lost.reviewer) in page
+    assert str(lost.token) not in page
+
+
+def test_campaigns_are_listed_with_their_progress(browser, operator):
+    add_rows(1, 0, operator)
+    models.Pair.objects.filter(purpose="sample", position=2).update(state="settled")
+    assert "1 of 2" in browser.get(page_of(models.Campaign)).content.decode()
+
+
+def test_reviewers_are_listed_with_what_they_hold(browser, operator):
+    add_rows(1, 0, operator)
+    holder = models.Reviewer.objects.get(user__username="grader0")
+    lease_on(make_pairs(make_campaign(), 1)[0], holder)
+    listed = browser.get(page_of(models.Reviewer), {"o": "-3"}).context["cl"].result_list
+    assert [(str(one), one.held) for one in listed] == [("grader0", 2), ("skipper0", 0)]
+    held = holder.slots.filter(state=models.Slot.State.LEASED)
+    assert listed[0].held_until == held.latest("leased_until").leased_until
+
+
+def release(client, *reviewers):
+    return client.post(
+        page_of(models.Reviewer),
+        {"action": "release", "_selected_action": [one.pk for one in reviewers]},
+        follow=True,
+    )
+
+
+def test_leases_of_several_reviewers_are_released_at_once(browser, operator):
+    add_rows(3, 0, operator)
+    first, second, third = models.Reviewer.objects.filter(user__username__startswith="grader")
+    lease_on(make_pairs(make_campaign(), 1)[0], first)
+    answer = release(browser, first, second)
+    assert [str(one) for one in answer.context["messages"]] == [
+        "3 pairs are released: others can grade them."
+    ]
+    held = models.Slot.objects.filter(state=models.Slot.State.LEASED)
+    assert set(held.values_list("reviewer", flat=True)) == {third.pk}
+    entries = AuditEntry.objects.filter(action="campaign.leases_released", actor_id=operator.pk)
+    assert sorted(entry.detail["leases"] for entry in entries) == [1, 1, 1]
+
+
+def test_who_may_only_look_releases_nothing(operator):
+    add_rows(1, 0, operator)
+    looking = make_person("luke", Role.LIBRARIAN)
+    looking.user_permissions.add(Permission.objects.get(codename="view_reviewer"))
+    client = Client()
+    client.force_login(looking)
+    assert client.get(page_of(models.Reviewer)).status_code == 200
+    release(client, models.Reviewer.objects.get(user__username="grader0"))
+    assert models.Slot.objects.filter(state=models.Slot.State.LEASED).exists()
 
 
 def test_all_of_labelling_is_in_the_admin():

@@ -10,6 +10,7 @@ from accounts.tests.role_holders import make_person
 from labelling.models import Pair
 from labelling.selectors import pairs as pair_selectors
 from labelling.selectors.progress import CampaignProgress, campaign_progress, reviewer_rows
+from labelling.selectors.qualification import Standing
 from labelling.services import settling
 from labelling.tests.answering import claim, grade, grade_all, lease_on, skip, undo
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
@@ -57,7 +58,7 @@ def test_the_reviewers_of_a_campaign(campaign, django_assert_num_queries):
     make_pairs(campaign, 5)
     make_gold_pairs(campaign, 2, grade="bad")
     make_pairs(make_campaign(), 1)
-    good, poor, admitted, idle = (make_reviewer() for _ in range(4))
+    good, poor, admitted, unwilling, idle = (make_reviewer() for _ in range(5))
     for slot in claim(good, campaign, 2):
         grade(slot, "bad")
     first, second, third = claim(good, campaign, 3)
@@ -65,17 +66,20 @@ def test_the_reviewers_of_a_campaign(campaign, django_assert_num_queries):
     skip(second)
     for slot, grading in zip(claim(poor, campaign, 2), ("good", "bad"), strict=True):
         grade(slot, grading)
+    for slot in claim(unwilling, campaign, 2):
+        skip(slot)
     settling.admit(campaign_id=campaign.pk, reviewer_id=admitted.pk, lead_id=make_person("lead").pk)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         rows = {row.reviewer: row for row in reviewer_rows(campaign.pk)}
     assert idle not in rows
     assert {
-        reviewer: (row.grades, row.skips, row.held, row.gold_right, row.gold_of, row.qualified)
+        reviewer: (row.grades, row.skips, row.held, row.gold_right, row.gold_of, row.standing)
         for reviewer, row in rows.items()
     } == {
-        good: (3, 1, 1, 2, 2, True),
-        poor: (2, 0, 0, 1, 2, False),
-        admitted: (0, 0, 0, 0, 0, True),
+        good: (3, 1, 1, 2, 2, Standing.PASSED),
+        poor: (2, 0, 0, 1, 2, Standing.FAILED),
+        admitted: (0, 0, 0, 0, 0, Standing.PASSED),
+        unwilling: (0, 2, 0, 0, 0, Standing.SKIPPED),
     }
     assert third.reviewer == good
 

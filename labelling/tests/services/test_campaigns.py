@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tests.role_holders import make_person
-from labelling.models import Campaign, CampaignState, Design, Grade, LostLease, Slot, Stratum
+from labelling.models import Campaign, CampaignState, Design, Grade, LostLease, Pair, Slot, Stratum
 from labelling.selectors.campaigns import campaigns, drawn_campaigns
 from labelling.services.campaigns import (
     change_campaign,
@@ -33,6 +33,7 @@ from labelling.services.errors import (
     WrongStateError,
 )
 from labelling.tests import answering, factories
+from labelling.tests.blocking import error_of_second, until_somebody_waits
 from labelling.tests.factories import make_pairs, make_reviewer, make_scene, make_set
 from retrieval.models import SceneHold
 from retrieval.services.holds import hold_scenes
@@ -244,11 +245,26 @@ def test_names_of_copies_are_unique_and_fit(lead):
     assert names == {"x" * 93 + " (copy)", "x" * 91 + " (copy 2)", "x" * 91 + " (copy 3)"}
 
 
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("step", [make_campaign, change_campaign, copy])
+def test_a_name_that_somebody_takes_at_the_same_time_is_taken(step, lead):
+    source = factories.make_campaign(name="Spring", state=CampaignState.DRAFT)
+    given = {"lead_id": lead.pk}
+    given |= design(name="SPRING (copy)") if step is make_campaign else {}
+    given |= {"campaign_id": source.pk} if step is not make_campaign else {}
+    given |= {"name": "SPRING (copy)"} if step is change_campaign else {}
+    error = error_of_second(
+        lambda: factories.make_campaign(name="Spring (copy)"), lambda: step(**given)
+    )
+    assert error.messages == ["There is a campaign of this name already."]
+    assert Campaign.objects.count() == 2
+
+
 def test_the_list_counts_real_pairs_with_the_same_number_of_queries(django_assert_num_queries):
     drawn = factories.make_campaign()
-    first, *_ = make_pairs(drawn, 3)
-    first.state = "settled"
-    first.save()
+    first, withdrawn, *_ = make_pairs(drawn, 3)
+    Pair.objects.filter(pk__in=[first.pk, withdrawn.pk]).update(state="settled")
+    withdrawn.scene.delete()
     factories.make_gold_pairs(drawn, 2)
     draft = factories.make_campaign(state=CampaignState.DRAFT)
     with django_assert_num_queries(1):
@@ -262,45 +278,27 @@ def test_the_list_counts_real_pairs_with_the_same_number_of_queries(django_asser
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_closing_waits_for_a_reviewer_who_answers_and_then_needs_the_campaign(lead):
-    """The other order of locks, campaign before slots, would be a deadlock here."""
+def test_closing_waits_for_a_reviewer_who_answers(lead):
     campaign = factories.make_campaign()
-    (pair,) = make_pairs(campaign, 1, slots=1)
-    slot = pair.slots.get()
-    lease(slot)
-    slot_is_locked = threading.Event()
+    make_pairs(campaign, 1, slots=2)
+    slot, other = (answering.claim(make_reviewer(), campaign)[0] for _ in range(2))
+    answered = threading.Event()
 
     def answer():
         try:
             with transaction.atomic():
-                held = Slot.objects.select_for_update().get(pk=slot.pk)
-                slot_is_locked.set()
-                _until_somebody_waits()
-                Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
-                held.state, held.leased_until = Slot.State.DONE, None
-                held.save()
+                answering.grade(slot)
+                answered.set()
+                until_somebody_waits()
+                answering.grade(other, "bad")
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        answered = pool.submit(answer)
-        assert slot_is_locked.wait(10)
+        both = pool.submit(answer)
+        assert answered.wait(10)
         closed = close(campaign_id=campaign.pk, lead_id=lead.pk)
-        answered.result(10)
+        both.result(10)
     assert closed.state == CampaignState.CLOSED
-    slot.refresh_from_db()
-    assert slot.state == Slot.State.DONE
-
-
-def _until_somebody_waits():
-    """Return when another session of this database waits for a lock."""
-    deadline = timezone.now() + timedelta(seconds=10)
-    with connection.cursor() as cursor:
-        while timezone.now() < deadline:
-            cursor.execute(
-                "SELECT pg_stat_clear_snapshot(), count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[1]:
-                return
-    raise AssertionError("nobody waits for a lock")
+    # The slot for a third opinion, which was not there when the closing began, is closed as well.
+    assert answering.states(slot.pair) == ["done", "done", "closed"]

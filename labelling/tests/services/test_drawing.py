@@ -16,13 +16,14 @@ from accounts.tests.races import at_once
 from accounts.tests.role_holders import make_person
 from labelling.models import Campaign, CampaignState, Design, GoldPair, Pair, Slot
 from labelling.selectors.frames import frame_of
-from labelling.services import drawing
+from labelling.services import campaigns, drawing, settling
 from labelling.services.errors import (
     FrameChangedError,
     NothingToDrawError,
     TooFewGoldPairsError,
     WrongStateError,
 )
+from labelling.services.guidelines import publish_guideline
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
@@ -98,7 +99,7 @@ def test_opening_stores_the_pairs_of_the_preview(clips, lead):
         assert match.clip_id == pair.clip_id
         assert match.run.scenes.get().pk == pair.scene_id
     assert (campaign.state, campaign.frame_units) == (CampaignState.OPEN, 12)
-    assert campaign.draw_digest == draw.digest
+    assert campaign.draw_digest == draw.sample_digest
     assert campaign.drawn_at is not None
 
 
@@ -125,6 +126,18 @@ def test_drawn_photos_are_held(clips, lead):
     assert holds.count() == 3
 
 
+def test_the_photos_of_the_guidelines_examples_are_held_too(clips, lead):
+    guideline = make_guideline(published_at=None)
+    shown, hidden = make_scene(), make_scene(judging_allowed=False)
+    for scene in (shown, hidden):
+        guideline.examples.create(scene=scene, clip=clips[0], grade="good", why="Waves.")
+    publish_guideline(guideline_id=guideline.pk, lead_id=lead.pk)
+    campaign = open_it(make_draft(make_photos(2, clips), size=1, guideline=guideline), lead)
+    holds = SceneHold.objects.filter(holder=f"campaign {campaign.pk}")
+    drawn = campaign.pairs.get().scene_id
+    assert set(holds.values_list("scene", flat=True)) == {drawn, shown.pk}
+
+
 def test_a_draw_is_in_the_audit_log(clips, lead):
     campaign = open_it(make_draft(make_photos(5, clips), size=3, seed=11), lead)
     entry = AuditEntry.objects.get(action="campaign.drawn")
@@ -148,7 +161,7 @@ def test_the_seed_repeats_a_draw_and_another_seed_draws_others(clips, lead):
     campaign = open_it(draft, lead)
     Scene.objects.order_by("-pk").update(title="moves the rows")
     again = drawing.preview(campaign_id=campaign.pk)
-    assert again.digest == campaign.draw_digest
+    assert again.sample_digest == campaign.draw_digest
     assert keys(again.pairs) == keys(campaign.pairs.order_by("position"))
     other = make_campaign(
         state=CampaignState.DRAFT, photo_set=campaign.photo_set, size=10, seed=campaign.seed + 1
@@ -356,14 +369,37 @@ def test_too_few_gold_pairs_are_refused_with_the_numbers(fields, needed, clips, 
     assert Pair.objects.count() == 0
 
 
-def test_gold_that_changes_after_the_preview_changes_the_draw(clips, lead):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"graders_per_pair": Decimal(3)},
+        {"gold_share": Decimal("0.1")},
+        {"qualification_pairs": 0},
+        {"qualification_share": Decimal("0.5")},
+        {},  # the grade of the gold pair
+    ],
+)
+def test_what_changes_after_the_preview_is_not_opened_unseen(changed, clips, lead):
     scenes = make_photos(3, clips)
     gold = make_gold(scenes[0], clips[3])
     draft = make_draft(scenes, size=3, qualification_pairs=1)
     digest = drawing.preview(campaign_id=draft.pk).digest
-    GoldPair.objects.filter(pk=gold.pk).update(grade="bad")
+    if changed:
+        campaigns.change_campaign(campaign_id=draft.pk, lead_id=lead.pk, **changed)
+    else:
+        GoldPair.objects.filter(pk=gold.pk).update(grade="bad")
     with pytest.raises(FrameChangedError):
         drawing.open_campaign(campaign_id=draft.pk, digest=digest, lead_id=lead.pk)
+
+
+def test_later_gold_and_more_reviewers_do_not_change_what_the_seed_repeats(clips, lead):
+    scenes = make_photos(3, clips)
+    gold = make_gold(scenes[0], clips[3])
+    draft = make_draft(scenes, size=3, qualification_pairs=1, graders_per_pair=Decimal(2))
+    campaign = open_it(draft, lead)
+    GoldPair.objects.filter(pk=gold.pk).update(grade="bad")
+    settling.raise_overlap(campaign_id=campaign.pk, graders_per_pair=Decimal(3), lead_id=lead.pk)
+    assert drawing.preview(campaign_id=campaign.pk).sample_digest == campaign.draw_digest
 
 
 def test_a_worklist_has_no_inclusion_probabilities(clips, lead):

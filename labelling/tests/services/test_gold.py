@@ -12,6 +12,7 @@ from labelling.models import GoldPair
 from labelling.selectors.gold import gold_pairs, usable_gold_pairs
 from labelling.services.errors import PairWithdrawnError
 from labelling.services.gold import make_gold, remove_gold
+from labelling.tests.blocking import error_of_second
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
@@ -54,6 +55,19 @@ def test_a_gold_pair_needs_a_grade_and_a_reason(grade, reason, lead):
     with pytest.raises(ValidationError):
         make(lead, grade=grade, reason=reason)
     assert not GoldPair.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_pair_that_two_leads_make_gold_at_once_is_refused_in_the_same_words(lead):
+    scene, clip = make_scene(), make_clip()
+    values = {"scene": scene, "clip": clip, "grade": "good", "reason": "Waves."}
+    error = error_of_second(
+        lambda: GoldPair.objects.create(**values), lambda: make(lead, scene=scene, clip=clip)
+    )
+    with pytest.raises(ValidationError) as seen:
+        make(lead, scene=scene, clip=clip)
+    assert error.messages == seen.value.messages
+    assert GoldPair.objects.count() == 1
 
 
 def test_a_pair_is_gold_once(lead):

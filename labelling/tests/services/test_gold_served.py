@@ -9,8 +9,15 @@ import pytest
 
 from accounts.tests.role_holders import make_person
 from labelling.models import Campaign, Grade, Pair, Slot
+from labelling.selectors.progress import reviewer_rows
+from labelling.selectors.qualification import Standing
 from labelling.services import queue, settling
-from labelling.services.errors import AssignmentExpiredError, NotQualifiedError
+from labelling.services.errors import (
+    AssignmentExpiredError,
+    NotQualifiedError,
+    QualificationDoneError,
+    TooManySkippedError,
+)
 from labelling.services.gold_turns import is_gold_turn
 from labelling.tests.answering import claim, expire, grade, skip, undo
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
@@ -198,8 +205,66 @@ def test_skipped_gold_is_replaced_while_there_is_more(asking, one):
     skip(slots[0])
     for slot in slots[1:]:
         grade(slot, "bad")
-    with pytest.raises(NotQualifiedError):  # three are graded, and none is left
-        claim(one, asking)
+    assert not is_gold(claim(one, asking)[0])  # three are graded, and none is left
+
+
+@pytest.mark.parametrize(("right", "is_passed"), [(3, True), (2, False)])
+def test_skipped_gold_is_not_asked_for_if_there_is_no_more(one, right, is_passed):
+    campaign = make_campaign(qualification_pairs=4, qualification_share=Decimal("0.75"))
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 4)
+    first, *others = claim(one, campaign, 4)
+    skip(first)
+    for number, slot in enumerate(others):
+        grade(slot, "good" if number < right else "bad")
+    if is_passed:
+        assert not is_gold(claim(one, campaign)[0])
+    else:
+        with pytest.raises(NotQualifiedError):
+            claim(one, campaign)
+
+
+def test_whoever_skips_more_than_half_is_for_a_lead(one):
+    campaign = make_campaign(qualification_pairs=4)
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 4)
+    slots = claim(one, campaign, 4)
+    skipped = [skip(slot) for slot in slots[:3]]
+    assert claim(one, campaign, 4) == slots[3:]
+    grade(slots[3])
+    with pytest.raises(TooManySkippedError):
+        claim(one, campaign)
+    [row] = reviewer_rows(campaign.pk)
+    assert (row.standing, row.gold_of) == (Standing.SKIPPED, 1)
+    grade(undo(skipped[0]))  # two of four: half
+    assert not is_gold(claim(one, campaign)[0])
+
+
+def test_gold_that_is_withdrawn_while_it_is_held_is_not_waited_for(one):
+    campaign = make_campaign(qualification_pairs=1)
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 2)
+    [slot] = claim(one, campaign)
+    slot.pair.scene.delete()
+    [other] = claim(one, campaign)
+    assert is_gold(other)
+    grade(other)
+    assert not is_gold(claim(one, campaign)[0])
+
+
+def test_leads_and_the_queue_count_withdrawn_gold_alike(one):
+    campaign = make_campaign(qualification_pairs=3, qualification_share=Decimal(1))
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 3)
+    slots = claim(one, campaign, 3)
+    grade(slots[0], "bad")
+    slots[0].pair.scene.delete()
+    grade(slots[1])
+    assert reviewer_rows(campaign.pk)[0].standing is Standing.PENDING
+    grade(slots[2])
+    assert reviewer_rows(campaign.pk)[0].standing is Standing.FAILED
+    with pytest.raises(NotQualifiedError):
+        claim(one, campaign)
 
 
 def test_gold_that_was_withdrawn_is_not_asked_for(one):
@@ -211,19 +276,47 @@ def test_gold_that_was_withdrawn_is_not_asked_for(one):
     assert serve(one, campaign, 2) == [True, False]
 
 
-def test_undoing_a_qualified_grade_asks_for_it_again(one):
+@pytest.mark.parametrize("grading", ["good", "bad"])
+def test_a_complete_qualification_cannot_be_undone(one, grading):
+    """Otherwise it could be tried until it is passed."""
+    campaign = make_campaign(qualification_pairs=2, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 10, slots=1)
+    make_gold_pairs(campaign, 8)
+    first, second = claim(one, campaign, 2)
+    grade(undo(grade(first)), grading)  # not complete yet
+    answers = [Grade.objects.get().answer, grade(second, grading)]
+    for answer in answers:
+        with pytest.raises(QualificationDoneError):
+            undo(answer)
+
+
+def test_a_failed_qualification_is_not_prolonged_by_undoing_a_skip(one):
+    """The grades could then be undone, too."""
+    campaign = make_campaign(qualification_pairs=2, qualification_share=Decimal(1))
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 2)
+    first, second = claim(one, campaign, 2)
+    skipped = skip(first)
+    grade(second, "bad")
+    with pytest.raises(QualificationDoneError):
+        undo(skipped)
+
+
+def test_whoever_is_admitted_cannot_tell_gold_by_undoing(one):
+    campaign = make_campaign(qualification_pairs=2, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 10, slots=1)
+    make_gold_pairs(campaign, 5)
+    settling.admit(campaign_id=campaign.pk, reviewer_id=one.pk, lead_id=make_person("lead").pk)
+    assert any(serve(one, campaign, 8))
+    for row in Grade.objects.all():
+        undo(row.answer)
+
+
+def test_gold_after_the_qualification_is_undone_like_any_other_pair(one):
     campaign = make_campaign(qualification_pairs=1, gold_share=Decimal("0.5"))
     make_pairs(campaign, 10, slots=1)
     make_gold_pairs(campaign, 5)
-    [first] = claim(one, campaign)
-    answer = grade(first)
+    first = grade(claim(one, campaign)[0])
     assert any(serve(one, campaign, 6))
-    for row in Grade.objects.filter(pair__purpose="gold").exclude(answer=answer):
+    for row in Grade.objects.exclude(answer=first):
         undo(row.answer)
-    again = undo(answer)
-    held = claim(one, campaign, 20)
-    assert again in held
-    assert all(is_gold(slot) for slot in held)
-    for slot in held:
-        grade(slot)
-    assert not all(is_gold(slot) for slot in claim(one, campaign, 20))

@@ -11,8 +11,10 @@ import pytest
 
 from labelling.services import photo_files
 from labelling.services.photo_files import (
+    PhotoArchive,
     PhotoCredit,
     PhotoFileError,
+    TooManyPhotosError,
     credit_problem,
     pack,
     photos_in_archive,
@@ -34,7 +36,7 @@ def in_folder(tmp_path, files):
 
 
 def in_archive(files):
-    archive = zipfile.ZipFile(io.BytesIO(files if isinstance(files, bytes) else zip_of(files)))
+    archive = PhotoArchive(io.BytesIO(files if isinstance(files, bytes) else zip_of(files)))
     return photos_in_archive(archive=archive, default=DEFAULT)
 
 
@@ -135,10 +137,42 @@ def test_a_pipe_is_not_read(tmp_path):
 def test_the_number_of_photos_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(photo_files, "MOST_FILES", 1)
     files: dict[str, bytes | str] = {"a.jpg": b"", "b.jpg": b""}
-    with pytest.raises(ManifestError, match="at most 1"):
+    with pytest.raises(TooManyPhotosError, match="At most 1 photos"):
         in_folder(tmp_path, files)
-    with pytest.raises(ManifestError, match="at most 1"):
+    with pytest.raises(TooManyPhotosError, match="At most 1 photos"):
         in_archive(files)
+
+
+def test_a_directory_of_a_zip_file_that_is_too_long_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(photo_files, "MOST_FILES", 2)
+    others: dict[str, bytes | str] = {f"{number}.txt": b"" for number in range(5)}
+    assert [file.path for file in in_archive({**others, "a.jpg": b""})] == ["a.jpg"]
+    content = zip_of({f"{number}.txt": b"" for number in range(50)})
+    read = []
+
+    class Counted(zipfile.ZipInfo):
+        def __init__(self, *given):
+            super().__init__(*given)
+            read.append(self)
+
+    monkeypatch.setattr(zipfile, "ZipInfo", Counted)
+    with pytest.raises(TooManyPhotosError):
+        PhotoArchive(io.BytesIO(content))
+    assert len(read) == 3 * 2 + 1
+
+
+def test_many_equal_names_are_not_compared_each_with_each(monkeypatch):
+    tried = []
+
+    def note(path):
+        tried.append(path)
+        return path
+
+    monkeypatch.setattr(photo_files, "storable", note)
+    part = pack(files=[("a.jpg", io.BytesIO()) for _ in range(300)])
+    assert len(tried) < 300
+    with zipfile.ZipFile(io.BytesIO(part)) as archive:
+        assert set(archive.namelist()) == {"a.jpg", *(f"a ({n}).jpg" for n in range(2, 301))}
 
 
 def test_no_more_than_the_wanted_bytes_are_unpacked():
@@ -219,6 +253,18 @@ def test_a_part_of_an_upload_may_lack_photos_of_its_table():
     ])  # fmt: skip
     (only,) = in_archive(holiday)
     assert (only.path, only.credit.author) == ("a.jpg", "Eve")
+
+
+def test_the_part_of_an_upload_that_lists_all_photos_tells_rows_without_one():
+    part = pack(files=[
+        ("holiday/photos.csv", io.BytesIO(b"path,author\na.jpg,Eve\nin/b.jpg,Bob\nc.jpg,Eve\n")),
+        ("holiday/a.jpg", io.BytesIO(b"a")),
+        ("holiday/photos.list", io.BytesIO(b"holiday/a.jpg\nholiday/in/b.jpg")),
+    ])  # fmt: skip
+    found = by_path(in_archive(part))
+    assert set(found) == {"a.jpg", "c.jpg"}
+    assert found["a.jpg"].problem is None
+    assert found["c.jpg"].problem.code == "file_missing"
 
 
 def test_a_usual_credit_has_no_problem():

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from accounts.tests.audit import logged
 from accounts.tests.role_holders import make_person
 from labelling.models import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
-from labelling.services import photo_import, photo_import_jobs
+from labelling.services import photo_files, photo_import, photo_import_jobs
 from labelling.services.photo_files import PhotoCredit
 from labelling.services.photo_import_jobs import (
     UploadedFile,
@@ -188,6 +188,15 @@ def test_a_file_that_cannot_be_used_fails_for_good_and_is_removed(
     assert job.failure_detail
     assert not default_storage.exists(name)
     assert not Scene.objects.exists()
+
+
+def test_a_zip_file_with_too_many_photos_fails_for_good(request_import, work, monkeypatch):
+    monkeypatch.setattr(photo_files, "MOST_FILES", 1)
+    (job,) = request_import({"p.zip": zip_of({f"{n}.png": picture(n) for n in range(2)})})
+    assert (work(job), job.failure_code) == (JobState.FAILED, "too_many_photos")
+    assert (job.failure_detail, job.archive.name) == (
+        "At most 1 photos can be imported at once.", ""
+    )  # fmt: skip
 
 
 def test_a_missing_file_fails_the_import(request_import, work):

@@ -77,6 +77,18 @@ def test_a_name_is_needed_once(name):
     assert PhotoSet.objects.count() == 1
 
 
+def test_a_name_that_somebody_takes_in_this_moment_is_taken(monkeypatch):
+    validate = PhotoSet.full_clean
+
+    def validate_too_early(self):
+        validate(self)
+        PhotoSet.objects.create(name="COAST")
+
+    monkeypatch.setattr(PhotoSet, "full_clean", validate_too_early)
+    with pytest.raises(ValidationError, match="There is a photo set of this name already"):
+        make_photo_set(name="Coast", made_by=None)
+
+
 def test_a_set_of_visitors_photos_takes_those_that_may_be_judged(media_root, lead):
     wanted = make_scene()
     make_scene(judging_allowed=False)
@@ -153,20 +165,29 @@ def test_deleting_a_set_deletes_its_photos_and_no_others(
     photo_set, other = imported("Set", 5), imported("Other", 1)
     files = [str(photo.scene.photo.name) for photo in photo_set.photos.all()]
     with django_capture_on_commit_callbacks(execute=True):
-        assert delete_photo_set(photo_set_id=photo_set.pk, actor_id=lead.pk) == 5
+        assert delete_photo_set(photo_set_id=photo_set.pk, actor_id=lead.pk)
     assert list(PhotoSet.objects.all()) == [other]
     assert set(Scene.objects.values_list("pk", flat=True)) == members(other)
     assert SceneHold.objects.count() == 1
     kept = {str(photo.scene.photo.name) for photo in other.photos.all()}
     assert not any(default_storage.exists(name) for name in files if name not in kept)
-    detail = {"name": "Set", "photos": 5}
+    detail = {"name": "Set"}
     assert logged()[-1] == ("photo_set.deleted", f"photo set {photo_set.pk}", lead.pk, detail)
+
+
+def test_a_set_is_deleted_in_several_steps(media_root):
+    photo_set = imported(scenes=3)
+    for left in (2, 1):
+        assert not delete_photo_set(photo_set_id=photo_set.pk, actor_id=None, longest_s=0)
+        assert photo_set.photos.count() == Scene.objects.count() == left
+    assert delete_photo_set(photo_set_id=photo_set.pk, actor_id=None, longest_s=0)
+    assert not PhotoSet.objects.exists()
 
 
 def test_deleting_a_set_of_visitors_photos_leaves_the_photos(lead):
     scene = make_scene()
     made = visitors_set(lead)
-    assert delete_photo_set(photo_set_id=made.pk, actor_id=lead.pk) == 0
+    assert delete_photo_set(photo_set_id=made.pk, actor_id=lead.pk)
     assert list(Scene.objects.all()) == [scene]
     assert not PhotoSet.objects.exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from labelling.models import CampaignState, LostLease, Pair, Skip, Slot
 from labelling.services import queue
 from labelling.services.errors import CampaignClosedError
 from labelling.tests.answering import claim, expire, grade, skip, states
-from labelling.tests.factories import make_campaign, make_pairs, make_reviewer
+from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
 from retrieval.models import Visibility
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,8 @@ def other(db):
 
 
 def places(slots):
-    return [(slot.number, slot.position) for slot in slots]
+    """Return number and position of slots, sorted: several are given in no order of the draw."""
+    return sorted((slot.number, slot.position) for slot in slots)
 
 
 def test_an_account_is_one_reviewer():
@@ -66,10 +68,24 @@ def test_open_leases_come_first_and_are_renewed(campaign, one):
     held = claim(one, campaign, 2)
     Slot.objects.filter(pk=held[1].pk).update(leased_until=Now())  # the older one
     again = claim(one, campaign, 3)
-    assert places(again) == [(1, 2), (1, 1), (1, 3)]
-    assert [slot.token for slot in again[:2]] == [held[1].token, held[0].token]
-    assert len({slot.leased_until for slot in again[:2]}) == 1
+    assert places(again) == [(1, 1), (1, 2), (1, 3)]
+    tokens = [held[1].token, held[0].token, again[2].token]
+    assert [slot.token for slot in again] == tokens
     assert again[0].leased_until > held[0].leased_until
+    # All leases are renewed now, and the order stays.
+    assert [slot.token for slot in claim(one, campaign, 3)] == tokens
+    queue.renew_leases(reviewer_id=one.pk, tokens=tokens)
+    assert [slot.token for slot in claim(one, campaign, 3)] == tokens
+
+
+def test_new_slots_come_in_the_order_of_their_random_tokens(campaign, one):
+    """Gold before the sample, or one after the other as drawn, would tell what is gold."""
+    campaign = make_campaign(gold_share=Decimal("0.5"))
+    make_pairs(campaign, 20)
+    make_gold_pairs(campaign, 20)
+    slots = claim(one, campaign, 20)
+    assert {slot.pair.purpose for slot in slots} == {"gold", "sample"}
+    assert slots == sorted(slots, key=lambda slot: str(slot.token))
 
 
 def test_an_expired_lease_that_nobody_took_is_still_held(campaign, one):
@@ -84,8 +100,8 @@ def test_an_expired_lease_that_nobody_took_is_still_held(campaign, one):
 
 def test_no_more_slots_are_returned_than_wanted(campaign, one):
     make_pairs(campaign, 3)
-    claim(one, campaign, 3)
-    assert places(claim(one, campaign, 1)) == [(1, 1)]
+    first, *_ = claim(one, campaign, 3)
+    assert claim(one, campaign, 1) == [first]
 
 
 def test_a_reviewer_never_gets_a_pair_twice(campaign, one):
@@ -166,7 +182,7 @@ def test_campaigns_do_not_mix(campaign, one):
 
 def test_a_claim_costs_a_bounded_number_of_queries(campaign, one, django_assert_max_num_queries):
     make_pairs(campaign, 6)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         claim(one, campaign, 3)
 
 

@@ -13,11 +13,26 @@ from django.db import connection, transaction
 
 from accounts.tests.races import at_once
 from accounts.tests.role_holders import make_person
-from labelling.models import Answer, Grade, PairState, Reviewer, Skip, Slot
-from labelling.services import queue, settling
-from labelling.services.errors import AnswerInvalidError, AssignmentExpiredError, CannotUndoError
+from labelling.models import Answer, Grade, LostLease, Pair, PairState, Reviewer, Skip, Slot
+from labelling.selectors.qualification import standings
+from labelling.services import campaigns, queue, settling
+from labelling.services.errors import (
+    AnsweredAlreadyError,
+    AnswerInvalidError,
+    AssignmentExpiredError,
+    CampaignClosedError,
+    CannotUndoError,
+)
+from labelling.services.locks import lock_reviewer
 from labelling.tests.answering import claim, expire, grade, lease_on, skip, states, undo
-from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
+from labelling.tests.factories import (
+    make_campaign,
+    make_gold_pairs,
+    make_pairs,
+    make_reviewer,
+    make_scene,
+)
+from retrieval.models import Scene
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -108,7 +123,7 @@ def test_a_double_press_with_two_ids_grades_once(campaign):
     make_pairs(campaign, 1)
     [slot] = claim(make_reviewer(), campaign)
     errors = at_once(lambda: grade(slot), lambda: grade(slot, "bad"))
-    assert sorted(errors, key=str) == [AssignmentExpiredError, None]
+    assert sorted(errors, key=str) == [AnsweredAlreadyError, None]
     assert Grade.objects.count() == Answer.objects.count() == 1
 
 
@@ -163,7 +178,7 @@ def test_three_skips_at_once_leave_the_pair_to_a_lead(campaign):
 
 
 def test_the_queue_waits_for_the_last_slot_rather_than_seem_empty(campaign):
-    """Another transaction looks at the only slot, and leaves it."""
+    """Another transaction looks at the only slot, needs the reviewer, and leaves the slot."""
     [pair] = make_pairs(campaign, 1, slots=1)
     reviewer = make_reviewer()
     locked, asked = threading.Event(), threading.Event()
@@ -175,6 +190,7 @@ def test_the_queue_waits_for_the_last_slot_rather_than_seem_empty(campaign):
             locked.set()
             while not (asked.is_set() or somebody_waits()):
                 pass
+            lock_reviewer(reviewer_id=reviewer.pk)  # whoever waits must have locked nothing
 
     def ask():
         locked.wait(10)
@@ -210,6 +226,86 @@ def test_whoever_waited_for_a_pair_sees_the_slots_that_were_added(campaign):
     assert at_once(disagree, raise_overlap) == [None, None]
     assert states(pair) == ["done", "done", "free", "free"]
     assert not pair.slots.filter(extra=True).exists()
+
+
+@pytest.mark.parametrize("is_gold", [False, True])
+def test_a_claim_that_overlaps_the_closing_leaves_no_lease(campaign, is_gold, monkeypatch):
+    type(campaign).objects.update(qualification_pairs=int(is_gold))
+    make_pairs(campaign, 2)
+    make_gold_pairs(campaign, 1)
+    reviewer, lead = make_reviewer(), make_person("lead")
+    claiming, closed = threading.Event(), threading.Event()
+
+    def standings_once_the_closing_has_begun(*arguments):
+        claiming.set()
+        while not (closed.is_set() or somebody_waits()):
+            pass
+        return standings(*arguments)
+
+    monkeypatch.setattr(queue, "standings", standings_once_the_closing_has_begun)
+
+    def close():
+        claiming.wait(10)
+        campaigns.close(campaign_id=campaign.pk, lead_id=lead.pk)
+        closed.set()
+
+    assert at_once(lambda: claim(reviewer, campaign), close) == [None, None]
+    assert set(Slot.objects.values_list("state", flat=True)) == {Slot.State.CLOSED}
+    assert LostLease.objects.get().reviewer == reviewer
+
+
+@pytest.mark.parametrize("step", [campaigns.pause, campaigns.close])
+def test_a_campaign_is_paused_or_closed_while_everybody_claims(campaign, reviewers, step):
+    """Those who claim share the campaign one after the other; the lead still gets it."""
+    make_pairs(campaign, 100)
+    lead = make_person("lead")
+    everybody_claims = threading.Barrier(5)
+
+    def claim_until_it_ends(reviewer):
+        everybody_claims.wait(10)
+        with suppress(CampaignClosedError):
+            while True:
+                claim(reviewer, campaign, 2)
+
+    def end():
+        everybody_claims.wait(10)
+        step(campaign_id=campaign.pk, lead_id=lead.pk)
+
+    calls = [lambda r=r: claim_until_it_ends(r) for r in reviewers[:4]]
+    assert at_once(*calls, end) == [None] * 5
+
+
+@pytest.mark.parametrize("act", ["raise", "release", "close"])
+def test_a_photo_is_deleted_while_a_lead_changes_its_pairs(campaign, act):
+    """The deletion locks the later pair first."""
+    scene, lead = make_scene(), make_person("lead")
+    one, other = (make_pairs(campaign, 1, scene=scene, slots=1)[0] for _ in range(2))
+    for pair in (one, other):
+        lease_on(pair, make_reviewer())
+    deleting, done = threading.Event(), threading.Event()
+
+    def delete():
+        with transaction.atomic():
+            Scene.objects.select_for_update().get(pk=scene.pk)
+            Pair.objects.filter(pk=other.pk).update(scene=None)
+            deleting.set()
+            while not (done.is_set() or somebody_waits()):
+                pass
+            Pair.objects.filter(pk=one.pk).update(scene=None)
+
+    def change():
+        deleting.wait(10)
+        key = {"campaign_id": campaign.pk}
+        if act == "raise":
+            settling.raise_overlap(**key, graders_per_pair=Decimal(3), lead_id=lead.pk)
+        elif act == "release":
+            queue.release_leases(**key, reviewer_ids=None, actor_id=lead.pk)
+        else:
+            campaigns.close(**key, lead_id=lead.pk)
+        done.set()
+
+    assert at_once(delete, change) == [None, None]
+    assert not Pair.objects.exclude(scene=None).exists()
 
 
 def somebody_waits():

@@ -141,7 +141,8 @@ def test_three_and_more_reviewers_by_design_need_a_majority(campaign, grades, st
 def test_a_third_reviewer_is_asked_last(campaign):
     first, _ = make_pairs(campaign, 2, slots=2)
     grade_all(first, "good", "bad")
-    slots = claim(make_reviewer(), campaign, 2)
+    reviewer = make_reviewer()
+    slots = [claim(reviewer, campaign, wanted)[-1] for wanted in (1, 2)]
     assert [(slot.number, slot.position) for slot in slots] == [(1, 2), (3, 1)]
     assert slots[1].extra
 
@@ -243,12 +244,35 @@ def test_reopening_revokes_the_decision_of_a_lead(campaign, adjudicate, reopen):
     assert state_of(pair) == PairState.SETTLED
 
 
-def test_only_a_settled_pair_is_reopened_and_with_a_reason(campaign, reopen):
+def test_a_disputed_pair_is_graded_again_instead_of_decided(campaign, reopen):
+    pair = disputed(campaign)
+    reopen(pair)
+    assert (state_of(pair), states(pair)) == (PairState.OPEN, ["free", "free"])
+    grade_all(pair, "good", "good")
+    assert state_of(pair) == PairState.SETTLED
+
+
+def test_a_skipped_pair_is_served_again_and_a_late_answer_is_kept(campaign, reopen):
+    [pair] = make_pairs(campaign, 1, slots=2)
+    held = lease_on(pair, make_reviewer())
+    skippers = [make_reviewer() for _ in range(3)]
+    for reviewer in skippers:
+        skip(lease_on(pair, reviewer))
+    assert (state_of(pair), states(pair)) == (PairState.SKIPPED, ["leased", "closed"])
+    reopen(pair)
+    assert (state_of(pair), states(pair)) == (PairState.OPEN, ["free", "free"])
+    assert not Skip.objects.exists()
+    grade(held)
+    grade(claim(skippers[0], campaign)[0])
+    assert state_of(pair) == PairState.SETTLED
+
+
+def test_a_pair_is_reopened_with_a_reason_and_not_while_it_is_graded(campaign, reopen):
     [settled] = make_pairs(campaign, 1, slots=1)
     grade_all(settled, "good")
     with pytest.raises(AnswerInvalidError):
         reopen(settled, "  ")
-    others = [*make_pairs(campaign, 1), disputed(campaign), *make_gold_pairs(campaign, 1)]
+    others = [*make_pairs(campaign, 1), *make_gold_pairs(campaign, 1)]
     for pair in others:
         with pytest.raises(WrongStateError):
             reopen(pair)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -26,7 +26,7 @@ from labelling.tests.factories import (
     make_scene,
     make_set,
 )
-from labelling.tests.views.answers import grade_pair
+from labelling.tests.views.answers import grade_pair, skip_pair
 
 pytestmark = pytest.mark.django_db
 
@@ -314,8 +314,13 @@ def test_reviewers_and_what_they_hold_are_shown(browser):
     grade_pair(pairs[0], reviewer, "good", took_s=4.0)
     grade_pair(pairs[1], reviewer, "bad", took_s=8.0)
     lease(pairs[2], reviewer)
-    (one,) = browser.get(address("campaign", campaign)).context["table"].rows
+    slot = pairs[2].slots.get(reviewer=reviewer)
+    slot.leased_until = datetime(2026, 5, 1, 14, 5, tzinfo=UTC)
+    slot.save()
+    answer = browser.get(address("campaign", campaign))
+    (one,) = answer.context["table"].rows
     assert (one.row.reviewer, one.row.grades, one.row.held, one.seconds) == (reviewer, 2, 1, 6.0)
+    assert "1, until 2:05 p.m. (UTC)" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -435,6 +440,18 @@ def test_a_reviewer_who_failed_is_admitted(browser, lead):
     act(browser, campaign, "admit", reviewer=[reviewer.pk])
     assert Admission.objects.get().lead == lead
     assert b">Admit<" not in browser.get(address("campaign", campaign)).content
+
+
+def test_a_reviewer_who_skipped_the_gold_pairs_is_admitted(browser):
+    campaign = make_campaign(qualification_pairs=1)
+    (gold,) = make_gold_pairs(campaign, 1)
+    reviewer = make_reviewer()
+    skip_pair(gold, reviewer, "unsure")
+    page = browser.get(address("campaign", campaign)).content
+    assert b"Skipped too many gold pairs" in page
+    assert b">Admit<" in page
+    act(browser, campaign, "admit", reviewer=[reviewer.pk])
+    assert b"May grade" in browser.get(address("campaign", campaign)).content
 
 
 def test_somebody_who_is_no_reviewer_of_the_campaign_is_not_admitted(browser, messages):

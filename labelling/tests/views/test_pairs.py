@@ -86,6 +86,19 @@ def test_a_decided_pair_is_opened_again_with_a_reason(browser, disputed):
         assert words in page
 
 
+@pytest.mark.parametrize("state", [PairState.DISPUTED, PairState.SKIPPED])
+def test_a_pair_that_waits_for_a_lead_is_opened_again_instead(browser, disputed, state):
+    Pair.objects.update(state=state)
+    assert (
+        address("pair_reopen", disputed) in browser.get(address("pair", disputed)).content.decode()
+    )
+    browser.post(address("pair_reopen", disputed), {"reason": "New guideline."})
+    disputed.refresh_from_db()
+    assert (disputed.state, disputed.grades.count()) == (PairState.OPEN, 0)
+    page = browser.get(address("pair", disputed)).content.decode()
+    assert address("pair_reopen", disputed) not in page
+
+
 def test_a_pair_that_somebody_else_decided_is_not_decided_twice(browser, messages, disputed):
     given = {"grade": "bad", "reason": "Voices."}
     browser.post(address("pair_adjudicate", disputed), given)

@@ -12,6 +12,7 @@ from accounts.roles import Role
 from accounts.tests.role_holders import make_person
 from labelling import tasks
 from labelling.models import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
+from labelling.services.photo_files import PhotoArchive, PhotoCredit, photos_in_archive
 from labelling.services.photo_sets import make_photo_set
 from labelling.tests.factories import make_campaign, make_scene, make_set
 from labelling.tests.photos import picture, zip_of
@@ -129,6 +130,16 @@ def test_a_part_of_an_upload_keeps_its_folders_and_says_nothing(lead, photo_set)
     assert answer.status_code == 204
     assert PhotoImport.objects.get().file_name == "in/one/a.png"
     assert "Your photos have arrived." not in shown(lead, address(photo_set))
+
+
+def test_without_scripts_too_a_row_without_a_photo_is_told(lead, photo_set):
+    table = b"path,author\na.png,Eve\nb.png,Bob\n"
+    send(lead, photo_set, [("a.png", picture(1)), ("photos.csv", table)])
+    job = PhotoImport.objects.get()
+    with job.archive.open() as stream, PhotoArchive(stream) as archive:
+        found = photos_in_archive(archive=archive, default=PhotoCredit())
+        problems = {file.path: file.problem and file.problem.code for file in found}
+    assert problems == {"a.png": None, "b.png": "file_missing"}
 
 
 @pytest.mark.parametrize("files", [[], [("notes.txt", b"x")], [(".hidden.png", b"x")]])
@@ -313,6 +324,27 @@ def test_a_set_is_deleted_unless_a_campaign_uses_it(lead, photo_set):
     answer = lead.post(address(photo_set, "delete"))
     assert (answer.status_code, answer["Location"]) == (303, PAGE)
     assert list(PhotoSet.objects.all()) == [used]
+
+
+@pytest.mark.parametrize("by_script", [True, False])
+def test_a_large_set_is_deleted_in_several_requests(lead, photo_set, monkeypatch, by_script):
+    monkeypatch.setattr(photo_sets, "_DELETING_S", 0)
+    delete = address(photo_set, "delete")
+    headers = {"HX-Request": "true"} if by_script else {}
+    for _ in range(2):
+        scene = make_scene()
+        SetPhoto.objects.create(photo_set=photo_set, scene=scene, photo_sha256=scene.photo_sha256)
+    half = lead.post(delete, headers=headers)
+    if by_script:
+        assert f'hx-post="{delete}" hx-trigger="load, submit"' in half.content.decode()
+        assert "1 photo is left. Keep this page open." in half.content.decode()
+    else:
+        assert (half.status_code, half["Location"]) == (303, address(photo_set))
+        assert "1 photo is left. Delete again to go on." in shown(lead, address(photo_set))
+    ended = lead.post(delete, headers=headers)
+    assert ended["HX-Redirect" if by_script else "Location"] == PAGE
+    assert "The set is deleted." in shown(lead, PAGE)
+    assert not Scene.objects.exists()
 
 
 def test_zip_files_are_taken_as_they_are(lead, photo_set):

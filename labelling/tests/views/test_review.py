@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.cache import caches
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.roles import Role
@@ -58,6 +62,14 @@ def media(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
 
 
+@pytest.fixture(autouse=True)
+def forget_counts():
+    """Return what makes this process count again at once, as it does after five minutes."""
+    caches["template_fragments"].clear()
+    yield caches["template_fragments"].clear
+    caches["template_fragments"].clear()
+
+
 def send(client, name, body, *args):
     return client.post(
         reverse(f"labelling:{name}", args=args), json.dumps(body), content_type="application/json"
@@ -85,14 +97,48 @@ def page(client, name, *args):
     return client.get(reverse(f"labelling:{name}", args=args)).content.decode()
 
 
-def test_the_list_says_what_is_left(client, rita, campaign):
+def test_the_list_says_what_is_left(client, rita, campaign, forget_counts):
     assert "All done" in page(client, "review_queue")
     make_pairs(campaign, 3)
+    forget_counts()
     source = page(client, "review_queue")
     assert "3 pairs for you" in source
     assert "0 of 3" in source  # the reviewer's
     assert "0 of 6" in source  # the campaign's
     assert not Reviewer.objects.exists()  # looking makes no row
+
+
+def add_campaign(client):
+    """Add a campaign with qualification, of which the reviewer holds a gold pair."""
+    campaign = make_campaign(qualification_pairs=1, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 2)
+    make_gold_pairs(campaign, 2)
+    claim(client, campaign, 2)
+
+
+def test_the_list_takes_as_many_queries_for_4_campaigns_as_for_1(client, rita, forget_counts):
+    def queries():
+        forget_counts()
+        with CaptureQueriesContext(connection) as captured:
+            source = page(client, "review_queue")
+        return source.count("data-progress="), len(captured)
+
+    add_campaign(client)
+    queries()
+    bars, of_one = queries()
+    for _ in range(3):
+        add_campaign(client)
+    assert queries() == (4 * bars, of_one)
+
+
+def test_the_list_counts_the_reviewer_now_and_the_campaign_later(client, rita, campaign):
+    """A campaign's bar that follows each grade would tell which pairs are gold."""
+    make_pairs(campaign, 2)
+    assert page(client, "review_queue").count("0 of ") == 2
+    send(client, "review_answer", grade(tokens_of(claim(client, campaign))[0]))
+    source = page(client, "review_queue")
+    assert "1 of 2" in source  # the reviewer's
+    assert "0 of 4" in source  # the campaign's
 
 
 def test_the_list_without_campaigns_says_so(client, rita):
@@ -120,11 +166,12 @@ def test_a_draft_does_not_exist_for_reviewers(client, rita):
 
 
 def test_pairs_are_lent_graded_and_counted(client, rita, campaign):
-    (first, *_) = make_pairs(campaign, 4)
+    make_pairs(campaign, 4)
     given = claim(client, campaign, 3)
     tokens = tokens_of(given)
     assert len(set(tokens)) == 3
     assert Slot.objects.filter(state="leased").count() == 3
+    first = Slot.objects.get(token=tokens[0]).pair
     answer = send(client, "review_answer", grade(tokens[0], "bad", faults=["music", "place"]))
     assert answer.json()["progress"]["own"] == {"done": 1, "total": 4, "words": "1 of 4"}
     stored = Grade.objects.get()
@@ -188,11 +235,11 @@ def test_what_is_no_json_object_is_refused(client, rita, name, body):
 
 
 def test_refusals_have_codes_and_words(client, rita, campaign):
-    pairs = make_pairs(campaign, 3)
+    make_pairs(campaign, 3)
     tokens = tokens_of(claim(client, campaign))
     short = send(client, "review_answer", grade(tokens[0], listened_s=1.0))
     assert (short.status_code, short.json()["code"]) == (409, "listened_too_short")
-    Scene.objects.filter(pk=pairs[0].scene_id).update(judging_allowed=False)
+    Scene.objects.filter(pairs__slots__token=tokens[0]).update(judging_allowed=False)
     gone = send(client, "review_answer", grade(tokens[0]))
     assert (gone.status_code, gone.json()["code"]) == (409, "pair_withdrawn")
     lost = send(client, "review_answer", grade(str(uuid4())))

@@ -128,12 +128,15 @@ class Command(BaseCommand):
         pages = {
             "log in": reverse("account_login"),
             "reviewers grade": reverse("labelling:review_queue"),
-            "the lead watches, grades where the two disagree, and decides": reverse(
-                "labelling:campaigns"
-            ),
+            "the lead watches and decides": reverse("labelling:campaigns"),
         }
         for words, path in pages.items():
             self.stdout.write(f"  {site}{path}  {words}")
+        self.stdout.write(
+            "Where the two reviewers differ, a third grade is asked for first: once they are done, "
+            f"log in as {accounts[0].name} and grade those pairs at {pages['reviewers grade']}, as "
+            "they did. What is still disputed then waits on the campaign's page."
+        )
         self.stdout.write("These passwords are stored nowhere else; the command makes new ones.")
 
 

@@ -38,6 +38,8 @@
     },
     sources: () => playing().map((element) => new URL(element.src).pathname),
     time: () => playing()[0]?.currentTime ?? null,
+    // What is loaded, or would be loaded on: also by elements that are paused.
+    loaded: () => elements.filter((element) => element.src).map(({ src }) => new URL(src).pathname),
     // The element that was last asked to play.
     last: () => asked,
   };

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     inner.mkdir(parents=True)
     for photo in (TOWN, BOATS):
         shutil.copy(photo, inner)
-    table = "path,author,license\nday one/kodim19.png,Eve,CC0-1.0\n"
+    table = "path,author,license\nday one/kodim19.png,Eve,CC0-1.0\nday two/lost.png,Eve,CC0-1.0\n"
     (tmp_path / "harbour" / "photos.csv").write_text(table)
     return tmp_path / "harbour"
 
@@ -95,12 +95,19 @@ def see_the_reason(page: Page) -> None:
 
 
 def send_the_folder_again(page: Page, folder: Path) -> None:
-    """Send a folder whose photos are in the set, and a zip file that is too large."""
+    """Send a folder whose photos are in the set, and a zip file that is too large.
+
+    In requests of one photo each; the folder's table names a photo that is in none of them.
+    """
+    sent = posts(page)
+    limit(page, mostFiles="2")
     page.locator("#folder").set_input_files(folder)
     page.get_by_role("button", name="Add the photos").click()
-    expect(page.get_by_text("0 added, 2 in the set already, 0 failed")).to_be_visible(
+    expect(page.get_by_text("0 added, 1 in the set already, 1 failed")).to_be_visible(
         timeout=_MATCHING_MS
     )
+    expect(page.get_by_text("day two/lost.png: There is no such photo.")).to_have_count(1)
+    assert len([one for one in sent if one.endswith("/upload/")]) == 2
     limit(page, maxBytes="1000000")
     large = FilePayload(name="large.zip", mimeType="application/zip", buffer=bytes(1_500_000))
     page.locator("#zip").set_input_files([large])

@@ -26,10 +26,18 @@ from soundscape_site.tests.browser.people import PASSWORD, assert_accessible_eve
 from soundscape_site.tests.browser.visitor import PHONE, wait_for_sound
 
 PAIRS = 30
+PHOTOS_LOADED = (
+    "number => performance.getEntriesByType('resource')"
+    ".filter(({ name }) => name.endsWith('/photo')).length >= number"
+)
 
 
 def grades_of(answers):
     return [answer for answer in answers if answer["kind"] == "grade"]
+
+
+def sound_of(page):
+    return page.locator("[data-main]").get_attribute("data-src")
 
 
 def test_thirty_pairs_by_keyboard_alone(visit, site):
@@ -114,6 +122,24 @@ def test_undo_over_three_steps_and_over_a_skip(visit, site):
     assert Counter(grade["grade"] for grade in grades) == {"bad": 5, "good": 1}
 
 
+def test_no_more_is_loaded_of_a_pair_that_was_left(visit, site):
+    made = give_campaign(site, "Left", reviewers=("lea",), pairs=3)
+    page = sit_down(visit, "lea", made.campaign)
+    first = sound_of(page)
+    page.keyboard.press("r")
+    wait_for_sound(page, first)
+    press(page, "s", "2")
+    page.wait_for_function("source => !ear.loaded().includes(source)", arg=first)
+    wait_for_sound(page, sound_of(page))
+    wait_until_saved(page)
+    page.keyboard.press("u")
+    wait_for_sound(page, first)  # only once the site has lent the pair again
+    for _ in range(3):
+        press(page, "1")
+    expect_all_done(page)
+    page.wait_for_function("() => ear.loaded().length === 0")
+
+
 def test_undo_after_a_reload(visit, site):
     made = give_campaign(site, "Reloaded", reviewers=("rea",), pairs=4)
     page = sit_down(visit, "rea", made.campaign)
@@ -139,6 +165,7 @@ def test_answers_wait_for_a_lost_network_and_are_sent_once(visit, site):
     page.route("**/review/answers/", answered_but_lost, times=1)
     press(page, "1")
     expect(page.locator("[data-status]")).to_have_text("1 answer waits for the network")
+    page.wait_for_function(PHOTOS_LOADED, arg=4)  # the first one's, and of all that it holds now
     page.context.set_offline(True)
     given = ["good"]
     while pair_of(page) is not None:
@@ -236,7 +263,7 @@ def test_what_others_hold_is_named_and_a_lost_lease_too(visit, site):
     expect(second.locator("[data-pair]")).to_be_visible()
     expect(second.get_by_text("next pair is ready")).to_be_visible()
     press(first, "1")
-    expect(first.locator("[data-notice]")).to_contain_text("This pair went to another reviewer.")
+    expect(first.locator("[data-notice]")).to_contain_text("This pair went to other reviewers.")
     for _ in made.pairs:
         press(second, "1")
     expect_all_done(second)
@@ -260,7 +287,7 @@ def test_a_sound_is_heard_before_the_answer(visit, site):
     first = pair_of(page)
     page.keyboard.press("1")  # too early: plays
     assert pair_of(page) == first
-    source = page.locator("[data-main]").get_attribute("data-src")
+    source = sound_of(page)
     wait_for_sound(page, source)
     page.keyboard.press(" ")
     expect(good).to_contain_text(re.compile(r"Listen [12] s first"))
@@ -273,7 +300,7 @@ def test_a_sound_is_heard_before_the_answer(visit, site):
     assert pair_of(page) == first
     page.keyboard.press("Escape")
     press(page, "1")
-    after = page.locator("[data-main]").get_attribute("data-src")
+    after = sound_of(page)
     wait_for_sound(page, after)  # of the next pair, and of no other
     wait_until_saved(page)
     (grade,) = grades_of(answers_in(site, made.campaign))
@@ -302,6 +329,7 @@ def test_nothing_tells_what_a_pair_is(visit, site):
         totals.add(page.locator("[data-progress=own] [data-progress-words]").inner_text())
         press(page, *(["1"], ["s", "1"], ["u"])[number % 3])
     wait_until_saved(page)
+    page.unroute_all(behavior="wait")
     assert len({words.rpartition(" ")[2] for words in totals}) == 1, totals
     told.append(page.content())
     everything = "\n".join(told)

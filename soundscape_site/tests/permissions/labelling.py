@@ -15,12 +15,14 @@ from accounts.models import User
 from labelling.grades import Fault, Grading, SkipReason
 from labelling.models import (
     Adjudication,
+    Admission,
     Answer,
     Campaign,
     CampaignState,
     GoldPair,
     Grade,
     GuidelineExample,
+    LostLease,
     Pair,
     PairState,
     PhotoImport,
@@ -140,6 +142,8 @@ class LabellingRows:
             pair=self.settled, lead=self.lead, grade=Grading.BAD, reason=f"{SECRET}-adjudication"
         )
         Reopening.objects.create(pair=self.free[1], lead=self.lead, reason=f"{SECRET}-reopening")
+        LostLease.objects.create(token=uuid4(), pair=self.free[2], reviewer=self.other)
+        Admission.objects.create(campaign=self.open, reviewer=self.other, lead=self.lead)
         self.foreign_pair = self._pair(campaign=self.campaigns["closed"])
 
     def _pair(self, *, campaign: Campaign | None = None, **fields: Any) -> Pair:

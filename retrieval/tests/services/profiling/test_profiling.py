@@ -6,104 +6,39 @@ import errno
 import shutil
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from django.db import connection, transaction
 
-from retrieval import submission, tasks
-from retrieval.catalogue.manifest import read_entries
 from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
-from retrieval.engine.errors import DecodeError, WeightsError
-from retrieval.engine.networks.registry import ModelRegistry
-from retrieval.engine.spaces.space import all_spaces
-from retrieval.jobs.leases import LEASE
-from retrieval.jobs.transitions import claim, fail, release_owned
+from retrieval.engine.errors import DecodeError
 from retrieval.models import (
-    MAX_ATTEMPTS,
     Clip,
     ClipProfile,
     ImportItem,
     JobState,
     Library,
-    LibraryProfiling,
     ProfileFailure,
 )
 from retrieval.selectors.profiling import unprofiled_clips
 from retrieval.services import profiling
 from retrieval.services.audio_profiles import AudioProfiler
-from retrieval.services.importing import ClipImporter
 from retrieval.services.indexing import open_library
 from retrieval.services.library import advance_snapshot
 from retrieval.services.profiling import (
     forget_failures,
     profile_clips,
     request_missing_profiles,
-    run_profiling_slice,
 )
-from retrieval.services.timed_jobs import Slicing
 from retrieval.storage.content_store import StorageError
-from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_sound_matcher, dummy_space_row
-from retrieval.tests.fakes import DummyEar, DummySounds, dummy_registry
+from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_sound_matcher
+from retrieval.tests.fakes import DummyEar, DummySounds
+from retrieval.tests.services.profiling.heard import NEWER, heard
 
 pytestmark = pytest.mark.django_db
-
-NEWER = replace(DUMMY_HEARD, audio_model="dummy-sounds@2+moments")
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with DecodingPool(processes=2, limits=decoding_limits()) as pool:
-        pool.warm()
-        yield pool
-
-
-@pytest.fixture
-def scratch(tmp_path):
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def import_tones(tmp_path, media_root, pool, scratch):
-    """Import pure tones with profiles in the first space only."""
-    for space in (DUMMY, DUMMY_HEARD):
-        dummy_space_row(space)
-
-    def import_them(*tones_hz, profilers=None):
-        folder = tmp_path / "recordings"
-        folder.mkdir(exist_ok=True)
-        t = np.arange(3 * 8_000) / 8_000
-        for hz in tones_hz:
-            soundfile.write(folder / f"{hz:04}.wav", 0.3 * np.sin(2 * np.pi * hz * t), 8_000)
-        ClipImporter(
-            source=str(folder), pool=pool, scratch=scratch, batch_windows=4,
-            profilers=profilers or [AudioProfiler(DUMMY, DummyEar)], on_progress=lambda _: None,
-        ).run(read_entries(folder))  # fmt: skip
-        return list(Clip.objects.order_by("id"))
-
-    return import_them
-
-
-@pytest.fixture
-def describe(pool, scratch):
-    def describe(space=DUMMY_HEARD, ear=DummySounds, **options):
-        report = profile_clips(
-            profiler=AudioProfiler(space, ear), pool=pool, scratch=scratch, **options
-        )
-        assert list(scratch.iterdir()) == []
-        return report
-
-    return describe
-
-
-def heard(clip, space=DUMMY_HEARD):
-    return clip.profiles.get(space_id=space.name, model_version=space.audio_model)
 
 
 def test_missing_profiles_of_an_older_library_are_computed(import_tones, describe):
@@ -457,210 +392,3 @@ def test_the_index_includes_profiles_from_their_snapshot_on(
     assert {clip.added_in for clip in clips} == set(
         ClipProfile.objects.filter(space_id=DUMMY.name).values_list("added_in", flat=True)
     )
-
-
-# --- in the background -----------------------------------------------------------------------
-
-
-def test_a_job_is_requested_once(import_tones):
-    import_tones(200)
-    for _ in range(3):
-        request_missing_profiles(spaces=[DUMMY, DUMMY_HEARD])
-    owed = LibraryProfiling.objects.get()
-    assert (owed.space_id, owed.model_version) == (DUMMY_HEARD.name, DUMMY_HEARD.audio_model)
-    request_missing_profiles(spaces=[DUMMY, NEWER])
-    assert LibraryProfiling.objects.count() == 2
-
-
-def test_only_new_jobs_are_returned(import_tones):
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    assert owed == LibraryProfiling.objects.get()
-    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
-
-
-def test_no_job_is_requested_without_missing_profiles(import_tones, describe):
-    (clip,) = import_tones(200)
-    assert request_missing_profiles(spaces=[DUMMY]) == []
-    describe()
-    assert request_missing_profiles(spaces=[DUMMY, DUMMY_HEARD]) == []
-    ProfileFailure.objects.create(
-        clip=clip, space_id=NEWER.name, model_version=NEWER.audio_model, code="audio_truncated"
-    )
-    assert request_missing_profiles(spaces=[NEWER]) == []
-    assert not LibraryProfiling.objects.exists()
-
-
-def test_no_job_is_requested_while_one_is_processed(import_tones):
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    LibraryProfiling.objects.update(
-        state=JobState.PROCESSING, lease_owner="w", lease_expires_at="2100-01-01T00:00Z"
-    )
-    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
-    LibraryProfiling.objects.update(
-        state=JobState.DONE, lease_owner="", lease_expires_at=None,
-        finished_at="2026-01-01T00:00Z",
-    )  # fmt: skip
-    (again,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    assert again.pk != owed.pk
-
-
-def test_missing_profiles_wake_the_ingest_worker_after_the_commit(
-    import_tones, monkeypatch, django_capture_on_commit_callbacks
-):
-    """The recording has no profile in either real space."""
-    import_tones(200)
-    sent: list[int] = []
-    monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
-    with django_capture_on_commit_callbacks(execute=True):
-        assert submission.submit_missing_profiles() == len(all_spaces())
-        assert sent == []
-    owed = LibraryProfiling.objects.order_by("id")
-    assert [one.space_id for one in owed] == [space.name for space in all_spaces()]
-    assert sent == [one.pk for one in owed]
-    assert tasks.profile_library.name.startswith("ingest.")
-
-
-@pytest.fixture
-def work(tmp_path):
-    def work(owed, *, slice_s=60.0, registry=None, spaces=(DUMMY, DUMMY_HEARD)):
-        run_profiling_slice(
-            profiling_id=owed.pk, registry=registry or dummy_registry(tmp_path), spaces=spaces,
-            slicing=Slicing(
-                scratch_directory=tmp_path / "slices", decoding_processes=1, slice_s=slice_s,
-                worker="w",
-            ),
-        )  # fmt: skip
-        owed.refresh_from_db()
-        return owed
-
-    return work
-
-
-def test_a_slice_computes_missing_profiles(import_tones, work):
-    clips = import_tones(200, 600)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    assert work(owed).state == JobState.DONE
-    assert [heard(clip).distribution.argmax() for clip in clips] == [0, 1]
-    assert work(owed).attempts == 1  # a second wake-up finds nothing to do
-
-
-def test_a_long_job_is_processed_in_slices(import_tones, work, monkeypatch):
-    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
-    import_tones(200, 400, 600, 800, 1000)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    slices = 1
-    while work(owed, slice_s=0.0).state != JobState.DONE:
-        assert (owed.state, owed.attempts, owed.lease_owner) == (JobState.QUEUED, 0, "")
-        assert unprofiled_clips(DUMMY_HEARD).count() == 5 - slices
-        slices += 1
-    assert slices > 3  # more than an ordinary job's attempts
-    assert ClipProfile.objects.filter(space_id=DUMMY_HEARD.name).count() == 5
-
-
-def test_a_queued_slice_is_woken_again_by_the_sweeper(import_tones, work, monkeypatch):
-    monkeypatch.setattr(profiling, "_GROUP_CLIPS", 1)
-    sent: list[int] = []
-    monkeypatch.setattr(tasks.profile_library, "delay", sent.append)
-    import_tones(200, 600)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    LibraryProfiling.objects.update(created_at="2026-01-01T00:00Z", woken_at="2026-01-01T00:00Z")
-    assert work(owed, slice_s=0.0).woken_at is None
-    assert submission.wake_overdue() == 1
-    assert sent == [owed.pk]
-
-
-def test_a_job_of_another_release_is_left_alone(import_tones, work):
-    """Neither failed nor taken: the sweeper wakes a worker in its time, maybe the right one."""
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[NEWER])
-    LibraryProfiling.objects.update(woken_at="2026-01-01T00:00Z")
-    before = LibraryProfiling.objects.values().get()
-    work(owed)
-    assert LibraryProfiling.objects.values().get() == before
-    assert work(owed, spaces=[DUMMY, NEWER]).state == JobState.DONE
-
-
-def test_a_job_of_a_removed_release_ends_and_blocks_nothing(import_tones, work):
-    import_tones(200)
-    (newer,) = request_missing_profiles(spaces=[DUMMY, NEWER])
-    (owed,) = request_missing_profiles(
-        spaces=[DUMMY, DUMMY_HEARD]
-    )  # a step back to the older release
-    newer.refresh_from_db()
-    assert (newer.state, newer.failure_code) == (JobState.FAILED, "model_superseded")
-    assert newer.failure_detail == f"This program has no {NEWER.audio_model} for dummy-heard."
-    assert work(owed).state == JobState.DONE
-    (again,) = request_missing_profiles(spaces=[DUMMY, NEWER])
-    assert work(again, spaces=[DUMMY, NEWER]).state == JobState.DONE
-
-
-def test_a_processed_job_is_not_ended_by_a_newer_release(import_tones):
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
-    request_missing_profiles(spaces=[NEWER])
-    owed.refresh_from_db()
-    assert (owed.state, owed.lease_owner) == (JobState.PROCESSING, "w")
-
-
-def test_a_job_that_kills_its_worker_is_not_requested_again(import_tones, caplog):
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    for _ in range(MAX_ATTEMPTS):
-        assert claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
-        assert release_owned(LibraryProfiling, owner="w") == 1
-    for _ in range(3):
-        assert request_missing_profiles(spaces=[DUMMY, DUMMY_HEARD]) == []
-    assert LibraryProfiling.objects.get().failure_code == "poison"
-    assert "[poison]; `manage.py profile_clips --retry-failed` tries again" in caplog.text
-    (newer,) = request_missing_profiles(spaces=[DUMMY, NEWER])  # another model has its own try
-    assert newer.model_version == NEWER.audio_model
-
-
-def test_only_failed_jobs_of_current_models_are_deleted(import_tones):
-    import_tones(200)
-    for space in (DUMMY_HEARD, NEWER):
-        (owed,) = request_missing_profiles(spaces=[space])
-        held = claim(LibraryProfiling, owed.pk, owner="w", lease=LEASE)
-        assert held is not None
-        fail(held, code="model_error", detail="no numbers")
-    forget_failures(spaces=[DUMMY, NEWER])
-    assert LibraryProfiling.objects.get().model_version == DUMMY_HEARD.audio_model
-    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
-    assert len(request_missing_profiles(spaces=[NEWER])) == 1
-
-
-def test_jobs_that_did_not_fail_are_kept(import_tones):
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    forget_failures(spaces=[DUMMY_HEARD])
-    assert LibraryProfiling.objects.get() == owed
-
-
-def test_missing_weights_fail_the_job_with_their_code(import_tones, work, tmp_path):
-    def missing(_):
-        raise WeightsError("no weights", code="weights_unavailable")
-
-    import_tones(200)
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    registry = ModelRegistry(
-        tmp_path, build_audio_classifiers={DUMMY_HEARD.audio_classifier: missing}
-    )
-    assert work(owed, registry=registry).state == JobState.FAILED
-    assert (owed.failure_code, owed.failure_detail) == ("weights_unavailable", "no weights")
-    assert not ProfileFailure.objects.exists()  # it is not the recordings' fault
-    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []
-    forget_failures(spaces=[DUMMY_HEARD])
-    (again,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    assert work(again).state == JobState.DONE
-
-
-def test_a_recording_that_cannot_be_read_does_not_fail_the_job(import_tones, work):
-    bad, good = import_tones(200, 600)
-    Path(bad.original.path).unlink()
-    (owed,) = request_missing_profiles(spaces=[DUMMY_HEARD])
-    assert work(owed).state == JobState.DONE
-    assert heard(good)
-    assert request_missing_profiles(spaces=[DUMMY_HEARD]) == []

@@ -1,0 +1,1 @@
+"""Tests of profiles that are computed later than their recordings are imported."""

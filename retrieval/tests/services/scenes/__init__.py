@@ -1,0 +1,1 @@
+"""Tests of photos from upload to result."""
