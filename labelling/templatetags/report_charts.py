@@ -29,7 +29,7 @@ from labelling.reporting.report import (
     Shares,
     Slice,
 )
-from labelling.templatetags.answers import fault_words, grade_word, stratum_words
+from labelling.templatetags.answers import fault_word, grade_word, stratum_words
 from labelling.templatetags.report_figures import percent_interval, whole_percent
 from labelling.templatetags.report_words import slice_words
 from retrieval.templatetags.figures import figure
@@ -48,20 +48,20 @@ def shares_chart(name: str, title: str, report: Report) -> SafeString:
 
 
 @register.simple_tag
-def slices_chart(name: str, title: str, slices: Iterable[Slice]) -> SafeString:
+def slices_chart(name: str, number: int, title: str, slices: Iterable[Slice]) -> SafeString:
     """Draw the share of good in each part of the sample."""
     bars = [_bar(slice_words(one.name), one.shares.good) for one in slices]
-    return _intervals(name, title, bars)
+    return _intervals(f"{name}-{number}", title, bars)
 
 
 @register.simple_tag
-def ranks_chart(name: str, title: str, matcher: MatcherFigures) -> SafeString:
+def ranks_chart(name: str, number: int, title: str, matcher: MatcherFigures) -> SafeString:
     """Draw the share of good among all recordings up to each rank."""
     bars = [
         _bar(_("Rank 1") if one.rank == 1 else _("Ranks 1 to %d") % one.rank, one.up_to_rank)
         for one in matcher.ranks
     ]
-    return _intervals(name, title, bars)
+    return _intervals(f"{name}-{number}", title, bars)
 
 
 @register.simple_tag
@@ -71,10 +71,10 @@ def matchers_chart(name: str, title: str, matchers: Iterable[MatcherFigures]) ->
 
 
 @register.simple_tag
-def strengths_chart(name: str, title: str, calibration: Calibration) -> SafeString:
+def strengths_chart(name: str, number: int, title: str, calibration: Calibration) -> SafeString:
     """Draw the shares of the three grades by strength."""
     stacks = [_stack(stratum_words(one.strength), one.shares) for one in calibration.strengths]
-    return _stacked(name, title, stacks)
+    return _stacked(f"{name}-{number}", title, stacks)
 
 
 @register.simple_tag
@@ -93,7 +93,7 @@ def reasons_chart(name: str, title: str, reasons: Sequence[ReasonFigure]) -> Saf
     """Draw how often each reason was given, for decent and for bad grades."""
     ticks = nice_ticks(0, max((one.decent + one.bad for one in reasons), default=1))
     stacks = [
-        Stack(fault_words([one.fault]), figure(one.decent + one.bad), [one.decent, one.bad])
+        Stack(fault_word(one.fault), figure(one.decent + one.bad), [one.decent, one.bad])
         for one in reasons
     ]
     svg = stacked_bars(
@@ -106,7 +106,9 @@ def reasons_chart(name: str, title: str, reasons: Sequence[ReasonFigure]) -> Saf
 
 
 @register.simple_tag
-def reliability_chart(name: str, title: str, calibration: Calibration, axis: str) -> SafeString:
+def reliability_chart(
+    name: str, number: int, title: str, calibration: Calibration, axis: str
+) -> SafeString:
     """Draw the share of good by score, with the proposed thresholds."""
     dots = [
         Dot(one.mean, one.good.value, one.good.lower, one.good.upper)
@@ -114,7 +116,7 @@ def reliability_chart(name: str, title: str, calibration: Calibration, axis: str
         if one.good.value is not None and one.good.lower is not None and one.good.upper is not None
     ]
     svg = reliability_curve(
-        _caption(name, title),
+        _caption(f"{name}-{number}", title),
         dots,
         thresholds={stratum_words(one): at for one, at in calibration.proposed.items()},
         ticks=_percent_ticks(),

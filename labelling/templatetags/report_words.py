@@ -66,17 +66,9 @@ _NOTES: Final = {
 _SLICES: Final = {
     "stratum": _("Strata of the draw"),
     "scenery": _("Scenery"),
-    "origin": _("Natural or human-made"),
     "collection": _("Collection of the recording"),
-    "rank": _("Rank"),
-    "matcher": _("Matcher"),
-    "matcher_version": _("Version of the matcher"),
-    "version": _("Version of the matcher"),
-    "model": _("Models"),
-    "models": _("Models"),
     "image_model": _("Model of photos"),
-    "sound_model": _("Model of sounds"),
-    "strength": _("Strength of the match"),
+    "matcher_version": _("Version of the matcher"),
 }
 _UNNAMED: Final = _("Without a name")
 
