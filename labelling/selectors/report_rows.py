@@ -64,13 +64,6 @@ def report_rows(campaign_id: int) -> ReportRows:
     )
 
 
-def campaign_named(text: str) -> Campaign | None:
-    """Return the campaign with this key or, whatever its case, this name; None without one."""
-    if text.isdecimal() and (found := Campaign.objects.filter(pk=text).first()):
-        return found
-    return Campaign.objects.filter(name__iexact=text).first()
-
-
 def _facts(campaign: Campaign) -> dict[str, Any]:
     return {
         "id": campaign.pk,
