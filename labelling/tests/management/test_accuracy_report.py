@@ -73,6 +73,6 @@ def test_the_headline():
 def test_the_counts():
     counts = Counts(20, 15, 12, 3, 2, 3, 4, 14, 33, 5, 19)
     assert counts_sentence(counts) == (
-        "20 pairs of 19 photos: 15 with a verdict (12 by majority, 3 by a lead), 2 wait for a lead, "
-        "3 are being graded; 4 more were withdrawn. 33 grades by 5 reviewers."
+        "20 pairs of 19 photos: 15 with a verdict (12 by majority, 3 by a lead), 2 wait for a "
+        "lead, 3 are being graded; 4 more were withdrawn. 33 grades by 5 reviewers."
     )
