@@ -11,13 +11,17 @@ from django.views.decorators.http import require_safe
 
 from labelling.models import CampaignState
 from labelling.reporting.figures import make_report
+from labelling.reporting.report import GraderFigures
 from labelling.reporting.rows import ReportRows
 from labelling.selectors.desk import campaign_on_desk, reviewer_id_of
-from labelling.selectors.report_pairs import names_of_reviewers, own_work
+from labelling.selectors.report_pairs import names_of_reviewers, own_work, thumbs_in
 from labelling.selectors.report_rows import report_rows
 from labelling.views.access import actor_of, lead_required, reviewer_required
 from labelling.views.campaigns import campaign_or_404
 from labelling.views.report_parts import report_parts
+
+_NOBODY = 0
+"""Stands for the key of somebody without a reviewer row: no row has it."""
 
 
 @require_safe
@@ -30,7 +34,8 @@ def report(request: HttpRequest, campaign_id: int) -> HttpResponse:
         raise Http404(f"campaign {campaign_id} is not drawn")
     rows = report_rows(campaign_id)
     parts = report_parts(request, make_report(rows), names=_names(rows))
-    return render(request, "labelling/report.html", {"campaign": shown} | parts)
+    context = {"campaign": shown, "thumbs": thumbs_in(campaign_id), **parts}
+    return render(request, "labelling/report.html", context)
 
 
 @require_safe
@@ -45,7 +50,7 @@ def own_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_on_desk(campaign_id)
     if campaign is None:
         raise Http404(f"there is no campaign {campaign_id} to review")
-    reviewer_id = reviewer_id_of(actor_of(request))
+    reviewer_id = reviewer_id_of(actor_of(request)) or _NOBODY
     context: dict[str, Any] = {
         "campaign": campaign,
         "work": own_work(reviewer_id, campaign_id),
@@ -56,7 +61,7 @@ def own_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return render(request, "labelling/own_report.html", context)
 
 
-def _own_figures(rows: ReportRows, reviewer_id: int | None) -> Any:
+def _own_figures(rows: ReportRows, reviewer_id: int) -> GraderFigures | None:
     own = {one.pseudonym for one in rows.graders if one.key == reviewer_id}
     return next((one for one in make_report(rows).graders if one.pseudonym in own), None)
 

@@ -77,7 +77,7 @@ def thumb_counts(match_ids: Collection[int]) -> dict[int, ThumbCounts]:
     return dict(counts)
 
 
-def thumb_summary(scene_ids: Collection[UUID]) -> ThumbSummary:
+def thumb_summary(scene_ids: Collection[UUID] | QuerySet[Any, Any]) -> ThumbSummary:
     """Count the thumbs that were given on the pages of some photos, with two queries.
 
     Other visitors' copies of the same photos, which may be private, are left out.

@@ -21,6 +21,7 @@ from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs
 from labelling.tests.reports import campaign_facts, empty_report, make_report, share
 from labelling.tests.views.answers import grade_pair, skip_pair
 from labelling.views import reports
+from retrieval.models import Thumb
 
 pytestmark = pytest.mark.django_db
 
@@ -473,3 +474,19 @@ def test_the_queue_leads_to_ones_own_work(desk, rita):
     for campaign in (closed, running):
         assert address(campaign, "own_report") in page
     assert address(others, "own_report") not in page
+
+
+# Visitors
+
+
+def test_thumbs_are_shown_as_a_self_chosen_sample(browser, reported, rita):
+    reported(make_report())
+    campaign = make_campaign(state=CLOSED)
+    (pair,) = make_pairs(campaign, 1)
+    assert "Visitors’ thumbs" not in page_of(browser, campaign)  # noqa: RUF001
+    Thumb.objects.create(
+        match=pair.matches.get(), scene=pair.scene, account=rita, fits=False, reason="weather"
+    )
+    page = page_of(browser, campaign)
+    assert "This is a self-chosen sample" in page
+    assert Page(page).tables["Table of thumbs"][1] == ["fused", "1", "0", "1", "Wrong weather: 1"]
