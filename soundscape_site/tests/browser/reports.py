@@ -26,13 +26,13 @@ from soundscape_site.tests.browser.campaigns import make_people, make_photo
 from soundscape_site.tests.browser.site import Site
 
 PHOTOS: Final = (9, 12, 24)
-PAIRS: Final = 108
+PAIRS: Final = 132
 SIDE_PX: Final = 240
 GRADES: Final = (
     ("good", "good"), ("good", "good"), ("bad", "bad"), ("decent", "decent"), ("good", "bad"),
     ("good", "good"),
 )  # fmt: skip
-"""Of two reviewers, for pairs in turn; those of the fifth wait for a lead."""
+"""Of two reviewers, for pairs in turn; on those of the fifth they disagree."""
 
 
 def give_report(site: Site, name: str, *, lead: str, reviewers: tuple[str, str]) -> int:

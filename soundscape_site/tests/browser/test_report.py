@@ -33,7 +33,7 @@ def test_a_report_opens_and_is_accessible(visit, campaign):
     page = open_report(visit, campaign)
     expect(page.locator(".report__headline")).to_contain_text("of photos, 95 % interval")
     expect(page.locator(".report__headline")).to_contain_text("2.0 graders each")
-    expect(page.get_by_text("wait for a lead and are left out")).to_be_visible()
+    expect(page.get_by_text("lack grades and are left out")).to_be_visible()
     expect(page.get_by_text("The campaign is still open")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="rhea")).to_be_visible()
     assert_accessible_everywhere(page)
@@ -63,7 +63,7 @@ def test_a_worst_pair_plays(visit, campaign):
     wait_for_sound(page)
     play.click()
     wait_for_silence(page)
-    worst.get_by_role("link", name="Pair").first.click()
+    worst.get_by_role("heading", level=3).get_by_role("link").first.click()
     expect(page.get_by_role("region", name="Grades")).to_contain_text("Bad")
 
 
