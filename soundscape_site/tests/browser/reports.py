@@ -48,7 +48,9 @@ def build(name: str, *, lead: str, reviewers: tuple[str, str]) -> int:
     """Make a campaign of two matchers, and have every pair graded."""
     make_people((lead,), "lead reviewer")
     make_people(reviewers, "reviewer")
-    guideline = make_guideline(title=f"Guideline of {name}", version=2, published_at=None)
+    guideline = make_guideline(
+        title=f"Guideline of {name} {uuid4().hex}", version=2, published_at=None
+    )
     Guideline.objects.filter(pk=guideline.pk).update(published_at=timezone.now())
     scenes = [
         make_photo(uuid4().hex, PHOTOS[number % len(PHOTOS)], SIDE_PX) for number in range(PAIRS)
