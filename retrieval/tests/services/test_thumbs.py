@@ -197,7 +197,7 @@ def counted(matched, ada):
 
 @within_a_transaction
 def test_thumbs_are_counted_by_match(counted, django_assert_num_queries):
-    scene, other = counted
+    scene, _ = counted
     first, second, third = (match_of(scene, rank).pk for rank in (1, 2, 3))
     with django_assert_num_queries(1):
         counts = thumb_counts([first, second, third])

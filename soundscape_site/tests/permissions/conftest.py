@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 
 from retrieval import tasks
 from retrieval.decoding import web_pool
@@ -37,6 +38,7 @@ def site(db, settings, monkeypatch, tmp_path) -> Iterator[Site]:
     for module in (pages, health):
         monkeypatch.setattr(module, "worker_alive", lambda: True)
     monkeypatch.setattr(tasks.find_sounds_for_scene, "delay", lambda _: None)
+    cache.clear()  # log-ins of other tests in the same minute
     logging.disable()  # refusals are what is tested
     yield Site(tmp_path)
     logging.disable(logging.NOTSET)
