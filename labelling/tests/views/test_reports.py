@@ -54,7 +54,7 @@ class Page(HTMLParser):
 
     def __init__(self, page):
         super().__init__()
-        self.tables, self.words, self._cell = {}, "", None
+        self.tables, self.words, self._cell = {}, "", ""
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
@@ -69,12 +69,10 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag in {"td", "th"}:
             self.rows[-1].append(" ".join(self._cell.split()))
-            self._cell = None
 
     def handle_data(self, data):
         self.words += data
-        if self._cell is not None:
-            self._cell += data
+        self._cell += data
 
 
 def words_of(page):
@@ -83,7 +81,7 @@ def words_of(page):
 
 def charts_of(page):
     return {
-        root.find("title").text: root
+        root.findtext("title"): root
         for root in map(ET.fromstring, re.findall(r"<svg class=\"chart\".*?</svg>", page))
     }
 
@@ -217,6 +215,7 @@ def test_agreement_has_words_and_reasons_for_none(browser, reported):
 def test_natural_against_human_made_is_a_sentence(browser, reported, difference, words):
     report = make_report()
     value, lower, upper = difference
+    assert report.natural_or_made is not None
     changed = replace(report.natural_or_made, value=value, lower=lower, upper=upper)
     reported(replace(report, natural_or_made=changed))
     page = words_of(page_of(browser))
@@ -290,6 +289,7 @@ def test_worst_disputed_and_differing_pairs_play(browser, reported):
         disputed=(PairFigure(disputed, 1.0, 1.0, (1, 0, 1), ""),),
     )
     differing = ((first, second), (second, first))
+    assert report.comparison is not None
     reported(
         replace(
             report,
@@ -326,6 +326,7 @@ def test_differing_pairs_have_pages(browser, reported):
     campaign = make_campaign(state=CLOSED)
     keys = [pair.pk for pair in make_pairs(campaign, 2)]
     report = make_report(worst=(), disputed=())
+    assert report.comparison is not None
     versus = replace(report.comparison, only_first=7, differing=(tuple(keys),) * 10)
     reported(replace(report, comparison=versus))
     first = browser.get(address(campaign))
