@@ -16,6 +16,7 @@ from labelling.views import (
     photo_sets,
     photo_uploads,
     queue,
+    reports,
 )
 
 app_name = "labelling"
@@ -25,6 +26,7 @@ _REVIEWING: list[URLPattern] = [  # for reviewers
     path("review/<int:campaign_id>/", queue.review, name="review"),
     path("review/<int:campaign_id>/next/", queue.review_next, name="review_next"),
     path("review/<int:campaign_id>/guideline/", queue.review_guideline, name="review_guideline"),
+    path("review/<int:campaign_id>/mine/", reports.own_report, name="own_report"),
     path("review/answers/", answers.review_answer, name="review_answer"),
     path("review/undo/", answers.review_undo, name="review_undo"),
     path("review/leases/", queue.review_leases, name="review_leases"),
@@ -73,6 +75,7 @@ _CAMPAIGNS: list[URLPattern] = [  # for lead reviewers
     path(
         "campaigns/<int:campaign_id>/steps/", campaign_steps.campaign_steps, name="campaign_steps"
     ),
+    path("campaigns/<int:campaign_id>/report/", reports.report, name="report"),
     path("campaigns/<int:campaign_id>/pairs/<int:pair_id>/", pairs.pair, name="pair"),
     path(
         "campaigns/<int:campaign_id>/pairs/<int:pair_id>/adjudicate/",

@@ -170,7 +170,7 @@ def test_without_redis_there_is_no_rate_limit_but_the_quota_holds(settings, capl
     client = Client()
     assert statuses(send(client) for _ in range(4)) == [303, 303, 303, 429]
     assert "That is all for today" in send(client).content.decode()
-    said = [r for r in caplog.records if "uploads are not slowed down" in r.getMessage()]
+    said = [r for r in caplog.records if "visitors are not slowed down" in r.getMessage()]
     assert len(said) == 1  # the next uploads do not wait for a timeout
 
 

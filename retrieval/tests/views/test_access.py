@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from retrieval.models import DeletedScene, Scene, Visibility
+from retrieval.models import DeletedScene, Match, Scene, Visibility
 from retrieval.services.deletion import delete_scene
 from retrieval.tests.views.visitors import ACCOUNT, ANONYMOUS, BROWSER, OPERATOR, OTHER
 from retrieval.views import urls
@@ -29,8 +29,17 @@ OPENED = [  # whoever sees the photo
     ("get", "photo", 200, {}),
     ("get", "report/", 200, {}),
     ("post", "report/", 303, REPORT),
+    ("post", "thumb/", 303, {"thumb": "yes"}),
 ]
 CHANGED = [("post", "settings/", 303, SETTINGS), ("post", "delete/", 303, {})]  # its owner
+
+
+def with_match(part, fields, scene):
+    """Add a match of the scene to what a thumb is given on."""
+    if part != "thumb/":
+        return fields
+    match = Match.objects.filter(run__scenes=scene).first()
+    return fields | {"match": match.pk if match else 1}
 
 
 def hidden(reason="A face"):
@@ -59,7 +68,8 @@ def test_every_route_for_every_visitor(upload, visitor, owner, visibility, is_hi
         seen = sees(who, owner, visibility, is_hidden=is_hidden)
         for method, part, status, fields in [*OPENED, *CHANGED]:
             allowed = seen if (method, part, status, fields) in OPENED else who == owner
-            answer = getattr(browser, method)(f"/scenes/{scene.pk}/{part}", fields)
+            sent = with_match(part, fields, scene)
+            answer = getattr(browser, method)(f"/scenes/{scene.pk}/{part}", sent)
             answers[who, method, part] = answer.status_code
             expected[who, method, part] = status if allowed else 404
     assert answers == expected
@@ -80,7 +90,8 @@ def test_the_matrix_has_every_route_of_a_scene():
 def test_a_photo_that_one_may_not_see_answers_like_none(upload, visitor, who, fields):
     scene = upload(ACCOUNT, **fields)
     browser = visitor(who)
-    for method, part, _, values in [*OPENED, *CHANGED]:
+    for method, part, _, fields_sent in [*OPENED, *CHANGED]:
+        values = with_match(part, fields_sent, scene)
         answers = [
             getattr(browser, method)(f"/scenes/{key}/{part}", values)
             for key in (scene.pk, uuid.uuid4())
