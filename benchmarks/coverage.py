@@ -23,7 +23,7 @@ from labelling.shares import share
 TRUE_SHARES: Final = (0.3, 0.6, 0.9)
 SIZES: Final = (100, 200, 500)
 LOWEST, HIGHEST = 0.93, 0.97
-SAMPLES: Final = 100
+SAMPLES: Final = 200
 OUTCOMES: Final = 50
 """How many times the outcomes of each sample are simulated."""
 REPLICATIONS: Final = SAMPLES * OUTCOMES

@@ -6,7 +6,7 @@ Only NumPy: the web image has no SciPy.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
@@ -94,8 +94,9 @@ def share(
     The value is Hajek's estimate, a weighted mean. Its variance is that of the linearised
     estimate between clusters within strata (W. G. Cochran, Sampling Techniques, 3rd ed. 1977,
     sections 6.11 and 11.8); a cluster's parts in several strata are added before they are squared.
-    There is no finite population correction: a report is about photos like those of the set, and
-    grades would be other ones on another day, even if all pairs were drawn.
+    It is at least that of independent units: few failures often look less alike within clusters
+    than they are. There is no finite population correction: a report is about photos like those of
+    the set, and grades would be other ones on another day, even if all pairs were drawn.
 
     The interval is Wilson's at the size of a simple sample with the same variance, corrected for
     the degrees of freedom, the number of clusters less that of strata: E. L. Korn and
@@ -114,11 +115,14 @@ def share(
     if value in {0.0, 1.0} or np.count_nonzero(by_cluster) == 1:
         effective_n = float(1 / (by_cluster**2).sum())
     else:
-        variance, degrees = _variance(sample, weight * (sample.outcome - value))
+        linear = weight * (sample.outcome - value)
+        variance, degrees = _variance(sample, linear)
+        independent, _ = _variance(replace(sample, cluster=np.arange(len(linear))), linear)
         least = value * (1 - value) / (n / _LEAST_DESIGN_EFFECT - 1)
         tail = (1 + confidence) / 2
         correction = t_quantile(tail, n - 1) / t_quantile(tail, degrees)
-        effective_n = (1 + value * (1 - value) / max(variance, least)) * correction**2
+        effective_n = 1 + value * (1 - value) / max(variance, independent, least)
+        effective_n *= correction**2
     lower, upper = wilson_interval(value * effective_n, effective_n, confidence)
     return Share(value, lower, upper, n, effective_n)
 
