@@ -42,32 +42,43 @@ def by_the_book(outcome, weights, clusters, strata):
     return value, variance
 
 
+def known(outcome, **options) -> Share:
+    found = share(outcome, **options)
+    assert found is not None
+    return found
+
+
+def paired(first, second, **options) -> Difference:
+    found = paired_difference(first, second, **options)
+    assert found is not None
+    return found
+
+
+def bounds(found: Share | Difference) -> list[float]:
+    return [found.lower, found.upper]
+
+
 @given(st.data(), st.integers(1, 300), st.floats(0.5, 0.999))
 def test_a_simple_sample_of_one_pair_a_photo_has_wilsons_interval(data, n, confidence):
     successes = data.draw(st.integers(0, n))
     outcome = np.random.default_rng(n).permutation([1] * successes + [0] * (n - successes))
     weight = data.draw(st.floats(1, 1000))
-    found = share(outcome, weights=[weight] * n, clusters=np.arange(n), confidence=confidence)
-    assert found is not None
-    lower, upper = wilson_interval(successes, n, confidence)
-    assert (found.value, found.n) == (pytest.approx(successes / n), n)
-    assert found.effective_n == pytest.approx(n)
-    assert (found.lower, found.upper) == (pytest.approx(lower), pytest.approx(upper))
+    found = known(outcome, weights=[weight] * n, clusters=np.arange(n), confidence=confidence)
+    assert [found.value, found.n, found.effective_n] == pytest.approx([successes / n, n, n])
+    assert bounds(found) == pytest.approx(wilson_interval(successes, n, confidence))
 
 
 def test_the_interval_is_that_of_statsmodels():
-    found = share(simulated(120, 0.7))
-    assert found is not None
+    found = known(simulated(120, 0.7))
     expected = proportion.proportion_confint(round(found.value * 120), 120, method="wilson")
-    assert (found.lower, found.upper) == pytest.approx(expected)
+    assert bounds(found) == pytest.approx(expected)
 
 
 def test_a_share_of_a_group_in_a_simple_sample_has_wilsons_interval():
     outcome = np.concatenate([[1, 1, 0, 1, 0, 1, 1], [NAN] * 20])
-    found = share(outcome)
-    assert found is not None
-    assert (found.n, found.effective_n) == (7, pytest.approx(7))
-    assert (found.lower, found.upper) == pytest.approx(wilson_interval(5, 7))
+    found = known(outcome)
+    assert [found.n, found.effective_n] == pytest.approx([7, 7])
+    assert bounds(found) == pytest.approx(wilson_interval(5, 7))
 
 
 @given(st.integers(0, 10_000))
@@ -79,15 +90,14 @@ def test_strata_and_clusters_are_computed_as_in_the_book(seed):
     outcome = (generator.random(54) < np.where(clusters % 2, 0.8, 0.3)).astype(float)
     value, variance = by_the_book(outcome, weights, clusters, strata)
     _, of_units = by_the_book(outcome, weights, np.arange(54), strata)
-    found = share(outcome, weights=weights, clusters=clusters, strata=strata)
+    found = known(outcome, weights=weights, clusters=clusters, strata=strata)
     degrees = len(np.unique(clusters)) - 3
     ratio = stats.t.ppf(0.975, 53) / stats.t.ppf(0.975, degrees)
     effective = (1 + value * (1 - value) / max(variance, of_units)) * ratio**2
-    assert found is not None
     assert found.value == pytest.approx(value)
     assert found.effective_n == pytest.approx(effective, rel=1e-5)
     lower, upper = wilson_interval(value * effective, effective)
-    assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=1e-6)
+    assert bounds(found) == pytest.approx((lower, upper), abs=1e-6)
 
 
 def test_the_variance_of_an_estimate_is_how_it_varies_over_samples():
@@ -102,13 +112,12 @@ def test_the_variance_of_an_estimate_is_how_it_varies_over_samples():
         outcome = np.where(generator.random(300) < 0.7, good[photo], own)
         sample = stratified_sample(labels.tolist(), 200, seed)
         chosen = sample.chosen
-        found = share(
+        found = known(
             outcome[chosen],
             weights=1 / sample.probability[chosen],
             clusters=photo[chosen],
             strata=sample.stratum_of[chosen],
         )
-        assert found is not None
         values.append(found.value)
         variances.append(found.value * (1 - found.value) / (found.effective_n - 1))
     assert np.mean(variances) == pytest.approx(np.var(values), rel=0.12)
@@ -122,8 +131,7 @@ def test_units_outside_of_the_group_tell_how_many_could_have_been_in_it():
     for _ in range(1500):
         outcome = (generator.random(200) < np.where(strata, 0.9, 0.1)).astype(float)
         outcome[generator.random(200) < 0.8] = NAN
-        found = share(outcome, strata=strata)
-        assert found is not None
+        found = known(outcome, strata=strata)
         values.append(found.value)
         variances.append(found.value * (1 - found.value) / (found.effective_n - 1))
     assert np.mean(variances) == pytest.approx(np.var(values), rel=0.12)
@@ -131,10 +139,8 @@ def test_units_outside_of_the_group_tell_how_many_could_have_been_in_it():
 
 def test_pairs_of_a_photo_that_are_alike_count_as_one():
     outcome = simulated(60, 0.6)
-    alone, repeated = share(outcome), share(np.repeat(outcome, 3), clusters=np.arange(180) // 3)
-    assert alone is not None
-    assert repeated is not None
-    assert (repeated.value, repeated.n) == (pytest.approx(alone.value), 180)
+    alone, repeated = known(outcome), known(np.repeat(outcome, 3), clusters=np.arange(180) // 3)
+    assert [repeated.value, repeated.n] == pytest.approx([alone.value, 180])
     assert repeated.effective_n == pytest.approx(60, rel=0.04)
     assert repeated.effective_n < 60
 
@@ -142,16 +148,13 @@ def test_pairs_of_a_photo_that_are_alike_count_as_one():
 def test_strata_that_differ_narrow_the_interval():
     strata = np.repeat([0, 1], 100)
     outcome = np.concatenate([simulated(100, 0.8), simulated(100, 0.3)])
-    simple, stratified = share(outcome), share(outcome, strata=strata)
-    assert simple is not None
-    assert stratified is not None
+    simple, stratified = known(outcome), known(outcome, strata=strata)
     assert 1.1 * simple.effective_n < stratified.effective_n < 2 * 200
 
 
 def test_unequal_weights_widen_the_interval():
     outcome = simulated(200, 0.5)
-    weighted = share(outcome, weights=np.tile([1, 9], 100))
-    assert weighted is not None
+    weighted = known(outcome, weights=np.tile([1, 9], 100))
     assert weighted.effective_n == pytest.approx(200 * 100 / 164, rel=0.1)  # Kish
 
 
@@ -163,33 +166,27 @@ def test_there_is_no_share_without_outcomes(outcome):
 
 @pytest.mark.parametrize("same", [0, 1])
 def test_if_all_outcomes_are_the_same_each_cluster_counts_as_one(same):
-    found = share([same] * 12, clusters=np.arange(12) // 3, weights=[0.1] * 12)
-    assert found is not None
-    assert (found.value, found.n, found.effective_n) == (same, 12, pytest.approx(4))
-    assert (found.lower, found.upper) == pytest.approx(wilson_interval(4 * same, 4))
+    found = known([same] * 12, clusters=np.arange(12) // 3, weights=[0.1] * 12)
+    assert [found.value, found.n, found.effective_n] == pytest.approx([same, 12, 4])
+    assert bounds(found) == pytest.approx(wilson_interval(4 * same, 4))
 
 
 def test_one_cluster_counts_as_one_unit():
-    found = share([1, 0, 1, 1], clusters=["a"] * 4)
-    assert found is not None
-    lower, upper = wilson_interval(0.75, 1)
-    assert found == Share(0.75, pytest.approx(lower), pytest.approx(upper), 4, pytest.approx(1))
+    found = known([1, 0, 1, 1], clusters=["a"] * 4)
+    assert [found.value, found.n, found.effective_n] == pytest.approx([0.75, 4, 1])
+    assert bounds(found) == pytest.approx(wilson_interval(0.75, 1))
 
 
 def test_strata_of_one_cluster_are_compared_with_each_other():
     outcome = simulated(40, 0.4)
-    simple, alone = share(outcome), share(outcome, strata=np.arange(40))
-    assert simple is not None
-    assert alone is not None
+    simple, alone = known(outcome), known(outcome, strata=np.arange(40))
     assert alone.effective_n == pytest.approx(simple.effective_n)
-    mixed = share(outcome, strata=np.minimum(np.arange(40), 35))
-    assert mixed is not None
+    mixed = known(outcome, strata=np.minimum(np.arange(40), 35))
     assert 20 < mixed.effective_n < 60
 
 
 def test_strata_without_variance_are_not_believed():
-    found = share([1] * 10 + [0] * 10, strata=["a"] * 10 + ["b"] * 10)
-    assert found is not None
+    found = known([1] * 10 + [0] * 10, strata=["a"] * 10 + ["b"] * 10)
     assert found.effective_n == pytest.approx(40, rel=0.02)
     assert found.lower < 0.4
     assert found.upper > 0.6
@@ -197,8 +194,7 @@ def test_strata_without_variance_are_not_believed():
 
 def test_pairs_of_a_photo_are_never_less_alike_than_others():
     outcome = np.tile([0.0, 1.0], 20)
-    found = share(outcome, clusters=np.arange(40) // 2)
-    assert found is not None
+    found = known(outcome, clusters=np.arange(40) // 2)
     assert found.effective_n < 40
 
 
@@ -235,24 +231,18 @@ def test_quantiles_are_scipys(degrees, probability):
     ],
 )
 def test_the_difference_of_two_groups_is_the_published_one(first, second, lower, upper):
-    shares = []
-    for successes, n in (first, second):
-        found = share([1] * successes + [0] * (n - successes))
-        assert found is not None
-        shares.append(found)
-    found = difference(*shares)
+    one, other = (known([1] * k + [0] * (n - k)) for k, n in (first, second))
+    found = difference(one, other)
     assert found.value == pytest.approx(first[0] / first[1] - second[0] / second[1])
-    assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=5e-5)
+    assert bounds(found) == pytest.approx((lower, upper), abs=5e-5)
 
 
 @given(st.integers(0, 40), st.integers(0, 60))
 def test_the_difference_is_that_of_statsmodels(first, second):
-    one, other = (share([1] * k + [0] * (n - k)) for k, n in ((first, 40), (second, 60)))
-    assert one is not None
-    assert other is not None
+    one, other = (known([1] * k + [0] * (n - k)) for k, n in ((first, 40), (second, 60)))
     expected = proportion.confint_proportions_2indep(first, 40, second, 60, method="newcomb")
     found = difference(one, other)
-    assert (found.lower, found.upper) == pytest.approx(expected, abs=1e-9)
+    assert bounds(found) == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
@@ -267,12 +257,11 @@ def test_mcnemars_test_of_many_pairs():
 
 def test_a_paired_difference_has_the_error_of_its_differences():
     first, second = simulated(300, 0.7, 1), simulated(300, 0.5, 2)
-    found = paired_difference(first, second)
-    assert found is not None
+    found = paired(first, second)
     gains = first - second
     assert found.value == pytest.approx(gains.mean())
     assert found.upper - found.lower == pytest.approx(2 * 1.96 * gains.std() / 300**0.5, rel=0.06)
-    assert found == paired_difference(first, second)
+    assert found == paired(first, second)
 
 
 def test_a_paired_difference_is_about_newcombes():
@@ -280,10 +269,7 @@ def test_a_paired_difference_is_about_newcombes():
     both, first_only, second_only, neither = 120, 50, 20, 110
     first = np.repeat([1, 1, 0, 0], [both, first_only, second_only, neither])
     second = np.repeat([1, 0, 1, 0], [both, first_only, second_only, neither])
-    one, other, found = share(first), share(second), paired_difference(first, second)
-    assert one is not None
-    assert other is not None
-    assert found is not None
+    one, other, found = known(first), known(second), paired(first, second)
     phi = np.corrcoef(first, second)[0, 1]
 
     def distance(a, b):
@@ -291,22 +277,19 @@ def test_a_paired_difference_is_about_newcombes():
 
     lower = found.value - distance(one.value - one.lower, other.upper - other.value)
     upper = found.value + distance(one.upper - one.value, other.value - other.lower)
-    assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=0.01)
+    assert bounds(found) == pytest.approx((lower, upper), abs=0.01)
 
 
 def test_clustering_widens_a_paired_difference():
     first, second = np.repeat(simulated(80, 0.7, 1), 3), np.repeat(simulated(80, 0.5, 2), 3)
-    single = paired_difference(first, second)
-    clustered = paired_difference(first, second, clusters=np.arange(240) // 3)
-    assert single is not None
-    assert clustered is not None
+    single = paired(first, second)
+    clustered = paired(first, second, clusters=np.arange(240) // 3)
     assert clustered.upper - clustered.lower > 1.5 * (single.upper - single.lower)
 
 
 def test_a_paired_difference_is_weighted_and_of_pairs_with_both_outcomes():
     first, second = [1, 1, 0, 1, NAN, 1], [0, 1, 0, 1, 0, NAN]
-    found = paired_difference(first, second, weights=[5, 1, 1, 3, 100, 100])
-    assert found is not None
+    found = paired(first, second, weights=[5, 1, 1, 3, 100, 100])
     assert found.value == pytest.approx(0.5)
     assert paired_difference([1, NAN], [NAN, 1]) is None
     assert paired_difference([], []) is None
@@ -315,7 +298,6 @@ def test_a_paired_difference_is_weighted_and_of_pairs_with_both_outcomes():
 def test_without_differing_pairs_the_interval_is_wilsons_for_none():
     same = simulated(30, 0.5)
     other = wilson_interval(0, 30)[1]
-    found = paired_difference(same, same)
-    assert found == Difference(0, pytest.approx(-other), pytest.approx(other))
-    all_better = paired_difference([1] * 30, [0] * 30, clusters=np.arange(30) // 2)
-    assert all_better == Difference(1, pytest.approx(1 - wilson_interval(0, 15)[1]), 1)
+    assert bounds(paired(same, same)) == pytest.approx([-other, other])
+    all_better = paired([1] * 30, [0] * 30, clusters=np.arange(30) // 2)
+    assert bounds(all_better) == pytest.approx([1 - wilson_interval(0, 15)[1], 1])
