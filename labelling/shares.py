@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelling.agreement import FloatArray, wilson_interval
-from labelling.bootstrap import cluster_sums, percentile_interval, resampled_sums
+from labelling.bootstrap import cluster_sums, percentile_interval, resampled_sums, t_quantile
 
 IntArray = NDArray[np.intp]
 
@@ -190,7 +188,7 @@ def paired_difference(
     total_gain, total = sums.sum(axis=0)
     value = float(total_gain / total)
     drawn = resampled_sums(sums, resamples, seed)
-    interval = percentile_interval(drawn[:, 0] / drawn[:, 1], confidence)
+    interval = percentile_interval(drawn[:, 0] / drawn[:, 1], confidence, len(sums))
     if interval is None:
         effective_clusters = float(total**2 / (sums[:, 1] ** 2).sum())
         other = wilson_interval(0, effective_clusters, confidence)[1]
@@ -212,28 +210,6 @@ def mcnemar_exact(first_only: int, second_only: int) -> float:
         ways = ways * (n - k) // (k + 1)
         tail += ways
     return min(1.0, 2 * tail / (1 << n))
-
-
-@lru_cache(maxsize=1024)
-def t_quantile(probability: float, degrees: int) -> float:
-    """Return the quantile of Student's t distribution.
-
-    Parameters
-    ----------
-    probability
-        Within 0.5 to 1, exclusive.
-    degrees
-        Degrees of freedom, at least 1.
-    """
-    if degrees > 200:  # M. Abramowitz and I. A. Stegun, Handbook (1964), 26.7.5
-        z = NormalDist().inv_cdf(probability)
-        first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-        return float(z + first / degrees + second / degrees**2)
-    angles = np.linspace(0, np.pi / 2, 20_001)  # t = sqrt(degrees) * tan(angle)
-    density = np.cos(angles) ** (degrees - 1)
-    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    angle = float(np.interp((2 * probability - 1) * below[-1], below, angles))
-    return math.sqrt(degrees) * math.tan(angle)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

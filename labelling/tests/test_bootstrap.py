@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from labelling.agreement import (
@@ -17,7 +19,14 @@ from labelling.agreement import (
     krippendorff_alpha,
     percent_agreement,
 )
-from labelling.bootstrap import Estimate, cluster_sums, estimates, resampled_sums
+from labelling.bootstrap import (
+    Estimate,
+    cluster_sums,
+    estimates,
+    percentile_interval,
+    resampled_sums,
+    t_quantile,
+)
 
 NAN = np.nan
 ALL = {
@@ -135,6 +144,16 @@ def test_without_overlap_there_is_no_estimate(array):
         estimates(ALL, array)
 
 
+def test_few_clusters_widen_the_interval_beyond_the_percentiles():
+    """Of the mean of n normal values, expanded percentiles are about those of Student's t."""
+    values = np.random.default_rng(1).normal(size=8)
+    drawn = resampled_sums(values[:, None], 40_000, seed=1)[:, 0] / 8
+    lower, upper = percentile_interval(drawn, 0.95, 8) or (0, 0)
+    student = 2 * stats.t.ppf(0.975, 7) * values.std(ddof=1) / 8**0.5
+    assert upper - lower == pytest.approx(student, rel=0.1)
+    assert upper - lower > 1.2 * (np.quantile(drawn, 0.975) - np.quantile(drawn, 0.025))
+
+
 def test_clusters_have_one_label_for_each_item():
     with pytest.raises(ValueError, match="clusters have the shape"):
         estimates(ALL, noisy_grades(10), clusters=[1, 2, 3])
@@ -162,3 +181,9 @@ def test_a_coefficient_may_be_any_ratio_of_sums():
     error = array.mean(axis=0).std() / 10
     lower, upper = estimates({"mean": mean}, array, resamples=5000)["mean"].interval or (0, 0)
     assert upper - lower == pytest.approx(2 * 1.96 * error, rel=0.06)
+
+
+@given(st.integers(1, 5000), st.floats(0.6, 0.9995))
+def test_quantiles_are_scipys(degrees, probability):
+    expected = stats.t.ppf(probability, degrees)
+    assert t_quantile(probability, degrees) == pytest.approx(expected, rel=1e-4)

@@ -18,7 +18,6 @@ from labelling.shares import (
     mcnemar_exact,
     paired_difference,
     share,
-    t_quantile,
 )
 
 NAN = np.nan
@@ -214,12 +213,6 @@ def test_pairs_of_a_photo_are_never_less_alike_than_others():
 def test_impossible_samples_are_refused(outcome, options):
     with pytest.raises(ValueError, match=r"outcome"):
         share(outcome, **options)
-
-
-@given(st.integers(1, 5000), st.floats(0.6, 0.9995))
-def test_quantiles_are_scipys(degrees, probability):
-    expected = stats.t.ppf(probability, degrees)
-    assert t_quantile(probability, degrees) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
