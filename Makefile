@@ -50,7 +50,7 @@ bench: setup ## Measure import, match, start-up and memory
 bench-labelling: packages ## Measure claims, the draw and a reviewer's pace
 	$(BIN)/python -m benchmarks.labelling
 
-bench-coverage: packages ## Simulate how often the intervals of shares cover (two minutes)
+bench-coverage: packages ## Simulate how often the intervals of shares cover (four minutes)
 	$(BIN)/python -m benchmarks.coverage
 
 fuzz: packages ## Send randomly changed files through the decoders (FILES=2000 SEED=1)
