@@ -9,7 +9,7 @@ SET_UP := $(PYTHON) -m soundscape_site.management.set_up
 export SOUNDSCAPE_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help python packages models setup run demo test lint bench bench-labelling fuzz chaos chaos-quick chaos-long clean
+.PHONY: help python packages models setup run demo test lint bench bench-labelling bench-coverage fuzz chaos chaos-quick chaos-long clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ bench: setup ## Measure import, match, start-up and memory
 
 bench-labelling: packages ## Measure claims, the draw and a reviewer's pace
 	$(BIN)/python -m benchmarks.labelling
+
+bench-coverage: packages ## Simulate how often the intervals of shares cover (four minutes)
+	$(BIN)/python -m benchmarks.coverage
 
 fuzz: packages ## Send randomly changed files through the decoders (FILES=2000 SEED=1)
 	$(BIN)/python -m benchmarks.fuzz --files $(or $(FILES),2000) --seed $(or $(SEED),1)

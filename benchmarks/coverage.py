@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from math import sqrt
+from math import ceil, sqrt
 from typing import Final
 
 import numpy as np
@@ -23,17 +23,16 @@ from labelling.shares import share
 TRUE_SHARES: Final = (0.3, 0.6, 0.9)
 SIZES: Final = (100, 200, 500)
 LOWEST, HIGHEST = 0.93, 0.97
-SAMPLES: Final = 100
+SAMPLES: Final = 200
 OUTCOMES: Final = 50
 """How many times the outcomes of each sample are simulated."""
 REPLICATIONS: Final = SAMPLES * OUTCOMES
-
 CORRELATION: Final = 0.4
 """Of the outcomes of two pairs of a photo."""
 ERRORS: Final = 0.15
 """Share of a grader's grades that are replaced by one of the two others."""
 GROUPS: Final = np.repeat(np.arange(5), [11, 5, 2, 1, 1])
-"""Scenery groups of each 20 photos: unequal strata."""
+"""Scenery groups of each 20 photos."""
 EASE: Final = np.array([0.4, -0.2, -0.8, -1.4, -0.4])
 """Difference of a group's share from the mean over the variance of the outcome; 0 on average."""
 
@@ -44,7 +43,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Design:
-    """A way to draw pairs and to grade them; each photo has pairs at `ranks` ranks."""
+    """A way to draw and to grade pairs; `half`: twice as many, for the share of half of them."""
 
     name: str
     strata: str = "none"
@@ -68,11 +67,12 @@ class Frame:
     """The units that a sample is drawn from: photos at ranks."""
 
     def __init__(self, design: Design, size: int) -> None:
-        photos = size // 2 if design.ranks > 1 else 2 * size
+        photos = 2 * size if design.ranks == 1 else 40 * ceil(size / 80)
         self.photo, rank = np.divmod(np.arange(photos * design.ranks), design.ranks)
         group = GROUPS[self.photo % len(GROUPS)]
         self.strata = {"none": 0 * rank, "groups": group, "ranks": rank}[design.strata]
         self.ease = EASE[group] if design.strata == "groups" else 0.0 * rank
+        self.outside = self.photo // len(GROUPS) % 2 == 1 if design.half else rank < 0
 
     def true_grades(self, p: float, generator: np.random.Generator) -> Integers:
         """Return grades [shape=(outcomes, units)] of which the share `p` is good."""
@@ -117,29 +117,28 @@ def covered(design: Design, size: int, p: float) -> tuple[float, float]:
     hits, widths = 0, 0.0
     for seed in range(SAMPLES):
         sample = stratified_sample(frame.strata.tolist(), size, seed)
-        chosen = sample.chosen
         grades = decided(graded(frame.true_grades(p, generator), design.errors, generator))
-        good = np.where(design.half & (frame.photo % 2 == 1), np.nan, grades == GOOD)[:, chosen]
-        weights = 1 / sample.probability[chosen]
-        clusters, strata = frame.photo[chosen], frame.strata[chosen]
-        for outcome in good:
+        good = np.where(frame.outside, np.nan, grades == GOOD)
+        weights, clusters, strata = (
+            of[sample.chosen] for of in (1 / sample.probability, frame.photo, frame.strata)
+        )
+        for outcome in good[:, sample.chosen]:
             found = share(outcome, weights=weights, clusters=clusters, strata=strata)
-            if found is not None:
-                hits += found.lower <= truth <= found.upper
-                widths += found.upper - found.lower
+            hits += found.lower <= truth <= found.upper if found else 0
+            widths += found.upper - found.lower if found else 1
     return hits / REPLICATIONS, widths / REPLICATIONS
 
 
 def main() -> None:
     """Print a table; exit with an error if a cell is outside of the bounds."""
-    error = sqrt(0.95 * 0.05 / (REPLICATIONS))
+    error = sqrt(0.95 * 0.05 / REPLICATIONS)
     heading(f"Coverage of 95 % intervals, {REPLICATIONS} replications a cell, +- {error:.2%}")
     outside = 0
     for design, p in product(DESIGNS, TRUE_SHARES):
         cells = [covered(design, size, p) for size in SIZES]
         outside += sum(not LOWEST <= coverage <= HIGHEST for coverage, _ in cells)
-        texts = [f"n={size} {coverage:6.2%} (width {width:.3f})" for size, (coverage, width)
-                 in zip(SIZES, cells, strict=True)]  # fmt: skip
+        texts = [f"n={size} {cell[0]:6.2%} (width {cell[1]:.3f})"
+                 for size, cell in zip(SIZES, cells, strict=True)]  # fmt: skip
         print(f"{design.name:<29}good {p:.0%}, covered {limit(p, design.errors):6.2%}  ",
               "  ".join(texts), flush=True)  # fmt: skip
     if outside:

@@ -6,16 +6,14 @@ Only NumPy: the web image has no SciPy.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelling.agreement import FloatArray, wilson_interval
-from labelling.bootstrap import cluster_sums, percentile_interval, resampled_sums
+from labelling.bootstrap import cluster_sums, percentile_interval, resampled_sums, t_quantile
 
 IntArray = NDArray[np.intp]
 
@@ -94,8 +92,9 @@ def share(
     The value is Hajek's estimate, a weighted mean. Its variance is that of the linearised
     estimate between clusters within strata (W. G. Cochran, Sampling Techniques, 3rd ed. 1977,
     sections 6.11 and 11.8); a cluster's parts in several strata are added before they are squared.
-    There is no finite population correction: a report is about photos like those of the set, and
-    grades would be other ones on another day, even if all pairs were drawn.
+    It is at least that of independent units: few failures often look less alike within clusters
+    than they are. There is no finite population correction: a report is about photos like those of
+    the set, and grades would be other ones on another day, even if all pairs were drawn.
 
     The interval is Wilson's at the size of a simple sample with the same variance, corrected for
     the degrees of freedom, the number of clusters less that of strata: E. L. Korn and
@@ -114,11 +113,14 @@ def share(
     if value in {0.0, 1.0} or np.count_nonzero(by_cluster) == 1:
         effective_n = float(1 / (by_cluster**2).sum())
     else:
-        variance, degrees = _variance(sample, weight * (sample.outcome - value))
+        linear = weight * (sample.outcome - value)
+        variance, degrees = _variance(sample, linear)
+        independent, _ = _variance(replace(sample, cluster=np.arange(len(linear))), linear)
         least = value * (1 - value) / (n / _LEAST_DESIGN_EFFECT - 1)
         tail = (1 + confidence) / 2
         correction = t_quantile(tail, n - 1) / t_quantile(tail, degrees)
-        effective_n = (1 + value * (1 - value) / max(variance, least)) * correction**2
+        effective_n = 1 + value * (1 - value) / max(variance, independent, least)
+        effective_n *= correction**2
     lower, upper = wilson_interval(value * effective_n, effective_n, confidence)
     return Share(value, lower, upper, n, effective_n)
 
@@ -186,7 +188,7 @@ def paired_difference(
     total_gain, total = sums.sum(axis=0)
     value = float(total_gain / total)
     drawn = resampled_sums(sums, resamples, seed)
-    interval = percentile_interval(drawn[:, 0] / drawn[:, 1], confidence)
+    interval = percentile_interval(drawn[:, 0] / drawn[:, 1], confidence, len(sums))
     if interval is None:
         effective_clusters = float(total**2 / (sums[:, 1] ** 2).sum())
         other = wilson_interval(0, effective_clusters, confidence)[1]
@@ -208,28 +210,6 @@ def mcnemar_exact(first_only: int, second_only: int) -> float:
         ways = ways * (n - k) // (k + 1)
         tail += ways
     return min(1.0, 2 * tail / (1 << n))
-
-
-@lru_cache(maxsize=1024)
-def t_quantile(probability: float, degrees: int) -> float:
-    """Return the quantile of Student's t distribution.
-
-    Parameters
-    ----------
-    probability
-        Within 0.5 to 1, exclusive.
-    degrees
-        Degrees of freedom, at least 1.
-    """
-    if degrees > 200:  # M. Abramowitz and I. A. Stegun, Handbook (1964), 26.7.5
-        z = NormalDist().inv_cdf(probability)
-        first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-        return float(z + first / degrees + second / degrees**2)
-    angles = np.linspace(0, np.pi / 2, 20_001)  # t = sqrt(degrees) * tan(angle)
-    density = np.cos(angles) ** (degrees - 1)
-    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    angle = float(np.interp((2 * probability - 1) * below[-1], below, angles))
-    return math.sqrt(degrees) * math.tan(angle)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
