@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Final
 from uuid import UUID
 
-import numpy as np
 from django.db.models import Count, Exists, OuterRef, Q
-from numpy.typing import NDArray
 
 from labelling.models import Adjudication, Campaign, Design, Pair, PairState, SetPhoto, Stratum
 from labelling.selectors.pairs import gradable_pairs
+from labelling.selectors.sceneries import UNKNOWN, kinds_of_photos
 from retrieval.engine.matching.strength import Strength
-from retrieval.engine.vocabulary.heard_there import Scenery, load_heard_there
-from retrieval.models import Match, Scene, SceneProfile
+from retrieval.models import Match, Scene
 from retrieval.selectors.results import runs_of_scenes
 from retrieval.selectors.scenes import judgeable_scenes
-
-UNKNOWN: Final = "unknown"
-"""Stratum of matches without a strength and of photos without a profile."""
 
 _PHOTOS_AT_ONCE: Final = 2000
 _WEAKEST_FIRST: Final = [*(strength.value for strength in Strength), ""]
@@ -171,36 +165,17 @@ def _with_strata(units: tuple[Unit, ...], strata: Stratum) -> tuple[Unit, ...]:
 
 
 def _scenery_groups(scene_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Return the scenery in which the photo's classes are most probable, by its newest profile."""
+    """Return the scenery groups of the photos that have a profile."""
     groups: dict[UUID, str] = {}
-    table = load_heard_there()
-    names = list(Scenery)
     for start in range(0, len(scene_ids), _PHOTOS_AT_ONCE):
         photos = dict(
             Scene.objects.filter(pk__in=scene_ids[start : start + _PHOTOS_AT_ONCE]).values_list(
                 "pk", "photo_sha256"
             )
         )
-        profiles = (
-            SceneProfile.objects.filter(
-                photo_sha256__in=photos.values(), space="objects", classes=len(table.seen)
-            )
-            .order_by("photo_sha256", "-id")
-            .distinct("photo_sha256")
-        )
-        of_photo = {
-            photo: names[int(np.argmax(_members() @ values))].value
-            for photo, values in profiles.values_list("photo_sha256", "distribution")
-        }
-        groups |= {pk: of_photo[photo] for pk, photo in photos.items() if photo in of_photo}
+        kinds = kinds_of_photos(list(photos.values()))
+        groups |= {pk: kinds[photo].scenery for pk, photo in photos.items() if photo in kinds}
     return groups
-
-
-@cache
-def _members() -> NDArray[np.float64]:
-    """Return which classes belong to which scenery, [shape=(sceneries, classes)]."""
-    of_class = [entry.scenery for entry in load_heard_there().entries]
-    return np.array([[one is scenery for one in of_class] for scenery in Scenery], dtype=np.float64)
 
 
 def _disputed_frame(campaign: Campaign) -> Frame:
