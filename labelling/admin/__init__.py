@@ -4,6 +4,7 @@ from labelling.admin.answers import AnswerAdmin, GradeAdmin, SkipAdmin
 from labelling.admin.campaigns import (
     AdjudicationAdmin,
     CampaignAdmin,
+    FrozenReportAdmin,
     PairAdmin,
     ReviewerAdmin,
     SlotAdmin,
@@ -15,6 +16,7 @@ __all__ = [
     "AdjudicationAdmin",
     "AnswerAdmin",
     "CampaignAdmin",
+    "FrozenReportAdmin",
     "GoldPairAdmin",
     "GradeAdmin",
     "GuidelineAdmin",

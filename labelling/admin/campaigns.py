@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.admin.read_only import ReadOnlyAdmin
-from labelling.models import Adjudication, Campaign, Pair, Reviewer, Slot
+from labelling.models import Adjudication, Campaign, FrozenReport, Pair, Reviewer, Slot
 
 
 @admin.register(Campaign)
@@ -65,3 +67,17 @@ class ReviewerAdmin(ReadOnlyAdmin):
     list_filter = (("user", admin.EmptyFieldListFilter),)
     list_select_related = ("user",)
     search_fields = ("user__username",)
+
+
+@admin.register(FrozenReport)
+class FrozenReportAdmin(ReadOnlyAdmin):
+    """Frozen reports."""
+
+    list_display = ("id", "campaign", "number", "made_by", "made_at", "digest")
+    list_filter = ("campaign",)
+    list_select_related = ("campaign", "made_by")
+    exclude = ("figures", "data")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FrozenReport]:
+        """Leave the large columns in the database."""
+        return super().get_queryset(request).defer("figures", "data")

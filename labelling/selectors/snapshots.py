@@ -47,6 +47,11 @@ def frozen_report_for(user: User, report_id: int) -> FrozenReport | None:
     return None
 
 
+def frozen_data(report_id: int) -> FrozenReport | None:
+    """Return a frozen report with its data."""
+    return FrozenReport.objects.select_related("campaign").filter(pk=report_id).first()
+
+
 def report_changes(
     campaign_id: int, *, rows: ReportRows, report: Report
 ) -> ReportChanges | None:

@@ -1,4 +1,4 @@
-"""Rows of reports, made at random."""
+"""Rows of reports, made at random, and a report with something in each place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,52 @@ from typing import Any
 import numpy as np
 
 from labelling.grades import Fault
+from labelling.reporting.report import (
+    AgreementFigure,
+    Calibration,
+    Comparison,
+    Counts,
+    Difference,
+    GraderFigures,
+    Headline,
+    MatcherFigures,
+    PairFigure,
+    RankFigure,
+    ReasonFigure,
+    Report,
+    ScoreBin,
+    ShareFigure,
+    Shares,
+    Slice,
+    StrengthFigure,
+)
 from labelling.reporting.rows import FoundRows, GraderRow, GradeRows, PairRows, ReportRows
+
+SHARE = ShareFigure(200, 0.1 + 0.2, 1e-17, 1.0, 123.45)
+SHARES = Shares(good=SHARE, good_or_decent=ShareFigure(0), bad=SHARE)
+SLICE = Slice("coast", SHARES)
+FULL = Report(
+    campaign={"name": "Sea “&” shore", "matchers": ["fused", "paper"], "closed_at": None},
+    counts=Counts(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
+    headline=Headline(SHARE, "too_few", 3, 2.0),
+    adjudicated=SHARES,
+    majority=SHARES,
+    matchers=(MatcherFigures("fused", ("1", "2"), SHARES, (RankFigure(1, SHARE, SHARE),)),),
+    slices={"strength": (SLICE,), "a": (), "scenery": (SLICE, Slice("street", SHARES))},
+    natural_or_made=Difference(SLICE, SLICE, -0.25, None, 1.0),
+    agreement=(AgreementFigure("cohen", undefined="not_two_graders"), AgreementFigure("ac2", 1.0)),
+    reasons=(ReasonFigure("music", 3, 4),),
+    graders=(GraderFigures("G1", 5, 0, 1.5, None, 0.5, 0.5, 0.0, 2, 3, SHARE),),
+    calibration=(
+        Calibration(
+            "fused", (StrengthFigure("fair", SHARES),), "standard",
+            (ScoreBin(0.0, 1.0, 0.5, SHARE),), {"strong": 2.0},
+        ),
+    ),
+    disputed=(PairFigure(1001, 1.0, 2.0, (1, 0, 1), "decent"),),
+    worst=(),
+    comparison=Comparison("fused", "paper", 1, 2, 3, 4, 0.5, -0.1, -0.2, 0.0, ((1, 2), (3, 4))),
+)  # fmt: skip
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _FAULTS = tuple(Fault.values)
