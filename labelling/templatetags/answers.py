@@ -41,9 +41,15 @@ def grade_word(grade: str) -> str:
 
 
 @register.filter
+def fault_word(fault: str) -> str:
+    """Return the name of a fault."""
+    return str(Fault(fault).label) if fault in Fault.values else fault
+
+
+@register.filter
 def fault_words(faults: Iterable[str]) -> str:
     """List what a reviewer found wrong."""
-    return "; ".join(str(Fault(one).label) for one in faults if one in Fault.values)
+    return "; ".join(fault_word(one) for one in faults if one in Fault.values)
 
 
 @register.filter

@@ -46,6 +46,7 @@ _LIST: Final[Sequence[Column[CampaignRow]]] = (
     Column(gettext_lazy("Grades"), "grades", lambda row: row.grades_done, figures=True),
     Column(gettext_lazy("For a lead"), "lead", lambda row: row.with_lead, figures=True),
     Column(gettext_lazy("Made"), "made", lambda row: row.campaign.made_at, figures=True),
+    Column(gettext_lazy("Report")),
 )
 
 

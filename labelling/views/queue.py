@@ -15,6 +15,7 @@ from labelling.grades import Fault, Grading, SkipReason
 from labelling.models import Campaign, CampaignState
 from labelling.selectors.desk import campaign_on_desk, examples_by_grade, reviewer_id_of
 from labelling.selectors.queue import QueueEntry, campaigns_for
+from labelling.selectors.report_pairs import closed_campaigns_of
 from labelling.services.errors import LabellingError
 from labelling.services.queue import claim_slots, renew_leases, reviewer_of
 from labelling.views.access import actor_of, reviewer_required
@@ -39,7 +40,8 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     """List the campaigns, and how much of each is left."""
     reviewer_id = reviewer_id_of(actor_of(request)) or _NOBODY
     entries = [_entry(entry, reviewer_id) for entry in campaigns_for(reviewer_id)]
-    return render(request, "labelling/queue.html", {"entries": entries})
+    closed = closed_campaigns_of(reviewer_id)
+    return render(request, "labelling/queue.html", {"entries": entries, "closed": closed})
 
 
 @require_safe

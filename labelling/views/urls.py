@@ -17,6 +17,7 @@ from labelling.views import (
     photo_uploads,
     queue,
     report_files,
+    reports,
     snapshots,
 )
 
@@ -27,6 +28,7 @@ _REVIEWING: list[URLPattern] = [  # for reviewers
     path("review/<int:campaign_id>/", queue.review, name="review"),
     path("review/<int:campaign_id>/next/", queue.review_next, name="review_next"),
     path("review/<int:campaign_id>/guideline/", queue.review_guideline, name="review_guideline"),
+    path("review/<int:campaign_id>/mine/", reports.own_report, name="own_report"),
     path("review/answers/", answers.review_answer, name="review_answer"),
     path("review/undo/", answers.review_undo, name="review_undo"),
     path("review/leases/", queue.review_leases, name="review_leases"),
@@ -75,6 +77,7 @@ _CAMPAIGNS: list[URLPattern] = [  # for lead reviewers
     path(
         "campaigns/<int:campaign_id>/steps/", campaign_steps.campaign_steps, name="campaign_steps"
     ),
+    path("campaigns/<int:campaign_id>/report/", reports.report, name="report"),
     path("campaigns/<int:campaign_id>/pairs/<int:pair_id>/", pairs.pair, name="pair"),
     path(
         "campaigns/<int:campaign_id>/pairs/<int:pair_id>/adjudicate/",

@@ -1,0 +1,84 @@
+"""Shares among a campaign's pairs, as its random sample estimates them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelling.reporting.report import Difference, ShareFigure, Shares, Slice
+from labelling.reporting.rows import BAD, DECENT, GOOD, FloatArray, IntArray, PairRows
+from labelling.shares import difference, share
+
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The design of a sample: what each pair stands for, and which pairs depend on each other.
+
+    Attributes
+    ----------
+    weights : float64
+        One over the inclusion probability.
+    photos, strata : int64
+        Photo and stratum of each pair.
+    """
+
+    weights: FloatArray
+    photos: IntArray
+    strata: IntArray
+
+    @classmethod
+    def of(cls, pairs: PairRows) -> Sample:
+        """Return the design of these pairs."""
+        _, strata = np.unique(pairs.stratum, return_inverse=True)
+        return cls(1 / pairs.probability, pairs.photo, strata.astype(np.int64))
+
+    def share(self, outcome: FloatArray) -> ShareFigure:
+        """Return the share of ones among the pairs whose outcome is not NaN."""
+        found = share(outcome, weights=self.weights, clusters=self.photos, strata=self.strata)
+        if found is None:
+            return ShareFigure(0)
+        return ShareFigure(found.n, found.value, found.lower, found.upper, found.effective_n)
+
+    def shares(self, verdicts: FloatArray, where: BoolArray | None = None) -> Shares:
+        """Return the shares of the verdicts, of all pairs or where so."""
+        of = verdicts if where is None else np.where(where, verdicts, np.nan)
+        return Shares(
+            good=self.share(_is(of, of == GOOD)),
+            good_or_decent=self.share(_is(of, of >= DECENT)),
+            bad=self.share(_is(of, of == BAD)),
+        )
+
+    def good(self, verdicts: FloatArray, where: BoolArray | None = None) -> ShareFigure:
+        """Return the share of good verdicts, of all pairs or where so."""
+        return self.share(outcome_good(verdicts, where))
+
+    def difference(
+        self, verdicts: FloatArray, first: tuple[str, BoolArray], second: tuple[str, BoolArray]
+    ) -> Difference | None:
+        """Return the difference of the shares of good of two parts; None if one has no verdict."""
+        parts = [Slice(name, self.shares(verdicts, where)) for name, where in (first, second)]
+        if not all(part.shares.good.n for part in parts):
+            return None
+        found = difference(
+            outcome_good(verdicts, first[1]),
+            outcome_good(verdicts, second[1]),
+            weights=self.weights,
+            clusters=self.photos,
+            strata=self.strata,
+        )
+        bounds = (found.value, found.lower, found.upper) if found else (None, None, None)
+        return Difference(parts[0], parts[1], *bounds)
+
+
+def outcome_good(verdicts: FloatArray, where: BoolArray | None = None) -> FloatArray:
+    """Return 1 where a verdict is good, 0 where it is not, NaN elsewhere."""
+    of = verdicts if where is None else np.where(where, verdicts, np.nan)
+    return _is(of, of == GOOD)
+
+
+def _is(verdicts: FloatArray, outcome: BoolArray) -> FloatArray:
+    return np.where(np.isnan(verdicts), np.nan, outcome)

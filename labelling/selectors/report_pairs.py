@@ -1,0 +1,64 @@
+"""What the page of a report shows besides figures: its pairs, its graders, a grader's own work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db.models import Avg, Count, Q
+
+from labelling.grades import Grading
+from labelling.models import Campaign, CampaignState, Grade, Pair, Reviewer, Skip
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWork:
+    """What one reviewer did in a campaign, gold pairs included: without them one could tell them.
+
+    The shares are of their grades; None if there are no grades.
+    """
+
+    grades: int
+    skips: int
+    seconds_a_pair: float | None
+    listened_s: float | None
+    good: float | None
+    decent: float | None
+    bad: float | None
+
+
+def pairs_by_key(keys: Collection[int]) -> dict[int, Pair]:
+    """Return pairs with photo and recording; those that are gone are left out."""
+    return Pair.objects.select_related("scene", "clip").in_bulk(list(keys))
+
+
+def names_of_reviewers(keys: Collection[int]) -> dict[int, str]:
+    """Return the names of reviewers; those whose account is erased are left out."""
+    return {
+        reviewer.pk: reviewer.user.get_username()
+        for reviewer in Reviewer.objects.select_related("user").filter(pk__in=keys)
+        if reviewer.user is not None
+    }
+
+
+def closed_campaigns_of(reviewer_id: int | None) -> list[Campaign]:
+    """Return the closed campaigns in which a reviewer graded, the last one first."""
+    graded = Grade.objects.filter(reviewer_id=reviewer_id).values("pair__campaign_id")
+    closed = Campaign.objects.filter(state=CampaignState.CLOSED, pk__in=graded)
+    return list(closed.order_by("-closed_at", "-pk"))
+
+
+def own_work(reviewer_id: int | None, campaign_id: int) -> OwnWork:
+    """Return what a reviewer did in a campaign."""
+    grades = Grade.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id)
+    counted = grades.aggregate(
+        grades=Count("pk"),
+        seconds_a_pair=Avg("took_s"),
+        listened_s=Avg("listened_s"),
+        **{grade: Count("pk", filter=Q(grade=grade)) for grade in Grading.values},
+    )
+    of_grade = {grade: counted.pop(grade) for grade in Grading.values}
+    total = counted["grades"]
+    shares = {grade: number / total if total else None for grade, number in of_grade.items()}
+    skips = Skip.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id).count()
+    return OwnWork(skips=skips, **counted, **shares)
