@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('digest', models.CharField(help_text='SHA-256 of the data.', max_length=64)),
                 ('code_version', models.CharField(help_text="SHA-256 of the program's sources.", max_length=64)),
                 ('versions', models.JSONField(help_text='Of matchers, models and libraries.')),
-                ('seed', models.BigIntegerField(help_text='Of the draw and of the bootstrap.')),
+                ('seed', models.BigIntegerField(help_text='Of the draw.')),
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='frozen_reports', to='labelling.campaign')),
                 ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],

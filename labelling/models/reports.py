@@ -40,7 +40,7 @@ class FrozenReport(models.Model):
     digest = models.CharField(max_length=64, help_text="SHA-256 of the data.")
     code_version = models.CharField(max_length=64, help_text="SHA-256 of the program's sources.")
     versions = models.JSONField(help_text="Of matchers, models and libraries.")
-    seed = models.BigIntegerField(help_text="Of the draw and of the bootstrap.")
+    seed = models.BigIntegerField(help_text="Of the draw.")
 
     class Meta:
         ordering = ["-made_at", "-pk"]
@@ -52,7 +52,8 @@ class FrozenReport(models.Model):
                 condition=Q(number__gte=1), name="labelling_frozenreport_number_from_1"
             ),
             models.CheckConstraint(
-                condition=Q(digest=HexSha256(F("data"))), name="labelling_frozenreport_digest_of_data"
+                condition=Q(digest=HexSha256(F("data"))),
+                name="labelling_frozenreport_digest_of_data",
             ),
             models.CheckConstraint(
                 condition=~Q(figures="") & ~Q(code_version=""),

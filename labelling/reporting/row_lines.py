@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
 
-from labelling.reporting.rows import FoundRows, GraderRow, GradeRows, PairRows, ReportRows
+from labelling.reporting.rows import FoundRows, GradeRows, GraderRow, PairRows, ReportRows
 
 FORMAT: Final = 1
 _GRADER: Final = ("pseudonym", "gold_right", "gold_of", "skips")  # never who it is
@@ -68,7 +69,7 @@ def _plain(column: Any) -> Sequence[Any]:
     if not isinstance(column, np.ndarray):
         return [one.isoformat() if isinstance(one, datetime) else one for one in column]
     if column.dtype.kind == "f":
-        column = np.where(np.isnan(column), None, column.astype(object))
+        return [None if isnan(one) else one for one in column.tolist()]
     values: list[Any] = column.tolist()
     return values
 

@@ -8,11 +8,20 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
-from labelling.reporting.report import Calibration, Comparison, Report, ShareFigure, Shares
+from labelling.reporting.report import (
+    AgreementFigure,
+    Calibration,
+    Comparison,
+    Difference,
+    Report,
+    ShareFigure,
+    Shares,
+)
 from labelling.reporting.rows import ReportRows
 from labelling.reporting.verdicts import GRADES, verdicts_of
 
 Row = tuple[Any, ...]
+_Interval = AgreementFigure | Difference
 
 
 def pair_rows(rows: ReportRows) -> Iterator[Row]:
@@ -57,6 +66,20 @@ def aggregate_rows(report: Report) -> Iterator[Row]:
     yield _share("headline", "rank 1", "good", headline.share, note=headline.withheld)
     yield from _shares("adjudicated", "", report.adjudicated)
     yield from _shares("majority", "", report.majority)
+    yield from _parts(report)
+    for agreed in report.agreement:
+        yield _interval("agreement", "", agreed.name, agreed, note=agreed.undefined or agreed.note)
+    for reason in report.reasons:
+        yield _row("reasons", reason.fault, "decent", reason.decent)
+        yield _row("reasons", reason.fault, "bad", reason.bad)
+    yield from _graders(report)
+    for calibration in report.calibration:
+        yield from _calibration(calibration)
+    if report.comparison is not None:
+        yield from _comparison(report.comparison)
+
+
+def _parts(report: Report) -> Iterator[Row]:
     for matcher in report.matchers:
         yield from _shares("matcher", matcher.matcher, matcher.shares)
         for rank in matcher.ranks:
@@ -68,23 +91,7 @@ def aggregate_rows(report: Report) -> Iterator[Row]:
             yield from _shares(kind, one.name, one.shares)
     if report.natural_or_made is not None:
         both = report.natural_or_made
-        yield _row(
-            "difference", f"{both.first.name} minus {both.second.name}", "good",
-            both.value, both.lower, both.upper,
-        )  # fmt: skip
-    for agreed in report.agreement:
-        note = agreed.undefined or agreed.note
-        yield _row(
-            "agreement", "", agreed.name, agreed.value, agreed.lower, agreed.upper, note=note
-        )  # fmt: skip
-    for reason in report.reasons:
-        yield _row("reasons", reason.fault, "decent", reason.decent)
-        yield _row("reasons", reason.fault, "bad", reason.bad)
-    yield from _graders(report)
-    for calibration in report.calibration:
-        yield from _calibration(calibration)
-    if report.comparison is not None:
-        yield from _comparison(report.comparison)
+        yield _interval("difference", f"{both.first.name} minus {both.second.name}", "good", both)
 
 
 def _graders(report: Report) -> Iterator[Row]:
@@ -101,7 +108,7 @@ def _calibration(one: Calibration) -> Iterator[Row]:
     for part in one.bins:
         name = f"{one.matcher}, {one.score} {part.lower:g} to {part.upper:g}"
         yield _share("calibration", name, "good", part.good)
-        yield _row("calibration", name, f"mean {one.score}", part.mean, n=part.good.n)
+        yield _row("calibration", name, f"mean {one.score}", part.mean)
     for strength_name, least in one.proposed.items():
         yield _row("proposed threshold", f"{one.matcher}, {strength_name}", one.score, least)
 
@@ -110,7 +117,8 @@ def _comparison(one: Comparison) -> Iterator[Row]:
     name = f"{one.first} against {one.second}"
     for measure in ("both", "only_first", "only_second", "neither", "p_value"):
         yield _row("comparison", name, measure, getattr(one, measure))
-    yield _row("comparison", name, "difference", one.difference, one.lower, one.upper)
+    bounds = (one.difference, one.lower, one.upper)
+    yield "comparison", name, "difference", *bounds, None, None, ""
 
 
 def _shares(section: str, name: str, shares: Shares) -> Iterator[Row]:
@@ -119,26 +127,17 @@ def _shares(section: str, name: str, shares: Shares) -> Iterator[Row]:
 
 
 def _share(section: str, name: str, measure: str, share: ShareFigure, *, note: str = "") -> Row:
-    return _row(
-        section, name, measure, share.value, share.lower, share.upper,
-        n=share.n, effective_n=share.effective_n, note=note,
-    )  # fmt: skip
+    bounds = (share.value, share.lower, share.upper)
+    return section, name, measure, *bounds, share.n, share.effective_n, note
 
 
-def _row(
-    section: str,
-    name: str,
-    measure: str,
-    value: float | None,
-    lower: float | None = None,
-    upper: float | None = None,
-    *,
-    n: int | None = None,
-    effective_n: float | None = None,
-    note: str = "",
-) -> Row:
+def _interval(section: str, name: str, measure: str, of: _Interval, *, note: str = "") -> Row:
+    return section, name, measure, of.value, of.lower, of.upper, None, None, note
+
+
+def _row(section: str, name: str, measure: str, value: float | None) -> Row:
     figure = None if value is None else float(value)
-    return section, name, measure, figure, lower, upper, n, effective_n, note
+    return section, name, measure, figure, None, None, None, None, ""
 
 
 def _places(rows: ReportRows) -> Mapping[int, Row]:

@@ -9,6 +9,7 @@ from django.db.models import Avg, Count, Q
 
 from labelling.grades import Grading
 from labelling.models import Campaign, CampaignState, Grade, Pair, Reviewer, Skip
+from labelling.selectors.pairs import gradable_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class OwnWork:
 
 
 def pairs_by_key(keys: Collection[int]) -> dict[int, Pair]:
-    """Return pairs with photo and recording; those that are gone are left out."""
-    return Pair.objects.select_related("scene", "clip").in_bulk(list(keys))
+    """Return pairs with photo and recording; those that may not be shown are left out."""
+    return gradable_pairs().select_related("scene", "clip").in_bulk(list(keys))
 
 
 def names_of_reviewers(keys: Collection[int]) -> dict[int, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -16,7 +14,6 @@ from labelling.reporting.report_json import from_json
 from labelling.reporting.row_lines import thawed
 from labelling.reporting.rows import ReportRows
 from labelling.selectors.rights import may_lead
-from labelling.selectors.versions import code_version, versions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +32,20 @@ def frozen_reports(campaign_id: int) -> QuerySet[FrozenReport]:
     return reports.select_related("campaign", "made_by").defer("figures", "data")
 
 
-def frozen_report_for(user: User, report_id: int) -> FrozenReport | None:
-    """Return a frozen report, without its data, if this person may see it.
+def frozen_report(report_id: int) -> FrozenReport | None:
+    """Return a frozen report."""
+    return FrozenReport.objects.filter(pk=report_id).first()
 
-    Leads see all. While a campaign runs others see none: a reviewer would learn what is asked.
+
+def frozen_report_numbered(campaign_id: int, number: int) -> FrozenReport | None:
+    """Return the frozen report of a campaign with this number."""
+    return FrozenReport.objects.filter(campaign_id=campaign_id, number=number).first()
+
+
+def frozen_report_for(user: User, report_id: int) -> FrozenReport | None:
+    """Return a frozen report without its data, if this person may see it.
+
+    Leads see all. While a campaign runs others see none: a reviewer would learn how others grade.
     """
     reports = FrozenReport.objects.select_related("campaign", "made_by").defer("data")
     found = reports.filter(pk=report_id).first()
@@ -47,49 +54,14 @@ def frozen_report_for(user: User, report_id: int) -> FrozenReport | None:
     return None
 
 
-def frozen_data(report_id: int) -> FrozenReport | None:
-    """Return a frozen report with its data."""
-    return FrozenReport.objects.select_related("campaign").filter(pk=report_id).first()
-
-
-def report_changes(
-    campaign_id: int, *, rows: ReportRows, report: Report
-) -> ReportChanges | None:
+def report_changes(campaign_id: int, *, rows: ReportRows, report: Report) -> ReportChanges | None:
     """Compare a campaign's report with the last frozen one; None if there is none."""
     last = FrozenReport.objects.filter(campaign_id=campaign_id).order_by("-number").first()
     if last is None:
         return None
     return ReportChanges(
         since=last,
-        changes=changes(thawed(last.data), rows),
+        changes=changes(thawed(bytes(last.data)), rows),
         then=from_json(last.figures).headline,
         now=report.headline,
     )
-
-
-def about_frozen(frozen: FrozenReport) -> dict[str, Any]:
-    """Return what the files of a frozen report say about it."""
-    made = {"number": frozen.number, "made_at": frozen.made_at.isoformat(), "digest": frozen.digest}
-    facts = from_json(frozen.figures).campaign
-    return _about(facts, made, frozen.code_version, frozen.versions, frozen.seed)
-
-
-def about_live(rows: ReportRows) -> dict[str, Any]:
-    """Return what the files of a report that is not frozen say about it."""
-    return _about(rows.campaign, None, code_version(), versions_of(rows), rows.campaign["seed"])
-
-
-def _about(
-    campaign: Mapping[str, Any],
-    frozen: Mapping[str, Any] | None,
-    code: str,
-    versions: Mapping[str, Any],
-    seed: int,
-) -> dict[str, Any]:
-    return {
-        "campaign": dict(campaign),
-        "frozen_report": frozen,
-        "code_version": code,
-        "seed": seed,
-        **versions,
-    }

@@ -6,12 +6,12 @@ import hashlib
 import platform
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
-
-from django.conf import settings
 
 from labelling.reporting.rows import ReportRows
 
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _PACKAGES: Final = ("labelling", "retrieval")
 _LEFT_OUT: Final = frozenset({"tests", "migrations"})
 _LIBRARIES: Final = ("django", "numpy")
@@ -25,8 +25,8 @@ def code_version() -> str:
     """
     digest = hashlib.sha256()
     for package in _PACKAGES:
-        for path in sorted((settings.BASE_DIR / package).rglob("*.py")):
-            name = path.relative_to(settings.BASE_DIR)
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            name = path.relative_to(_ROOT)
             if _LEFT_OUT.isdisjoint(name.parts):
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
                 digest.update(f"{content}  {name.as_posix()}\n".encode())

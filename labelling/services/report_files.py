@@ -10,18 +10,18 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, Any, Final
 
-from django.conf import settings
 from django.utils import timezone
 
 from labelling.reporting.columns import TABLES, Column
-from labelling.reporting.report import Report
-from labelling.reporting.rows import ReportRows
 from labelling.reporting.tables import Row, aggregate_rows, grade_rows, pair_rows
+from labelling.selectors.report_contents import ReportContents
 
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _CONVERTER: Final = "labelling.reporting.parquet"
 _CONVERSION_TIMEOUT_S: Final = 300.0
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -36,17 +36,10 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
 
 
-def write_report_files(
-    *,
-    target: IO[bytes],
-    kind: FileFormat,
-    rows: ReportRows,
-    report: Report,
-    about: Mapping[str, Any],
-) -> None:
+def write_report_files(*, target: IO[bytes], kind: FileFormat, contents: ReportContents) -> None:
     """Write a zip file with the tables of a report, the data dictionary and `versions.json`.
 
-    The rows are never in memory as text: each table is written row by row.
+    The tables are never in memory as text: they are written row by row.
 
     Parameters
     ----------
@@ -54,15 +47,13 @@ def write_report_files(
         A file, written from its beginning.
     kind
         Format of the tables.
-    rows, report
+    contents
         The report and what it was made from.
-    about
-        What `versions.json` says about the report.
     """
     tables = {
-        "pairs": pair_rows(rows),
-        "grades": grade_rows(rows),
-        "aggregates": aggregate_rows(report),
+        "pairs": pair_rows(contents.rows),
+        "grades": grade_rows(contents.rows),
+        "aggregates": aggregate_rows(contents.report),
     }
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, table in tables.items():
@@ -71,7 +62,7 @@ def write_report_files(
         with _member(archive, "dictionary.csv") as member:
             _write_dictionary(member)
         with _member(archive, "versions.json") as member:
-            member.write(json.dumps(about, indent=1, ensure_ascii=False).encode())
+            member.write(json.dumps(contents.about, indent=1, ensure_ascii=False).encode())
 
 
 def _member(archive: zipfile.ZipFile, name: str, *, packed: bool = False) -> IO[bytes]:
@@ -82,21 +73,33 @@ def _member(archive: zipfile.ZipFile, name: str, *, packed: bool = False) -> IO[
 
 def _write_csv(member: IO[bytes], table: str, rows: Iterable[Row]) -> None:
     columns = TABLES[table]
-    kinds = [column.kind for column in columns]
+    cells = [_CELLS.get(column.kind, _same) for column in columns]
     with io.TextIOWrapper(member, "utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(column.name for column in columns)
         for row in rows:
-            writer.writerow(map(_cell, kinds, row))
+            writer.writerow([cell(value) for cell, value in zip(cells, row, strict=True)])
 
 
-def _cell(kind: str, value: Any) -> Any:
-    """Return a value as CSV has it; a text that a spreadsheet would compute gets a quote before."""
-    if kind.endswith("s"):
-        value = ";".join("" if one is None else str(one) for one in value)
-    if kind in {"text", "texts"} and value.startswith(_FORMULA):
-        return f"'{value}"
+def _same(value: Any) -> Any:
     return value
+
+
+def _harmless(text: str) -> str:
+    """Return a text with a quote before what a spreadsheet would compute."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _joined(values: Sequence[Any]) -> str:
+    return ";".join(["" if one is None else str(one) for one in values])
+
+
+_CELLS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "text": _harmless,
+    "texts": lambda values: _harmless(_joined(values)),
+    "ints": _joined,
+    "floats": _joined,
+}
 
 
 def _write_jsonl(member: IO[bytes], table: str, rows: Iterable[Row]) -> None:
@@ -111,7 +114,7 @@ def _write_parquet(member: IO[bytes], table: str, rows: Iterable[Row]) -> None:
         lines.seek(0)
         subprocess.run(
             [sys.executable, "-m", _CONVERTER, table],
-            cwd=settings.BASE_DIR, stdin=lines, stdout=converted, check=True,
+            cwd=_ROOT, stdin=lines, stdout=converted, check=True,
             timeout=_CONVERSION_TIMEOUT_S,
         )  # fmt: skip
         converted.seek(0)

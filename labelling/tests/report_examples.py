@@ -27,7 +27,7 @@ from labelling.reporting.report import (
     Slice,
     StrengthFigure,
 )
-from labelling.reporting.rows import FoundRows, GraderRow, GradeRows, PairRows, ReportRows
+from labelling.reporting.rows import FoundRows, GradeRows, GraderRow, PairRows, ReportRows
 
 SHARE = ShareFigure(200, 0.1 + 0.2, 1e-17, 1.0, 123.45)
 SHARES = Shares(good=SHARE, good_or_decent=ShareFigure(0), bad=SHARE)
@@ -88,7 +88,7 @@ def make_rows(
             stratum=strata,
             scenery=np.array(["coast", "street"])[np.arange(pairs) // 2 % 2],
             origin=np.array(["imported", "visitor"])[np.arange(pairs) // 4 % 2],
-            collection=np.array(["=1+1", "Fields, \"open\"", ""])[np.arange(pairs) % 3],
+            collection=np.array(["=1+1", 'Fields, "open"', ""])[np.arange(pairs) % 3],
             clip=random.integers(1, 40, pairs),
             probability=np.where(strata == "rank 1", 0.5, 0.125),
             adjudicated=adjudicated,

@@ -27,7 +27,11 @@ from labelling.views.campaigns import campaign_or_404, to_campaign
 from labelling.views.refusals import refusal_words
 from labelling.views.report_parts import report_parts
 
-_FORMATS: Final = ((FileFormat.CSV, "CSV"), (FileFormat.JSONL, "JSONL"), (FileFormat.PARQUET, "Parquet"))
+_FORMATS: Final = (
+    (FileFormat.CSV, "CSV"),
+    (FileFormat.JSONL, "JSONL"),
+    (FileFormat.PARQUET, "Parquet"),
+)
 
 
 @require_safe

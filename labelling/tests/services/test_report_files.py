@@ -1,4 +1,4 @@
-"""Files of a report: the same rows in each format, the dictionary, and nothing that names people."""
+"""Files of a report: the same rows in each format, and nothing that names people."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from labelling.reporting.columns import TABLES
+from labelling.selectors.report_contents import ReportContents
 from labelling.services.report_files import FileFormat, write_report_files
 from labelling.tests.report_examples import FULL, make_rows
 
@@ -23,7 +24,8 @@ ABOUT = {"seed": 11, "libraries": {"numpy": "2"}}
 def written(kind, rows=None):
     file = io.BytesIO()
     rows = rows or make_rows()
-    write_report_files(target=file, kind=kind, rows=rows, report=FULL, about=ABOUT)
+    contents = ReportContents("report", rows, FULL, ABOUT)
+    write_report_files(target=file, kind=kind, contents=contents)
     return zipfile.ZipFile(file)
 
 
