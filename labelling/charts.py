@@ -16,14 +16,14 @@ from typing import Final, TypeAlias
 from xml.etree import ElementTree as ET
 
 WIDTH: Final = 360.0
-_EDGE: Final = 8.0
+_EDGE: Final = 2.0
 _ROW: Final = 40.0
 _BAR: Final = 13.0
 _TEXT: Final = 13.0  # from the top of a row to the base line of its text
 _BAR_TOP: Final = 19.0
 _AXIS: Final = 20.0
 _CAP: Final = 4.0
-_LONGEST_LABEL: Final = 28
+_CHARACTERS: Final = 46  # of label and words, beside each other
 _SWATCH: Final = 12.0
 _QUARTERS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -248,7 +248,8 @@ def _grid(root: ET.Element, bottom: float, ticks: Mapping[float, str], top: floa
 
 
 def _row_words(root: ET.Element, top: float, label: str, words: str) -> None:
-    shown = label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1].rstrip() + "…"
+    longest = _CHARACTERS - len(words)
+    shown = label if len(label) <= longest else label[: longest - 1].rstrip() + "…"
     _text(root, "chart__label", _across(0), top + _TEXT, shown)
     _text(root, "chart__words", _across(1), top + _TEXT, words, anchor="end")
 

@@ -76,7 +76,7 @@ def score_bins(scores: FloatArray, good: FloatArray, sample: Sample) -> tuple[Sc
     known = scores[~np.isnan(good)]
     if not len(known):
         return ()
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1), method="higher"))
     if len(edges) == 1:
         edges = np.repeat(edges, 2)
     number = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, len(edges) - 2)

@@ -33,7 +33,7 @@ def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparis
         if len(one)
         else None
     )
-    differs = only_first | only_second
+    differing = np.concatenate([np.flatnonzero(only_first), np.flatnonzero(only_second)])
     return Comparison(
         first=first,
         second=second,
@@ -47,8 +47,8 @@ def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparis
         upper=apart.upper if apart else None,
         differing=tuple(
             zip(
-                rows.pairs.key[one[differs]].tolist(),
-                rows.pairs.key[other[differs]].tolist(),
+                rows.pairs.key[one[differing]].tolist(),
+                rows.pairs.key[other[differing]].tolist(),
                 strict=True,
             )
         ),

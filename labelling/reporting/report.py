@@ -199,7 +199,7 @@ class Comparison:
     `both`, `only_first`, `only_second`, `neither` count units (photos at a rank) whose recording
     is good. `p_value` is of McNemar's exact test; `difference` of the shares has a bootstrap
     interval clustered by photo. `differing` holds the keys of the two pairs of each unit on which
-    they differ.
+    they differ, those of `only_first` before those of `only_second`.
     """
 
     first: str

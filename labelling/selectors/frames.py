@@ -166,16 +166,12 @@ def _with_strata(units: tuple[Unit, ...], strata: Stratum) -> tuple[Unit, ...]:
 
 def _scenery_groups(scene_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Return the scenery groups of the photos that have a profile."""
-    groups: dict[UUID, str] = {}
+    photos: dict[UUID, str] = {}
     for start in range(0, len(scene_ids), _PHOTOS_AT_ONCE):
-        photos = dict(
-            Scene.objects.filter(pk__in=scene_ids[start : start + _PHOTOS_AT_ONCE]).values_list(
-                "pk", "photo_sha256"
-            )
-        )
-        kinds = kinds_of_photos(list(photos.values()))
-        groups |= {pk: kinds[photo].scenery for pk, photo in photos.items() if photo in kinds}
-    return groups
+        of_some = Scene.objects.filter(pk__in=scene_ids[start : start + _PHOTOS_AT_ONCE])
+        photos |= dict(of_some.values_list("pk", "photo_sha256"))
+    kinds = kinds_of_photos(photos.values())
+    return {pk: kinds[photo].scenery for pk, photo in photos.items() if photo in kinds}
 
 
 def _disputed_frame(campaign: Campaign) -> Frame:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from json import loads
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Count, F, Q, QuerySet, TextField
+from django.db.models import BigIntegerField, Count, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 from django.utils.crypto import salted_hmac
 
@@ -22,11 +22,15 @@ from labelling.reporting.rows import (
     FoundRows,
     GradeRows,
     GraderRow,
+    IntArray,
     PairRows,
     ReportRows,
+    TextArray,
 )
+from labelling.selectors.columns import columns_of
 from labelling.selectors.pairs import gradable_pairs
 from labelling.selectors.sceneries import PhotoKind, kinds_of_photos
+from retrieval.models import MatchRun
 
 _AS_NUMBER: Final[Mapping[str, float]] = {
     Grading.BAD.value: BAD,
@@ -48,16 +52,15 @@ def report_rows(campaign_id: int) -> ReportRows:
     campaign = Campaign.objects.select_related("photo_set", "guideline").get(pk=campaign_id)
     skips = list(_of_sample(Skip.objects.all(), campaign_id).values_list("pair_id", "reviewer_id"))
     pairs = _pairs(campaign_id, skips)
-    place = {key: index for index, key in enumerate(pairs.key.tolist())}
     in_sample = Pair.objects.filter(campaign_id=campaign_id, purpose=_SAMPLE).count()
-    grades, graders = _grades(campaign_id, place, skips)
+    grades, graders = _grades(campaign_id, pairs.key, skips)
     return ReportRows(
         campaign=_facts(campaign),
         pairs=pairs,
-        found=_found(campaign_id, place),
+        found=_found(campaign_id, pairs.key),
         grades=grades,
         graders=graders,
-        withdrawn=max(0, in_sample - len(place)),
+        withdrawn=max(0, in_sample - len(pairs.key)),
     )
 
 
@@ -100,82 +103,132 @@ def _of_sample(rows: QuerySet[Any], campaign_id: int) -> QuerySet[Any]:
 
 def _pairs(campaign_id: int, skips: Sequence[tuple[int, int]]) -> PairRows:
     shown = gradable_pairs().filter(campaign_id=campaign_id, purpose=_SAMPLE)
-    rows = shown.order_by("position").values_list(
-        "pk", "position", "scene__photo_sha256", "state", "stratum", "clip__collection", "clip_id",
-        "inclusion_probability",
+    rows = shown.values(
+        "pk", "position", "state", "stratum", "clip_id", "inclusion_probability",
+        photo=F("scene__photo_sha256"), collection=F("clip__collection"),
     )  # fmt: skip
-    keys, positions, photos, states, strata, collections, clips, probabilities = _columns(rows, 8)
-    kinds = kinds_of_photos(shown.order_by().values("scene__photo_sha256"))
-    of_pairs = [kinds.get(photo, PhotoKind()) for photo in photos]
+    found = columns_of(
+        rows, pk=int, position=int, state=str, stratum=str, clip_id=int,
+        inclusion_probability=float, photo=str, collection=str,
+    )  # fmt: skip
+    kinds = kinds_of_photos(found["photo"])
+    of_pairs = [kinds.get(photo, PhotoKind()) for photo in found["photo"]]
     in_force = _of_sample(Adjudication.objects.filter(revoked_at=None), campaign_id)
     decided = dict(in_force.values_list("pair_id", "grade"))
     skipped = Counter(pair for pair, _ in skips)
+    keys = found["pk"].tolist()
+    order = np.argsort(found["position"])
     return PairRows(
-        key=_ints(keys),
-        position=_ints(positions),
-        photo=_numbered(photos),
-        state=_texts(states),
-        stratum=_texts(strata),
-        scenery=_texts([kind.scenery for kind in of_pairs]),
-        origin=_texts([kind.origin for kind in of_pairs]),
-        collection=_texts(collections),
-        clip=_ints(clips),
-        probability=_floats(probabilities),
-        adjudicated=_floats([_AS_NUMBER.get(decided.get(key, ""), np.nan) for key in keys]),
-        skips=_ints([skipped[key] for key in keys]),
+        key=found["pk"][order],
+        position=found["position"][order],
+        photo=_numbered(_texts(found["photo"])[order].tolist()),
+        state=_texts(found["state"])[order],
+        stratum=_texts(found["stratum"])[order],
+        scenery=_texts([kind.scenery for kind in of_pairs])[order],
+        origin=_texts([kind.origin for kind in of_pairs])[order],
+        collection=_texts(found["collection"])[order],
+        clip=found["clip_id"][order],
+        probability=found["inclusion_probability"][order],
+        adjudicated=np.array(
+            [_AS_NUMBER.get(decided.get(key, ""), np.nan) for key in keys], dtype=np.float64
+        )[order],
+        skips=np.array([skipped[key] for key in keys], dtype=np.int64)[order],
     )
 
 
-def _found(campaign_id: int, place: Mapping[int, int]) -> FoundRows:
-    through = _of_sample(Pair.matches.through.objects.all(), campaign_id)
-    versions = Cast("match__run__model_versions", TextField())  # as text: few differ
-    rows = through.order_by("pair__position", "match_id").values_list(
-        "pair_id", "match__run__matcher", "match__run__matcher_version", versions,
-        "match__strength", "match__rank", "match__explained", "match__standard",
+def _found(campaign_id: int, keys: IntArray) -> FoundRows:
+    rows = _of_sample(Pair.matches.through.objects.all(), campaign_id).values(
+        "pair_id", "match_id", run=F("match__run_id"), strength=F("match__strength"),
+        rank=F("match__rank"), explained=F("match__explained"), standard=F("match__standard"),
     )  # fmt: skip
-    shown = (row for row in rows if row[0] in place)
-    pairs, matchers, numbers, models, strengths, ranks, explained, standard = _columns(shown, 8)
-    by_side = {text: (_models(text, "image"), _models(text, "audio")) for text in set(models)}
+    found = columns_of(
+        rows, pair_id=int, match_id=int, run=int, strength=str, rank=int, explained=float,
+        standard=float,
+    )  # fmt: skip
+    kept, place = _places(keys, found["pair_id"])
+    kept = kept[order := np.lexsort((found["match_id"][kept], place))]
+    matcher, version, image, sound = _facts_of_runs(found["run"][kept])
     return FoundRows(
-        pair=_ints([place[pair] for pair in pairs]),
-        matcher=_texts(matchers),
-        matcher_version=_texts([str(number) for number in numbers]),
-        image_model=_texts([by_side[text][0] for text in models]),
-        sound_model=_texts([by_side[text][1] for text in models]),
-        strength=_texts(strengths),
-        rank=_ints(ranks),
-        explained=_floats(explained),
-        standard=_floats(standard),
+        pair=place[order],
+        matcher=matcher,
+        matcher_version=version,
+        image_model=image,
+        sound_model=sound,
+        strength=_texts(found["strength"])[kept],
+        rank=found["rank"][kept],
+        explained=found["explained"][kept],
+        standard=found["standard"][kept],
     )
 
 
-def _models(model_versions: str, side: str) -> str:
-    """Return the models of one side in all spaces, as a text."""
-    return ", ".join(sorted({of_space[side] for of_space in loads(model_versions).values()}))
+def _facts_of_runs(runs: IntArray) -> tuple[TextArray, TextArray, TextArray, TextArray]:
+    """Return matcher, its version, and the models of both sides, for each of these runs."""
+    rows = MatchRun.objects.filter(pk__in=np.unique(runs).tolist()).values(
+        "pk", "matcher", "matcher_version", "model_versions"
+    )
+    found = columns_of(rows, pk=int, matcher=str, matcher_version=str, model_versions=str)
+    order = np.argsort(found["pk"])
+    at = order[np.searchsorted(found["pk"][order], runs)]
+    known = {text: _models(text) for text in set(found["model_versions"])}
+    return (
+        _texts(found["matcher"])[at],
+        _texts(found["matcher_version"])[at],
+        _texts([known[text][0] for text in found["model_versions"]])[at],
+        _texts([known[text][1] for text in found["model_versions"]])[at],
+    )
+
+
+def _models(model_versions: str) -> tuple[str, str]:
+    """Return the models of images and of sounds in all spaces."""
+    of_spaces = loads(model_versions).values()
+    images, sounds = ({one[side] for one in of_spaces} for side in ("image", "audio"))
+    return ", ".join(sorted(images)), ", ".join(sorted(sounds))
 
 
 def _grades(
-    campaign_id: int, place: Mapping[int, int], skips: Sequence[tuple[int, int]]
+    campaign_id: int, keys: IntArray, skips: Sequence[tuple[int, int]]
 ) -> tuple[GradeRows, tuple[GraderRow, ...]]:
-    rows = (
-        _of_sample(Grade.objects.all(), campaign_id)
-        .order_by("pair__position", "at", "pk")
-        .values_list("pair_id", "reviewer_id", "grade", "faults", "listened_s", "took_s", "at")
+    microseconds = Func(F("at"), template="extract(epoch FROM %(expressions)s) * 1000000")
+    faults = Func(F("faults"), Value(" "), function="array_to_string", output_field=TextField())
+    rows = _of_sample(Grade.objects.all(), campaign_id).values(
+        "pk", "pair_id", "reviewer_id", "grade", "listened_s", "took_s",
+        moment=Cast(microseconds, BigIntegerField()), reasons=faults,
+    )  # fmt: skip
+    found = columns_of(
+        rows, pk=int, pair_id=int, reviewer_id=int, grade=str, listened_s=float, took_s=float,
+        moment=int, reasons=str,
+    )  # fmt: skip
+    kept, place = _places(keys, found["pair_id"])
+    kept = kept[order := np.lexsort((found["pk"][kept], found["moment"][kept], place))]
+    reviewers, number = np.unique(found["reviewer_id"][kept], return_inverse=True)
+    shown = set(keys.tolist())
+    graders = _graders(campaign_id, reviewers.tolist(), [row for row in skips if row[0] in shown])
+    at = {grader.key: index for index, grader in enumerate(graders)}
+    grades = np.array([_AS_NUMBER[grade] for grade in found["grade"]], dtype=np.float64)
+    reasons = {text: tuple(text.split()) for text in set(found["reasons"])}
+    rows_of_grades = GradeRows(
+        pair=place[order],
+        grader=np.array([at[key] for key in reviewers.tolist()], dtype=np.int64)[number],
+        grade=grades[kept],
+        faults=tuple(reasons[found["reasons"][index]] for index in kept.tolist()),
+        listened_s=found["listened_s"][kept],
+        took_s=found["took_s"][kept],
+        at=_moments(found["moment"][kept]),
     )
-    shown = (row for row in rows if row[0] in place)
-    pairs, reviewers, grades, faults, listened, took, moments = _columns(shown, 7)
-    graders = _graders(campaign_id, reviewers, [row for row in skips if row[0] in place])
-    number = {grader.key: index for index, grader in enumerate(graders)}
-    found = GradeRows(
-        pair=_ints([place[pair] for pair in pairs]),
-        grader=_ints([number[reviewer] for reviewer in reviewers]),
-        grade=_floats([_AS_NUMBER[grade] for grade in grades]),
-        faults=tuple(map(tuple, faults)),
-        listened_s=_floats(listened),
-        took_s=_floats(took),
-        at=tuple(moments),
-    )
-    return found, graders
+    return rows_of_grades, graders
+
+
+def _places(keys: IntArray, of: IntArray) -> tuple[IntArray, IntArray]:
+    """Return which rows are of shown pairs, and the index of their pair in `keys`."""
+    order = np.argsort(keys)
+    at = np.searchsorted(keys[order], of)
+    kept = np.flatnonzero(np.isin(of, keys))
+    return kept, order[at[kept]]
+
+
+def _moments(microseconds: IntArray) -> tuple[datetime, ...]:
+    naive = microseconds.astype("datetime64[us]").tolist()
+    return tuple(moment.replace(tzinfo=UTC) for moment in naive)
 
 
 def _graders(
@@ -212,24 +265,11 @@ def pseudonym(campaign_id: int, reviewer_id: int) -> str:
     return f"grader-{digest[:_PSEUDONYM_DIGITS]}"
 
 
-def _columns(rows: Iterable[Sequence[Any]], width: int) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) or [()] * width
-
-
-def _numbered(values: Iterable[str]) -> Any:
+def _numbered(values: Iterable[str]) -> IntArray:
     """Return numbers from 0 for values in the order of their first occurrence."""
     numbers: dict[str, int] = {}
-    return _ints([numbers.setdefault(value, len(numbers)) for value in values])
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
 
 
-def _ints(values: Sequence[int]) -> Any:
-    return np.array(values, dtype=np.int64)
-
-
-def _floats(values: Sequence[float | None]) -> Any:
-    """Return floats; NaN for None."""
-    return np.array(values, dtype=np.float64)
-
-
-def _texts(values: Sequence[str]) -> Any:
+def _texts(values: Sequence[str]) -> TextArray:
     return np.array(values, dtype=np.str_)

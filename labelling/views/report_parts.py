@@ -40,6 +40,7 @@ class Twosome:
 
     first: Pair | None
     second: Pair | None
+    first_is_good: bool
 
 
 _GRADERS: Final[Sequence[Column[ShownGrader]]] = (
@@ -83,8 +84,8 @@ def report_parts(
         Names of graders by pseudonym, where they may be shown.
     """
     graders = [ShownGrader(one, (names or {}).get(one.pseudonym, "")) for one in report.graders]
-    differing = report.comparison.differing if report.comparison else ()
-    page = Paginator(differing, _DIFFERING_A_PAGE).get_page(request.GET.get("page"))
+    versus = report.comparison
+    page = Paginator(versus.differing if versus else (), _DIFFERING_A_PAGE).get_page(request.GET.get("page"))
     listed = (*report.worst, *report.disputed)
     found = pairs_by_key({key for two in page for key in two} | {one.key for one in listed})
     return {
@@ -92,6 +93,9 @@ def report_parts(
         "grader_table": sorted_table(request, graders, _GRADERS, default="name"),
         "worst": [Card(one, found.get(one.key)) for one in report.worst],
         "disputed": [Card(one, found.get(one.key)) for one in report.disputed],
-        "differing": [Twosome(found.get(one), found.get(other)) for one, other in page],
+        "differing": [
+            Twosome(found.get(one), found.get(other), bool(versus and place <= versus.only_first))
+            for place, (one, other) in enumerate(page, page.start_index())
+        ],
         "differing_page": page,
     }
