@@ -85,7 +85,9 @@ def report_parts(
     """
     graders = [ShownGrader(one, (names or {}).get(one.pseudonym, "")) for one in report.graders]
     versus = report.comparison
-    page = Paginator(versus.differing if versus else (), _DIFFERING_A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(versus.differing if versus else (), _DIFFERING_A_PAGE).get_page(
+        request.GET.get("page")
+    )
     listed = (*report.worst, *report.disputed)
     found = pairs_by_key({key for two in page for key in two} | {one.key for one in listed})
     return {

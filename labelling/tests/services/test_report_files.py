@@ -8,12 +8,14 @@ import json
 import zipfile
 from dataclasses import replace
 from datetime import datetime
+from statistics import median
 
 import numpy as np
 import pytest
 from pyarrow import parquet
 
 from labelling.reporting.columns import TABLES
+from labelling.reporting.figures import make_report
 from labelling.selectors.report_contents import ReportContents
 from labelling.services.report_files import FileFormat, write_report_files
 from labelling.tests.report_examples import FULL, make_rows
@@ -157,3 +159,100 @@ def test_figures_are_written_with_their_intervals():
 
 def test_versions_are_written():
     assert json.loads(text_of(written(FileFormat.JSONL), "versions.json")) == ABOUT
+
+
+# --- the report, computed again from the files alone, without any code of the program ------------
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """A report, and the tables of its CSV files as texts."""
+    rows = make_rows(pairs=800)
+    report, file = make_report(rows), io.BytesIO()
+    contents = ReportContents("report", rows, report, ABOUT)
+    write_report_files(target=file, kind=FileFormat.CSV, contents=contents)
+    archive = zipfile.ZipFile(file)
+    tables = {
+        name: list(csv.DictReader(io.StringIO(text_of(archive, f"{name}.csv"), newline="")))
+        for name in ("pairs", "grades")
+    }
+    return report, tables["pairs"], tables["grades"]
+
+
+def verdict_of(pair, grades):
+    """Return the lead's grade, else the grade of most in a settled pair without opposites."""
+    if pair["adjudicated"]:
+        return pair["adjudicated"]
+    given = [grade["grade"] for grade in grades if grade["pair"] == pair["pair"]]
+    for grade in given if pair["state"] == "settled" and not {"good", "bad"} <= {*given} else ():
+        if 2 * given.count(grade) > len(given):
+            return grade
+    return ""
+
+
+def share_of(pairs, *grades):
+    decided = [pair for pair in pairs if pair["verdict"]]
+    weights = [1 / float(pair["probability"]) for pair in decided]
+    hits = [pair["verdict"] in grades for pair in decided]
+    return sum(weight for weight, hit in zip(weights, hits, strict=True) if hit) / sum(weights)
+
+
+def test_verdicts_follow_from_the_grades(computed):
+    _, pairs, grades = computed
+    assert [pair["verdict"] for pair in pairs] == [verdict_of(pair, grades) for pair in pairs]
+
+
+def test_the_headline_follows_from_the_files(computed):
+    report, pairs, _ = computed
+    first = [pair for pair in pairs if pair["ranks"].split(";")[0] == "1"]
+    assert report.headline.withheld == ""
+    assert report.headline.share.value == pytest.approx(share_of(first, "good"), abs=1e-12)
+    assert report.headline.share.n == sum(bool(pair["verdict"]) for pair in first)
+
+
+def test_shares_of_parts_follow_from_the_files(computed):
+    report, pairs, _ = computed
+    assert report.adjudicated.good.value == pytest.approx(share_of(pairs, "good"), abs=1e-12)
+    assert report.adjudicated.bad.value == pytest.approx(share_of(pairs, "bad"), abs=1e-12)
+    assert report.slices.keys() >= {"stratum", "scenery", "collection"}
+    for column in ("stratum", "scenery", "collection"):
+        for part in report.slices[column]:
+            own = [pair for pair in pairs if pair[column].removeprefix("'") == part.name]
+            fits = share_of(own, "good", "decent")
+            assert part.shares.good.value == pytest.approx(share_of(own, "good"), abs=1e-12)
+            assert part.shares.good_or_decent.value == pytest.approx(fits, abs=1e-12)
+
+
+def test_agreement_follows_from_the_files(computed):
+    report, _, grades = computed
+    by_pair = {}
+    for grade in sorted(grades, key=lambda grade: grade["at"]):
+        by_pair.setdefault(grade["pair"], []).append(grade["grade"])
+    equal = [first == second for first, second in by_pair.values()]
+    percent = next(one for one in report.agreement if one.name == "percent")
+    assert percent.value == pytest.approx(sum(equal) / len(equal), abs=1e-12)
+
+
+def test_the_table_of_graders_follows_from_the_files(computed):
+    report, _, grades = computed
+    assert len(report.graders) == 4
+    for grader in report.graders:
+        own = [grade for grade in grades if grade["grader"] == grader.pseudonym]
+        assert grader.grades == len(own)
+        assert grader.seconds_a_pair == median(float(grade["took_s"]) for grade in own)
+        assert grader.good == sum(grade["grade"] == "good" for grade in own) / len(own)
+        with_others = [
+            mine["grade"] == other["grade"]
+            for mine in own
+            for other in grades
+            if other["pair"] == mine["pair"] and other["grader"] != mine["grader"]
+        ]
+        equal = sum(with_others) / len(with_others)
+        assert grader.with_others.value == pytest.approx(equal, abs=1e-12)
+
+
+def test_reasons_follow_from_the_files(computed):
+    report, _, grades = computed
+    for reason in report.reasons:
+        named = [one["grade"] for one in grades if reason.fault in one["reasons"].split(";")]
+        assert (reason.decent, reason.bad) == (named.count("decent"), named.count("bad"))
