@@ -123,10 +123,10 @@ _GUIDELINES: list[URLPattern] = [  # for lead reviewers
 ]
 
 _FROZEN_REPORTS: list[URLPattern] = [  # for lead reviewers; when the campaign is closed, for all
-    path("reports/<int:report_id>/", snapshots.frozen_report, name="frozen_report"),
-    path("reports/<int:report_id>/data", report_files.frozen_data, name="frozen_data"),
+    path("frozen-reports/<int:report_id>/", snapshots.frozen_report, name="frozen_report"),
+    path("frozen-reports/<int:report_id>/data", report_files.frozen_data, name="frozen_data"),
     path(
-        "reports/<int:report_id>/files/<slug:kind>/",
+        "frozen-reports/<int:report_id>/files/<slug:kind>/",
         report_files.frozen_report_file,
         name="frozen_report_file",
     ),
