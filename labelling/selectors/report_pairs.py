@@ -10,6 +10,7 @@ from django.db.models import Avg, Count, Q
 from labelling.grades import Grading
 from labelling.models import Campaign, CampaignState, Grade, Pair, Reviewer, Skip
 from labelling.selectors.pairs import gradable_pairs
+from retrieval.selectors.thumbs import ThumbSummary, thumb_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,16 @@ def pairs_by_key(keys: Collection[int]) -> dict[int, Pair]:
     return gradable_pairs().select_related("scene", "clip").in_bulk(list(keys))
 
 
+def thumbs_in(campaign_id: int) -> ThumbSummary | None:
+    """Return what visitors said on the pages of a campaign's photos; None if nobody did.
+
+    They are no grades: visitors chose themselves, and which photos they looked at.
+    """
+    sample = gradable_pairs().filter(campaign_id=campaign_id, purpose=Pair.Purpose.SAMPLE)
+    summary = thumb_summary(sample.order_by().values("scene_id"))
+    return summary if summary.visitors else None
+
+
 def names_of_reviewers(keys: Collection[int]) -> dict[int, str]:
     """Return the names of reviewers; those whose account is erased are left out."""
     return {
@@ -42,24 +53,29 @@ def names_of_reviewers(keys: Collection[int]) -> dict[int, str]:
     }
 
 
-def closed_campaigns_of(reviewer_id: int | None) -> list[Campaign]:
+def closed_campaigns_of(reviewer_id: int) -> list[Campaign]:
     """Return the closed campaigns in which a reviewer graded, the last one first."""
     graded = Grade.objects.filter(reviewer_id=reviewer_id).values("pair__campaign_id")
     closed = Campaign.objects.filter(state=CampaignState.CLOSED, pk__in=graded)
     return list(closed.order_by("-closed_at", "-pk"))
 
 
-def own_work(reviewer_id: int | None, campaign_id: int) -> OwnWork:
+def own_work(reviewer_id: int, campaign_id: int) -> OwnWork:
     """Return what a reviewer did in a campaign."""
-    grades = Grade.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id)
-    counted = grades.aggregate(
-        grades=Count("pk"),
-        seconds_a_pair=Avg("took_s"),
-        listened_s=Avg("listened_s"),
+    graded = Grade.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id)
+    skipped = Skip.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id)
+    counted = graded.aggregate(
+        total=Count("pk"),
+        took_s=Avg("took_s"),
+        heard_s=Avg("listened_s"),
         **{grade: Count("pk", filter=Q(grade=grade)) for grade in Grading.values},
     )
-    of_grade = {grade: counted.pop(grade) for grade in Grading.values}
-    total = counted["grades"]
-    shares = {grade: number / total if total else None for grade, number in of_grade.items()}
-    skips = Skip.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id).count()
-    return OwnWork(skips=skips, **counted, **shares)
+    total = counted["total"]
+    shares = {grade: counted[grade] / total if total else None for grade in Grading.values}
+    return OwnWork(
+        grades=total,
+        skips=skipped.count(),
+        seconds_a_pair=counted["took_s"],
+        listened_s=counted["heard_s"],
+        **shares,
+    )

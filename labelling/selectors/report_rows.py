@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from json import loads
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from django.db.models import BigIntegerField, Count, F, Func, Q, QuerySet, TextField, Value
@@ -62,13 +62,6 @@ def report_rows(campaign_id: int) -> ReportRows:
         graders=graders,
         withdrawn=max(0, in_sample - len(pairs.key)),
     )
-
-
-def campaign_named(text: str) -> Campaign | None:
-    """Return the campaign with this key or, whatever its case, this name; None without one."""
-    if text.isdecimal() and (found := Campaign.objects.filter(pk=text).first()):
-        return found
-    return Campaign.objects.filter(name__iexact=text).first()
 
 
 def _facts(campaign: Campaign) -> dict[str, Any]:
@@ -147,13 +140,16 @@ def _found(campaign_id: int, keys: IntArray) -> FoundRows:
     )  # fmt: skip
     kept, place = _places(keys, found["pair_id"])
     kept = kept[order := np.lexsort((found["match_id"][kept], place))]
-    matcher, version, image, sound = _facts_of_runs(found["run"][kept])
+    of_runs = _facts_of_runs(found["run"][kept])
+    is_known = np.isin(found["run"][kept], of_runs.pk)  # a run may be deleted between two queries
+    kept, place = kept[is_known], place[order][is_known]
+    at = np.searchsorted(of_runs.pk, found["run"][kept])
     return FoundRows(
-        pair=place[order],
-        matcher=matcher,
-        matcher_version=version,
-        image_model=image,
-        sound_model=sound,
+        pair=place,
+        matcher=of_runs.matcher[at],
+        matcher_version=of_runs.version[at],
+        image_model=of_runs.image[at],
+        sound_model=of_runs.sound[at],
         strength=_texts(found["strength"])[kept],
         rank=found["rank"][kept],
         explained=found["explained"][kept],
@@ -161,21 +157,26 @@ def _found(campaign_id: int, keys: IntArray) -> FoundRows:
     )
 
 
-def _facts_of_runs(runs: IntArray) -> tuple[TextArray, TextArray, TextArray, TextArray]:
-    """Return matcher, its version, and the models of both sides, for each of these runs."""
-    rows = MatchRun.objects.filter(pk__in=np.unique(runs).tolist()).values(
+class _Runs(NamedTuple):
+    """Facts of runs, by key; `image` and `sound` are the models of all spaces."""
+
+    pk: IntArray
+    matcher: TextArray
+    version: TextArray
+    image: TextArray
+    sound: TextArray
+
+
+def _facts_of_runs(keys: IntArray) -> _Runs:
+    rows = MatchRun.objects.filter(pk__in=np.unique(keys).tolist()).values(
         "pk", "matcher", "matcher_version", "model_versions"
     )
     found = columns_of(rows, pk=int, matcher=str, matcher_version=str, model_versions=str)
     order = np.argsort(found["pk"])
-    at = order[np.searchsorted(found["pk"][order], runs)]
     known = {text: _models(text) for text in set(found["model_versions"])}
-    return (
-        _texts(found["matcher"])[at],
-        _texts(found["matcher_version"])[at],
-        _texts([known[text][0] for text in found["model_versions"]])[at],
-        _texts([known[text][1] for text in found["model_versions"]])[at],
-    )
+    images, sounds = ([known[text][side] for text in found["model_versions"]] for side in (0, 1))
+    texts = (found["matcher"], found["matcher_version"], images, sounds)
+    return _Runs(found["pk"][order], *(_texts(column)[order] for column in texts))
 
 
 def _models(model_versions: str) -> tuple[str, str]:

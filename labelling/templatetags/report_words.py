@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labelling.models import CampaignState, Design, Stratum
 from labelling.templatetags.answers import stratum_words
+from retrieval.models import Thumb
 
 register = template.Library()
 
@@ -75,6 +76,7 @@ _UNNAMED: Final = _("Without a name")
 _DESIGNS: Final = dict(Design.choices)
 _STRATA: Final = dict(Stratum.choices)
 _STATES: Final = dict(CampaignState.choices)
+_THUMB_REASONS: Final = {**dict(Thumb.Reason.choices), "": _("No reason given")}
 
 
 @register.filter
@@ -117,6 +119,12 @@ def strata_words(strata: str) -> str:
 def state_words(state: str) -> str:
     """Return the name of a campaign's state."""
     return str(_STATES.get(state, state))
+
+
+@register.filter
+def thumb_reason(reason: str) -> str:
+    """Return why a visitor says that a recording does not fit."""
+    return str(_THUMB_REASONS.get(reason, reason))
 
 
 @register.filter

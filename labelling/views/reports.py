@@ -11,14 +11,18 @@ from django.views.decorators.http import require_safe
 
 from labelling.models import CampaignState
 from labelling.reporting.figures import make_report
+from labelling.reporting.report import GraderFigures
 from labelling.reporting.rows import ReportRows
 from labelling.selectors.desk import campaign_on_desk, reviewer_id_of
-from labelling.selectors.report_pairs import names_of_reviewers, own_work
+from labelling.selectors.report_pairs import names_of_reviewers, own_work, thumbs_in
 from labelling.selectors.report_rows import report_rows
 from labelling.views.access import actor_of, lead_required, reviewer_required
 from labelling.views.campaigns import campaign_or_404
 from labelling.views.report_parts import report_parts
 from labelling.views.snapshots import snapshot_parts
+
+_NOBODY = 0
+"""Stands for the key of somebody without a reviewer row: no row has it."""
 
 
 @require_safe
@@ -33,6 +37,7 @@ def report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     made = make_report(rows)
     context = {
         "campaign": shown,
+        "thumbs": thumbs_in(campaign_id),
         **report_parts(request, made, names=_names(rows)),
         **snapshot_parts(campaign_id, rows, made),
     }
@@ -51,7 +56,7 @@ def own_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign = campaign_on_desk(campaign_id)
     if campaign is None:
         raise Http404(f"there is no campaign {campaign_id} to review")
-    reviewer_id = reviewer_id_of(actor_of(request))
+    reviewer_id = reviewer_id_of(actor_of(request)) or _NOBODY
     context: dict[str, Any] = {
         "campaign": campaign,
         "work": own_work(reviewer_id, campaign_id),
@@ -62,7 +67,7 @@ def own_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return render(request, "labelling/own_report.html", context)
 
 
-def _own_figures(rows: ReportRows, reviewer_id: int | None) -> Any:
+def _own_figures(rows: ReportRows, reviewer_id: int) -> GraderFigures | None:
     own = {one.pseudonym for one in rows.graders if one.key == reviewer_id}
     return next((one for one in make_report(rows).graders if one.pseudonym in own), None)
 

@@ -4,6 +4,7 @@ from retrieval.admin.clips import ClipAdmin
 from retrieval.admin.imports import ImportItemAdmin, LibraryImportAdmin
 from retrieval.admin.jobs import LibraryProfilingAdmin, ProfileFailureAdmin, SceneAdmin
 from retrieval.admin.matching import HeardOverrideAdmin, PhotoBankAdmin
+from retrieval.admin.thumbs import ThumbAdmin
 
 __all__ = [
     "ClipAdmin",
@@ -14,4 +15,5 @@ __all__ = [
     "PhotoBankAdmin",
     "ProfileFailureAdmin",
     "SceneAdmin",
+    "ThumbAdmin",
 ]

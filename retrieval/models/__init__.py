@@ -19,6 +19,7 @@ from retrieval.models.scenes import (
 )
 from retrieval.models.site_recipe import BankMoments, HeardOverride, PhotoBank
 from retrieval.models.tallies import UploadTally
+from retrieval.models.thumbs import Thumb
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -46,6 +47,7 @@ __all__ = [
     "SceneProfile",
     "SceneReport",
     "Space",
+    "Thumb",
     "UploadTally",
     "Visibility",
 ]

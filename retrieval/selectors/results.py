@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.engine.spaces.space import ClassSpace
-from retrieval.models import Match, MatchRun, Scene, SceneProfile
+from retrieval.models import JobState, Match, MatchRun, Scene, SceneProfile
 
 
 def runs_by_matcher(scene: Scene) -> dict[str, MatchRun]:
@@ -67,6 +67,14 @@ def _image_networks(model_versions: dict[str, dict[str, str]]) -> set[str]:
 def matches_of(run: MatchRun) -> list[Match]:
     """Return a run's matches by rank, with their clips."""
     return list(run.matches.select_related("clip").order_by("rank"))
+
+
+def match_of_scene(scene: Scene, match_id: int) -> Match | None:
+    """Return a match of a finished scene by any matcher, unless its recording was withdrawn."""
+    if scene.state != JobState.DONE:
+        return None
+    served = Match.objects.filter(clip__removed_in=None, run__in=runs_by_matcher(scene).values())
+    return served.filter(pk=match_id).select_related("clip", "run").first()
 
 
 def divergence_nats(match: Match, *, space: str) -> float:

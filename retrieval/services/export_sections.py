@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.selectors.personal_data import account_data, audit_data, invitation_data
 from retrieval.models import Match, Scene
 from retrieval.selectors.exports import report_data, scenes_with_results
+from retrieval.selectors.thumbs import thumb_data
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -59,6 +60,10 @@ def _photos(user_id: int) -> Iterator[Entry]:
 
 def _reports(user_id: int) -> Iterator[Entry]:
     yield Entry("reports.json", report_data(user_id))
+
+
+def _thumbs(user_id: int) -> Iterator[Entry]:
+    yield Entry("thumbs.json", thumb_data(user_id))
 
 
 def _scene_data(scene: Scene) -> dict[str, Any]:
@@ -114,3 +119,4 @@ PHOTOS = Section(
     _photos,
 )
 REPORTS = Section(_("reports.json: the photos that you reported, and why"), _reports)
+THUMBS = Section(_("thumbs.json: for which recordings you said whether they fit a photo"), _thumbs)

@@ -19,6 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from accounts.services.erasure import AccountClosedError
 from retrieval.models import Scene
 from retrieval.services.claiming import claim_scenes
+from retrieval.services.thumbs import claim_thumbs
+from retrieval.views.thumb_givers import browser_key, forget_giver
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +77,10 @@ def owns(request: HttpRequest, scene: Scene) -> bool:
 
 
 class ClaimMiddleware:
-    """Gives the uploads of a browser to the account that it has logged in to.
+    """Gives the uploads and thumbs of a browser to the account that it has logged in to.
 
-    Costs nothing without the cookie. A claim can be repeated: the list is dropped after the commit.
+    Costs nothing without the cookies. A claim can be repeated: the list is dropped after the
+    commit.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -85,16 +88,22 @@ class ClaimMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Claim before the view, so that it shows the claimed scenes."""
-        cookies = _cookies(request)
-        if not cookies or not request.user.is_authenticated:
+        cookies, thumbs = _cookies(request), browser_key(request)
+        if not (cookies or thumbs) or not request.user.is_authenticated:
             return self.get_response(request)
         try:
-            claim_scenes(user_id=request.user.pk, scene_ids=_remembered(request))
+            if cookies:
+                claim_scenes(user_id=request.user.pk, scene_ids=_remembered(request))
+            if thumbs:
+                claim_thumbs(user_id=request.user.pk, browser_key=thumbs)
         except AccountClosedError:
             return self.get_response(request)
-        request.session.pop(_KEY, None)
+        if cookies:
+            request.session.pop(_KEY, None)
         response = self.get_response(request)
         _forget(response, cookies)  # an upload that ended meanwhile keeps its cookie
+        if thumbs:
+            forget_giver(response)
         return response
 
 

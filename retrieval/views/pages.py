@@ -20,16 +20,18 @@ from accounts.selectors.roles import had_operator
 from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
-from retrieval.models import JobState, Scene, Visibility
+from retrieval.models import JobState, Scene, Thumb, Visibility
 from retrieval.selectors.holds import is_held
 from retrieval.selectors.library import clip_count
 from retrieval.selectors.networks import ignores_sounds
+from retrieval.selectors.thumbs import own_thumbs
 from retrieval.views.access import is_for_others, scene_or_404
 from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.ownership import owns
 from retrieval.views.problems import Problem, problem
-from retrieval.views.result_page import result_of
+from retrieval.views.result_page import ResultView, result_of
 from retrieval.views.scene_forms import SceneSettingsForm
+from retrieval.views.thumb_givers import known_giver
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
 
@@ -72,8 +74,13 @@ def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     if found.run is None:
         raise Http404(f"scene {scene_id} has no result")
     if HtmxDetails(request):
-        alternatives = result_of(found, matcher=request.GET.get("matcher")).later
-        return render(request, "retrieval/_alternatives.html", {"alternatives": alternatives})
+        shown = result_of(found, matcher=request.GET.get("matcher"))
+        alternatives = {
+            "alternatives": shown.later,
+            "scene": {"id": found.pk},
+            "thumbs": _thumbs(request, shown),
+        }
+        return render(request, "retrieval/_alternatives.html", alternatives)
     context = scene_context(request, found)
     result = context["result"]
     everything = {"alternatives": result.alternatives + result.later, "later": ()}
@@ -115,7 +122,14 @@ def scene_context(
         "pending": pending,
         "worker_alive": worker_alive() if pending else True,
         "result": result,
+        "thumbs": _thumbs(request, result) if result else {},
     }
+
+
+def _thumbs(request: HttpRequest, result: ResultView) -> dict[int, Thumb]:
+    """Return what this visitor said of the matches of a result, by match."""
+    giver = known_giver(request)
+    return own_thumbs(giver, [match.pk for match in result.matches]) if giver else {}
 
 
 def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, Any]:

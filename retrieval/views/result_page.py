@@ -80,6 +80,11 @@ class ResultView:
     compared: tuple[ComparedMatcher, ...]
 
     @property
+    def matches(self) -> tuple[Match, ...]:
+        """All matches, the best first."""
+        return (self.best, *self.alternatives, *self.later)
+
+    @property
     def all_withdrawn(self) -> bool:
         """Whether every recording of the result has been withdrawn."""
         return self.best.clip.removed_in is not None

@@ -14,6 +14,7 @@ from retrieval.views import (
     public_photos,
     reports,
     scene_settings,
+    thumbs,
     uploads,
 )
 
@@ -28,6 +29,7 @@ urlpatterns = [
     path("scenes/<uuid:scene_id>/delete/", deletion.scene_delete, name="scene_delete"),
     path("scenes/<uuid:scene_id>/settings/", scene_settings.scene_settings, name="scene_settings"),
     path("scenes/<uuid:scene_id>/report/", reports.scene_report, name="scene_report"),
+    path("scenes/<uuid:scene_id>/thumb/", thumbs.scene_thumb, name="scene_thumb"),
     path("scenes/<uuid:scene_id>/photo", media.scene_photo, name="scene_photo"),
     path("photos/", public_photos.public_photos, name="public_photos"),
     path("reports/", reports.reports, name="reports"),

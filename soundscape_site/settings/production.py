@@ -61,3 +61,4 @@ CSRF_COOKIE_NAME = "__Host-csrftoken"
 CSRF_COOKIE_SECURE = True
 SOUNDSCAPE_VISITOR_COOKIE = "__Host-visitor"
 SOUNDSCAPE_UPLOADS_COOKIE = "__Host-uploads"
+SOUNDSCAPE_THUMBS_COOKIE = "__Host-thumbs"

@@ -20,12 +20,15 @@ SOUNDSCAPE_PROXIES = env.proxies("SOUNDSCAPE_PROXIES")
 SOUNDSCAPE_VISITOR_COOKIE = "visitor"
 # Names the newest uploads of a browser until an account claims them.
 SOUNDSCAPE_UPLOADS_COOKIE = "uploads"
+# Names a browser that has said, without an account, whether recordings fit.
+SOUNDSCAPE_THUMBS_COOKIE = "thumbs"
 
 # The parts of an export of personal data.
 SOUNDSCAPE_EXPORT_SECTIONS = [
     "retrieval.services.export_sections.ACCOUNT",
     "retrieval.services.export_sections.PHOTOS",
     "retrieval.services.export_sections.REPORTS",
+    "retrieval.services.export_sections.THUMBS",
     "labelling.services.export_sections.GRADES",
 ]
 # What apps above `retrieval` add to its sweeper and backups: the task of each kind of background

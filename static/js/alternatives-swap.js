@@ -15,13 +15,14 @@ const FACTS = [
 const mainPlayer = () => document.querySelector("[data-player][data-main]");
 const part = (player, name) => player.querySelector(`[data-part="${name}"]`);
 
+function trade(here, there) {
+  const kept = [...here.childNodes];
+  here.replaceChildren(...there.childNodes);
+  there.replaceChildren(...kept);
+}
+
 function exchange(one, other) {
-  for (const name of PARTS) {
-    const [here, there] = [part(one, name), part(other, name)];
-    const kept = [...here.childNodes];
-    here.replaceChildren(...there.childNodes);
-    there.replaceChildren(...kept);
-  }
+  for (const name of PARTS) trade(part(one, name), part(other, name));
   for (const fact of FACTS) {
     [one.dataset[fact], other.dataset[fact]] = [other.dataset[fact], one.dataset[fact]];
   }
@@ -40,6 +41,7 @@ function relabel(player) {
 
 function playInMain(main, row) {
   exchange(main, row);
+  trade(document.querySelector("[data-main-thumb]"), part(row, "thumb"));
   document.querySelector("[data-main-download]").href = main.dataset.download;
   const why = document.querySelector("[data-why]");
   why.toggleAttribute("data-elsewhere", why.dataset.rank !== main.dataset.rank);

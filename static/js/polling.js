@@ -1,4 +1,5 @@
-// While a photo is processed: announces each stage once, and shows when the connection is lost.
+// While a photo is processed: announces each stage once. There and in forms that htmx sends: shows
+// when the connection is lost.
 import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
 

@@ -19,8 +19,11 @@ from retrieval.models import (
     HeardOverride,
     JobState,
     LibraryProfiling,
+    Match,
+    MatchRun,
     PhotoBank,
     Scene,
+    Thumb,
     Visibility,
 )
 from retrieval.selectors.matchers import matcher_in_force, site_recipe, table_up_to
@@ -135,6 +138,54 @@ def test_the_weights_are_stored_unchanged(admin_client):
     weights = {"Wind": 0.25, "Waves, surf": 0.75}
     post(admin_client, sounds=json.dumps(weights))
     assert HeardOverride.objects.get().sounds == weights
+
+
+@pytest.fixture
+def add_thumbs(media_root, make_clip, admin_user):
+    """Return a function that adds thumbs, each on a match, run and recording of its own."""
+
+    def adding(numbers):
+        for number in numbers:
+            scene = accepted(number)
+            run = MatchRun.objects.create(
+                photo_sha256=scene.photo_sha256, matcher="paper", matcher_version=1,
+                model_versions={}, snapshot=1, library_size=1, search_seconds=0.1,
+            )  # fmt: skip
+            clip = make_clip(np.full(7, 1 / 7), title=f"Recording {number}")
+            match = Match.objects.create(run=run, clip=clip, rank=1, score=0.0)
+            Thumb.objects.create(match=match, scene=scene, account=admin_user, fits=True)
+
+    return adding
+
+
+def test_thumbs_are_listed_with_as_many_queries_for_20_as_for_2(admin_client, add_thumbs):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            page = admin_client.get("/admin/retrieval/thumb/").content.decode()
+        return len(captured), page
+
+    add_thumbs(range(2))
+    queries()
+    few, _ = queries()
+    add_thumbs(range(2, 20))
+    many, page = queries()
+    assert many == few
+    assert len(re.findall(r"Recording \d+", page)) == 20
+
+
+def test_thumbs_are_shown_without_their_givers_and_photos_and_not_changed(
+    admin_client, admin_user, add_thumbs
+):
+    add_thumbs([1])
+    thumb = Thumb.objects.get()
+    page = f"/admin/retrieval/thumb/{thumb.pk}/change/"
+    shown = admin_client.get(page).content.decode()
+    assert "Recording 1" in shown
+    assert str(thumb.scene_id) not in shown
+    assert "field-account" not in shown
+    for act in ("change", "delete"):
+        assert admin_client.post(page.replace("change", act), {"post": "yes"}).status_code == 403
+    assert admin_client.get("/admin/retrieval/thumb/add/").status_code == 403
 
 
 def test_deleting_a_bank_restores_the_one_before(admin_client):

@@ -22,10 +22,11 @@ from accounts.services.erasure import AccountClosedError
 from retrieval import submission, tasks
 from retrieval.jobs import transitions
 from retrieval.jobs.transitions import StaleClaimError
-from retrieval.models import DataExport, DiscardedFile, JobState, SceneReport
+from retrieval.models import DataExport, DiscardedFile, JobState, Match, SceneReport
 from retrieval.quotas.senders import user_key
 from retrieval.selectors.exports import EXPORT_KEPT_FOR, EXPORT_RENEWED_AFTER
 from retrieval.selectors.media_files import is_named, named_file_count, named_files
+from retrieval.selectors.thumbs import ThumbGiver
 from retrieval.services import export_sections, exporting
 from retrieval.services.deletion import remove_discarded_files
 from retrieval.services.erasure import delete_account, request_erasure
@@ -39,6 +40,7 @@ from retrieval.services.exporting import (
 from retrieval.services.media_check import check_media
 from retrieval.services.scene_settings import change_settings
 from retrieval.services.scenes import find_sounds
+from retrieval.services.thumbs import give_thumb
 from retrieval.storage.listing import stored_names
 from retrieval.tests.fakes import dummy_finder
 from retrieval.tests.photos import accepted
@@ -89,7 +91,12 @@ def test_the_file_holds_everything_about_a_person_and_nothing_of_others(
     EmailAddress.objects.create(user=ada, email="ada@example.org", verified=True, primary=True)
     EmailAddress.objects.create(user=bob, email="bob@example.org")
     Authenticator.objects.create(user=ada, type="totp", data={"secret": "hidden-secret"})
+    match = Match.objects.get(run__scenes=photo)
     for user in (ada, bob):
+        give_thumb(
+            scene_id=photo.pk, match_id=match.pk, giver=ThumbGiver(user.pk),
+            fits=user == bob, reason="" if user == bob else "place",
+        )  # fmt: skip
         SceneReport.objects.create(
             scene=theirs, reason="other", words=f"by {user}", reporter_key=user_key(user.pk)
         )
@@ -106,7 +113,7 @@ def test_the_file_holds_everything_about_a_person_and_nothing_of_others(
     files = content(export)
     assert set(files) == {
         "README.txt", "account.json", "invitations.json", "audit-log.json", "reports.json",
-        "grades.json",
+        "thumbs.json", "grades.json",
         f"photos/{photo.pk}.jpg", f"photos/{photo.pk}.json",
         f"photos/{waiting.pk}.jpg", f"photos/{waiting.pk}.json",
     }  # fmt: skip
@@ -125,6 +132,9 @@ def test_the_file_holds_everything_about_a_person_and_nothing_of_others(
     assert match["divergence_nats"]["dummy"] >= 0
     assert json.loads(files[f"photos/{waiting.pk}.json"])["matches"] == []
     assert [report["words"] for report in json.loads(files["reports.json"])] == ["by ada"]
+    (thumb,) = json.loads(files["thumbs.json"])
+    assert (thumb["scene_id"], thumb["fits"], thumb["reason"]) == (str(photo.pk), False, "place")
+    assert (thumb["recording"], thumb["matcher"], thumb["rank"]) == ("Surf", "paper", 1)
     sent = json.loads(files["invitations.json"])
     assert [invitation["email"] for invitation in sent] == ["guest-of-ada@example.org"]
     assert "data.requested" in {entry["action"] for entry in json.loads(files["audit-log.json"])}

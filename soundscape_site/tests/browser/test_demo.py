@@ -54,5 +54,5 @@ def test_the_demo_can_be_graded(browser, printed_and_site):
     expect(reviewer.locator("[data-progress=own]")).to_contain_text("1 of 9")
     lead = page_of(browser, demo, printed, "demo_lead")
     lead.goto("/campaigns/")
-    lead.get_by_role("link", name="Demo").click()
+    lead.get_by_role("link", name="Demo", exact=True).click()
     expect(lead.get_by_role("row", name="demo_reviewer_1")).to_be_visible()

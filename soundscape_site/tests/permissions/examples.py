@@ -47,9 +47,11 @@ from retrieval.models import (
     JobState,
     LibraryImport,
     LibraryProfiling,
+    Match,
     PhotoBank,
     ProfileFailure,
     Scene,
+    Thumb,
     Visibility,
 )
 from retrieval.services.deletion import delete_scene
@@ -95,6 +97,10 @@ class Site:
         }
         self.clip = self._clip()
         self.scenes = dict(self._scenes())
+        self.match = Match.objects.get(run__scenes=self.scenes["unlisted"])
+        Thumb.objects.create(
+            match=self.match, scene=self.scenes["unlisted"], account=self.owner, fits=True
+        )
         self._accounts()
         self._library()
         self.labelling = LabellingRows(

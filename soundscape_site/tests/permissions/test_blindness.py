@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from labelling.models import Grade, Slot
+from retrieval.models import Thumb
 from retrieval.services.exporting import request_export, run_export
 from soundscape_site.tests.permissions.examples import Site, examples_of
 from soundscape_site.tests.permissions.labelling import SECRET
@@ -133,6 +134,36 @@ def test_a_gold_pair_looks_like_any_other(site, browser):
     assert second == first + 1
 
 
+def test_visitors_thumbs_change_nothing_that_reviewers_see(site, browser):
+    rows = site.labelling
+    token = rows.held.token
+    addresses = [
+        "/review/", f"/review/{rows.open.pk}/", f"/review/{rows.open.pk}/guideline/",
+        f"/review/leases/{token}/photo", f"/review/leases/{token}/sound",
+    ]  # fmt: skip
+
+    def seen():
+        queue = send(browser, "review_next", {"wanted": 2}, campaign_id=rows.open.pk)
+        answers = [browser.get(address) for address in addresses]
+        assert {answer.status_code for answer in (queue, *answers)} == {200}
+        pairs = [
+            {name: value for name, value in pair.items() if "until" not in name}
+            for pair in queue.json()["pairs"]
+        ]
+        return pairs, [_without_form_token(told(answer)) for answer in answers]
+
+    seen()
+    before = seen()
+    for slot in (rows.held, rows.held_gold):
+        for match in slot.pair.matches.all():
+            Thumb.objects.create(
+                match=match, scene_id=slot.pair.scene_id, browser_key="b", fits=False,
+                reason="place",
+            )  # fmt: skip
+    assert Thumb.objects.filter(browser_key="b").count() == 2
+    assert seen() == before
+
+
 def test_an_export_of_ones_own_data_tells_no_secret(site, tmp_path):
     reviewer = site.people["reviewer"]
     export = request_export(user_id=reviewer.pk)
@@ -153,6 +184,10 @@ def _make_alike(one: Slot, other: Slot) -> None:
     for name in ("duration_s", "peaks", "loudness_lufs", "true_peak_dbtp"):
         setattr(other.pair.clip, name, getattr(one.pair.clip, name))
     other.pair.clip.save()
+
+
+def _without_form_token(text: str) -> str:
+    return re.sub(r'csrf\w*"? (value|content)="\w+"', "", text)
 
 
 def _without_token(text: str, token: str) -> str:

@@ -16,7 +16,7 @@ from django.urls import resolve
 from accounts.models import Invitation, User
 from accounts.tests.people import PASSWORD
 from labelling.services import campaigns
-from retrieval.models import DataExport, DeletedScene, Scene, SceneReport
+from retrieval.models import DataExport, DeletedScene, Scene, SceneReport, Thumb
 from retrieval.tests.photos import png
 from soundscape_site.tests.permissions.examples import SAMPLE
 from soundscape_site.tests.permissions.labelling_forms import (
@@ -39,6 +39,7 @@ FORMS: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
     ("/scenes/{unlisted}/settings/", "owner", {"title": "Sea", "visibility": "public"}),
     ("/scenes/{unlisted}/delete/", "owner", {}),
     ("/scenes/{public}/report/", "other", {"reason": "person", "words": "It is me."}),
+    ("/scenes/{unlisted}/thumb/", "other", {"match": "{match}", "thumb": "place"}),
     ("/reports/{public}/", "operator", {"decision": "hide", "reason": "It shows a person."}),
     ("/me/photos/{unlisted}/title/", "owner", {"title": "Sea"}),
     ("/me/photos/{unlisted}/delete/", "owner", {}),
@@ -75,6 +76,7 @@ def names(site) -> dict[str, object]:
     """What stands for the objects in the addresses of `FORMS`."""
     return {
         **{kind: scene.pk for kind, scene in site.scenes.items()},
+        "match": site.match.pk,
         "sample": SAMPLE,
         "other": site.people["other"].pk,
         "invitation": site.invitation.pk,
@@ -116,6 +118,7 @@ def test_other_fields_change_nothing(site, names, browsers, monkeypatch):
         "is_staff": "on", "is_superuser": "on", "is_active": "on", "groups": "1",
         "erasure_requested_at": "2020-01-01", "roles": ["operator"], "decision": "kept",
         "verified": "on", "primary": "on", "visibility": "private", "reporter_key": "x",
+        "account": "1", "browser_key": "1", "fits": "on",
         "expires_at": "2100-01-01", "byte_size": "1", "file": "x", **MORE,
     }  # fmt: skip
     for address, role, fields in FORMS:
@@ -167,6 +170,7 @@ GUARDED: Final = {
         "judging_allowed", "hidden_reason", "failure_code",
     ),
     SceneReport: ("scene", "reason", "words", "reporter_key", "decision", "decided_by__username"),
+    Thumb: ("match", "scene", "account__username", "browser_key", "fits", "reason"),
     DataExport: ("user__username", "state", "file", "byte_size"),
     DeletedScene: ("reason",),
     **LABELLING_GUARDED,

@@ -1,0 +1,492 @@
+"""The page of a campaign's report, and a reviewer's own work."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.roles import Role
+from accounts.tests.role_holders import make_person
+from labelling.models import CampaignState, Pair
+from labelling.reporting.report import Headline, PairFigure, ShareFigure
+from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
+from labelling.tests.reports import campaign_facts, empty_report, make_report, share
+from labelling.tests.views.answers import grade_pair, skip_pair
+from labelling.views import reports
+from retrieval.models import Thumb
+
+pytestmark = pytest.mark.django_db
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+CLOSED, OPEN, DRAFT = CampaignState.CLOSED, CampaignState.OPEN, CampaignState.DRAFT
+
+
+@pytest.fixture
+def reported(monkeypatch):
+    """Let the page show a report made by hand."""
+
+    def give(report):
+        monkeypatch.setattr(reports, "make_report", lambda _rows: report)
+
+    return give
+
+
+def address(campaign, name="report"):
+    return reverse(f"labelling:{name}", args=[campaign.pk])
+
+
+def page_of(browser, campaign=None, **query):
+    answer = browser.get(address(campaign or make_campaign(state=CLOSED)), query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+class Page(HTMLParser):
+    """The rows of each table by the name of its frame, and the words of the page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tables, self.words, self._cell = {}, "", None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if given.get("role") == "region":
+            self.rows = self.tables.setdefault(given["aria-label"], [])
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self._cell = ""
+
+    def handle_endtag(self, tag):
+        if tag in {"td", "th"}:
+            self.rows[-1].append(" ".join(self._cell.split()))
+            self._cell = None
+
+    def handle_data(self, data):
+        self.words += data
+        if self._cell is not None:
+            self._cell += data
+
+
+def words_of(page):
+    return " ".join(Page(page).words.split())
+
+
+def charts_of(page):
+    return {
+        root.find("title").text: root
+        for root in map(ET.fromstring, re.findall(r"<svg class=\"chart\".*?</svg>", page))
+    }
+
+
+def texts(chart):
+    return [one.text for one in chart.iter("text")]
+
+
+# Headline and warnings
+
+
+def test_the_headline_has_its_interval_and_what_it_rests_on(browser, reported):
+    reported(make_report())
+    assert (
+        "Good for 61 % of photos, 95 % interval 58 to 64 %, 334 pairs, 2.1 graders each"
+    ) in words_of(page_of(browser))
+
+
+@pytest.mark.parametrize(
+    ("withheld", "words"),
+    [
+        ("too_few", "A headline needs 63 more photos"),
+        ("nothing_decided", "No pair has a majority"),
+        ("worklist", "This is a worklist"),
+    ],
+)
+def test_a_withheld_headline_says_why(browser, reported, withheld, words):
+    reported(make_report(headline=Headline(ShareFigure(37, 0.6, 0.5, 0.7), withheld, 63, 1.9)))
+    page = words_of(page_of(browser))
+    assert words in page
+    assert "of photos, 95" not in page
+    assert ("A headline needs" in page) == (withheld != "worklist")
+
+
+def test_the_page_warns_of_what_is_left_out(browser, reported):
+    reported(make_report(campaign=campaign_facts(state="open")))
+    page = words_of(page_of(browser, make_campaign()))
+    assert "12 pairs wait for a lead and are left out." in page
+    assert "20 pairs lack grades and are left out." in page
+    assert "4 pairs were withdrawn" in page
+    assert "The campaign is still open" in page
+
+
+def test_a_finished_campaign_has_no_warnings(browser, reported):
+    finished = make_report()
+    reported(replace(finished, counts=replace(finished.counts, waiting=0, ungraded=0, withdrawn=0)))
+    page = page_of(browser)
+    warnings = re.search(r'<ul class="report__warnings">(.*?)</ul>', page, re.DOTALL)
+    assert warnings is not None
+    assert warnings[1].strip() == ""
+
+
+def test_how_it_was_drawn_is_said(browser, reported):
+    facts = campaign_facts(design="stratified", strata="scenery")
+    reported(make_report(campaign=facts))
+    page = words_of(page_of(browser))
+    assert "Stratified random sample: 1,000 pairs of 334 photos, drawn from 4,812 units" in page
+    assert "Strata: Scenery group." in page
+    assert "1 Oct 2026" in page
+
+
+# Tables and charts
+
+
+def test_every_chart_stands_beside_a_table_with_its_numbers(browser, reported):
+    reported(make_report())
+    page = page_of(browser)
+    tables, charts = Page(page).tables, charts_of(page)
+    assert len(charts) == 10
+    for title, chart in charts.items():
+        rows = {
+            "Shares of good, decent and bad pairs": "Shares with 95 % intervals",
+            "Shares of good, decent and bad by grader": "Table of graders",
+        }.get(title, title)
+        assert len(tables[rows]) > 2, title
+        assert chart.get("role") == "img"
+    assert " style=" not in page
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_tables_have_the_numbers_of_the_report(browser, reported):
+    report = make_report()
+    reported(report)
+    tables = Page(page_of(browser)).tables
+    first = tables["Shares with 95 % intervals"][1]
+    assert numbers(first[1:]) == [[964], [61, 57, 65], [86, 82, 90], [14, 10, 18]]
+    sceneries = tables["Share of good pairs by part: Scenery"]
+    assert [row[0] for row in sceneries[1:]] == [
+        "Sea", "Forest", "City and transport", "Animals close by"
+    ]  # fmt: skip
+    assert numbers(sceneries[4][1:3]) == [[9], [18, 1, 35]]
+    ranks = tables["Share of good recordings up to each rank, fused"]
+    assert numbers(ranks[3]) == [[3], [334], [45, 41, 49], [334], [53, 49, 57]]
+    assert numbers(tables["Reasons by grade"][2][1:]) == [[40], [122]]
+    assert numbers(tables["Table of the comparison"][1][1:]) == [[140], [60]]
+    curve = tables["Share of good pairs by score, fused"]
+    assert curve[1][:3] == ["0.00 to 0.10", "0.05", "100"]
+
+
+def test_the_charts_have_the_numbers_of_their_tables(browser, reported):
+    reported(make_report())
+    charts = charts_of(page_of(browser))
+    assert f"18{THIN}% (1 to 35{THIN}%)" in texts(charts["Share of good pairs by part: Scenery"])
+    shares = texts(charts["Shares of good, decent and bad pairs"])
+    assert f"61{THIN}% · 25{THIN}% · 14{THIN}%" in shares
+    assert {"145", "162", "15"} <= set(texts(charts["Reasons by grade"]))
+
+
+def numbers(cells):
+    return [[int(one) for one in re.findall(r"\d+", cell)] for cell in cells]
+
+
+def test_agreement_has_words_and_reasons_for_none(browser, reported):
+    reported(make_report())
+    rows = {row[0]: row for row in Page(page_of(browser)).tables["Table of agreement"]}
+    assert rows["Krippendorff's alpha, ordinal"][1:3] == ["0.71", "0.66 to 0.75"]
+    assert rows["Cohen's kappa"][1] == "none: it is made for exactly two graders"
+    assert rows["Equal grades"][1] == "74 %"
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        ((0.19, 0.11, 0.27), "Natural sceneries are matched better."),
+        ((-0.19, -0.27, -0.11), "Human-made sceneries are matched better."),
+        ((0.02, -0.06, 0.1), "this sample shows no difference"),
+        ((None, None, None), "There is no difference to give"),
+    ],
+)
+def test_natural_against_human_made_is_a_sentence(browser, reported, difference, words):
+    report = make_report()
+    value, lower, upper = difference
+    changed = replace(report.natural_or_made, value=value, lower=lower, upper=upper)
+    reported(replace(report, natural_or_made=changed))
+    page = words_of(page_of(browser))
+    assert words in page
+    if value == 0.19:
+        assert "+19 percentage points, 95 % interval +11 to +27" in page
+
+
+def test_thresholds_are_proposed_not_set(browser, reported):
+    reported(make_report())
+    page = words_of(page_of(browser))
+    assert "Fair match from 0.31, Strong match from 0.62." in page
+    assert "This is a proposal: nothing is set by it." in page
+
+
+def test_an_empty_campaign_has_a_report(browser, reported):
+    reported(empty_report())
+    page = page_of(browser)
+    assert "Nothing can be said yet." in page
+    assert Page(page).tables["Table of agreement"][1][1] == "none: no pair has two grades"
+    assert "none: no pair" in page
+
+
+def test_shares_near_the_ends_are_not_rounded_to_them(browser, reported):
+    near = make_report(
+        majority=replace(make_report().majority, good=share(0.998), bad=share(0.002))
+    )
+    reported(near)
+    row = Page(page_of(browser)).tables["Shares with 95 % intervals"][2]
+    assert row[2].startswith(">99 %")
+    assert row[4].startswith("<1 %")
+
+
+# Graders
+
+
+def names_in(page):
+    return [row[0] for row in Page(page).tables["Table of graders"][1:]]
+
+
+def test_graders_sort(browser, reported):
+    reported(make_report())
+    assert names_in(page_of(browser)) == ["G1", "G2", "G3"]
+    assert names_in(page_of(browser, sort="-good")) == ["G3", "G1", "G2"]
+    assert names_in(page_of(browser, sort="grades")) == ["G3", "G2", "G1"]
+
+
+def test_leads_see_the_names_of_graders(browser, monkeypatch):
+    campaign = make_campaign()
+    reviewer = make_reviewer(make_person("rita", Role.REVIEWER))
+    grade_pair(make_pairs(campaign, 1)[0], reviewer, "good")
+
+    def report(rows):
+        (grader,) = rows.graders
+        figures = replace(make_report().graders[0], pseudonym=grader.pseudonym)
+        return make_report(graders=(figures,))
+
+    monkeypatch.setattr(reports, "make_report", report)
+    (name,) = names_in(page_of(browser, campaign))
+    assert "rita" in name
+
+
+# Pairs
+
+
+def test_worst_disputed_and_differing_pairs_play(browser, reported):
+    campaign = make_campaign(state=CLOSED)
+    worst, disputed, first, second = (pair.pk for pair in make_pairs(campaign, 4))
+    report = make_report(
+        worst=(PairFigure(worst, 0.0, 0.0, (0, 0, 3), "bad"),),
+        disputed=(PairFigure(disputed, 1.0, 1.0, (1, 0, 1), ""),),
+    )
+    differing = ((first, second), (second, first))
+    reported(
+        replace(
+            report,
+            comparison=replace(report.comparison, only_first=1, only_second=1, differing=differing),
+        )
+    )
+    answer = browser.get(address(campaign))
+    page = answer.content.decode()
+    assert page.count("data-player") == 6
+    for pk in (worst, disputed, first, second):
+        assert reverse("labelling:pair", args=[campaign.pk, pk]) in page
+    assert "Waits for a lead" in page
+    assert [one.first_is_good for one in answer.context["differing"]] == [True, False]
+    cards = re.findall(r"(Good|Not good)</span></p>", page)
+    assert cards == ["Good", "Not good", "Not good", "Good"]
+
+
+def test_pairs_that_are_gone_are_named_so(browser, reported):
+    campaign = make_campaign(state=CLOSED)
+    (pair,) = make_pairs(campaign, 1)
+    pair.scene.delete()
+    gone = Pair.objects.latest("pk").pk + 1000
+    reported(
+        make_report(
+            worst=tuple(PairFigure(key, 0, 0, (0, 0, 2), "bad") for key in (pair.pk, gone)),
+            disputed=(),
+            comparison=None,
+        )
+    )
+    assert page_of(browser, campaign).count("The photo was withdrawn.") == 2
+
+
+def test_differing_pairs_have_pages(browser, reported):
+    campaign = make_campaign(state=CLOSED)
+    keys = [pair.pk for pair in make_pairs(campaign, 2)]
+    report = make_report(worst=(), disputed=())
+    versus = replace(report.comparison, only_first=7, differing=(tuple(keys),) * 10)
+    reported(replace(report, comparison=versus))
+    first = browser.get(address(campaign))
+    second = browser.get(address(campaign), {"page": 2})
+    good = [one.first_is_good for page in (first, second) for one in page.context["differing"]]
+    assert good == [True] * 7 + [False] * 3
+
+
+def test_the_page_takes_as_many_queries_for_many_pairs(browser, reported):
+    campaign = make_campaign(state=CLOSED)
+
+    def queries(pairs):
+        figures = tuple(
+            PairFigure(pair.pk, 0, 0, (0, 0, 2), "bad") for pair in make_pairs(campaign, pairs)
+        )
+        reported(make_report(worst=figures, disputed=(), comparison=None))
+        with CaptureQueriesContext(connection) as found:
+            page_of(browser, campaign)
+        return len(found)
+
+    queries(1)  # loads what is kept
+    assert queries(2) == queries(6)
+
+
+# Who may see it
+
+
+def test_a_draft_has_no_report(browser):
+    assert browser.get(address(make_campaign(state=DRAFT))).status_code == 404
+    assert browser.get(reverse("labelling:report", args=[1])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("roles", "report", "own"),
+    [
+        ((), 403, 403),
+        ((Role.REVIEWER,), 403, 200),
+        ((Role.LEAD_REVIEWER,), 200, 200),
+        ((Role.LIBRARIAN,), 403, 403),
+        ((Role.OPERATOR,), 200, 200),
+    ],
+)
+def test_reports_are_for_leads_and_own_work_for_reviewers(reported, roles, report, own):
+    reported(empty_report())
+    campaign = make_campaign()
+    browser = Client()
+    browser.force_login(make_person("somebody", *roles))
+    assert browser.get(address(campaign)).status_code == report
+    assert browser.get(address(campaign, "own_report")).status_code == own
+
+
+def test_the_campaign_and_the_list_lead_to_the_report(browser):
+    drawn, draft = make_campaign(), make_campaign(state=DRAFT)
+    for page in (address(drawn, "campaign"), reverse("labelling:campaigns")):
+        shown = browser.get(page).content.decode()
+        assert f'href="{address(drawn)}"' in shown
+        assert f'href="{address(draft)}"' not in shown
+
+
+# A reviewer's own work
+
+
+@pytest.fixture
+def rita(db):
+    return make_person("rita", Role.REVIEWER)
+
+
+@pytest.fixture
+def desk(rita):
+    client = Client()
+    client.force_login(rita)
+    return client
+
+
+def graded_campaign(person, **fields):
+    """Make a campaign in which a person graded two pairs and a gold one, and skipped one."""
+    campaign = make_campaign(**fields)
+    reviewer = make_reviewer(person)
+    first, second, third = make_pairs(campaign, 3)
+    grade_pair(first, reviewer, "good", took_s=4.0)
+    grade_pair(second, reviewer, "bad", took_s=6.0)
+    grade_pair(make_gold_pairs(campaign, 1)[0], reviewer, "good", took_s=8.0)
+    skip_pair(third, reviewer, "unsure")
+    grade_pair(first, make_reviewer(), "bad")
+    return campaign
+
+
+def facts_in(page):
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
+    return {term: re.sub("<[^>]+>", "", value) for term, value in found}
+
+
+def test_reviewers_see_their_own_work_with_gold_counted_as_any_pair(desk, rita):
+    campaign = graded_campaign(rita)
+    facts = facts_in(desk.get(address(campaign, "own_report")).content.decode())
+    assert facts == {
+        "Grades": "3", "Skips": "1", "Seconds a pair": "6", "Seconds heard": "4",
+        "Good": f"67{THIN}%", "Decent": f"0{THIN}%", "Bad": f"33{THIN}%",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [OPEN, CampaignState.PAUSED])
+def test_work_that_goes_on_stays_blind(desk, rita, state, monkeypatch):
+    monkeypatch.setattr(reports, "make_report", lambda _rows: pytest.fail("not needed"))
+    campaign = graded_campaign(rita, state=state)
+    page = desk.get(address(campaign, "own_report")).content.decode()
+    assert "is shown after the campaign is closed" in page
+    assert "Gold pairs right" not in page
+    assert "Equal to others" not in page
+
+
+def test_after_the_end_gold_and_agreement_are_shown(desk, rita, monkeypatch):
+    campaign = graded_campaign(rita, state=CLOSED)
+
+    def report(rows):
+        return make_report(
+            graders=tuple(
+                replace(
+                    make_report().graders[0], pseudonym=one.pseudonym, gold_right=one.gold_right,
+                    gold_of=one.gold_of, with_others=share(0.25 if one.gold_of else 0.75),
+                )
+                for one in rows.graders
+            )
+        )  # fmt: skip
+
+    monkeypatch.setattr(reports, "make_report", report)
+    facts = facts_in(desk.get(address(campaign, "own_report")).content.decode())
+    assert facts["Gold pairs right"] == "1 of 1"
+    assert next(facts[one] for one in facts if one.startswith("Equal to")).startswith(f"25{THIN}%")
+
+
+def test_somebody_who_graded_nothing_is_told_so(desk, rita):
+    campaign = graded_campaign(make_person("rolf", Role.REVIEWER), state=CLOSED)
+    page = desk.get(address(campaign, "own_report")).content.decode()
+    assert "You have not graded a pair of this campaign." in page
+
+
+def test_a_draft_has_no_own_work(desk):
+    assert desk.get(address(make_campaign(state=DRAFT), "own_report")).status_code == 404
+
+
+def test_the_queue_leads_to_ones_own_work(desk, rita):
+    closed = graded_campaign(rita, state=CLOSED)
+    running, others = make_campaign(), make_campaign(state=CLOSED)
+    page = desk.get(reverse("labelling:review_queue")).content.decode()
+    for campaign in (closed, running):
+        assert address(campaign, "own_report") in page
+    assert address(others, "own_report") not in page
+
+
+# Visitors
+
+
+def test_thumbs_are_shown_as_a_self_chosen_sample(browser, reported, rita):
+    reported(make_report())
+    campaign = make_campaign(state=CLOSED)
+    (pair,) = make_pairs(campaign, 1)
+    assert "Visitors’ thumbs" not in page_of(browser, campaign)  # noqa: RUF001
+    Thumb.objects.create(
+        match=pair.matches.get(), scene=pair.scene, account=rita, fits=False, reason="weather"
+    )
+    page = page_of(browser, campaign)
+    assert "This is a self-chosen sample" in page
+    assert Page(page).tables["Table of thumbs"][1] == ["fused", "1", "0", "1", "Wrong weather: 1"]
