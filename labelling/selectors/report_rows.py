@@ -19,6 +19,7 @@ from labelling.reporting.rows import (
     BAD,
     DECENT,
     GOOD,
+    FloatArray,
     FoundRows,
     GradeRows,
     GraderRow,
@@ -104,29 +105,39 @@ def _pairs(campaign_id: int, skips: Sequence[tuple[int, int]]) -> PairRows:
         rows, pk=int, position=int, state=str, stratum=str, clip_id=int,
         inclusion_probability=float, photo=str, collection=str,
     )  # fmt: skip
-    kinds = kinds_of_photos(found["photo"])
-    of_pairs = [kinds.get(photo, PhotoKind()) for photo in found["photo"]]
-    in_force = _of_sample(Adjudication.objects.filter(revoked_at=None), campaign_id)
-    decided = dict(in_force.values_list("pair_id", "grade"))
-    skipped = Counter(pair for pair, _ in skips)
-    keys = found["pk"].tolist()
     order = np.argsort(found["position"])
+    keys = found["pk"][order]
+    numbers: dict[str, int] = {}  # of photos, in the order of their first pair
+    photo = [numbers.setdefault(found["photo"][row], len(numbers)) for row in order.tolist()]
+    kinds = kinds_of_photos(numbers)
+    of_photos = [kinds.get(name, PhotoKind()) for name in numbers]
     return PairRows(
-        key=found["pk"][order],
+        key=keys,
         position=found["position"][order],
-        photo=_numbered(_texts(found["photo"])[order].tolist()),
+        photo=np.array(photo, dtype=np.int64),
         state=_texts(found["state"])[order],
         stratum=_texts(found["stratum"])[order],
-        scenery=_texts([kind.scenery for kind in of_pairs])[order],
-        origin=_texts([kind.origin for kind in of_pairs])[order],
+        scenery=_texts([kind.scenery for kind in of_photos])[photo],
+        origin=_texts([kind.origin for kind in of_photos])[photo],
         collection=_texts(found["collection"])[order],
         clip=found["clip_id"][order],
         probability=found["inclusion_probability"][order],
-        adjudicated=np.array(
-            [_AS_NUMBER.get(decided.get(key, ""), np.nan) for key in keys], dtype=np.float64
-        )[order],
-        skips=np.array([skipped[key] for key in keys], dtype=np.int64)[order],
+        adjudicated=_adjudicated(campaign_id, keys),
+        skips=np.bincount(
+            _places(keys, np.array([pair for pair, _ in skips], dtype=np.int64))[1],
+            minlength=len(keys),
+        ),
     )
+
+
+def _adjudicated(campaign_id: int, keys: IntArray) -> FloatArray:
+    """Return the grade by a lead that is in force, of each of these pairs; NaN without one."""
+    in_force = _of_sample(Adjudication.objects.filter(revoked_at=None), campaign_id)
+    found = columns_of(in_force.values("pair_id", "grade"), pair_id=int, grade=str)
+    kept, place = _places(keys, found["pair_id"])
+    grades = np.full(len(keys), np.nan)
+    grades[place] = [_AS_NUMBER[found["grade"][row]] for row in kept.tolist()]
+    return grades
 
 
 def _found(campaign_id: int, keys: IntArray) -> FoundRows:
@@ -264,12 +275,6 @@ def pseudonym(campaign_id: int, reviewer_id: int) -> str:
     """
     digest = salted_hmac("labelling.pseudonym", f"{campaign_id} {reviewer_id}").hexdigest()
     return f"grader-{digest[:_PSEUDONYM_DIGITS]}"
-
-
-def _numbered(values: Iterable[str]) -> IntArray:
-    """Return numbers from 0 for values in the order of their first occurrence."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
 
 
 def _texts(values: Sequence[str]) -> TextArray:

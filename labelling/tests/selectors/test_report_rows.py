@@ -303,7 +303,7 @@ def test_the_report_equals_a_count_in_plain_python():
     good = total = first = first_good = 0.0
     for pair in settled.prefetch_related("grades", "matches__run"):
         [(most, _)] = Counter(one.grade for one in pair.grades.all()).most_common(1)
-        weight = 1 / pair.inclusion_probability
+        weight = 1 / (pair.inclusion_probability or 0)
         total += weight
         good += weight * (most == "good")
         if any(match.run.matcher == "fused" and match.rank == 1 for match in pair.matches.all()):
