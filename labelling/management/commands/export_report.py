@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from labelling.models import CampaignState
+from labelling.selectors.campaigns import campaign_named
 from labelling.selectors.report_contents import ReportContents, frozen_contents, live_contents
-from labelling.selectors.report_rows import campaign_named
 from labelling.selectors.snapshots import frozen_report_numbered
 from labelling.services.report_files import FileFormat, write_report_files
 from retrieval.management.guards import require_migrated_database
