@@ -1,13 +1,23 @@
-"""What has changed between two states of a campaign's rows."""
+"""What has changed in the rows of a campaign since they were frozen."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from math import isnan
+from typing import Final
 
-import numpy as np
-
+from labelling.reporting.row_lines import thawed_columns
 from labelling.reporting.rows import ReportRows
+
+_COLUMNS: Final = (
+    ("pairs", "key"),
+    ("pairs", "adjudicated"),
+    ("grades", "pair"),
+    ("grades", "at"),
+    ("grades", "grade"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +38,59 @@ class Changes:
         return any(getattr(self, name) for name in self.__slots__)
 
 
-def changes(then: ReportRows, now: ReportRows) -> Changes:
-    """Compare the rows of one campaign at two times."""
-    before, after = _grades(then), _grades(now)
-    decided_before, decided_after = _decisions(then), _decisions(now)
-    pairs_before, pairs_after = set(then.pairs.key.tolist()), set(now.pairs.key.tolist())
-    kept = pairs_before & pairs_after
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Pairs, the decisions about them, and grades: each by pair, time and grade.
+
+    A grade that is given again has another time. Pseudonyms depend on the site's secret key.
+    """
+
+    pairs: set[int]
+    decisions: Mapping[int, float]
+    grades: set[Hashable]
+
+
+def changes(then: bytes, now: ReportRows) -> Changes:
+    """Compare frozen rows of a campaign with those of now."""
+    before, after = _state_then(then), _state_now(now)
     return Changes(
-        grades_added=len(after - before),
-        grades_gone=len(before - after),
-        decisions=sum(decided_before.get(one) != decided_after.get(one) for one in kept),
-        pairs_withdrawn=len(pairs_before - pairs_after),
-        pairs_returned=len(pairs_after - pairs_before),
+        grades_added=len(after.grades - before.grades),
+        grades_gone=len(before.grades - after.grades),
+        decisions=sum(
+            before.decisions.get(pair) != after.decisions.get(pair)
+            for pair in before.pairs & after.pairs
+        ),
+        pairs_withdrawn=len(before.pairs - after.pairs),
+        pairs_returned=len(after.pairs - before.pairs),
     )
 
 
-def _grades(rows: ReportRows) -> set[Hashable]:
-    """Return pair, time and grade of each: a grade that is given again has another time.
-
-    Not the pseudonym, which depends on the site's secret key.
-    """
-    pairs = rows.pairs.key[rows.grades.pair].tolist()
-    return set(zip(pairs, rows.grades.at, rows.grades.grade.tolist(), strict=True))
+def _state_then(data: bytes) -> _State:
+    keys, decided, pairs, at, grades = thawed_columns(data, _COLUMNS)
+    return _state(keys, decided, pairs, list(map(datetime.fromisoformat, at)), grades)
 
 
-def _decisions(rows: ReportRows) -> dict[int, float]:
-    decided = ~np.isnan(rows.pairs.adjudicated)
-    keys, grades = rows.pairs.key[decided], rows.pairs.adjudicated[decided]
-    return dict(zip(keys.tolist(), grades.tolist(), strict=True))
+def _state_now(rows: ReportRows) -> _State:
+    grades = rows.grades
+    return _state(
+        rows.pairs.key.tolist(),
+        [None if isnan(one) else one for one in rows.pairs.adjudicated.tolist()],
+        grades.pair.tolist(),
+        grades.at,
+        grades.grade.tolist(),
+    )
+
+
+def _state(
+    keys: Sequence[int],
+    decided: Sequence[float | None],
+    pairs: Sequence[int],
+    at: Sequence[datetime],
+    grades: Sequence[float],
+) -> _State:
+    decisions = zip(keys, decided, strict=True)
+    return _State(
+        pairs=set(keys),
+        decisions={key: grade for key, grade in decisions if grade is not None},
+        grades=set(zip([keys[pair] for pair in pairs], at, grades, strict=True)),
+    )

@@ -44,6 +44,15 @@ def thawed(data: bytes) -> ReportRows:
     )
 
 
+def thawed_columns(data: bytes, wanted: Sequence[tuple[str, str]]) -> list[list[Any]]:
+    """Return some columns, named by table and column, as JSON values; faster than all of them."""
+    lines = gzip.decompress(data).decode().split("\n")
+    starts = [f'["{table}","{column}",' for table, column in wanted]
+    return [
+        json.loads(next(line for line in lines if line.startswith(start)))[2] for start in starts
+    ]
+
+
 def _lines(rows: ReportRows) -> Iterator[str]:
     yield _line(
         {

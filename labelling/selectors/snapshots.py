@@ -11,7 +11,6 @@ from labelling.models import CampaignState, FrozenReport
 from labelling.reporting.changes import Changes, changes
 from labelling.reporting.report import Headline, Report
 from labelling.reporting.report_json import from_json
-from labelling.reporting.row_lines import thawed
 from labelling.reporting.rows import ReportRows
 from labelling.selectors.rights import may_lead
 
@@ -61,7 +60,7 @@ def report_changes(campaign_id: int, *, rows: ReportRows, report: Report) -> Rep
         return None
     return ReportChanges(
         since=last,
-        changes=changes(thawed(bytes(last.data)), rows),
+        changes=changes(bytes(last.data), rows),
         then=from_json(last.figures).headline,
         now=report.headline,
     )

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 from statistics import median
@@ -225,9 +226,9 @@ def test_shares_of_parts_follow_from_the_files(computed):
 
 def test_agreement_follows_from_the_files(computed):
     report, _, grades = computed
-    by_pair = {}
+    by_pair = defaultdict(list)
     for grade in sorted(grades, key=lambda grade: grade["at"]):
-        by_pair.setdefault(grade["pair"], []).append(grade["grade"])
+        by_pair[grade["pair"]].append(grade["grade"])
     equal = [first == second for first, second in by_pair.values()]
     percent = next(one for one in report.agreement if one.name == "percent")
     assert percent.value == pytest.approx(sum(equal) / len(equal), abs=1e-12)

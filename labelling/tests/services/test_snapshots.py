@@ -39,7 +39,7 @@ def campaign():
     """A campaign with four pairs; two graders agree on three of them."""
     campaign = make_campaign(ranks=1)
     graders = [make_reviewer(), make_reviewer()]
-    for pair, grade in zip(make_pairs(campaign, 4), ("good", "bad", "good", None), strict=True):
+    for pair, grade in zip(make_pairs(campaign, 4), ("good", "bad", "good", ""), strict=True):
         for grader in graders if grade else ():
             grade_pair(pair, grader, grade)
             pair.state = PairState.SETTLED
