@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from accounts.roles import Role
 from accounts.tests.role_holders import make_person
-from labelling.models import CampaignState, Pair
+from labelling.models import CampaignState, Pair, PairState
 from labelling.reporting.report import Headline, PairFigure, ShareFigure
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
 from labelling.tests.reports import campaign_facts, empty_report, make_report, share
@@ -490,3 +490,25 @@ def test_thumbs_are_shown_as_a_self_chosen_sample(browser, reported, rita):
     page = page_of(browser, campaign)
     assert "This is a self-chosen sample" in page
     assert Page(page).tables["Table of thumbs"][1] == ["fused", "1", "0", "1", "Wrong weather: 1"]
+
+
+# With the figures of a campaign's own grades
+
+
+def test_the_page_of_a_graded_campaign(browser):
+    campaign = make_campaign()
+    reviewers = [make_reviewer(), make_reviewer()]
+    grades = [("good", "good"), ("good", "good"), ("bad", "bad"), ("good", "bad")]
+    for pair, of_pair in zip(make_pairs(campaign, 4), grades, strict=True):
+        for reviewer, grade in zip(reviewers, of_pair, strict=True):
+            grade_pair(pair, reviewer, grade, faults=("place",) if grade == "bad" else ())
+        state = PairState.SETTLED if len(set(of_pair)) == 1 else PairState.DISPUTED
+        Pair.objects.filter(pk=pair.pk).update(state=state)
+    page = page_of(browser, campaign)
+    tables = Page(page).tables
+    assert numbers(tables["Shares with 95 % intervals"][1][1:3])[0] == [3]
+    assert tables["Shares with 95 % intervals"][1][2].startswith("67 %")
+    assert tables["Reasons by grade"][1] == ["Wrong place", "0", "3"]
+    assert "A headline needs 97 more photos" in words_of(page)
+    assert "1 pair waits for a lead and is left out." in words_of(page)
+    assert page.count("data-player") == 2  # the worst, and the disputed one
