@@ -193,11 +193,12 @@ def reliability_curve(
         _text(root, "chart__tick", x(mark), y(0) + 16, f"{mark:g}", anchor="middle")
     _text(root, "chart__tick", _CURVE_LEFT + width / 2, _CURVE_HEIGHT - 6, axes[0], anchor="middle")
     _text(root, "chart__tick", _EDGE, 12, axes[1])
-    for words, score in thresholds.items():
+    for row, (words, score) in enumerate(thresholds.items()):
         _add(root, "path", "chart__threshold", d=f"M{_n(x(score))} {_n(y(1))}V{_n(y(0))}")
         at_end = x(score) > WIDTH * 0.7
         beside = x(score) + (-4 if at_end else 4)
-        _text(root, "chart__words", beside, y(0) - 6, words, anchor="end" if at_end else "start")
+        base = y(0) - 6 - row * _TEXT  # one over the other: thresholds may be equal
+        _text(root, "chart__words", beside, base, words, anchor="end" if at_end else "start")
     line = "L".join(f"{_n(x(dot.at))} {_n(y(dot.share))}" for dot in dots)
     if line:
         _add(root, "path", "chart__line", d=f"M{line}")

@@ -138,6 +138,15 @@ def test_a_curve_shows_its_points_and_thresholds():
     assert {"Strong", "Score", "Good"} <= set(texts(root))
 
 
+def test_equal_thresholds_do_not_cover_each_other():
+    root = curve(Dot(0.1, 0.2, 0.1, 0.3), thresholds={"Fair": 0.5, "Strong": 0.5})
+    fair, strong = (
+        next(one for one in root.iter("text") if one.text == words) for words in ("Fair", "Strong")
+    )
+    assert fair.get("x") == strong.get("x")
+    assert abs(float(fair.get("y")) - float(strong.get("y"))) > 10
+
+
 def test_an_empty_curve_is_drawn():
     assert list(curve().iter("circle")) == []
 

@@ -301,7 +301,7 @@ def test_worst_disputed_and_differing_pairs_play(browser, reported):
     assert page.count("data-player") == 6
     for pk in (worst, disputed, first, second):
         assert reverse("labelling:pair", args=[campaign.pk, pk]) in page
-    assert "Waits for a lead" in page
+    assert "Not decided yet" in page
     assert [one.first_is_good for one in answer.context["differing"]] == [True, False]
     cards = re.findall(r"(Good|Not good)</span></p>", page)
     assert cards == ["Good", "Not good", "Not good", "Good"]

@@ -26,13 +26,13 @@ from soundscape_site.tests.browser.campaigns import make_people, make_photo
 from soundscape_site.tests.browser.site import Site
 
 PHOTOS: Final = (9, 12, 24)
-PAIRS: Final = 108
+PAIRS: Final = 132
 SIDE_PX: Final = 240
 GRADES: Final = (
     ("good", "good"), ("good", "good"), ("bad", "bad"), ("decent", "decent"), ("good", "bad"),
     ("good", "good"),
 )  # fmt: skip
-"""Of two reviewers, for pairs in turn; those of the fifth wait for a lead."""
+"""Of two reviewers, for pairs in turn; on those of the fifth they disagree."""
 
 
 def give_report(site: Site, name: str, *, lead: str, reviewers: tuple[str, str]) -> int:
@@ -48,7 +48,9 @@ def build(name: str, *, lead: str, reviewers: tuple[str, str]) -> int:
     """Make a campaign of two matchers, and have every pair graded."""
     make_people((lead,), "lead reviewer")
     make_people(reviewers, "reviewer")
-    guideline = make_guideline(title=f"Guideline of {name}", version=2, published_at=None)
+    guideline = make_guideline(
+        title=f"Guideline of {name} {uuid4().hex}", version=2, published_at=None
+    )
     Guideline.objects.filter(pk=guideline.pk).update(published_at=timezone.now())
     scenes = [
         make_photo(uuid4().hex, PHOTOS[number % len(PHOTOS)], SIDE_PX) for number in range(PAIRS)
