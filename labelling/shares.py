@@ -272,7 +272,16 @@ class _Sample:
 
 
 def _numbered(labels: ArrayLike) -> IntArray:
-    return np.unique(labels, return_inverse=True)[1]
+    array = np.asarray(labels)
+    if array.dtype.kind == "i" and array.min(initial=0) >= 0 and array.max(initial=0) < array.size:
+        return _distinct(array)[1]
+    return np.unique(array, return_inverse=True)[1]
+
+
+def _distinct(numbers: IntArray) -> tuple[IntArray, IntArray]:
+    """Return `np.unique` of small numbers from 0, and the inverse, without sorting."""
+    occurs = np.bincount(numbers) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[numbers]
 
 
 def _variance(sample: _Sample, linear: FloatArray) -> tuple[float, int]:
@@ -281,7 +290,7 @@ def _variance(sample: _Sample, linear: FloatArray) -> tuple[float, int]:
     A stratum of one cluster is compared with the mean of all; such strata count as one.
     """
     size = sample.cluster.max() + 1
-    parts, part_of = np.unique(sample.stratum * size + sample.cluster, return_inverse=True)
+    parts, part_of = _distinct(sample.stratum * size + sample.cluster)
     stratum, cluster = np.divmod(parts, size)
     totals = np.bincount(part_of, linear)
     seen = np.bincount(part_of, sample.seen) > 0
