@@ -4,6 +4,7 @@ from labelling.admin.answers import AnswerAdmin, GradeAdmin, LostLeaseAdmin, Ski
 from labelling.admin.campaigns import (
     AdjudicationAdmin,
     CampaignAdmin,
+    FrozenReportAdmin,
     PairAdmin,
     ReopeningAdmin,
     SlotAdmin,
@@ -17,6 +18,7 @@ __all__ = [
     "AdmissionAdmin",
     "AnswerAdmin",
     "CampaignAdmin",
+    "FrozenReportAdmin",
     "GoldPairAdmin",
     "GradeAdmin",
     "GuidelineAdmin",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.read_only import ReadOnlyAdmin
-from labelling.models import Adjudication, Campaign, Pair, Reopening, Slot
+from labelling.models import Adjudication, Campaign, FrozenReport, Pair, Reopening, Slot
 from labelling.selectors.campaigns import campaigns
 
 
@@ -78,3 +78,17 @@ class ReopeningAdmin(ReadOnlyAdmin):
     list_display = ("id", "pair", "reason", "lead", "at")
     list_select_related = ("pair", "lead")
     search_fields = ("reason", "lead__username")
+
+
+@admin.register(FrozenReport)
+class FrozenReportAdmin(ReadOnlyAdmin):
+    """Frozen reports."""
+
+    list_display = ("id", "campaign", "number", "made_by", "made_at", "digest")
+    list_filter = ("campaign",)
+    list_select_related = ("campaign", "made_by")
+    exclude = ("figures", "data")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FrozenReport]:
+        """Leave the large columns in the database."""
+        return super().get_queryset(request).defer("figures", "data")

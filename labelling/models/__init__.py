@@ -13,9 +13,11 @@ from labelling.models.campaigns import (
 from labelling.models.guidelines import GoldPair, Guideline, GuidelineExample
 from labelling.models.pairs import Adjudication, LostLease, Pair, PairState, Reopening, Slot
 from labelling.models.photo_sets import PhotoImport, PhotoImportItem, PhotoSet, SetPhoto
+from labelling.models.reports import CITED_DIGITS, FrozenReport
 from labelling.models.reviewers import Admission, Reviewer
 
 __all__ = [
+    "CITED_DIGITS",
     "LARGEST_SAMPLE",
     "MOST_RANKS",
     "STEPS",
@@ -25,6 +27,7 @@ __all__ = [
     "Campaign",
     "CampaignState",
     "Design",
+    "FrozenReport",
     "GoldPair",
     "Grade",
     "Guideline",

@@ -30,8 +30,8 @@ class OwnWork:
 
 
 def pairs_by_key(keys: Collection[int]) -> dict[int, Pair]:
-    """Return pairs with photo and recording; those that are gone are left out."""
-    return Pair.objects.select_related("scene", "clip").in_bulk(list(keys))
+    """Return pairs with photo and recording; those that may not be shown are left out."""
+    return gradable_pairs().select_related("scene", "clip").in_bulk(list(keys))
 
 
 def thumbs_in(campaign_id: int) -> ThumbSummary | None:

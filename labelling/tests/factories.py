@@ -13,6 +13,7 @@ from django.utils import timezone
 from labelling.models import (
     Campaign,
     CampaignState,
+    FrozenReport,
     GoldPair,
     Guideline,
     Pair,
@@ -172,3 +173,19 @@ def _pair(campaign: Campaign, position: int, **fields: Any) -> Pair:
 def make_reviewer(user: Any = None) -> Reviewer:
     """Make a reviewer; without a user, one whose account was erased."""
     return Reviewer.objects.create(user=user)
+
+
+def make_frozen_report(campaign: Campaign, **fields: Any) -> FrozenReport:
+    """Freeze a report without figures."""
+    data = fields.get("data", b"data")
+    values: dict[str, Any] = {
+        "campaign": campaign,
+        "number": campaign.frozen_reports.count() + 1,
+        "figures": "{}",
+        "data": data,
+        "digest": hashlib.sha256(data).hexdigest(),
+        "code_version": "c" * 64,
+        "versions": {},
+        "seed": 7,
+    }
+    return FrozenReport.objects.create(**values | fields)

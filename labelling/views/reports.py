@@ -19,6 +19,7 @@ from labelling.selectors.report_rows import report_rows
 from labelling.views.access import actor_of, lead_required, reviewer_required
 from labelling.views.campaigns import campaign_or_404
 from labelling.views.report_parts import report_parts
+from labelling.views.snapshots import snapshot_parts
 
 _NOBODY = 0
 """Stands for the key of somebody without a reviewer row: no row has it."""
@@ -33,8 +34,13 @@ def report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if shown.state == CampaignState.DRAFT:
         raise Http404(f"campaign {campaign_id} is not drawn")
     rows = report_rows(campaign_id)
-    parts = report_parts(request, make_report(rows), names=_names(rows))
-    context = {"campaign": shown, "thumbs": thumbs_in(campaign_id), **parts}
+    made = make_report(rows)
+    context = {
+        "campaign": shown,
+        "thumbs": thumbs_in(campaign_id),
+        **report_parts(request, made, names=_names(rows)),
+        **snapshot_parts(campaign_id, rows, made),
+    }
     return render(request, "labelling/report.html", context)
 
 

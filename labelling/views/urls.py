@@ -16,7 +16,9 @@ from labelling.views import (
     photo_sets,
     photo_uploads,
     queue,
+    report_files,
     reports,
+    snapshots,
 )
 
 app_name = "labelling"
@@ -120,4 +122,22 @@ _GUIDELINES: list[URLPattern] = [  # for lead reviewers
     path("gold/<int:gold_id>/remove/", gold.gold_remove, name="gold_remove"),
 ]
 
-urlpatterns = [*_REVIEWING, *_PHOTO_SETS, *_CAMPAIGNS, *_GUIDELINES]
+_FROZEN_REPORTS: list[URLPattern] = [  # for lead reviewers; when the campaign is closed, for all
+    path("frozen-reports/<int:report_id>/", snapshots.frozen_report, name="frozen_report"),
+    path("frozen-reports/<int:report_id>/data", report_files.frozen_data, name="frozen_data"),
+    path(
+        "frozen-reports/<int:report_id>/files/<slug:kind>/",
+        report_files.frozen_report_file,
+        name="frozen_report_file",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/report/freeze/", snapshots.report_freeze, name="report_freeze"
+    ),
+    path(
+        "campaigns/<int:campaign_id>/report/files/<slug:kind>/",
+        report_files.report_file,
+        name="report_file",
+    ),
+]
+
+urlpatterns = [*_REVIEWING, *_PHOTO_SETS, *_CAMPAIGNS, *_GUIDELINES, *_FROZEN_REPORTS]

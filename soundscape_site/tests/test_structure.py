@@ -88,8 +88,8 @@ assert "inference.find_sounds_for_scene" in app.tasks
 
 
 @pytest.mark.parametrize("process", [WEB, WORKERS_PARENT], ids=["web", "worker's parent"])
-def test_only_a_workers_child_imports_the_models_libraries(tmp_path, process):
-    heavy = "{'tensorflow', 'keras', 'librosa', 'numba', 'scipy'}"
+def test_heavy_libraries_are_imported_by_child_processes_alone(tmp_path, process):
+    heavy = "{'tensorflow', 'keras', 'librosa', 'numba', 'scipy', 'pyarrow'}"
     script = f"import sys\n{process}\nprint(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-c", script], cwd=BASE_DIR, capture_output=True, text=True,

@@ -17,16 +17,23 @@ from accounts.roles import Role
 from accounts.tests.role_holders import make_person
 from labelling import models
 from labelling.tests.answering import lease_on
-from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
+from labelling.tests.factories import (
+    make_campaign,
+    make_frozen_report,
+    make_gold_pairs,
+    make_pairs,
+    make_reviewer,
+)
 from labelling.tests.views.answers import grade_pair, skip_pair
 from retrieval.models import JobState
 
 pytestmark = pytest.mark.django_db
 
 LISTED = [
-    models.Adjudication, models.Admission, models.Answer, models.Campaign, models.GoldPair,
-    models.Grade, models.Guideline, models.LostLease, models.Pair, models.PhotoImport,
-    models.PhotoSet, models.Reopening, models.Reviewer, models.SetPhoto, models.Skip, models.Slot,
+    models.Adjudication, models.Admission, models.Answer, models.Campaign, models.FrozenReport,
+    models.GoldPair, models.Grade, models.Guideline, models.LostLease, models.Pair,
+    models.PhotoImport, models.PhotoSet, models.Reopening, models.Reviewer, models.SetPhoto,
+    models.Skip, models.Slot,
 ]  # fmt: skip
 
 
@@ -46,6 +53,7 @@ def add_rows(number, start, lead):
     """Add rows of all models, each with related rows of its own."""
     for one in range(start, start + number):
         campaign = make_campaign(made_by=lead)
+        make_frozen_report(campaign, made_by=lead)
         scene = make_gold_pairs(campaign, 1)[0].scene
         (pair,) = make_pairs(campaign, 1)
         models.SetPhoto.objects.create(

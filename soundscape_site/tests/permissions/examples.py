@@ -304,6 +304,17 @@ _EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
     ("token",): lambda site: {"valid": {"token": site.token}, "forged": {"token": "a-b"}},
     ("campaign_id",): _campaigns,
     ("campaign_id", "pair_id"): _pairs,
+    ("campaign_id", "kind"): lambda site: {
+        state: {"campaign_id": site.labelling.campaigns[state].pk, "kind": "csv"}
+        for state in ("draft", "open", "closed")
+    },
+    ("report_id",): lambda site: {
+        f"of_{state}": {"report_id": report.pk} for state, report in site.labelling.frozen.items()
+    },
+    ("report_id", "kind"): lambda site: {
+        f"of_{state}": {"report_id": report.pk, "kind": "csv"}
+        for state, report in site.labelling.frozen.items()
+    },
     ("guideline_id",): _guidelines,
     ("example_id",): _guideline_examples,
     ("gold_id",): lambda site: {"": {"gold_id": site.labelling.gold.pk}},

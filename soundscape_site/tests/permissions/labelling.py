@@ -19,6 +19,7 @@ from labelling.models import (
     Answer,
     Campaign,
     CampaignState,
+    FrozenReport,
     GoldPair,
     Grade,
     GuidelineExample,
@@ -33,15 +34,20 @@ from labelling.models import (
     Skip,
     Slot,
 )
+from labelling.reporting.figures import make_report
+from labelling.reporting.report_json import to_json
+from labelling.reporting.row_lines import frozen
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
+    make_frozen_report,
     make_guideline,
     make_reviewer,
     make_run,
     make_scene,
     make_set,
 )
+from labelling.tests.report_examples import make_rows
 from retrieval.engine.matching.strength import Strength
 from retrieval.models import Clip, Scene
 
@@ -77,6 +83,7 @@ class LabellingRows:
         self._campaigns()
         self._pairs()
         self._imports()
+        self.frozen = {state: self._frozen(self.campaigns[state]) for state in ("open", "closed")}
 
     def _guidelines(self) -> None:
         self.guideline = make_guideline(title="Guideline", body=_GUIDELINE, published_at=None)
@@ -229,6 +236,15 @@ class LabellingRows:
             pair=pair, reviewer=reviewer, answer=answer, reason=SkipReason.OFFENSIVE
         )
         self.secrets.add(str(answer.pk))
+
+    def _frozen(self, campaign: Campaign) -> FrozenReport:
+        """Freeze a report; that of the running campaign tells what reviewers may not learn."""
+        is_secret = campaign.state != CampaignState.CLOSED
+        name = f"{SECRET}-report" if is_secret else campaign.name
+        rows = make_rows(pairs=20, name=name)
+        return make_frozen_report(
+            campaign, figures=to_json(make_report(rows)), data=frozen(rows), made_by=self.lead
+        )
 
     def _imports(self) -> None:
         self.photo_set = make_set([self._scene()], name=f"{SECRET}-set")

@@ -150,6 +150,18 @@ def test_leads_pages_are_for_leads(rows, start):
         assert row.cells["lead"] == row.cells["operator"], row
 
 
+def test_frozen_reports_are_for_all_accounts_when_the_campaign_is_closed(rows):
+    found = [row for row in rows if row.route.startswith("/frozen-reports/")]
+    shown = [row for row in found if row.route == "/frozen-reports/<report_id>/"]
+    assert shown
+    assert len(found) > len(shown)
+    for row in found:
+        assert row.cells["anonymous"] in {"login", "405"}, row
+        if row not in shown or "of_open" in row.objects:
+            for role in ("owner", "other", "reviewer", "librarian"):
+                assert row.cells[role] in REFUSED, row
+
+
 def test_reviewers_pages_are_for_reviewers(rows):
     found = [row for row in rows if row.route.startswith("/review/")]
     assert found

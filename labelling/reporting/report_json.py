@@ -1,0 +1,51 @@
+"""Reports as JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from labelling.reporting.report import Report
+
+
+def to_json(report: Report) -> str:
+    """Return a report as JSON; the same report gives the same text."""
+    return json.dumps(_plain(report), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def from_json(text: str) -> Report:
+    """Return the report that `to_json` wrote; fields that are newer take their default."""
+    report: Report = _read(Report, json.loads(text))
+    return report
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _read(hint: Any, value: Any) -> Any:
+    """Return what JSON calls a value of this type."""
+    origin, of = get_origin(hint), get_args(hint)
+    if value is None or hint is Any:
+        return value
+    if is_dataclass(hint):
+        hints = get_type_hints(hint)
+        return hint(**{name: _read(hints[name], one) for name, one in value.items()})  # type: ignore[operator]
+    if origin in {Union, UnionType}:
+        (hint,) = (one for one in of if one is not type(None))
+        return _read(hint, value)
+    if origin is tuple:
+        kinds = of[:1] * len(value) if of[1:] == (...,) else of
+        return tuple(_read(kind, one) for kind, one in zip(kinds, value, strict=True))
+    if origin is Mapping:
+        return {key: _read(of[1], one) for key, one in value.items()}
+    return float(value) if hint is float else value
