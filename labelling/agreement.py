@@ -7,10 +7,10 @@ Every coefficient is a function of sums over items, which makes a bootstrap fast
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist  # not SciPy's, which the web image does not have
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,11 +19,9 @@ FloatArray = NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval"]
 Weights = Literal["identity", "linear", "quadratic"]
 
-_POWER: Final[Mapping[Weights, int]] = {"identity": 0, "linear": 1, "quadratic": 2}
-
 
 class NoOverlapError(ValueError):
-    """No item has grades of two graders: nothing is known about agreement."""
+    """No item has grades of two graders, so nothing is known about agreement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +34,15 @@ class Coefficient:
         From grades [shape=(graders, items)] and categories [shape=(k,)] to what each item adds
         [shape=(items, m)].
     value
-        From sums [shape=(..., m)] and categories to values [shape=(...)]; NaN without overlap.
+        From sums [shape=(..., m)] and categories to values [shape=(...)]; NaN if no item has
+        two grades.
     """
 
     terms: Callable[[FloatArray, FloatArray], FloatArray]
     value: Callable[[FloatArray, FloatArray], FloatArray]
 
 
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return Wilson's score interval of a share.
 
     Parameters
@@ -51,7 +50,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     successes
         Number of successes, 0 to `n`.
     n
-        Number of independent trials, at least 1.
+        Number of independent trials, above 0; a fraction if it is the effective number of trials
+        that depend on each other.
     confidence
         Probability of covering the true share, between 0 and 1.
 
@@ -70,7 +70,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
     the American Statistical Association 22 (1927), 209-212.
     """
-    if n < 1 or not 0 <= successes <= n or not 0 < confidence < 1:
+    if not (n > 0 and 0 <= successes <= n and 0 < confidence < 1):
         raise ValueError(f"no interval for {successes} of {n} at confidence {confidence}")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share, spread = successes / n, z * z / n
@@ -259,39 +259,43 @@ FLEISS_KAPPA: Final = Coefficient(_plain_terms, _fleiss_value)
 def _value_of(
     coefficient: Coefficient, grades: ArrayLike, categories: Sequence[float] | None
 ) -> float:
-    array, known = checked(grades, categories)
-    return defined(coefficient.value(coefficient.terms(array, known).sum(axis=0), known))
+    overlapping, known = overlapping_grades(grades, categories)
+    return float(coefficient.value(coefficient.terms(overlapping, known).sum(axis=0), known))
 
 
-def defined(value: FloatArray) -> float:
-    if np.isnan(value):
-        raise NoOverlapError("no item has two grades")
-    return float(value)
+def overlapping_grades(
+    grades: ArrayLike, categories: Sequence[float] | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return grades as a float array with an overlap, and the categories.
 
-
-def checked(grades: ArrayLike, categories: Sequence[float] | None) -> tuple[FloatArray, FloatArray]:
-    """Return grades as an array, and the categories."""
+    Parameters and errors are those of `percent_agreement`.
+    """
     array = np.asarray(grades, dtype=np.float64)
     if array.ndim != 2:
         raise ValueError(f"grades have the shape {array.shape}, not (graders, items)")
-    given = array[~np.isnan(array)]
-    known = np.unique(given) if categories is None else np.asarray(categories, dtype=np.float64)
-    if strange := sorted({*given.tolist()} - {*known.tolist()}):
-        raise ValueError(f"grades {strange} are none of {known.tolist()}")
+    given = ~np.isnan(array)
+    known = np.unique(array[given] if categories is None else np.asarray(categories, np.float64))
+    if not np.isin(array[given], known).all():
+        raise ValueError(f"some grades are none of {known.tolist()}")
+    by_item = given.sum(axis=0)
+    if by_item.max(initial=0) < 2:
+        raise NoOverlapError(f"of {np.count_nonzero(by_item)} items with grades none has two")
     return array, known
 
 
 def _counts(grades: FloatArray, categories: FloatArray) -> FloatArray:
     """Return how often each item got each grade, shape (items, k)."""
-    return (grades[:, :, None] == categories).sum(axis=0, dtype=np.float64)
+    counts = [np.count_nonzero(grades == grade, axis=0) for grade in categories]
+    return np.stack(counts, axis=-1).astype(np.float64)
 
 
 def _joint_counts(grades: FloatArray, categories: FloatArray) -> FloatArray:
     """Return for each item which two grades two graders gave, one-hot, shape (items, k * k)."""
     if grades.shape[0] != 2:
         raise ValueError(f"Cohen's kappa is of two graders, not of {grades.shape[0]}")
-    first, second = (grades[:, :, None] == categories).astype(np.float64)
-    return (first[:, :, None] * second[:, None, :]).reshape(len(first), -1)
+    first, second = grades
+    joint = [(first == one) & (second == other) for one in categories for other in categories]
+    return np.stack(joint, axis=-1).astype(np.float64)
 
 
 def _coincidences(grades: FloatArray, categories: FloatArray) -> FloatArray:
@@ -320,13 +324,19 @@ def _agreement_and_shares(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _distances(categories: FloatArray, weights: Weights) -> FloatArray:
     """Return how much a disagreement counts, shape (k, k); 0 on the diagonal."""
     apart = np.abs(categories[:, None] - categories[None, :])
-    return (apart > 0).astype(np.float64) if weights == "identity" else apart ** _POWER[weights]
+    match weights:
+        case "identity":
+            return (apart > 0).astype(np.float64)
+        case "linear":
+            return apart
+        case "quadratic":
+            return apart**2
 
 
 def _similarities(categories: FloatArray, weights: Weights) -> FloatArray:
     """Return weights of agreement, shape (k, k); 1 on the diagonal, at least 0."""
     apart = _distances(categories, weights)
-    return 1 - apart / max(apart.max(initial=0.0), 1e-300)
+    return 1 - apart / (apart.max() or 1.0)
 
 
 def _squared_differences(level: Level, categories: FloatArray, marginal: FloatArray) -> FloatArray:
@@ -337,10 +347,9 @@ def _squared_differences(level: Level, categories: FloatArray, marginal: FloatAr
     return (at[..., :, None] - at[..., None, :]) ** 2
 
 
-def _ratio(numerator: FloatArray, denominator: Any) -> FloatArray:
+def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Divide; NaN where the denominator is not positive."""
-    denominator = np.asarray(denominator, dtype=np.float64)
-    return np.divide(numerator, np.where(denominator > 0, denominator, np.nan))
+    return np.asarray(numerator / np.where(denominator > 0, denominator, np.nan))
 
 
 def _one_minus(observed: FloatArray, expected: FloatArray, total: FloatArray) -> FloatArray:

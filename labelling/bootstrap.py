@@ -1,18 +1,21 @@
-"""Intervals of coefficients of agreement from a bootstrap of clusters.
+"""Intervals from a bootstrap of clusters.
 
 Grades of one photo depend on each other, so photos are drawn and not pairs. A resample adds up the
-terms of the photos drawn: a thousand resamples of 100 000 grades take a second.
+terms of the photos drawn, which is fast for many grades, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from labelling.agreement import Coefficient, FloatArray, checked, defined
+from labelling.agreement import Coefficient, FloatArray, overlapping_grades
+
+_NO_SPREAD: Final = 1e-9  # above rounding errors of sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class Estimate:
     value : float
         At most 1.
     interval : tuple of float or None
-        Bounds of the bootstrap interval; None if all grades are of one cluster.
+        Bounds of the bootstrap interval; None if all resamples have the same value: the graders
+        agree on everything, or all that several graders graded is of one cluster.
     """
 
     value: float
@@ -57,7 +61,7 @@ def estimates(
     confidence
         Of the percentile interval, between 0 and 1.
     resamples
-        How many.
+        How many; those without an item that two graders graded are left out.
     seed
         Of the random choice.
 
@@ -68,46 +72,57 @@ def estimates(
     ValueError
         If an array has another shape, or a grade is none of the categories.
     """
-    array, known = checked(grades, categories)
+    array, known = overlapping_grades(grades, categories)
     graded = ~np.isnan(array).all(axis=0)
+    terms = [coefficient.terms(array, known) for coefficient in coefficients.values()]
     items = array.shape[1]
     labels = np.arange(items) if clusters is None else np.asarray(clusters)
     if labels.shape != (items,):
-        raise ValueError(f"{labels.shape} clusters of {items} items")
-    _, cluster_of = np.unique(labels[graded], return_inverse=True)
-    count = int(cluster_of.max(initial=-1)) + 1
-    sums = {
-        name: _summed(coefficient.terms(array[:, graded], known), cluster_of, count)
-        for name, coefficient in coefficients.items()
-    }
-    drawn = _resampled(sums, count, resamples, seed) if count > 1 else {}
-    found = {}
-    for name, coefficient in coefficients.items():
-        value = defined(coefficient.value(sums[name].sum(axis=0), known))
-        interval = None
-        if count > 1:
-            tail = (1 - confidence) / 2
-            values = coefficient.value(drawn[name], known)
-            lower, upper = np.nanquantile(values, [tail, 1 - tail])
-            interval = float(lower), float(upper)
-        found[name] = Estimate(value, interval)
+        raise ValueError(f"clusters have the shape {labels.shape}, not ({items},)")
+    sums = cluster_sums(np.hstack(terms)[graded], labels[graded])
+    total, drawn = sums.sum(axis=0), resampled_sums(sums, resamples, seed)
+    found, start = {}, 0
+    for (name, coefficient), of in zip(coefficients.items(), terms, strict=True):
+        columns = slice(start, start := start + of.shape[1])
+        value = float(coefficient.value(total[columns], known))
+        resampled = coefficient.value(drawn[:, columns], known)
+        found[name] = Estimate(value, percentile_interval(resampled, confidence))
     return found
 
 
-def _summed(terms: FloatArray, cluster_of: NDArray[np.intp], count: int) -> FloatArray:
-    """Return the sums of terms by cluster, shape (clusters, m)."""
-    columns = [np.bincount(cluster_of, column, count) for column in terms.T]
-    return np.stack(columns, axis=-1) if columns else np.zeros((count, 0))
+def cluster_sums(terms: FloatArray, clusters: ArrayLike) -> FloatArray:
+    """Return sums of terms [shape=(items, m)] by cluster [shape=(items,)]."""
+    labels, cluster_of = np.unique(clusters, return_inverse=True)
+    columns = [np.bincount(cluster_of, column, len(labels)) for column in terms.T]
+    return np.stack(columns, axis=-1)
 
 
-def _resampled(
-    sums: Mapping[str, FloatArray], count: int, resamples: int, seed: int
-) -> dict[str, FloatArray]:
-    """Return sums over clusters drawn with replacement, shape (resamples, m) by name."""
+def resampled_sums(sums: FloatArray, resamples: int, seed: int) -> FloatArray:
+    """Return sums over clusters drawn with replacement.
+
+    Parameters
+    ----------
+    sums
+        Of each cluster, shape (clusters, m).
+    resamples
+        How many.
+    seed
+        Of the random choice.
+
+    Returns
+    -------
+    ndarray
+        Shape (resamples, m).
+    """
+    different, times = np.unique(sums, axis=0, return_counts=True)  # few: grades are categories
     generator = np.random.default_rng(seed)
-    drawn = {name: np.empty((resamples, of.shape[1])) for name, of in sums.items()}
-    for index in range(resamples):
-        times = np.bincount(generator.integers(count, size=count), minlength=count)
-        for name, of in sums.items():
-            drawn[name][index] = times @ of
-    return drawn
+    count = len(sums)
+    drawn = [generator.multinomial(count, times / count) @ different for _ in range(resamples)]
+    return np.stack(drawn)
+
+
+def percentile_interval(values: FloatArray, confidence: float) -> tuple[float, float] | None:
+    """Return the percentile interval of resampled values, NaN left out; None without spread."""
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(values[~np.isnan(values)], [tail, 1 - tail])
+    return (float(lower), float(upper)) if upper - lower > _NO_SPREAD else None

@@ -16,7 +16,8 @@ _RANKS: Final = 1000  # more than a campaign can have
 def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparison | None:
     """Return the comparison of a campaign's first two matchers; None if it has one.
 
-    A unit, a photo at a rank, counts if the pairs of both matchers there have a verdict.
+    A unit, a photo at a rank, counts if the pairs of both matchers there have a verdict. It is
+    drawn with at most the probability of each of its pairs, which may belong to more units.
     """
     if len(rows.campaign["matchers"]) < 2:
         return None
@@ -28,10 +29,9 @@ def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparis
     by_one, by_other = is_good[one], is_good[other]
     only_first, only_second = by_one & ~by_other, by_other & ~by_one
     p_value = mcnemar_exact(int(only_first.sum()), int(only_second.sum())) if len(one) else None
-    apart = (
-        paired_difference(by_one, by_other, clusters=rows.pairs.photo[one], seed=seed)
-        if len(one)
-        else None
+    probability = np.minimum(rows.pairs.probability[one], rows.pairs.probability[other])
+    apart = paired_difference(
+        by_one, by_other, clusters=rows.pairs.photo[one], weights=1 / probability, seed=seed
     )
     differing = np.concatenate([np.flatnonzero(only_first), np.flatnonzero(only_second)])
     return Comparison(

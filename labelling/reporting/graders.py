@@ -8,7 +8,7 @@ campaign asks for of all pairs, but at least two.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -30,7 +30,7 @@ from labelling.reporting.report import (
     ShareFigure,
 )
 from labelling.reporting.rows import BAD, DECENT, GOOD, FloatArray, IntArray, ReportRows
-from labelling.reporting.sample import BoolArray
+from labelling.reporting.sample import BoolArray, as_figure
 from labelling.shares import share
 
 _OF_TWO: Final = {
@@ -208,10 +208,7 @@ def _comparisons(first: FirstGrades) -> tuple[IntArray, BoolArray]:
 
 
 def _with_others(equal: BoolArray, *, photos: IntArray, pairs: int) -> ShareFigure:
-    found = share(equal.astype(np.float64), clusters=photos)
-    if found is None:
-        return ShareFigure(0)
-    return ShareFigure(pairs, found.value, found.lower, found.upper, found.effective_n)
+    return replace(as_figure(share(equal.astype(np.float64), clusters=photos)), n=pairs)
 
 
 def _median(values: FloatArray) -> float | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from labelling.reporting.report import Difference, ShareFigure, Shares, Slice
 from labelling.reporting.rows import BAD, DECENT, GOOD, FloatArray, IntArray, PairRows
-from labelling.shares import difference, share
+from labelling.shares import Share, difference, share
 
 BoolArray = NDArray[np.bool_]
 
@@ -38,10 +38,7 @@ class Sample:
 
     def share(self, outcome: FloatArray) -> ShareFigure:
         """Return the share of ones among the pairs whose outcome is not NaN."""
-        found = share(outcome, weights=self.weights, clusters=self.photos, strata=self.strata)
-        if found is None:
-            return ShareFigure(0)
-        return ShareFigure(found.n, found.value, found.lower, found.upper, found.effective_n)
+        return as_figure(self._estimate(outcome))
 
     def shares(self, verdicts: FloatArray, where: BoolArray | None = None) -> Shares:
         """Return the shares of the verdicts, of all pairs or where so."""
@@ -60,18 +57,22 @@ class Sample:
         self, verdicts: FloatArray, first: tuple[str, BoolArray], second: tuple[str, BoolArray]
     ) -> Difference | None:
         """Return the difference of the shares of good of two parts; None if one has no verdict."""
-        parts = [Slice(name, self.shares(verdicts, where)) for name, where in (first, second)]
-        if not all(part.shares.good.n for part in parts):
+        one, other = (self._estimate(outcome_good(verdicts, where)) for _, where in (first, second))
+        if one is None or other is None:
             return None
-        found = difference(
-            outcome_good(verdicts, first[1]),
-            outcome_good(verdicts, second[1]),
-            weights=self.weights,
-            clusters=self.photos,
-            strata=self.strata,
-        )
-        bounds = (found.value, found.lower, found.upper) if found else (None, None, None)
-        return Difference(parts[0], parts[1], *bounds)
+        found = difference(one, other)
+        parts = [Slice(name, self.shares(verdicts, where)) for name, where in (first, second)]
+        return Difference(parts[0], parts[1], found.value, found.lower, found.upper)
+
+    def _estimate(self, outcome: FloatArray) -> Share | None:
+        return share(outcome, weights=self.weights, clusters=self.photos, strata=self.strata)
+
+
+def as_figure(found: Share | None) -> ShareFigure:
+    """Return a share as a report shows it."""
+    if found is None:
+        return ShareFigure(0)
+    return ShareFigure(found.n, found.value, found.lower, found.upper, found.effective_n)
 
 
 def outcome_good(verdicts: FloatArray, where: BoolArray | None = None) -> FloatArray:

@@ -28,6 +28,13 @@ def drawn_campaigns() -> QuerySet[Campaign]:
     return Campaign.objects.exclude(state=CampaignState.DRAFT)
 
 
+def campaign_named(text: str) -> Campaign | None:
+    """Return the campaign with this key or, whatever its case, this name; None without one."""
+    if text.isdecimal() and (found := Campaign.objects.filter(pk=text).first()):
+        return found
+    return Campaign.objects.filter(name__iexact=text).first()
+
+
 def scenes_and_clips(
     *, scene_ids: Collection[UUID], clip_ids: Collection[int]
 ) -> tuple[dict[UUID, Scene], dict[int, Clip]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from json import loads
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from django.db.models import BigIntegerField, Count, F, Func, Q, QuerySet, TextField, Value
@@ -19,6 +19,7 @@ from labelling.reporting.rows import (
     BAD,
     DECENT,
     GOOD,
+    FloatArray,
     FoundRows,
     GradeRows,
     GraderRow,
@@ -64,13 +65,6 @@ def report_rows(campaign_id: int) -> ReportRows:
     )
 
 
-def campaign_named(text: str) -> Campaign | None:
-    """Return the campaign with this key or, whatever its case, this name; None without one."""
-    if text.isdecimal() and (found := Campaign.objects.filter(pk=text).first()):
-        return found
-    return Campaign.objects.filter(name__iexact=text).first()
-
-
 def _facts(campaign: Campaign) -> dict[str, Any]:
     return {
         "id": campaign.pk,
@@ -111,29 +105,39 @@ def _pairs(campaign_id: int, skips: Sequence[tuple[int, int]]) -> PairRows:
         rows, pk=int, position=int, state=str, stratum=str, clip_id=int,
         inclusion_probability=float, photo=str, collection=str,
     )  # fmt: skip
-    kinds = kinds_of_photos(found["photo"])
-    of_pairs = [kinds.get(photo, PhotoKind()) for photo in found["photo"]]
-    in_force = _of_sample(Adjudication.objects.filter(revoked_at=None), campaign_id)
-    decided = dict(in_force.values_list("pair_id", "grade"))
-    skipped = Counter(pair for pair, _ in skips)
-    keys = found["pk"].tolist()
     order = np.argsort(found["position"])
+    keys = found["pk"][order]
+    numbers: dict[str, int] = {}  # of photos, in the order of their first pair
+    photo = [numbers.setdefault(found["photo"][row], len(numbers)) for row in order.tolist()]
+    kinds = kinds_of_photos(numbers)
+    of_photos = [kinds.get(name, PhotoKind()) for name in numbers]
     return PairRows(
-        key=found["pk"][order],
+        key=keys,
         position=found["position"][order],
-        photo=_numbered(_texts(found["photo"])[order].tolist()),
+        photo=np.array(photo, dtype=np.int64),
         state=_texts(found["state"])[order],
         stratum=_texts(found["stratum"])[order],
-        scenery=_texts([kind.scenery for kind in of_pairs])[order],
-        origin=_texts([kind.origin for kind in of_pairs])[order],
+        scenery=_texts([kind.scenery for kind in of_photos])[photo],
+        origin=_texts([kind.origin for kind in of_photos])[photo],
         collection=_texts(found["collection"])[order],
         clip=found["clip_id"][order],
         probability=found["inclusion_probability"][order],
-        adjudicated=np.array(
-            [_AS_NUMBER.get(decided.get(key, ""), np.nan) for key in keys], dtype=np.float64
-        )[order],
-        skips=np.array([skipped[key] for key in keys], dtype=np.int64)[order],
+        adjudicated=_adjudicated(campaign_id, keys),
+        skips=np.bincount(
+            _places(keys, np.array([pair for pair, _ in skips], dtype=np.int64))[1],
+            minlength=len(keys),
+        ),
     )
+
+
+def _adjudicated(campaign_id: int, keys: IntArray) -> FloatArray:
+    """Return the grade by a lead that is in force, of each of these pairs; NaN without one."""
+    in_force = _of_sample(Adjudication.objects.filter(revoked_at=None), campaign_id)
+    found = columns_of(in_force.values("pair_id", "grade"), pair_id=int, grade=str)
+    kept, place = _places(keys, found["pair_id"])
+    grades = np.full(len(keys), np.nan)
+    grades[place] = [_AS_NUMBER[found["grade"][row]] for row in kept.tolist()]
+    return grades
 
 
 def _found(campaign_id: int, keys: IntArray) -> FoundRows:
@@ -147,13 +151,16 @@ def _found(campaign_id: int, keys: IntArray) -> FoundRows:
     )  # fmt: skip
     kept, place = _places(keys, found["pair_id"])
     kept = kept[order := np.lexsort((found["match_id"][kept], place))]
-    matcher, version, image, sound = _facts_of_runs(found["run"][kept])
+    of_runs = _facts_of_runs(found["run"][kept])
+    is_known = np.isin(found["run"][kept], of_runs.pk)  # a run may be deleted between two queries
+    kept, place = kept[is_known], place[order][is_known]
+    at = np.searchsorted(of_runs.pk, found["run"][kept])
     return FoundRows(
-        pair=place[order],
-        matcher=matcher,
-        matcher_version=version,
-        image_model=image,
-        sound_model=sound,
+        pair=place,
+        matcher=of_runs.matcher[at],
+        matcher_version=of_runs.version[at],
+        image_model=of_runs.image[at],
+        sound_model=of_runs.sound[at],
         strength=_texts(found["strength"])[kept],
         rank=found["rank"][kept],
         explained=found["explained"][kept],
@@ -161,21 +168,26 @@ def _found(campaign_id: int, keys: IntArray) -> FoundRows:
     )
 
 
-def _facts_of_runs(runs: IntArray) -> tuple[TextArray, TextArray, TextArray, TextArray]:
-    """Return matcher, its version, and the models of both sides, for each of these runs."""
-    rows = MatchRun.objects.filter(pk__in=np.unique(runs).tolist()).values(
+class _Runs(NamedTuple):
+    """Facts of runs, by key; `image` and `sound` are the models of all spaces."""
+
+    pk: IntArray
+    matcher: TextArray
+    version: TextArray
+    image: TextArray
+    sound: TextArray
+
+
+def _facts_of_runs(keys: IntArray) -> _Runs:
+    rows = MatchRun.objects.filter(pk__in=np.unique(keys).tolist()).values(
         "pk", "matcher", "matcher_version", "model_versions"
     )
     found = columns_of(rows, pk=int, matcher=str, matcher_version=str, model_versions=str)
     order = np.argsort(found["pk"])
-    at = order[np.searchsorted(found["pk"][order], runs)]
     known = {text: _models(text) for text in set(found["model_versions"])}
-    return (
-        _texts(found["matcher"])[at],
-        _texts(found["matcher_version"])[at],
-        _texts([known[text][0] for text in found["model_versions"]])[at],
-        _texts([known[text][1] for text in found["model_versions"]])[at],
-    )
+    images, sounds = ([known[text][side] for text in found["model_versions"]] for side in (0, 1))
+    texts = (found["matcher"], found["matcher_version"], images, sounds)
+    return _Runs(found["pk"][order], *(_texts(column)[order] for column in texts))
 
 
 def _models(model_versions: str) -> tuple[str, str]:
@@ -263,12 +275,6 @@ def pseudonym(campaign_id: int, reviewer_id: int) -> str:
     """
     digest = salted_hmac("labelling.pseudonym", f"{campaign_id} {reviewer_id}").hexdigest()
     return f"grader-{digest[:_PSEUDONYM_DIGITS]}"
-
-
-def _numbered(values: Iterable[str]) -> IntArray:
-    """Return numbers from 0 for values in the order of their first occurrence."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
 
 
 def _texts(values: Sequence[str]) -> TextArray:

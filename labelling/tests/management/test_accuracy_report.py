@@ -1,0 +1,78 @@
+"""`manage.py accuracy_report`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from labelling.management.accuracy_tables import counts_sentence, headline_sentence
+from labelling.reporting.report import Counts, Headline, ShareFigure
+from labelling.tests.answering import grade_all
+from labelling.tests.factories import make_campaign, make_clip, make_pairs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign():
+    campaign = make_campaign(name="Coast", matchers=["fused", "paper"])
+    pairs = make_pairs(campaign, 1, clip=make_clip(collection="[bold]A"))
+    pairs += make_pairs(campaign, 3)
+    for pair, grade in zip(pairs, ["good", "good", "bad"], strict=False):
+        grade_all(pair, grade, grade)
+    return campaign
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def test_the_report_in_plain_words(campaign, capsys):
+    call_command("accuracy_report", "coast")
+    printed = capsys.readouterr().out
+    assert "Coast, open: simple design, matchers fused, paper, ranks 1 to 1" in printed
+    assert "No headline yet: 97 more first recordings need two grades." in printed
+    assert "4 pairs of 4 photos: 3 with a verdict (3 by majority, 0 by a lead)" in printed
+    assert "67 % [" in printed
+    assert "[bold]A" in printed
+    assert "not two graders" in printed
+    assert "No photo has verdicts of both matchers at a rank." in printed
+
+
+def test_the_report_as_json(campaign, capsys):
+    call_command("accuracy_report", str(campaign.pk), "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["campaign"]["name"] == "Coast"
+    assert report["counts"]["decided"] == 3
+    assert report["adjudicated"]["good"]["value"] == pytest.approx(2 / 3)
+    assert report["headline"]["withheld"] == "too_few"
+
+
+def test_a_draft_has_a_report_of_nothing(capsys):
+    draft = make_campaign(state="draft")
+    call_command("accuracy_report", draft.name)
+    assert "No headline: no first recording of a photo has a verdict" in capsys.readouterr().out
+
+
+def test_an_unknown_campaign():
+    with pytest.raises(CommandError, match=r"no campaign 'Sea' \[campaign_unknown\]"):
+        call_command("accuracy_report", "Sea")
+
+
+def test_the_headline():
+    share = ShareFigure(900, 0.61, 0.578, 0.641, 880)
+    assert headline_sentence(Headline(share, "", 0, 2.04)) == (
+        "Good for 61 % of photos, 95 % interval 58 to 64 % (900 first recordings, 2.0 grades each)."
+    )
+    assert "worklist" in headline_sentence(Headline(ShareFigure(0), "worklist", 100, 0))
+
+
+def test_the_counts():
+    counts = Counts(20, 15, 12, 3, 2, 3, 4, 14, 33, 5, 19)
+    assert counts_sentence(counts) == (
+        "20 pairs of 19 photos: 15 with a verdict (12 by majority, 3 by a lead), 2 wait for a "
+        "lead, 3 are being graded; 4 more were withdrawn. 33 grades by 5 reviewers."
+    )
