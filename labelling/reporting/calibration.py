@@ -82,10 +82,9 @@ def score_bins(scores: FloatArray, good: FloatArray, sample: Sample) -> tuple[Sc
     number = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, len(edges) - 2)
     bins = []
     for index, (lower, upper) in enumerate(pairwise(edges.tolist())):
-        inside = np.where(number == index, good, np.nan)
-        mean = scores[~np.isnan(inside)].mean() if (~np.isnan(inside)).any() else np.nan
-        if not np.isnan(mean):
-            bins.append(ScoreBin(lower, upper, float(mean), sample.share(inside)))
+        inside = np.where(number == index, good, np.nan)  # at least the pair at the lower edge
+        mean = float(scores[~np.isnan(inside)].mean())
+        bins.append(ScoreBin(lower, upper, mean, sample.share(inside)))
     return tuple(bins)
 
 

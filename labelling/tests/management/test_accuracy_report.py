@@ -7,10 +7,12 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from labelling.management.accuracy_tables import counts_sentence, headline_sentence
+from labelling.management.accuracy_tables import as_tables, counts_sentence, headline_sentence
+from labelling.reporting.figures import make_report
 from labelling.reporting.report import Counts, Headline, ShareFigure
 from labelling.tests.answering import grade_all
 from labelling.tests.factories import make_campaign, make_clip, make_pairs
+from labelling.tests.reporting.made_rows import MadePair, made_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +57,28 @@ def test_a_draft_has_a_report_of_nothing(capsys):
     draft = make_campaign(state="draft")
     call_command("accuracy_report", draft.name)
     assert "No headline: no first recording of a photo has a verdict" in capsys.readouterr().out
+
+
+def test_everything_that_a_report_can_say():
+    natural, made = {"origin": "natural", "scenery": "sea"}, {"origin": "human-made"}
+    fused, paper = [("fused", 1)], [("paper", 1)]
+    pairs = [
+        MadePair(
+            "bb" if photo % 4 else "db", photo=photo, found=found, score=photo / 100,
+            faults=[["music"], []], columns=natural if photo % 2 else made,
+            state="settled" if photo % 4 else "disputed",
+        )
+        if found == paper
+        else MadePair("gg", photo=photo, found=found, score=photo / 100, columns=natural)
+        for photo in range(40)
+        for found in (fused, paper)
+    ]  # fmt: skip
+    printed = as_tables(make_report(made_rows(pairs, matchers=["fused", "paper"])))
+    assert "By scenery" in printed
+    assert "Good: natural 67 %, human-made 0 %; difference +67 points" in printed
+    assert "music" in printed
+    assert "Proposed thresholds of explained: weak from 0.000, fair from 0.000" in printed
+    assert "fused against paper, photo by photo: both good 0, only fused 30, only" in printed
 
 
 def test_an_unknown_campaign():
