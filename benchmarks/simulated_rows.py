@@ -44,8 +44,8 @@ def open_simulation() -> None:
     draw = preview(campaign_id=campaign.pk)
     open_campaign(campaign_id=campaign.pk, digest=draw.digest, lead_id=lead.pk)
     print(json.dumps({
-        "campaign": campaign.pk, "lead": lead.username, "reviewers": [one.username for one in reviewers],
-        "pairs": len(draw.pairs), "truth": _truth_by_content(campaign),
+        "campaign": campaign.pk, "lead": lead.username, "pairs": len(draw.pairs),
+        "reviewers": [one.username for one in reviewers], "truth": _truth_by_content(campaign),
     }))  # fmt: skip
 
 
