@@ -8,7 +8,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labelling.reporting.report import Counts, Difference, Headline, Report, ShareFigure, Shares
+from labelling.reporting.report import (
+    Comparison,
+    Counts,
+    Difference,
+    Headline,
+    Report,
+    ShareFigure,
+    Shares,
+)
 
 _SHARES = ("pairs", "good", "good or decent", "bad")
 
@@ -164,8 +172,20 @@ def _comparison_lines(report: Report) -> Text:
     return Text(
         f"{of.first} against {of.second}, photo by photo: both good {of.both}, only {of.first} "
         f"{of.only_first}, only {of.second} {of.only_second}, neither {of.neither}; difference "
-        f"{_points(of.difference)} points, {_points(of.lower)} to {_points(of.upper)}; exact "
-        f"McNemar test p = {of.p_value:.3g}"
+        f"approximately {_points(of.difference)} points, {_points(of.lower)} to "
+        f"{_points(of.upper)}; {_test_sentence(of)}"
+    )
+
+
+def _test_sentence(of: Comparison) -> str:
+    if of.p_value is None or not of.tested:
+        return "no test, for no photo has verdicts of both at rank 1"
+    if not of.tested_only_first + of.tested_only_second:
+        return f"no test, for they do not differ at rank 1 of {of.tested} photos"
+    return (
+        f"exact McNemar test at rank 1 of {of.tested} photos, only {of.first} good "
+        f"{of.tested_only_first}, only {of.second} good {of.tested_only_second}: "
+        f"p = {of.p_value:.3g}"
     )
 
 

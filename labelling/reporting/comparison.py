@@ -16,19 +16,22 @@ _RANKS: Final = 1000  # more than a campaign can have
 def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparison | None:
     """Return the comparison of a campaign's first two matchers; None if it has one.
 
-    A unit, a photo at a rank, counts if the pairs of both matchers there have a verdict. It is
-    drawn with at most the probability of each of its pairs, which may belong to more units.
+    A unit, a photo at a rank, counts if the pairs of both matchers there have a verdict. The
+    smaller probability of its two pairs is approximately that with which it is drawn: a pair may
+    belong to more units. McNemar's test takes units for independent, which the ranks of one photo
+    are not, so it is of rank 1 alone: one unit a photo, without weights.
     """
     if len(rows.campaign["matchers"]) < 2:
         return None
     first, second = rows.campaign["matchers"][:2]
-    one, other = _pairs_of_units(rows, first, second)
+    one, other, rank = _pairs_of_units(rows, first, second)
     known = ~np.isnan(verdicts[one]) & ~np.isnan(verdicts[other])
-    one, other = one[known], other[known]
+    one, other, is_tested = one[known], other[known], rank[known] == 1
     is_good = verdicts == GOOD
     by_one, by_other = is_good[one], is_good[other]
     only_first, only_second = by_one & ~by_other, by_other & ~by_one
-    p_value = mcnemar_exact(int(only_first.sum()), int(only_second.sum())) if len(one) else None
+    tested = int(is_tested.sum())
+    tested_first, tested_second = (int((is_tested & of).sum()) for of in (only_first, only_second))
     probability = np.minimum(rows.pairs.probability[one], rows.pairs.probability[other])
     apart = paired_difference(
         by_one, by_other, clusters=rows.pairs.photo[one], weights=1 / probability, seed=seed
@@ -41,7 +44,7 @@ def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparis
         only_first=int(only_first.sum()),
         only_second=int(only_second.sum()),
         neither=int((~by_one & ~by_other).sum()),
-        p_value=p_value,
+        p_value=mcnemar_exact(tested_first, tested_second) if tested else None,
         difference=apart.value if apart else None,
         lower=apart.lower if apart else None,
         upper=apart.upper if apart else None,
@@ -52,13 +55,19 @@ def comparison(rows: ReportRows, verdicts: FloatArray, *, seed: int) -> Comparis
                 strict=True,
             )
         ),
+        tested=tested,
+        tested_only_first=tested_first,
+        tested_only_second=tested_second,
     )
 
 
-def _pairs_of_units(rows: ReportRows, first: str, second: str) -> tuple[IntArray, IntArray]:
-    """Return the pairs that each matcher found in the units where both found one of the sample."""
+def _pairs_of_units(
+    rows: ReportRows, first: str, second: str
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return both matchers' pairs in the units where both found one of the sample, and the rank."""
     found = rows.found
     unit = rows.pairs.photo[found.pair] * _RANKS + found.rank
     one, other = (np.flatnonzero(found.matcher == name) for name in (first, second))
     _, at_one, at_other = np.intersect1d(unit[one], unit[other], return_indices=True)
-    return found.pair[one[at_one]], found.pair[other[at_other]]
+    one, other = one[at_one], other[at_other]
+    return found.pair[one], found.pair[other], found.rank[one]

@@ -197,9 +197,12 @@ class Comparison:
     """Two matchers over the same photos and ranks, paired.
 
     `both`, `only_first`, `only_second`, `neither` count units (photos at a rank) whose recording
-    is good. `p_value` is of McNemar's exact test; `difference` of the shares has a bootstrap
-    interval clustered by photo. `differing` holds the keys of the two pairs of each unit on which
-    they differ, those of `only_first` before those of `only_second`.
+    is good. `difference` of the shares, which weights units by approximately the inverse of their
+    probability, has a bootstrap interval clustered by photo. `differing` holds the keys of the two
+    pairs of each unit on which they differ, those of `only_first` before those of `only_second`.
+
+    `p_value` is of McNemar's exact test over the `tested` units at rank 1, one a photo, on which
+    it compares `tested_only_first` with `tested_only_second`; None if there is no such unit.
     """
 
     first: str
@@ -213,6 +216,9 @@ class Comparison:
     lower: float | None
     upper: float | None
     differing: tuple[tuple[int, int], ...]
+    tested: int = 0
+    tested_only_first: int = 0
+    tested_only_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)

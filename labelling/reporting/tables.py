@@ -115,8 +115,11 @@ def _calibration(one: Calibration) -> Iterator[Row]:
 
 def _comparison(one: Comparison) -> Iterator[Row]:
     name = f"{one.first} against {one.second}"
-    for measure in ("both", "only_first", "only_second", "neither", "p_value"):
+    for measure in ("both", "only_first", "only_second", "neither"):
         yield _row("comparison", name, measure, getattr(one, measure))
+    tested = f"{name}, rank 1"
+    for measure in ("tested", "tested_only_first", "tested_only_second", "p_value"):
+        yield _row("comparison", tested, measure, getattr(one, measure))
     bounds = (one.difference, one.lower, one.upper)
     yield "comparison", name, "difference", *bounds, None, None, ""
 

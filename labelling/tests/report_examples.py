@@ -52,7 +52,9 @@ FULL = Report(
     ),
     disputed=(PairFigure(1001, 1.0, 2.0, (1, 0, 1), "decent"),),
     worst=(),
-    comparison=Comparison("fused", "paper", 1, 2, 3, 4, 0.5, -0.1, -0.2, 0.0, ((1, 2), (3, 4))),
+    comparison=Comparison(
+        "fused", "paper", 1, 2, 3, 4, 0.5, -0.1, -0.2, 0.0, ((1, 2), (3, 4)), 6, 2, 1
+    ),
 )  # fmt: skip
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)

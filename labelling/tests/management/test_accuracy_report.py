@@ -79,6 +79,7 @@ def test_everything_that_a_report_can_say():
     assert "music" in printed
     assert "Proposed thresholds of explained: weak from 0.000, fair from 0.000" in printed
     assert "fused against paper, photo by photo: both good 0, only fused 30, only" in printed
+    assert "test at rank 1 of 30 photos, only fused good 30" in " ".join(printed.split())
 
 
 def test_an_unknown_campaign():

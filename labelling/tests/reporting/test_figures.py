@@ -243,10 +243,30 @@ class TestComparison:
         assert (found.both, found.only_first, found.only_second, found.neither) == (1, 3, 2, 1)
         assert found.difference == pytest.approx(1 / 7)
         assert found.lower <= found.difference <= found.upper
-        assert found.p_value == pytest.approx(1)
+        assert (found.tested, found.tested_only_first, found.tested_only_second) == (6, 3, 1)
+        assert found.p_value == pytest.approx(0.625)
         assert set(found.differing) == {
             (1001, 1002), (1003, 1004), (1005, 1006), (1011, 1012), (1012, 1011),
         }  # fmt: skip
+
+    def test_ranks_of_one_photo_are_not_tested_as_if_they_were_photos(self):
+        pairs = [
+            MadePair(grade, photo=photo, found=[(matcher, rank)])
+            for photo in range(5)
+            for rank in (1, 2, 3)
+            for matcher, grade in (("fused", "gg"), ("paper", "bb"))
+        ]
+        found = report_of(*pairs, matchers=["fused", "paper"], ranks=3).comparison
+        assert (found.only_first, found.tested, found.tested_only_first) == (15, 5, 5)
+        assert found.p_value == pytest.approx(2 / 2**5)
+
+    def test_without_a_unit_at_rank_1_nothing_is_tested(self):
+        pairs = [
+            MadePair("gg", photo=1, found=[("fused", 2)]),
+            MadePair("bb", photo=1, found=[("paper", 2)]),
+        ]
+        found = report_of(*pairs, matchers=["fused", "paper"], ranks=2).comparison
+        assert (found.only_first, found.tested, found.p_value) == (1, 0, None)
 
     def test_nothing_to_compare(self):
         found = report_of(MadePair("gg"), matchers=["fused", "paper"]).comparison

@@ -322,6 +322,23 @@ def test_pairs_that_are_gone_are_named_so(browser, reported):
     assert page_of(browser, campaign).count("The photo was withdrawn.") == 2
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "at rank 1 of 110 photos (only fused good: 40, only objects good: 16): p = 0.002."),
+        ({"tested_only_first": 0, "tested_only_second": 0}, "at rank 1 the two never differ"),
+        ({"tested": 0, "p_value": None}, "There is no McNemar"),
+        ({"difference": None, "tested": 0, "p_value": None}, "No photo has verdicts of both"),
+    ],
+)
+def test_what_mcnemars_test_says(browser, reported, changed, words):
+    report = make_report(worst=(), disputed=())
+    assert report.comparison is not None
+    versus = replace(report.comparison, differing=(), **changed)
+    reported(replace(report, comparison=versus))
+    assert words in words_of(page_of(browser, make_campaign(state=CLOSED)))
+
+
 def test_differing_pairs_have_pages(browser, reported):
     campaign = make_campaign(state=CLOSED)
     keys = [pair.pk for pair in make_pairs(campaign, 2)]
