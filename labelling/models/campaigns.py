@@ -211,3 +211,8 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_worklist(self) -> bool:
+        """Whether the pairs are chosen, not drawn: nothing can be estimated from their grades."""
+        return self.design in {Design.WEAKEST, Design.DISPUTED}

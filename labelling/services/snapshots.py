@@ -29,7 +29,7 @@ def freeze_report(*, campaign_id: int, lead_id: int | None) -> FrozenReport:
     Campaign.DoesNotExist
         If there is no such campaign.
     WrongStateError
-        If the campaign is a draft.
+        If the campaign is a draft or a worklist.
     """
     rows = _rows_now(campaign_id)
     figures, data = to_json(make_report(rows)), frozen(rows)  # seconds, without a lock
@@ -40,8 +40,8 @@ def freeze_report(*, campaign_id: int, lead_id: int | None) -> FrozenReport:
 def _rows_now(campaign_id: int) -> ReportRows:
     """Read the rows while no answer is stored, so that they are those of one moment."""
     campaign = lock_campaign(campaign_id=campaign_id)
-    if campaign.state == CampaignState.DRAFT:
-        raise WrongStateError(f"campaign {campaign_id} is a draft")
+    if campaign.state == CampaignState.DRAFT or campaign.is_worklist:
+        raise WrongStateError(f"campaign {campaign_id} is a draft or a worklist")
     return report_rows(campaign_id)
 
 

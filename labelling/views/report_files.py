@@ -21,10 +21,11 @@ from labelling.views.campaigns import campaign_or_404
 @never_cache
 @lead_required
 def report_file(request: HttpRequest, campaign_id: int, kind: str) -> HttpResponseBase:
-    """Send the report of a campaign as it is now; a draft has none."""
+    """Send the report of a campaign as it is now; a draft and a worklist have none."""
     known = _format_or_404(kind)
-    if campaign_or_404(campaign_id).state == CampaignState.DRAFT:
-        raise Http404(f"campaign {campaign_id} is a draft")
+    campaign = campaign_or_404(campaign_id)
+    if campaign.state == CampaignState.DRAFT or campaign.is_worklist:
+        raise Http404(f"campaign {campaign_id} is a draft or a worklist")
     return _archive(known, live_contents(campaign_id))
 
 

@@ -29,10 +29,12 @@ _NOBODY = 0
 @never_cache
 @lead_required
 def report(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Show the report of a campaign as it is now; a draft has none."""
+    """Show the report of a campaign as it is now; a draft has none, of a worklist it says why."""
     shown = campaign_or_404(campaign_id)
     if shown.state == CampaignState.DRAFT:
         raise Http404(f"campaign {campaign_id} is not drawn")
+    if shown.is_worklist:
+        return render(request, "labelling/report.html", {"campaign": shown})
     rows = report_rows(campaign_id)
     made = make_report(rows)
     context = {

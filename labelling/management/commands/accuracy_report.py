@@ -7,11 +7,11 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from labelling.management.accuracy_tables import as_tables
+from labelling.management.campaign_argument import campaign_with_report
 from labelling.reporting.figures import make_report
-from labelling.selectors.campaigns import campaign_named
 from labelling.selectors.report_rows import report_rows
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
@@ -31,10 +31,7 @@ class Command(BaseCommand):
         """Compute and print the report."""
         require_migrated_database()
         with failures_as_command_errors():
-            found = campaign_named(campaign)
-            if found is None:
-                raise CommandError(f"There is no campaign {campaign!r} [campaign_unknown]")
-            report = make_report(report_rows(found.pk))
+            report = make_report(report_rows(campaign_with_report(campaign).pk))
         if options["json"]:
             self.stdout.write(json.dumps(asdict(report), indent=2, allow_nan=False))
         else:

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from labelling.models import CampaignState
-from labelling.selectors.campaigns import campaign_named
+from labelling.management.campaign_argument import campaign_with_report
 from labelling.selectors.report_contents import ReportContents, frozen_contents, live_contents
 from labelling.selectors.snapshots import frozen_report_numbered
 from labelling.services.report_files import FileFormat, write_report_files
@@ -49,9 +48,7 @@ class Command(BaseCommand):
 
 
 def _contents(campaign: str, number: int | None) -> ReportContents:
-    found = campaign_named(campaign)
-    if found is None or found.state == CampaignState.DRAFT:
-        raise CommandError(f"There is no drawn campaign {campaign!r} [campaign_unknown]")
+    found = campaign_with_report(campaign)
     if number is None:
         return live_contents(found.pk)
     frozen = frozen_report_numbered(found.pk, number)

@@ -53,10 +53,17 @@ def test_the_report_as_json(campaign, capsys):
     assert report["headline"]["withheld"] == "too_few"
 
 
-def test_a_draft_has_a_report_of_nothing(capsys):
-    draft = make_campaign(state="draft")
-    call_command("accuracy_report", draft.name)
-    assert "No headline: no first recording of a photo has a verdict" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": "draft"}, r"no drawn campaign 'Sea' \[campaign_unknown\]"),
+        ({"design": "weakest"}, r"A worklist has no report of shares: .* \[worklist\]"),
+    ],
+)
+def test_a_draft_and_a_worklist_have_no_report(fields, words):
+    make_campaign(name="Sea", **fields)
+    with pytest.raises(CommandError, match=words):
+        call_command("accuracy_report", "Sea")
 
 
 def test_everything_that_a_report_can_say():
@@ -83,7 +90,7 @@ def test_everything_that_a_report_can_say():
 
 
 def test_an_unknown_campaign():
-    with pytest.raises(CommandError, match=r"no campaign 'Sea' \[campaign_unknown\]"):
+    with pytest.raises(CommandError, match=r"no drawn campaign 'Sea' \[campaign_unknown\]"):
         call_command("accuracy_report", "Sea")
 
 

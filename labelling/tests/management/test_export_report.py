@@ -45,11 +45,13 @@ def test_the_format_without_another_is_csv(campaign, tmp_path):
     [
         ("Nowhere", (), "campaign_unknown"),
         ("Draft", (), "campaign_unknown"),
+        ("Worklist", (), "worklist"),
         ("Sea & shore", ("--frozen=2",), "report_unknown"),
     ],
 )
 def test_unknown_reports_are_refused(campaign, tmp_path, name, arguments, code):
     make_campaign(name="Draft", state=CampaignState.DRAFT)
+    make_campaign(name="Worklist", design="weakest")
     out = tmp_path / "report.zip"
     with pytest.raises(CommandError, match=code):
         call_command("export_report", name, f"--out={out}", *arguments)

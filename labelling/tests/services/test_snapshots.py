@@ -111,10 +111,10 @@ def test_another_program_makes_another_report_of_the_same_data(campaign, lead, m
     assert freeze(campaign, lead).number == 2
 
 
-def test_a_draft_has_no_report_to_freeze(lead):
-    draft = make_campaign(state=CampaignState.DRAFT)
+@pytest.mark.parametrize("fields", [{"state": CampaignState.DRAFT}, {"design": "weakest"}])
+def test_a_draft_and_a_worklist_have_no_report_to_freeze(lead, fields):
     with pytest.raises(WrongStateError):
-        freeze(draft, lead)
+        freeze(make_campaign(**fields), lead)
     assert not FrozenReport.objects.exists()
 
 

@@ -371,6 +371,17 @@ def test_the_page_takes_as_many_queries_for_many_pairs(browser, reported):
 # Who may see it
 
 
+def test_a_worklist_is_told_to_have_none(browser):
+    campaign = make_campaign(design="weakest")
+    (pair,) = make_pairs(campaign, 1, purpose=Pair.Purpose.WORKLIST, inclusion_probability=None)
+    grade_pair(pair, make_reviewer(), "good")
+    page = page_of(browser, campaign)
+    assert "A worklist has no report of shares: its pairs were chosen, not drawn." in page
+    assert "Nobody" not in page
+    assert "report__headline" not in page
+    assert address(campaign, "report_freeze") not in page
+
+
 def test_a_draft_has_no_report(browser):
     assert browser.get(address(make_campaign(state=DRAFT))).status_code == 404
     assert browser.get(reverse("labelling:report", args=[1])).status_code == 404

@@ -175,6 +175,7 @@ def test_there_are_no_other_files(browser, campaign, frozen):
     for route, key, kind in (
         ("report_file", campaign.pk, "xlsx"),
         ("report_file", draft.pk, "csv"),
+        ("report_file", make_campaign(design="weakest").pk, "csv"),
         ("report_file", 0, "csv"),
         ("frozen_report_file", frozen.pk, "xlsx"),
         ("frozen_report_file", 0, "csv"),
