@@ -1,8 +1,8 @@
 """What graders did: how far they agree, their reasons, and one row for each of them.
 
 Where two graders differ, a third one is asked. Such third opinions exist only for pairs that are
-hard, so agreement is computed without them: from the first grades of each pair, as many as the
-campaign asks for of all pairs, but at least two.
+hard, so agreement is computed without them: from the first grades of each pair, as many as all
+pairs have by the campaign's design, but at least two.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _OF_ANY: Final = {
     "ac2": gwet(),
 }
 _ORDER: Final = ("percent", *_OF_TWO, *list(_OF_ANY)[1:])
+_USUAL: Final = ("open", "settled")
 _CATEGORIES: Final = (BAD, DECENT, GOOD)
 
 MOST_CLUSTERS: Final = 1000
@@ -91,13 +92,21 @@ class FirstGrades:
 
 
 def first_grades(rows: ReportRows) -> FirstGrades:
-    """Return the first grades of each pair, without third opinions."""
+    """Return the first grades of each pair, without third opinions.
+
+    A campaign that asks for more grades than before makes third opinions part of the design at
+    once, when other pairs still lack that grade. So no more grades of each pair are taken than of
+    any pair with two or more that is still graded, or that graders settled.
+    """
     grades = rows.grades
     n = len(grades.pair)
     is_first = np.ones(n, dtype=np.bool_)
     is_first[1:] = grades.pair[1:] != grades.pair[:-1]
     turn = np.arange(n) - np.maximum.accumulate(np.where(is_first, np.arange(n), 0))
-    kept = turn < max(2, int(rows.campaign["graders_per_pair"]))
+    of_each = np.bincount(grades.pair, minlength=len(rows.pairs.key))
+    is_usual = np.isin(rows.pairs.state, _USUAL) & np.isnan(rows.pairs.adjudicated)
+    fewest = of_each[is_usual & (of_each >= 2)].min(initial=len(rows.graders))
+    kept = turn < max(2, min(int(rows.campaign["graders_per_pair"]), int(fewest)))
     return FirstGrades(
         grades.pair[kept], grades.grader[kept], turn[kept], grades.grade[kept],
         len(rows.pairs.key), len(rows.graders),

@@ -86,7 +86,7 @@ class FoundRows:
 
 @dataclass(frozen=True, eq=False)
 class GradeRows:
-    """The grades in force of the pairs, by pair and time; arrays of equal length.
+    """The grades in force of the pairs, by pair, third opinions last, and time; of equal length.
 
     Attributes
     ----------

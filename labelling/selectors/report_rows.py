@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 from django.utils.crypto import salted_hmac
 
 from labelling.grades import Grading
-from labelling.models import Adjudication, Campaign, Grade, Pair, Skip
+from labelling.models import Adjudication, Campaign, Grade, Pair, Skip, Slot
 from labelling.reporting.rows import (
     BAD,
     DECENT,
@@ -28,6 +28,7 @@ from labelling.reporting.rows import (
     ReportRows,
     TextArray,
 )
+from labelling.reporting.sample import BoolArray
 from labelling.selectors.columns import columns_of
 from labelling.selectors.pairs import gradable_pairs
 from labelling.selectors.sceneries import PhotoKind, kinds_of_photos
@@ -211,7 +212,8 @@ def _grades(
         moment=int, reasons=str,
     )  # fmt: skip
     kept, place = _places(keys, found["pair_id"])
-    kept = kept[order := np.lexsort((found["pk"][kept], found["moment"][kept], place))]
+    is_third = _are_third_opinions(campaign_id, found["pair_id"], found["reviewer_id"])[kept]
+    kept = kept[order := np.lexsort((found["pk"][kept], found["moment"][kept], is_third, place))]
     reviewers, number = np.unique(found["reviewer_id"][kept], return_inverse=True)
     shown = set(keys.tolist())
     graders = _graders(campaign_id, reviewers.tolist(), [row for row in skips if row[0] in shown])
@@ -228,6 +230,18 @@ def _grades(
         at=_moments(found["moment"][kept]),
     )
     return rows_of_grades, graders
+
+
+def _are_third_opinions(campaign_id: int, pairs: IntArray, reviewers: IntArray) -> BoolArray:
+    """Return which of these grades are for a slot that was added because graders differed.
+
+    A grade that was undone and given again is later than the third opinion that it called for.
+    """
+    slots = Slot.objects.filter(campaign_id=campaign_id, extra=True, state=Slot.State.DONE)
+    found = columns_of(slots.values("pair_id", "reviewer_id"), pair_id=int, reviewer_id=int)
+    people = 1 + max(reviewers.max(initial=0), found["reviewer_id"].max(initial=0))
+    third = found["pair_id"] * people + found["reviewer_id"]
+    return np.isin(pairs * people + reviewers, third)
 
 
 def _places(keys: IntArray, of: IntArray) -> tuple[IntArray, IntArray]:

@@ -76,8 +76,23 @@ class TestAgreement:
         found = agreement_of(*map(MadePair, ["gg", "gdg", "bb", "gbb"]))
         assert found["percent"].value == 0.5
         assert found["cohen"].undefined == ""  # two graders without them
-        found = agreement_of(*map(MadePair, ["gg", "gdg", "bb", "gbb"]), graders_per_pair=3.0)
+        found = agreement_of(*map(MadePair, ["ggg", "gdg", "bbb", "gbb"]), graders_per_pair=3.0)
         assert found["percent"].value == pytest.approx((1 + 1 / 3 + 1 + 1 / 3) / 4)
+
+    def test_third_opinions_do_not_count_before_all_pairs_have_the_third_grade_of_a_new_design(
+        self,
+    ):
+        pairs = [MadePair("gg", state="open"), MadePair("gdg"), MadePair("gbd", state="disputed")]
+        found = agreement_of(*pairs, graders_per_pair=3.0)
+        assert found["percent"].value == pytest.approx(1 / 3)
+
+    @pytest.mark.parametrize(
+        "left", [MadePair("gg", state="skipped"), MadePair("gg", lead="g"), MadePair("g", "open")]
+    )
+    def test_pairs_that_never_get_all_grades_take_none_from_others(self, left):
+        found = agreement_of(MadePair("ggg"), MadePair("ggd"), left, graders_per_pair=3.0)
+        of_left = [1] if len(left.grades) == 2 else []
+        assert found["percent"].value == pytest.approx(np.mean([1, 1 / 3, *of_left]))
 
     def test_many_photos_are_drawn_in_groups(self, monkeypatch):
         rng = np.random.default_rng(5)
@@ -137,7 +152,7 @@ class TestGraders:
         assert (second.grades, second.seconds_a_pair) == (3, 11)
 
     def test_agreement_with_the_rest_counts_each_other_grader(self):
-        pairs = [MadePair("ggb"), MadePair("d-d"), MadePair("bbb")]
+        pairs = [MadePair("ggb"), MadePair("d-d", "skipped"), MadePair("bbb")]
         first, second, third = graders_of(*pairs, graders_per_pair=3.0)
         assert [value(one) for one in (first, second, third)] == [
             (3, pytest.approx((1 + 0 + 1 + 1 + 1) / 5)),

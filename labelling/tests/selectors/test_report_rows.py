@@ -15,7 +15,7 @@ from labelling.reporting.figures import make_report
 from labelling.selectors.campaigns import campaign_named
 from labelling.selectors.report_rows import pseudonym, report_rows
 from labelling.services import settling
-from labelling.tests.answering import claim, grade, grade_all, lease_on, skip
+from labelling.tests.answering import claim, grade, grade_all, lease_on, skip, undo
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
@@ -208,6 +208,13 @@ class TestGrades:
         assert list(grades.at) == list(stored)
         assert {moment.tzinfo for moment in grades.at} == {UTC}
 
+    def test_a_third_opinion_is_last_although_an_earlier_grade_was_given_again(self, campaign):
+        [pair] = make_pairs(campaign, 1)
+        first, _ = grade_all(pair, "good", "bad")
+        grade_all(pair, "decent")
+        grade(undo(first), "good")
+        assert rows_of(campaign).grades.grade.tolist() == [0, 2, 1]
+
 
 class TestGraders:
     def test_gold_is_counted_and_not_in_the_grades(self):
@@ -255,13 +262,13 @@ def test_the_number_of_queries_does_not_depend_on_size(campaign, django_assert_n
     pairs = make_pairs(campaign, 2)
     grade_all(pairs[0], "good", "good")
     profile(pairs[0], 1)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         rows_of(campaign)
     for pair in make_pairs(campaign, 12):
         grade_all(pair, "bad", "good")
         profile(pair, 2)
     make_gold_pairs(campaign, 2)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         rows_of(campaign)
 
 
