@@ -13,6 +13,7 @@ from labelling.reporting.report import (
     Counts,
     Difference,
     Headline,
+    MatcherFigures,
     Report,
     ShareFigure,
     Shares,
@@ -74,6 +75,7 @@ def _parts(report: Report) -> Iterable[RenderableType]:
         "Verdicts", "view", [("with leads", report.adjudicated), ("majority", report.majority)]
     )
     yield _shares_table("Matchers", "matcher", [(m.matcher, m.shares) for m in report.matchers])
+    yield from map(Text, map(_versions_line, report.matchers))
     yield _ranks_table(report)
     for dimension, slices in report.slices.items():
         name = dimension.replace("_", " ")
@@ -96,6 +98,14 @@ def _parts(report: Report) -> Iterable[RenderableType]:
             yield Text(f"Proposed thresholds of {calibration.score}: {', '.join(limits)}")
     if report.comparison:
         yield _comparison_lines(report)
+
+
+def _versions_line(one: MatcherFigures) -> str:
+    """Return which versions of a matcher found pairs, with which models of photos and sounds."""
+    facts = (("version", one.versions), ("photos", one.image_models), ("sounds", one.sound_models))
+    return f"{one.matcher}: " + ", ".join(
+        f"{name} {' and '.join(of) or 'none'}" for name, of in facts
+    )
 
 
 def _shares_table(title: str, first: str, rows: Iterable[tuple[str, Shares]]) -> Table:

@@ -82,6 +82,7 @@ def test_everything_that_a_report_can_say():
     ]  # fmt: skip
     printed = as_tables(make_report(made_rows(pairs, matchers=["fused", "paper"])))
     assert "By scenery" in printed
+    assert "fused: version 1, photos eye@1, sounds ear@1" in printed
     assert "Good: natural 67 %, human-made 0 %; difference +67 points" in printed
     assert "music" in printed
     assert "Proposed thresholds of explained: weak from 0.000, fair from 0.000" in printed
