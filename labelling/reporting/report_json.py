@@ -9,16 +9,28 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from labelling.reporting.report import Report
+from labelling.reporting.stored_format import FORMAT, check_format
 
 
 def to_json(report: Report) -> str:
     """Return a report as JSON; the same report gives the same text."""
-    return json.dumps(_plain(report), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    stored = {"format": FORMAT, **_plain(report)}
+    return json.dumps(stored, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def from_json(text: str) -> Report:
-    """Return the report that `to_json` wrote; fields that are newer take their default."""
-    report: Report = _read(Report, json.loads(text))
+    """Return the report that `to_json` wrote.
+
+    Fields that are newer take their default; those that are gone are ignored.
+
+    Raises
+    ------
+    StoredFormatError
+        If the report is stored in another format.
+    """
+    stored = json.loads(text)
+    check_format(stored)
+    report: Report = _read(Report, stored)
     return report
 
 
@@ -39,7 +51,8 @@ def _read(hint: Any, value: Any) -> Any:
         return value
     if is_dataclass(hint):
         hints = get_type_hints(hint)
-        return hint(**{name: _read(hints[name], one) for name, one in value.items()})  # type: ignore[operator]
+        known = {name: one for name, one in value.items() if name in hints}
+        return hint(**{name: _read(hints[name], one) for name, one in known.items()})  # type: ignore[operator]
     if origin in {Union, UnionType}:
         (hint,) = (one for one in of if one is not type(None))
         return _read(hint, value)

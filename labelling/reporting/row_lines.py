@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -17,10 +18,11 @@ from typing import Any, Final
 import numpy as np
 
 from labelling.reporting.rows import FoundRows, GradeRows, GraderRow, PairRows, ReportRows
+from labelling.reporting.stored_format import FORMAT, check_format
 
-FORMAT: Final = 1
 _GRADER: Final = ("pseudonym", "gold_right", "gold_of", "skips")  # never who it is
 _TABLES: Final = {"pairs": PairRows, "found": FoundRows, "grades": GradeRows}
+_UNKNOWN: Final = {"IntArray": 0, "FloatArray": np.nan, "TextArray": ""}
 _KINDS: Final = {"IntArray": np.int64, "FloatArray": np.float64, "TextArray": np.str_}
 
 
@@ -30,23 +32,42 @@ def frozen(rows: ReportRows) -> bytes:
 
 
 def thawed(data: bytes) -> ReportRows:
-    """Return the rows that `frozen` stored; graders have the key 0, for nobody knows them."""
+    """Return the rows that `frozen` stored; graders have the key 0, for nobody knows them.
+
+    Columns that are newer than the data are 0, empty or NaN; those that are gone are ignored.
+
+    Raises
+    ------
+    StoredFormatError
+        If the rows are stored in another format.
+    """
     first, *lines = gzip.decompress(data).decode().rstrip("\n").split("\n")
     head = json.loads(first)
-    columns: dict[str, dict[str, list[Any]]] = {name: {} for name in _TABLES}
+    check_format(head)
+    columns: dict[str, dict[str, list[Any]]] = defaultdict(dict)
     for table, column, values in map(json.loads, lines):
         columns[table][column] = values
     return ReportRows(
         campaign=head["campaign"],
         withdrawn=head["withdrawn"],
-        graders=tuple(GraderRow(key=0, **grader) for grader in head["graders"]),
+        graders=tuple(
+            GraderRow(key=0, **{name: one.get(name, 0) for name in _GRADER})
+            for one in head["graders"]
+        ),
         **{name: _table(kind, columns[name]) for name, kind in _TABLES.items()},
     )
 
 
 def thawed_columns(data: bytes, wanted: Sequence[tuple[str, str]]) -> list[list[Any]]:
-    """Return some columns, named by table and column, as JSON values; faster than all of them."""
-    lines = gzip.decompress(data).decode().split("\n")
+    """Return some columns, named by table and column, as JSON values; faster than all of them.
+
+    Raises
+    ------
+    StoredFormatError
+        If the rows are stored in another format.
+    """
+    head, *lines = gzip.decompress(data).decode().split("\n")
+    check_format(json.loads(head))
     starts = [f'["{table}","{column}",' for table, column in wanted]
     return [
         json.loads(next(line for line in lines if line.startswith(start)))[2] for start in starts
@@ -84,7 +105,19 @@ def _plain(column: Any) -> Sequence[Any]:
 
 
 def _table(kind: type[Any], columns: dict[str, list[Any]]) -> Any:
-    return kind(**{one.name: _typed(str(one.type), columns[one.name]) for one in fields(kind)})
+    length = len(next(iter(columns.values()), ()))
+    return kind(
+        **{
+            one.name: _typed(str(one.type), columns[one.name])
+            if one.name in columns
+            else _unknown(str(one.type), length)
+            for one in fields(kind)
+        }
+    )
+
+
+def _unknown(kind: str, length: int) -> Any:
+    return np.full(length, _UNKNOWN[kind]) if kind in _UNKNOWN else ((),) * length
 
 
 def _typed(kind: str, values: Sequence[Any]) -> Any:

@@ -118,8 +118,10 @@ def _comparison(one: Comparison) -> Iterator[Row]:
     for measure in ("both", "only_first", "only_second", "neither"):
         yield _row("comparison", name, measure, getattr(one, measure))
     tested = f"{name}, rank 1"
-    for measure in ("tested", "tested_only_first", "tested_only_second", "p_value"):
+    for measure in ("tested", "tested_only_first", "tested_only_second"):
         yield _row("comparison", tested, measure, getattr(one, measure))
+    if one.tested:  # older reports have a p-value of all ranks, which was wrong
+        yield _row("comparison", tested, "p_value", one.p_value)
     bounds = (one.difference, one.lower, one.upper)
     yield "comparison", name, "difference", *bounds, None, None, ""
 

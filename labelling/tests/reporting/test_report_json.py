@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from labelling.reporting.report import Headline, ShareFigure
 from labelling.reporting.report_json import from_json, to_json
+from labelling.reporting.stored_format import StoredFormatError
 from labelling.tests.report_examples import FULL
+
+STORED = Path(__file__).parents[1] / "stored" / "report-1.json"
 
 
 def test_a_report_comes_back_as_it_was_written():
@@ -28,3 +32,23 @@ def test_fields_that_are_newer_than_the_text_take_their_default():
     stored = json.loads(to_json(FULL))
     del stored["headline"]["share"]["effective_n"]
     assert from_json(json.dumps(stored)).headline.share.effective_n is None
+
+
+def test_fields_that_are_gone_are_ignored():
+    stored = json.loads(to_json(FULL))
+    stored["gone"] = stored["headline"]["share"]["gone"] = [1]
+    assert from_json(json.dumps(stored)) == FULL
+
+
+def test_a_report_of_the_first_version_is_read():
+    report = from_json(STORED.read_text())
+    assert report.headline == FULL.headline
+    assert report.comparison == replace(
+        FULL.comparison, tested=0, tested_only_first=0, tested_only_second=0
+    )
+
+
+def test_another_format_is_refused():
+    stored = json.loads(to_json(FULL)) | {"format": 2}
+    with pytest.raises(StoredFormatError, match="stored in format 2; this program reads format 1"):
+        from_json(json.dumps(stored))

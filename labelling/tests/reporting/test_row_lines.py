@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labelling.reporting.changes import Changes, changes
 from labelling.reporting.row_lines import frozen, thawed
+from labelling.reporting.stored_format import StoredFormatError
 from labelling.tests.report_examples import make_rows
+
+STORED = Path(__file__).parents[1] / "stored" / "rows-1.jsonl.gz"
 
 NOTHING = Changes(0, 0, 0, 0, 0)
 
@@ -37,6 +41,42 @@ def same(left, right):
 def test_rows_come_back_as_they_were_stored(pairs):
     rows = make_rows(pairs=pairs)
     assert same(thawed(frozen(rows)), without_keys(rows))
+
+
+def test_rows_of_the_first_version_are_read():
+    assert same(thawed(STORED.read_bytes()), without_keys(make_rows(pairs=6)))
+
+
+def changed_lines(change):
+    """Return stored rows whose lines were changed."""
+    head, *lines = map(json.loads, gzip.decompress(frozen(make_rows(pairs=3))).splitlines())
+    return gzip.compress("\n".join(map(json.dumps, change(head, lines))).encode())
+
+
+def test_columns_that_came_or_went_since_do_not_matter():
+    new = {"skips", "collection", "probability", "faults"}
+
+    def change(head, lines):
+        for grader in head["graders"]:
+            del grader["skips"]
+            grader["gone"] = 1
+        kept = [line for line in lines if line[1] not in new]
+        return [head, *kept, ["pairs", "gone", [1, 2, 3]], ["gone", "key", [1]]]
+
+    rows = thawed(changed_lines(change))
+    assert rows.pairs.key.tolist() == [1000, 1001, 1002]
+    assert rows.pairs.skips.tolist() == [0, 0, 0]
+    assert rows.pairs.collection.tolist() == ["", "", ""]
+    assert np.isnan(rows.pairs.probability).all()
+    assert set(rows.grades.faults) == {()}
+    assert rows.graders[1].skips == 0
+
+
+def test_rows_in_another_format_are_refused():
+    data = changed_lines(lambda head, lines: [head | {"format": 2}, *lines])
+    for read in (thawed, lambda of: changes(of, make_rows())):
+        with pytest.raises(StoredFormatError, match="format 2"):
+            read(data)
 
 
 def test_separators_in_texts_are_kept():
