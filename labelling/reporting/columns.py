@@ -32,10 +32,13 @@ _INTERVAL: Final = "bound of its 95 % interval, if there is one"
 
 _OF_A_PAIR: Final = (
     Column("pair", "int", "the pair: its place in the random order of the draw", values="from 1"),
-    Column("photo", "int", "the photo of the pair, a number within the campaign", values="from 0"),
+    Column("photo", "int", "the photo of the pair, a number within this file", values="from 0"),
     Column("clip", "int", "the recording of the pair, its number in the site's library"),
     Column("scenery", "text", "scenery group of the photo"),
-    Column("origin", "text", "where the photo is from"),
+    Column(
+        "origin", "text", "whether the scenery of the photo is natural or human-made",
+        values="natural, human-made, unknown",
+    ),
     Column("collection", "text", "collection of the recording"),
     Column("stratum", "text", "stratum of the draw; empty for a simple random sample"),
     Column(

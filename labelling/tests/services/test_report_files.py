@@ -18,8 +18,10 @@ from pyarrow import parquet
 from labelling.reporting.columns import TABLES
 from labelling.reporting.figures import make_report
 from labelling.selectors.report_contents import ReportContents
+from labelling.selectors.sceneries import UNKNOWN
 from labelling.services.report_files import FileFormat, write_report_files
 from labelling.tests.report_examples import FULL, make_rows
+from retrieval.engine.vocabulary.heard_there import Origin
 
 ABOUT = {"seed": 11, "libraries": {"numpy": "2"}}
 
@@ -143,6 +145,11 @@ def test_the_dictionary_has_every_column_of_every_table():
     for table in TABLES:
         head = next(csv.reader(io.StringIO(text_of(archive, f"{table}.csv"))))
         assert [line["column"] for line in described if line["table"] == table] == head
+
+
+def test_the_dictionary_names_the_origins_of_sceneries():
+    (origin,) = [one for one in TABLES["pairs"] if one.name == "origin"]
+    assert origin.values.split(", ") == [*Origin, UNKNOWN]
 
 
 def test_figures_are_written_with_their_intervals():
