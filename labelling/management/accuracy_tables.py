@@ -164,9 +164,7 @@ def _graders_table(report: Report) -> Table:
 def _difference_line(found: Difference) -> Text:
     first, second = found.first, found.second
     interval = (
-        "no interval"
-        if found.value is None
-        else f"difference {_points(found.value)} points, {_points(found.lower)} to "
+        f"difference {_points(found.value)} points, {_points(found.lower)} to "
         f"{_points(found.upper)}"
     )
     return Text(

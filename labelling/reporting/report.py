@@ -101,9 +101,9 @@ class Difference:
 
     first: Slice
     second: Slice
-    value: float | None
-    lower: float | None
-    upper: float | None
+    value: float
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ FULL = Report(
     majority=SHARES,
     matchers=(MatcherFigures("fused", ("1", "2"), SHARES, (RankFigure(1, SHARE, SHARE),)),),
     slices={"strength": (SLICE,), "a": (), "scenery": (SLICE, Slice("street", SHARES))},
-    natural_or_made=Difference(SLICE, SLICE, -0.25, None, 1.0),
+    natural_or_made=Difference(SLICE, SLICE, -0.25, -0.5, 1.0),
     agreement=(AgreementFigure("cohen", undefined="not_two_graders"), AgreementFigure("ac2", 1.0)),
     reasons=(ReasonFigure("music", 3, 4),),
     graders=(GraderFigures("G1", 5, 0, 1.5, None, 0.5, 0.5, 0.0, 2, 3, SHARE),),
