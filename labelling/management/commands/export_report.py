@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +41,23 @@ class Command(BaseCommand):
         require_migrated_database()
         contents = _contents(campaign, frozen)
         try:
-            with out.open("xb") as file:
+            with out.open("xb") as file, _removed_on_failure(out):
                 write_report_files(
                     target=file, kind=FileFormat(options["format"]), contents=contents
                 )
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise CommandError(f"{out} cannot be written: {error}") from error
         self.stdout.write(f"{out}: {len(contents.rows.grades.grade)} grades")
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    """Leave no file behind that is only partly written."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _contents(campaign: str, number: int | None) -> ReportContents:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import zipfile
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from labelling.management.commands import export_report
 from labelling.models import CampaignState
 from labelling.services.snapshots import freeze_report
 from labelling.tests.factories import make_campaign, make_pairs, make_reviewer
@@ -64,3 +66,24 @@ def test_no_file_is_overwritten(campaign, tmp_path):
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("export_report", str(campaign.pk), f"--out={out}")
     assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OSError("disk full"), CommandError),
+        (subprocess.CalledProcessError(1, "parquet"), CommandError),
+        (subprocess.TimeoutExpired("parquet", 300), CommandError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_a_partial_file_is_removed(campaign, tmp_path, monkeypatch, error, raised):
+    def failing(*, target, **values):
+        target.write(b"PK")
+        raise error
+
+    monkeypatch.setattr(export_report, "write_report_files", failing)
+    out = tmp_path / "report.zip"
+    with pytest.raises(raised):
+        call_command("export_report", str(campaign.pk), f"--out={out}")
+    assert not out.exists()
