@@ -31,32 +31,54 @@ def freeze_report(*, campaign_id: int, lead_id: int | None) -> FrozenReport:
     WrongStateError
         If the campaign is a draft or a worklist.
     """
-    rows = _rows_now(campaign_id)
-    figures, data = to_json(make_report(rows)), frozen(rows)  # seconds, without a lock
-    return _store(campaign_id, lead_id, rows, figures, data)
+    while True:
+        rows, last = _rows_now(campaign_id)
+        figures, data = to_json(make_report(rows)), frozen(rows)  # seconds, without a lock
+        report = _store(
+            campaign_id=campaign_id, lead_id=lead_id, rows=rows, figures=figures, data=data,
+            seen=last,
+        )  # fmt: skip
+        if report is not None:
+            return report
 
 
 @transaction.atomic
-def _rows_now(campaign_id: int) -> ReportRows:
-    """Read the rows while no answer is stored, so that they are those of one moment."""
+def _rows_now(campaign_id: int) -> tuple[ReportRows, int]:
+    """Read the rows while no answer is stored, so that they are those of one moment.
+
+    The number is that of the last frozen report at that moment, 0 if there is none.
+    """
     campaign = lock_campaign(campaign_id=campaign_id)
     if campaign.state == CampaignState.DRAFT or campaign.is_worklist:
         raise WrongStateError(f"campaign {campaign_id} is a draft or a worklist")
-    return report_rows(campaign_id)
+    return report_rows(campaign_id), _last_number(frozen_reports(campaign_id).first())
+
+
+def _last_number(last: FrozenReport | None) -> int:
+    return last.number if last else 0
 
 
 @transaction.atomic
 def _store(
-    campaign_id: int, lead_id: int | None, rows: ReportRows, figures: str, data: bytes
-) -> FrozenReport:
+    *,
+    campaign_id: int,
+    lead_id: int | None,
+    rows: ReportRows,
+    figures: str,
+    data: bytes,
+    seen: int,
+) -> FrozenReport | None:
+    """Store the report; None if another was stored since the rows were read, perhaps newer ones."""
     campaign = lock_campaign(campaign_id=campaign_id)
     digest = hashlib.sha256(data).hexdigest()
     last = frozen_reports(campaign_id).first()
     if last and (last.digest, last.code_version) == (digest, code_version()):
         return last
+    if _last_number(last) != seen:
+        return None
     report = FrozenReport.objects.create(
         campaign=campaign,
-        number=last.number + 1 if last else 1,
+        number=seen + 1,
         made_by_id=lead_id,
         figures=figures,
         data=data,

@@ -128,6 +128,27 @@ def test_rows_are_read_while_no_answer_is_stored(campaign, lead):
     assert lock < grades < released
 
 
+def test_rows_are_read_again_where_another_lead_froze_newer_ones_meanwhile(
+    campaign, lead, monkeypatch
+):
+    """Otherwise the last report would have the older rows."""
+    others: list[FrozenReport] = []
+
+    def slow(rows):
+        if not others:
+            others.append(FrozenReport())  # the other lead is not disturbed
+            add_grade(campaign)
+            others.append(freeze(campaign, lead))
+            add_grade(campaign)
+        return make_report(rows)
+
+    monkeypatch.setattr("labelling.services.snapshots.make_report", slow)
+    report = freeze(campaign, lead)
+    assert [one.number for one in (others[1], report)] == [1, 2]
+    assert from_json(others[1].figures).counts.grades == 7
+    assert from_json(report.figures).counts.grades == 8
+
+
 def test_a_frozen_report_survives_the_account_and_photos_behind_it(campaign, lead, media_root):
     frozen = freeze(campaign, lead)
     data = bytes(frozen.data)
