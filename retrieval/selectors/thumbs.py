@@ -69,14 +69,6 @@ def own_thumbs(giver: ThumbGiver, match_ids: Collection[int]) -> dict[int, Thumb
     return {thumb.match_id: thumb for thumb in given}
 
 
-def thumb_counts(match_ids: Collection[int]) -> dict[int, ThumbCounts]:
-    """Count thumbs by match, with one query; matches without any are left out."""
-    counts: dict[int, ThumbCounts] = defaultdict(ThumbCounts)
-    for row in _counted(Thumb.objects.filter(match__in=match_ids), "match_id"):
-        counts[row["match_id"]].add(row)
-    return dict(counts)
-
-
 def thumb_summary(scene_ids: Collection[UUID] | QuerySet[Any, Any]) -> ThumbSummary:
     """Count the thumbs that were given on the pages of some photos, with two queries.
 

@@ -16,7 +16,6 @@ from retrieval.selectors.thumbs import (
     ThumbCounts,
     ThumbGiver,
     own_thumbs,
-    thumb_counts,
     thumb_summary,
 )
 from retrieval.services.deletion import delete_scene
@@ -193,19 +192,6 @@ def counted(matched, ada):
     give(other, ONE, fits=False, reason="recording")
     give(copy, ThumbGiver(browser_key="3" * 64))
     return scene, other
-
-
-@within_a_transaction
-def test_thumbs_are_counted_by_match(counted, django_assert_num_queries):
-    scene, _ = counted
-    first, second, third = (match_of(scene, rank).pk for rank in (1, 2, 3))
-    with django_assert_num_queries(1):
-        counts = thumb_counts([first, second, third])
-    assert counts == {
-        first: ThumbCounts(fits=2, does_not_fit=2, reasons={"": 1, "place": 1}),
-        second: ThumbCounts(does_not_fit=1, reasons={"place": 1}),
-    }
-    assert thumb_counts([]) == {}
 
 
 @within_a_transaction
