@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, Final
 
 import psutil
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from benchmarks.labelling_rows import RANKS, make_clips, make_lead, make_photo_set, make_reviewers
 from benchmarks.report import figure, heading
@@ -19,6 +22,7 @@ from labelling.selectors.report_rows import report_rows
 from labelling.services.campaigns import make_campaign
 from labelling.services.drawing import open_campaign, preview
 from labelling.services.guidelines import make_guideline, publish_guideline
+from labelling.services.snapshots import freeze_report
 
 _PAIRS: Final = 50_000
 _REVIEWERS: Final = 16
@@ -88,6 +92,23 @@ def measure(campaign: Campaign) -> None:
     _times("reading the rows", processes, lambda: report_rows(campaign.pk))
     _times("computing", processes, lambda: make_report(rows))
     _times("both, at most 2 s", processes, lambda: make_report(report_rows(campaign.pk)))
+    _measure_page(campaign, processes)
+
+
+def _measure_page(campaign: Campaign, processes: Sequence[psutil.Process]) -> None:
+    """Print the time of the page, which compares the figures with the last frozen report."""
+    lead = make_lead()
+    freeze_report(campaign_id=campaign.pk, lead_id=lead.pk)
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(lead)
+    page = reverse("labelling:report", args=[campaign.pk])
+    with CaptureQueriesContext(connection) as queries:
+        answer = browser.get(page)
+    compares = any('"labelling_frozenreport"."data"' in one["sql"] for one in queries)
+    if answer.status_code != HTTPStatus.OK or not compares:
+        raise RuntimeError(f"the page answers {answer.status_code}, or compares nothing")
+    figure("queries of the page with a frozen report", len(queries), "")
+    _times("the page with a frozen report", processes, lambda: browser.get(page))
 
 
 def _times(name: str, processes: Sequence[psutil.Process], act: Callable[[], object]) -> None:
