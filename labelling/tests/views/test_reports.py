@@ -104,7 +104,7 @@ def test_the_headline_has_its_interval_and_what_it_rests_on(browser, reported):
     ("withheld", "words"),
     [
         ("too_few", "A headline needs 63 more photos"),
-        ("nothing_decided", "No pair has a majority"),
+        ("nothing_decided", "No first recording of a photo has a verdict yet."),
         ("worklist", "This is a worklist"),
     ],
 )
