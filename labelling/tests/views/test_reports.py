@@ -263,6 +263,12 @@ def test_graders_sort(browser, reported):
     assert names_in(page_of(browser, sort="grades")) == ["G3", "G2", "G1"]
 
 
+def test_who_gave_only_third_opinions_is_not_told_that_nobody_else_graded(browser, reported):
+    reported(make_report(graders=(replace(make_report().graders[0], with_others=ShareFigure(0)),)))
+    row = Page(page_of(browser)).tables["Table of graders"][1]
+    assert row[-1] == "none: only third opinions, or no pair with others"
+
+
 def test_leads_see_the_names_of_graders(browser, monkeypatch):
     campaign = make_campaign()
     reviewer = make_reviewer(make_person("rita", Role.REVIEWER))
