@@ -95,7 +95,10 @@ class MatcherFigures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference of two shares of good, first minus second, with its 95 % interval."""
+    """The difference of two shares of good, first minus second, with its 95 % interval.
+
+    There is no value if a part has no verdict.
+    """
 
     first: Slice
     second: Slice
@@ -226,7 +229,7 @@ class Report:
     majority: Shares
     matchers: tuple[MatcherFigures, ...]
     slices: Mapping[str, tuple[Slice, ...]]
-    natural_or_made: Difference | None
+    natural_or_made: Difference
     agreement: tuple[AgreementFigure, ...]
     reasons: tuple[ReasonFigure, ...]
     graders: tuple[GraderFigures, ...]

@@ -76,8 +76,8 @@ def slices(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> dict[str, 
     }
 
 
-def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> Difference | None:
-    """Return the difference between natural and human-made sceneries; None if one is missing."""
+def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> Difference:
+    """Return the difference between natural and human-made sceneries."""
     origin = rows.pairs.origin
     return sample.difference(
         verdicts, (NATURAL, origin == NATURAL), (HUMAN_MADE, origin == HUMAN_MADE)

@@ -106,7 +106,9 @@ def empty_report(**changed: Any) -> Report:
         "majority": none,
         "matchers": (MatcherFigures("fused", (), none, ()),),
         "slices": {},
-        "natural_or_made": None,
+        "natural_or_made": Difference(
+            Slice("natural", none), Slice("human-made", none), None, None, None
+        ),
         "agreement": (AgreementFigure("percent", undefined="no_overlap"),),
         "reasons": (),
         "graders": (),

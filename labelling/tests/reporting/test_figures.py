@@ -52,7 +52,7 @@ class TestCounts:
             "not_two_graders",
         }
         assert report.comparison is None
-        assert report.natural_or_made is None
+        assert report.natural_or_made.value is None
 
 
 class TestHeadline:
@@ -190,7 +190,13 @@ class TestSlices:
         assert (found.second.name, *value(found.second.shares.good)) == ("human-made", 20, 0.5)
         assert found.value == pytest.approx(0.25)
         assert found.lower < 0.25 < found.upper
-        assert report_of(*pairs[:40]).natural_or_made is None
+
+    def test_one_group_alone_has_no_difference(self):
+        found = report_of(*[MadePair("gg", columns={"origin": "natural"})] * 4).natural_or_made
+        assert (value(found.first.shares.good), value(found.second.shares.good)) == (
+            (4, 1.0), (0, None)
+        )  # fmt: skip
+        assert found.value is None
 
 
 class TestListedPairs:

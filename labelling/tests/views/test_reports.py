@@ -16,9 +16,9 @@ from django.urls import reverse
 from accounts.roles import Role
 from accounts.tests.role_holders import make_person
 from labelling.models import CampaignState, Pair, PairState
-from labelling.reporting.report import Headline, PairFigure, ShareFigure
+from labelling.reporting.report import Difference, Headline, PairFigure, ShareFigure, Slice
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
-from labelling.tests.reports import campaign_facts, empty_report, make_report, share
+from labelling.tests.reports import campaign_facts, empty_report, make_report, share, shares
 from labelling.tests.views.answers import grade_pair, skip_pair
 from labelling.views import reports
 from retrieval.models import Thumb
@@ -208,20 +208,35 @@ def test_agreement_has_words_and_reasons_for_none(browser, reported):
     [
         ((0.19, 0.11, 0.27), "Natural sceneries are matched better."),
         ((-0.19, -0.27, -0.11), "Human-made sceneries are matched better."),
-        ((0.02, -0.06, 0.1), "this sample shows no difference"),
-        ((None, None, None), "There is no difference to give"),
+        ((0.02, -0.06, 0.1), "the sample does not tell which is matched better"),
     ],
 )
 def test_natural_against_human_made_is_a_sentence(browser, reported, difference, words):
     report = make_report()
     value, lower, upper = difference
-    assert report.natural_or_made is not None
     changed = replace(report.natural_or_made, value=value, lower=lower, upper=upper)
     reported(replace(report, natural_or_made=changed))
     page = words_of(page_of(browser))
     assert words in page
     if value == 0.19:
         assert "+19 percentage points, 95 % interval +11 to +27" in page
+
+
+@pytest.mark.parametrize(
+    ("without", "words"),
+    [
+        (("natural",), "no pair of a natural scenery has a verdict"),
+        (("human-made",), "no pair of a human-made scenery has a verdict"),
+        (("natural", "human-made"), "no pair of a natural or a human-made scenery has a verdict"),
+    ],
+)
+def test_natural_against_human_made_says_which_has_no_verdict(browser, reported, without, words):
+    none = empty_report().adjudicated
+    first, second = (
+        Slice(name, none if name in without else shares(0.5)) for name in ("natural", "human-made")
+    )
+    reported(make_report(natural_or_made=Difference(first, second, None, None, None)))
+    assert f"There is no difference to give: {words}." in words_of(page_of(browser))
 
 
 def test_thresholds_are_proposed_not_set(browser, reported):
