@@ -191,6 +191,15 @@ def test_the_charts_have_the_numbers_of_their_tables(browser, reported):
     assert {"145", "162", "15"} <= set(texts(charts["Reasons by grade"]))
 
 
+def test_a_grader_without_grades_of_the_sample_has_none_in_the_chart_too(browser, reported):
+    first, second, _ = make_report().graders
+    idle = replace(second, grades=0, good=None, decent=None, bad=None)
+    reported(make_report(graders=(first, idle)))
+    chart = texts(charts_of(page_of(browser))["Shares of good, decent and bad by grader"])
+    assert "none" in chart
+    assert not [one for one in chart if one and one.startswith(f"0{THIN}% ·")]
+
+
 def numbers(cells):
     return [[int(one) for one in re.findall(r"\d+", cell)] for cell in cells]
 
@@ -429,7 +438,7 @@ def graded_campaign(person, **fields):
     first, second, third = make_pairs(campaign, 3)
     grade_pair(first, reviewer, "good", took_s=4.0)
     grade_pair(second, reviewer, "bad", took_s=6.0)
-    grade_pair(make_gold_pairs(campaign, 1)[0], reviewer, "good", took_s=8.0)
+    grade_pair(make_gold_pairs(campaign, 1)[0], reviewer, "good", took_s=80.0)
     skip_pair(third, reviewer, "unsure")
     grade_pair(first, make_reviewer(), "bad")
     return campaign
@@ -442,7 +451,9 @@ def facts_in(page):
 
 def test_reviewers_see_their_own_work_with_gold_counted_as_any_pair(desk, rita):
     campaign = graded_campaign(rita)
-    facts = facts_in(desk.get(address(campaign, "own_report")).content.decode())
+    page = desk.get(address(campaign, "own_report")).content.decode()
+    facts = facts_in(page)
+    assert "report counts without them. Seconds are medians." in page
     assert facts == {
         "Grades": "3", "Skips": "1", "Seconds a pair": "6", "Seconds heard": "4",
         "Good": f"67{THIN}%", "Decent": f"0{THIN}%", "Bad": f"33{THIN}%",
