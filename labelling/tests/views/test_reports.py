@@ -116,6 +116,40 @@ def test_a_withheld_headline_says_why(browser, reported, withheld, words):
     assert ("A headline needs" in page) == (withheld != "worklist")
 
 
+@pytest.mark.parametrize(("photos", "larger"), [(99, True), (100, False)])
+def test_a_sample_without_photos_enough_needs_a_larger_campaign(browser, reported, photos, larger):
+    few = make_report(headline=Headline(ShareFigure(37), "too_few", 63, 1.9))
+    reported(replace(few, counts=replace(few.counts, photos=photos)))
+    assert ("so it takes a larger campaign" in words_of(page_of(browser))) == larger
+
+
+@pytest.mark.parametrize(
+    ("withheld", "ranks", "n", "warned"),
+    [
+        ("too_few", 1, 120, True), ("too_few", 3, 120, False), ("too_few", 3, 99, True),
+        ("", 1, 120, False), ("worklist", 1, 20, False),
+    ],
+)  # fmt: skip
+def test_shares_of_a_withheld_headline_are_not_for_quoting(
+    browser, reported, withheld, ranks, n, warned
+):
+    report = make_report(
+        campaign=campaign_facts(ranks=ranks, matchers=["fused"]),
+        headline=Headline(share(0.6), withheld, 63, 1.9), adjudicated=shares(0.6, n=n),
+    )  # fmt: skip
+    reported(report)
+    assert ("Too few pairs to quote." in words_of(page_of(browser))) == warned
+
+
+@pytest.mark.parametrize(("worth", "told"), [(400.0, False), (320.0, True)])
+def test_what_pairs_are_worth_is_told_if_it_differs(browser, reported, worth, told):
+    good = replace(share(0.6, 400), effective_n=worth)
+    reported(make_report(adjudicated=replace(shares(0.6), good=good)))
+    page = words_of(page_of(browser))
+    assert ("400 pairs tell as much as 320 independent ones" in page) == told
+    assert ("tell as much as" in page) == told
+
+
 def test_the_page_warns_of_what_is_left_out(browser, reported):
     reported(make_report(campaign=campaign_facts(state="open")))
     page = words_of(page_of(browser, make_campaign()))
