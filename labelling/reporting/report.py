@@ -85,12 +85,14 @@ class RankFigure:
 
 @dataclass(frozen=True, slots=True)
 class MatcherFigures:
-    """What holds for the pairs that one matcher found."""
+    """What holds for the pairs that one matcher found, and the versions and models that did."""
 
     matcher: str
     versions: tuple[str, ...]
     shares: Shares
     ranks: tuple[RankFigure, ...]
+    image_models: tuple[str, ...] = ()
+    sound_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

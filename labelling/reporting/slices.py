@@ -33,7 +33,9 @@ def matcher_figures(
         figures.append(
             MatcherFigures(
                 matcher=name,
-                versions=tuple(sorted(set(found.matcher_version[own].tolist()))),
+                versions=_occurring(found.matcher_version[own]),
+                image_models=_occurring(found.image_model[own]),
+                sound_models=_occurring(found.sound_model[own]),
                 shares=sample.shares(verdicts, found_where(rows, own)),
                 ranks=tuple(
                     RankFigure(
@@ -65,6 +67,9 @@ def slices(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> dict[str, 
         "image_model": [
             (name, found_where(rows, where)) for name, where in _by_text(rows.found.image_model)
         ],
+        "sound_model": [
+            (name, found_where(rows, where)) for name, where in _by_text(rows.found.sound_model)
+        ],
         "matcher_version": [
             (name, found_where(rows, where)) for name, where in _by_version(rows.found)
         ],
@@ -82,6 +87,10 @@ def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> D
     return sample.difference(
         verdicts, (NATURAL, origin == NATURAL), (HUMAN_MADE, origin == HUMAN_MADE)
     )
+
+
+def _occurring(values: TextArray) -> tuple[str, ...]:
+    return tuple(np.unique(values).tolist())
 
 
 def _by_text(values: TextArray) -> Iterator[tuple[str, BoolArray]]:

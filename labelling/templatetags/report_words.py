@@ -69,6 +69,7 @@ _SLICES: Final = {
     "scenery": _("Scenery"),
     "collection": _("Collection of the recording"),
     "image_model": _("Model of photos"),
+    "sound_model": _("Model of sounds"),
     "matcher_version": _("Version of the matcher"),
 }
 _UNNAMED: Final = _("Without a name")

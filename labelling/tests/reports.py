@@ -136,7 +136,7 @@ def _matcher(name: str, good: float) -> MatcherFigures:
         RankFigure(rank, share(good - 0.08 * (rank - 1), 334), share(good - 0.04 * (rank - 1), 334))
         for rank in (1, 2, 3)
     )
-    return MatcherFigures(name, ("3",), shares(good), ranks)
+    return MatcherFigures(name, ("3",), shares(good), ranks, ("eye@2",), ("ear@1", "ear@2"))
 
 
 def _grader(pseudonym: str, grades: int, good: float) -> GraderFigures:

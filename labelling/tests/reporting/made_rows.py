@@ -97,7 +97,7 @@ def _found(pairs: Sequence[MadePair], first: str) -> FoundRows:
         matcher=_texts([matcher for _, _, matcher, _ in rows]),
         matcher_version=_texts([pair.columns.get("matcher_version", "1") for pair in of]),
         image_model=_texts([pair.columns.get("image_model", "eye@1") for pair in of]),
-        sound_model=_texts(["ear@1"] * len(rows)),
+        sound_model=_texts([pair.columns.get("sound_model", "ear@1") for pair in of]),
         strength=_texts([pair.strength for pair in of]),
         rank=_ints([rank for _, _, _, rank in rows]),
         explained=np.array([pair.score for pair in of], dtype=np.float64),

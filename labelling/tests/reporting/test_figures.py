@@ -149,18 +149,19 @@ class TestMatchersAndRanks:
         assert value(paper.shares.good) == (2, 0.5)
         assert [value(rank.at_rank) for rank in paper.ranks] == [(1, 0), (1, 1)]
         assert (fused.matcher, fused.versions) == ("fused", ("1",))
+        assert (fused.image_models, fused.sound_models) == (("eye@1",), ("ear@1",))
 
 
 class TestSlices:
     def test_only_what_divides_the_sample_is_shown(self):
         pairs = [
             MadePair("gg", columns={"scenery": "sea", "collection": "A", "image_model": "eye@2"}),
-            MadePair("bb", columns={"scenery": "sea", "collection": "A"}),
+            MadePair("bb", columns={"scenery": "sea", "collection": "A", "sound_model": "ear@2"}),
             MadePair("gg", columns={"scenery": "city", "collection": "A"}),
             MadePair("g", state="open", columns={"scenery": "desert", "collection": "A"}),
         ]
         slices = report_of(*pairs).slices
-        assert set(slices) == {"scenery", "image_model"}
+        assert set(slices) == {"scenery", "image_model", "sound_model"}
         assert [(one.name, *value(one.shares.good)) for one in slices["scenery"]] == [
             ("city", 1, 1), ("desert", 0, None), ("sea", 2, 0.5),
         ]  # fmt: skip

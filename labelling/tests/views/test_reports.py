@@ -177,6 +177,12 @@ def test_how_it_was_drawn_is_said(browser, reported):
     assert "1 Oct 2026" in page
 
 
+def test_the_matchers_are_named_with_versions_and_models(browser, reported):
+    reported(make_report())
+    facts = facts_in(page_of(browser))
+    assert facts["Matcher fused"] == "version 3 · eye@2 · ear@1, ear@2"
+
+
 # Tables and charts
 
 
