@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -176,7 +176,8 @@ class Calibration:
 
     `score` names what the bins are made of: "explained" or "standard". `proposed` gives for each
     strength the smallest score at which pairs are good often enough, by isotonic regression; a
-    strength that never is has none.
+    strength that never is has none. `in_force` are the thresholds of the program that made the
+    report. Pairs with a standard score below `least_standard` are in neither bins nor proposal.
     """
 
     matcher: str
@@ -184,6 +185,8 @@ class Calibration:
     score: str
     bins: tuple[ScoreBin, ...]
     proposed: Mapping[str, float]
+    in_force: Mapping[str, float] = field(default_factory=dict)
+    least_standard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

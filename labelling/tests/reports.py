@@ -156,4 +156,7 @@ def _calibration() -> Calibration:
         ScoreBin(at / 10, at / 10 + 0.1, at / 10 + 0.05, share(0.25 + at / 14, 100, 0.09))
         for at in range(9)
     )
-    return Calibration("fused", strengths, "explained", bins, {"fair": 0.31, "strong": 0.62})
+    return Calibration(
+        "fused", strengths, "explained", bins, {"fair": 0.31, "strong": 0.62},
+        {"weak": 0.2, "fair": 0.4, "strong": 0.55}, least_standard=0.5,
+    )  # fmt: skip

@@ -290,8 +290,14 @@ def test_natural_against_human_made_says_which_has_no_verdict(browser, reported,
 
 def test_thresholds_are_proposed_not_set(browser, reported):
     reported(make_report())
-    page = words_of(page_of(browser))
-    assert "Fair match from 0.31, Strong match from 0.62." in page
+    shown = page_of(browser)
+    rows = Page(shown).tables["Thresholds in force, and those that these grades propose, fused"]
+    assert rows[1:] == [
+        ["Weak match", "0.20", "none"], ["Fair match", "0.40", "0.31"],
+        ["Strong match", "0.55", "0.62"],
+    ]  # fmt: skip
+    page = words_of(shown)
+    assert "Pairs with a standard score below 0.50 have no strength" in page
     assert "This is a proposal: nothing is set by it." in page
 
 
