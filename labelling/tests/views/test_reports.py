@@ -383,6 +383,14 @@ def test_worst_disputed_and_differing_pairs_play(browser, reported):
     assert cards == ["Good", "Not good", "Not good", "Good"]
 
 
+@pytest.mark.parametrize(("listed", "told"), [(8, False), (9, True)])
+def test_on_paper_it_is_said_that_not_all_cards_are_printed(browser, reported, listed, told):
+    figures = tuple(PairFigure(-key, 0, 0, (0, 0, 2), "bad") for key in range(listed))
+    reported(make_report(worst=figures, disputed=figures))
+    page = page_of(browser)
+    assert page.count('class="report__printed">Printed are the first 8 of 9.') == (2 if told else 0)
+
+
 def test_pairs_that_are_gone_are_named_so(browser, reported):
     campaign = make_campaign(state=CLOSED)
     (pair,) = make_pairs(campaign, 1)
