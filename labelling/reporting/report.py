@@ -225,7 +225,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a report of a campaign says."""
+    """Everything that a report of a campaign says.
+
+    `with_waiting` are the shares of good among all pairs with a verdict and those that wait for a
+    lead, if none of the waiting ones is good and if all are; None if none waits.
+    """
 
     campaign: Mapping[str, Any]
     counts: Counts
@@ -242,3 +246,4 @@ class Report:
     disputed: tuple[PairFigure, ...]
     worst: tuple[PairFigure, ...]
     comparison: Comparison | None
+    with_waiting: tuple[float, float] | None = None

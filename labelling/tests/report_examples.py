@@ -53,6 +53,7 @@ FULL = Report(
     disputed=(PairFigure(1001, 1.0, 2.0, (1, 0, 1), "decent"),),
     worst=(),
     comparison=Comparison("fused", "paper", 1, 2, 3, 4, 0.5, -0.1, -0.2, 0.0, ((1, 2), (3, 4))),
+    with_waiting=(0.25, 0.75),
 )  # fmt: skip
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -87,6 +87,7 @@ def make_report(**changed: Any) -> Report:
             "fused", "objects", both=140, only_first=60, only_second=30, neither=100,
             p_value=0.0021, difference=0.09, lower=0.03, upper=0.15, differing=((1, 2),),
         ),
+        "with_waiting": (0.6, 0.625),
     }  # fmt: skip
     return Report(**values | changed)
 

@@ -154,6 +154,7 @@ def test_the_page_warns_of_what_is_left_out(browser, reported):
     reported(make_report(campaign=campaign_facts(state="open")))
     page = words_of(page_of(browser, make_campaign()))
     assert "12 pairs wait for a lead and are left out." in page
+    assert "would be 60 % if none of it is good, and 62 % if all is." in page
     assert "20 pairs lack grades and are left out." in page
     assert "4 pairs were withdrawn" in page
     assert "The campaign is still open" in page
