@@ -70,7 +70,7 @@ def _parts(report: Report) -> Iterable[RenderableType]:
     for dimension, slices in report.slices.items():
         name = dimension.replace("_", " ")
         yield _shares_table(f"By {name}", name, [(one.name, one.shares) for one in slices])
-    if report.natural_or_made.value is not None:
+    if report.natural_or_made:
         yield _difference_line(report.natural_or_made)
     yield _agreement_table(report)
     if report.reasons:

@@ -13,7 +13,13 @@ from labelling.reporting.listed_pairs import disputed_pairs, worst_pairs
 from labelling.reporting.report import Counts, Headline, Report, ShareFigure
 from labelling.reporting.rows import BAD, GOOD, ReportRows
 from labelling.reporting.sample import BoolArray, Sample
-from labelling.reporting.slices import found_where, matcher_figures, natural_or_made, slices
+from labelling.reporting.slices import (
+    found_where,
+    matcher_figures,
+    natural_or_made,
+    origins_without_verdict,
+    slices,
+)
 from labelling.reporting.verdicts import WAITING, Verdicts, verdicts_of
 
 FEWEST_PAIRS: Final = 100
@@ -57,6 +63,7 @@ def make_report(rows: ReportRows, *, seed: int = 0) -> Report:
         worst=worst_pairs(rows, verdicts),
         comparison=comparison(rows, of_pairs, seed=seed),
         with_waiting=_with_waiting(rows, sample, verdicts),
+        without_verdict=origins_without_verdict(rows, of_pairs),
     )
 
 

@@ -85,7 +85,7 @@ class RankFigure:
 
 @dataclass(frozen=True, slots=True)
 class MatcherFigures:
-    """What holds for the pairs that one matcher found, and the versions and models that did."""
+    """What holds for the pairs that one matcher found, with its versions and models, sorted."""
 
     matcher: str
     versions: tuple[str, ...]
@@ -97,10 +97,7 @@ class MatcherFigures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference of two shares of good, first minus second, with its 95 % interval.
-
-    There is no value if a part has no verdict.
-    """
+    """The difference of two shares of good, first minus second, with its 95 % interval."""
 
     first: Slice
     second: Slice
@@ -229,6 +226,8 @@ class Report:
 
     `with_waiting` are the shares of good among all pairs with a verdict and those that wait for a
     lead, if none of the waiting ones is good and if all are; None if none waits.
+    `without_verdict` names which of natural and human-made sceneries have none, so that there is no
+    difference.
     """
 
     campaign: Mapping[str, Any]
@@ -238,7 +237,7 @@ class Report:
     majority: Shares
     matchers: tuple[MatcherFigures, ...]
     slices: Mapping[str, tuple[Slice, ...]]
-    natural_or_made: Difference
+    natural_or_made: Difference | None
     agreement: tuple[AgreementFigure, ...]
     reasons: tuple[ReasonFigure, ...]
     graders: tuple[GraderFigures, ...]
@@ -247,3 +246,4 @@ class Report:
     worst: tuple[PairFigure, ...]
     comparison: Comparison | None
     with_waiting: tuple[float, float] | None = None
+    without_verdict: tuple[str, ...] = ()

@@ -55,16 +55,13 @@ class Sample:
 
     def difference(
         self, verdicts: FloatArray, first: tuple[str, BoolArray], second: tuple[str, BoolArray]
-    ) -> Difference:
-        """Return the difference of the shares of good of two parts; no value if one has no verdict.
-
-        The parts say which of them has none.
-        """
+    ) -> Difference | None:
+        """Return the difference of the shares of good of two parts; None if one has no verdict."""
         one, other = (self._estimate(outcome_good(verdicts, where)) for _, where in (first, second))
-        parts = [Slice(name, self.shares(verdicts, where)) for name, where in (first, second)]
         if one is None or other is None:
-            return Difference(parts[0], parts[1], None, None, None)
+            return None
         found = difference(one, other)
+        parts = [Slice(name, self.shares(verdicts, where)) for name, where in (first, second)]
         return Difference(parts[0], parts[1], found.value, found.lower, found.upper)
 
     def _estimate(self, outcome: FloatArray) -> Share | None:

@@ -33,9 +33,9 @@ def matcher_figures(
         figures.append(
             MatcherFigures(
                 matcher=name,
-                versions=_occurring(found.matcher_version[own]),
-                image_models=_occurring(found.image_model[own]),
-                sound_models=_occurring(found.sound_model[own]),
+                versions=_distinct(found.matcher_version[own]),
+                image_models=_distinct(found.image_model[own]),
+                sound_models=_distinct(found.sound_model[own]),
                 shares=sample.shares(verdicts, found_where(rows, own)),
                 ranks=tuple(
                     RankFigure(
@@ -81,15 +81,21 @@ def slices(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> dict[str, 
     }
 
 
-def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> Difference:
-    """Return the difference between natural and human-made sceneries."""
+def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> Difference | None:
+    """Return the difference between natural and human-made sceneries; None if one is missing."""
     origin = rows.pairs.origin
     return sample.difference(
         verdicts, (NATURAL, origin == NATURAL), (HUMAN_MADE, origin == HUMAN_MADE)
     )
 
 
-def _occurring(values: TextArray) -> tuple[str, ...]:
+def origins_without_verdict(rows: ReportRows, verdicts: FloatArray) -> tuple[str, ...]:
+    """Return which of natural and human-made sceneries have no verdict."""
+    decided = set(rows.pairs.origin[~np.isnan(verdicts)].tolist())
+    return tuple(name for name in (NATURAL, HUMAN_MADE) if name not in decided)
+
+
+def _distinct(values: TextArray) -> tuple[str, ...]:
     return tuple(np.unique(values).tolist())
 
 

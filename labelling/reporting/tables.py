@@ -89,8 +89,8 @@ def _parts(report: Report) -> Iterator[Row]:
     for kind, slices in report.slices.items():
         for one in slices:
             yield from _shares(kind, one.name, one.shares)
-    both = report.natural_or_made
-    if both.value is not None:
+    if report.natural_or_made is not None:
+        both = report.natural_or_made
         yield _interval("difference", f"{both.first.name} minus {both.second.name}", "good", both)
 
 

@@ -37,6 +37,8 @@ FULL = Report(
     counts=Counts(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
     headline=Headline(SHARE, "too_few", 3, 2.0),
     adjudicated=SHARES,
+    with_waiting=(0.25, 0.75),
+    without_verdict=("natural",),
     majority=SHARES,
     matchers=(MatcherFigures("fused", ("1", "2"), SHARES, (RankFigure(1, SHARE, SHARE),)),),
     slices={"strength": (SLICE,), "a": (), "scenery": (SLICE, Slice("street", SHARES))},
@@ -53,7 +55,6 @@ FULL = Report(
     disputed=(PairFigure(1001, 1.0, 2.0, (1, 0, 1), "decent"),),
     worst=(),
     comparison=Comparison("fused", "paper", 1, 2, 3, 4, 0.5, -0.1, -0.2, 0.0, ((1, 2), (3, 4))),
-    with_waiting=(0.25, 0.75),
 )  # fmt: skip
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)

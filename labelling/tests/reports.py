@@ -107,9 +107,8 @@ def empty_report(**changed: Any) -> Report:
         "majority": none,
         "matchers": (MatcherFigures("fused", (), none, ()),),
         "slices": {},
-        "natural_or_made": Difference(
-            Slice("natural", none), Slice("human-made", none), None, None, None
-        ),
+        "natural_or_made": None,
+        "without_verdict": ("natural", "human-made"),
         "agreement": (AgreementFigure("percent", undefined="no_overlap"),),
         "reasons": (),
         "graders": (),

@@ -62,7 +62,7 @@ class TestCounts:
             "not_two_graders",
         }
         assert report.comparison is None
-        assert report.natural_or_made.value is None
+        assert report.natural_or_made is None
 
 
 class TestHeadline:
@@ -203,11 +203,12 @@ class TestSlices:
         assert found.lower < 0.25 < found.upper
 
     def test_one_group_alone_has_no_difference(self):
-        found = report_of(*[MadePair("gg", columns={"origin": "natural"})] * 4).natural_or_made
-        assert (value(found.first.shares.good), value(found.second.shares.good)) == (
-            (4, 1.0), (0, None)
-        )  # fmt: skip
-        assert found.value is None
+        natural, made = {"origin": "natural"}, {"origin": "human-made"}
+        report = report_of(MadePair("gg", columns=natural), MadePair(state="open", columns=made))
+        assert (report.natural_or_made, report.without_verdict) == (None, ("human-made",))
+        report = report_of(MadePair("gg", columns=natural), MadePair("bb", columns=made))
+        assert report.without_verdict == ()
+        assert report_of().without_verdict == ("natural", "human-made")
 
 
 class TestListedPairs:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.roles import Role
 from accounts.tests.role_holders import make_person
 from labelling.models import CampaignState, Pair, PairState
-from labelling.reporting.report import Difference, Headline, PairFigure, ShareFigure, Slice
+from labelling.reporting.report import Headline, PairFigure, ShareFigure
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
 from labelling.tests.reports import campaign_facts, empty_report, make_report, share, shares
 from labelling.tests.views.answers import grade_pair, skip_pair
@@ -264,6 +264,7 @@ def test_agreement_has_words_and_reasons_for_none(browser, reported):
 def test_natural_against_human_made_is_a_sentence(browser, reported, difference, words):
     report = make_report()
     value, lower, upper = difference
+    assert report.natural_or_made is not None
     changed = replace(report.natural_or_made, value=value, lower=lower, upper=upper)
     reported(replace(report, natural_or_made=changed))
     page = words_of(page_of(browser))
@@ -281,11 +282,7 @@ def test_natural_against_human_made_is_a_sentence(browser, reported, difference,
     ],
 )
 def test_natural_against_human_made_says_which_has_no_verdict(browser, reported, without, words):
-    none = empty_report().adjudicated
-    first, second = (
-        Slice(name, none if name in without else shares(0.5)) for name in ("natural", "human-made")
-    )
-    reported(make_report(natural_or_made=Difference(first, second, None, None, None)))
+    reported(make_report(natural_or_made=None, without_verdict=without))
     assert f"There is no difference to give: {words}." in words_of(page_of(browser))
 
 
