@@ -13,7 +13,12 @@ from labelling.reporting.rows import FloatArray, FoundRows, ReportRows
 from labelling.reporting.sample import BoolArray, Sample, outcome_good
 from labelling.reporting.slices import found_where
 from retrieval.engine.matching.recipes import PAPER
-from retrieval.engine.matching.strength import MIN_STANDARD_SCORE, Strength
+from retrieval.engine.matching.strength import (
+    EXPLAINED_FROM,
+    MIN_STANDARD_SCORE,
+    STANDARD_FROM,
+    Strength,
+)
 
 EXPLAINED: Final = "explained"
 STANDARD: Final = "standard"
@@ -54,6 +59,11 @@ def _calibration(
         score=score,
         bins=score_bins(scores, good, sample),
         proposed=proposed_thresholds(scores, good, sample.weights),
+        in_force={
+            strength.value: least
+            for strength, least in (STANDARD_FROM if score == STANDARD else EXPLAINED_FROM).items()
+        },
+        least_standard=MIN_STANDARD_SCORE if score == EXPLAINED else None,
     )
 
 

@@ -11,9 +11,15 @@ from labelling.reporting.comparison import comparison
 from labelling.reporting.graders import agreement, first_grades, grader_figures, reasons
 from labelling.reporting.listed_pairs import disputed_pairs, worst_pairs
 from labelling.reporting.report import Counts, Headline, Report, ShareFigure
-from labelling.reporting.rows import ReportRows
-from labelling.reporting.sample import Sample
-from labelling.reporting.slices import found_where, matcher_figures, natural_or_made, slices
+from labelling.reporting.rows import BAD, GOOD, ReportRows
+from labelling.reporting.sample import BoolArray, Sample
+from labelling.reporting.slices import (
+    found_where,
+    matcher_figures,
+    natural_or_made,
+    origins_without_verdict,
+    slices,
+)
 from labelling.reporting.verdicts import WAITING, Verdicts, verdicts_of
 
 FEWEST_PAIRS: Final = 100
@@ -56,6 +62,8 @@ def make_report(rows: ReportRows, *, seed: int = 0) -> Report:
         disputed=disputed_pairs(rows, verdicts),
         worst=worst_pairs(rows, verdicts),
         comparison=comparison(rows, of_pairs, seed=seed),
+        with_waiting=_with_waiting(rows, sample, verdicts),
+        without_verdict=origins_without_verdict(rows, of_pairs),
     )
 
 
@@ -88,11 +96,27 @@ def headline(rows: ReportRows, sample: Sample, verdicts: Verdicts) -> Headline:
     )
 
 
+def _with_waiting(
+    rows: ReportRows, sample: Sample, verdicts: Verdicts
+) -> tuple[float, float] | None:
+    waiting = _waiting(rows, verdicts)
+    none_good, all_good = (
+        sample.good(np.where(waiting, grade, verdicts.adjudicated)).value for grade in (BAD, GOOD)
+    )
+    if none_good is None or all_good is None or not waiting.any():
+        return None
+    return none_good, all_good
+
+
+def _waiting(rows: ReportRows, verdicts: Verdicts) -> BoolArray:
+    return np.isin(rows.pairs.state, WAITING) & ~verdicts.decided
+
+
 def _counts(rows: ReportRows, verdicts: Verdicts) -> Counts:
     pairs = rows.pairs
     by_lead = int((~np.isnan(pairs.adjudicated)).sum())
     decided = int(verdicts.decided.sum())
-    waiting = int((np.isin(pairs.state, WAITING) & ~verdicts.decided).sum())
+    waiting = int(_waiting(rows, verdicts).sum())
     return Counts(
         pairs=len(pairs.key),
         decided=decided,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -173,7 +173,8 @@ class Calibration:
 
     `score` names what the bins are made of: "explained" or "standard". `proposed` gives for each
     strength the smallest score at which pairs are good often enough, by isotonic regression; a
-    strength that never is has none.
+    strength that never is has none. `in_force` are the thresholds of the program that made the
+    report. Pairs with a standard score below `least_standard` are in neither bins nor proposal.
     """
 
     matcher: str
@@ -181,6 +182,8 @@ class Calibration:
     score: str
     bins: tuple[ScoreBin, ...]
     proposed: Mapping[str, float]
+    in_force: Mapping[str, float] = field(default_factory=dict)
+    least_standard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +228,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a report of a campaign says."""
+    """Everything that a report of a campaign says.
+
+    `with_waiting` are the shares of good among all pairs with a verdict and those that wait for a
+    lead, if none of the waiting ones is good and if all are; None if none waits.
+    `without_verdict` names which of natural and human-made sceneries have none, so that there is no
+    difference.
+    """
 
     campaign: Mapping[str, Any]
     counts: Counts
@@ -242,3 +251,5 @@ class Report:
     disputed: tuple[PairFigure, ...]
     worst: tuple[PairFigure, ...]
     comparison: Comparison | None
+    with_waiting: tuple[float, float] | None = None
+    without_verdict: tuple[str, ...] = ()

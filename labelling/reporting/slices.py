@@ -81,6 +81,12 @@ def slices(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> dict[str, 
     }
 
 
+def origins_without_verdict(rows: ReportRows, verdicts: FloatArray) -> tuple[str, ...]:
+    """Return which of natural and human-made sceneries have no verdict."""
+    decided = set(rows.pairs.origin[~np.isnan(verdicts)].tolist())
+    return tuple(name for name in (NATURAL, HUMAN_MADE) if name not in decided)
+
+
 def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> Difference | None:
     """Return the difference between natural and human-made sceneries; None if one is missing."""
     origin = rows.pairs.origin

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-
-from django.db.models import Avg, Count, Q
+from statistics import median
 
 from labelling.grades import Grading
 from labelling.models import Campaign, CampaignState, Grade, Pair, Reviewer, Skip
@@ -17,7 +16,8 @@ from retrieval.selectors.thumbs import ThumbSummary, thumb_summary
 class OwnWork:
     """What one reviewer did in a campaign, gold pairs included: without them one could tell them.
 
-    The shares are of their grades; None if there are no grades.
+    Seconds are medians, as in a report, since breaks are long; shares are of their grades. None if
+    there are no grades.
     """
 
     grades: int
@@ -64,18 +64,12 @@ def own_work(reviewer_id: int, campaign_id: int) -> OwnWork:
     """Return what a reviewer did in a campaign."""
     graded = Grade.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id)
     skipped = Skip.objects.filter(reviewer_id=reviewer_id, pair__campaign_id=campaign_id)
-    counted = graded.aggregate(
-        total=Count("pk"),
-        took_s=Avg("took_s"),
-        heard_s=Avg("listened_s"),
-        **{grade: Count("pk", filter=Q(grade=grade)) for grade in Grading.values},
-    )
-    total = counted["total"]
-    shares = {grade: counted[grade] / total if total else None for grade in Grading.values}
+    rows = list(graded.values_list("grade", "took_s", "listened_s"))
+    grades, took_s, heard_s = zip(*rows, strict=True) if rows else ((), (), ())
     return OwnWork(
-        grades=total,
+        grades=len(rows),
         skips=skipped.count(),
-        seconds_a_pair=counted["took_s"],
-        listened_s=counted["heard_s"],
-        **shares,
+        seconds_a_pair=median(took_s) if rows else None,
+        listened_s=median(heard_s) if rows else None,
+        **{one: grades.count(one) / len(rows) if rows else None for one in Grading.values},
     )

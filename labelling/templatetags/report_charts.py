@@ -80,12 +80,7 @@ def strengths_chart(name: str, number: int, title: str, calibration: Calibration
 @register.simple_tag
 def graders_chart(name: str, title: str, graders: Iterable[GraderFigures]) -> SafeString:
     """Draw the shares of the three grades by grader."""
-    stacks = [
-        Stack(one.pseudonym, _percentages(parts), parts)
-        for one in graders
-        if (parts := [share or 0.0 for share in (one.good, one.decent, one.bad)])
-    ]
-    return _stacked(name, title, stacks)
+    return _stacked(name, title, [_stack_of_grader(one) for one in graders])
 
 
 @register.simple_tag
@@ -153,6 +148,13 @@ def _stack(label: str, shares: Shares) -> Stack:
     good, bad = shares.good.value, shares.bad.value or 0.0
     parts = [good, max((shares.good_or_decent.value or good) - good, 0.0), bad]
     return Stack(label, _percentages(parts), parts)
+
+
+def _stack_of_grader(one: GraderFigures) -> Stack:
+    if one.good is None:  # only gold pairs, or only skips
+        return Stack(one.pseudonym, _("none"), [0.0] * len(_KINDS))
+    parts = [one.good, one.decent or 0.0, one.bad or 0.0]
+    return Stack(one.pseudonym, _percentages(parts), parts)
 
 
 def _percentages(parts: Iterable[float]) -> str:

@@ -9,6 +9,7 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from labelling.reporting.report import Calibration
 from retrieval.templatetags.figures import MINUS, NARROW_SPACE
 
 register = template.Library()
@@ -87,6 +88,14 @@ def p_value(value: float) -> str:
     if value < _SMALLEST_P:
         return f"<\N{NO-BREAK SPACE}{number_format(_SMALLEST_P)}"
     return f"=\N{NO-BREAK SPACE}{number_format(f'{value:.3f}')}"
+
+
+@register.filter
+def thresholds(calibration: Calibration) -> list[tuple[str, float | None, float | None]]:
+    """Return each strength with its threshold in force and the proposed one, weakest first."""
+    in_force, proposed = calibration.in_force, calibration.proposed
+    strengths = dict.fromkeys((*in_force, *proposed))
+    return [(one, in_force.get(one), proposed.get(one)) for one in strengths]
 
 
 @register.filter

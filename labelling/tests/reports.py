@@ -88,6 +88,7 @@ def make_report(**changed: Any) -> Report:
             p_value=0.0021, difference=0.09, lower=0.03, upper=0.15, differing=((1, 2),),
             tested=110, tested_only_first=40, tested_only_second=16,
         ),
+        "with_waiting": (0.6, 0.625),
     }  # fmt: skip
     return Report(**values | changed)
 
@@ -108,6 +109,7 @@ def empty_report(**changed: Any) -> Report:
         "matchers": (MatcherFigures("fused", (), none, ()),),
         "slices": {},
         "natural_or_made": None,
+        "without_verdict": ("natural", "human-made"),
         "agreement": (AgreementFigure("percent", undefined="no_overlap"),),
         "reasons": (),
         "graders": (),
@@ -135,7 +137,7 @@ def _matcher(name: str, good: float) -> MatcherFigures:
         RankFigure(rank, share(good - 0.08 * (rank - 1), 334), share(good - 0.04 * (rank - 1), 334))
         for rank in (1, 2, 3)
     )
-    return MatcherFigures(name, ("3",), shares(good), ranks)
+    return MatcherFigures(name, ("3",), shares(good), ranks, ("eye@2",), ("ear@1", "ear@2"))
 
 
 def _grader(pseudonym: str, grades: int, good: float) -> GraderFigures:
@@ -155,4 +157,7 @@ def _calibration() -> Calibration:
         ScoreBin(at / 10, at / 10 + 0.1, at / 10 + 0.05, share(0.25 + at / 14, 100, 0.09))
         for at in range(9)
     )
-    return Calibration("fused", strengths, "explained", bins, {"fair": 0.31, "strong": 0.62})
+    return Calibration(
+        "fused", strengths, "explained", bins, {"fair": 0.31, "strong": 0.62},
+        {"weak": 0.2, "fair": 0.4, "strong": 0.55}, least_standard=0.5,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from labelling.models import Pair
+from labelling.reporting.figures import FEWEST_PAIRS
 from labelling.reporting.report import GraderFigures, PairFigure, Report
 from labelling.selectors.report_pairs import pairs_by_key
 from labelling.views.tables import Column, sorted_table
@@ -92,6 +93,8 @@ def report_parts(
     found = pairs_by_key({key for two in page for key in two} | {one.key for one in listed})
     return {
         "report": report,
+        "needed": FEWEST_PAIRS,
+        "too_few_to_quote": _too_few_to_quote(report),
         "grader_table": sorted_table(request, graders, _GRADERS, default="name"),
         "worst": [Card(one, found.get(one.key)) for one in report.worst],
         "disputed": [Card(one, found.get(one.key)) for one in report.disputed],
@@ -101,3 +104,11 @@ def report_parts(
         ],
         "differing_page": page,
     }
+
+
+def _too_few_to_quote(report: Report) -> bool:
+    """Whether the shares of all pairs are those of a headline that is withheld, or of as few."""
+    if report.headline.withheld not in {"too_few", "nothing_decided"}:
+        return False
+    of_firsts = report.campaign["ranks"] == len(report.campaign["matchers"]) == 1
+    return of_firsts or report.adjudicated.good.n < FEWEST_PAIRS

@@ -50,7 +50,7 @@ def frozen_report(request: HttpRequest, report_id: int) -> HttpResponse:
         "frozen": frozen,
         "campaign": frozen.campaign,
         "leads": leads,
-        "link": request.build_absolute_uri(),
+        "link": request.build_absolute_uri(request.path),
         "host": request.get_host(),
         "files": _files("labelling:frozen_report_file", report_id),
     }

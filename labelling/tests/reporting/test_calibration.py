@@ -39,6 +39,9 @@ def test_each_matcher_has_its_score():
     fused, paper = calibration_of(*pairs, matchers=["fused", "paper"])
     assert (fused.matcher, fused.score, fused.bins[0].mean) == ("fused", "explained", 0.1)
     assert (paper.matcher, paper.score, paper.bins[0].mean) == ("paper", "standard", 2.5)
+    assert fused.in_force == {"weak": 0.2, "fair": 0.4, "strong": 0.55}
+    assert paper.in_force == {"weak": 1.0, "fair": 2.0, "strong": 3.0}
+    assert (fused.least_standard, paper.least_standard) == (0.5, None)
 
 
 def test_bins_have_equally_many_pairs():

@@ -42,6 +42,16 @@ class TestCounts:
         assert (counts.waiting, counts.ungraded) == (2, 3)
         assert (counts.grades, counts.graders, counts.with_two_grades) == (10, 3, 3)
 
+    def test_what_pairs_that_wait_could_change(self):
+        pairs = [
+            MadePair("gg", probability=0.25), MadePair("bb", probability=0.5),
+            MadePair("g", state="open"),
+        ]  # fmt: skip
+        assert report_of(*pairs).with_waiting is None
+        waiting = MadePair("gbd", state="disputed", probability=0.5)
+        assert report_of(*pairs, waiting).with_waiting == pytest.approx((4 / 8, 6 / 8))
+        assert report_of(MadePair("gbd", state="disputed")).with_waiting == (0, 1)
+
     def test_a_campaign_without_pairs(self):
         report = report_of()
         assert report.counts.pairs == 0
@@ -194,7 +204,14 @@ class TestSlices:
         assert (found.second.name, *value(found.second.shares.good)) == ("human-made", 20, 0.5)
         assert found.value == pytest.approx(0.25)
         assert found.lower < 0.25 < found.upper
-        assert report_of(*pairs[:40]).natural_or_made is None
+
+    def test_one_group_alone_has_no_difference(self):
+        natural, made = {"origin": "natural"}, {"origin": "human-made"}
+        report = report_of(MadePair("gg", columns=natural), MadePair(state="open", columns=made))
+        assert (report.natural_or_made, report.without_verdict) == (None, ("human-made",))
+        report = report_of(MadePair("gg", columns=natural), MadePair("bb", columns=made))
+        assert report.without_verdict == ()
+        assert report_of().without_verdict == ("natural", "human-made")
 
 
 class TestListedPairs:

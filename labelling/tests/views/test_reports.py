@@ -18,7 +18,7 @@ from accounts.tests.role_holders import make_person
 from labelling.models import CampaignState, Pair, PairState
 from labelling.reporting.report import Headline, PairFigure, ShareFigure
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
-from labelling.tests.reports import campaign_facts, empty_report, make_report, share
+from labelling.tests.reports import campaign_facts, empty_report, make_report, share, shares
 from labelling.tests.views.answers import grade_pair, skip_pair
 from labelling.views import reports
 from retrieval.models import Thumb
@@ -104,7 +104,7 @@ def test_the_headline_has_its_interval_and_what_it_rests_on(browser, reported):
     ("withheld", "words"),
     [
         ("too_few", "A headline needs 63 more photos"),
-        ("nothing_decided", "No pair has a majority"),
+        ("nothing_decided", "No first recording of a photo has a verdict yet."),
         ("worklist", "This is a worklist"),
     ],
 )
@@ -116,10 +116,45 @@ def test_a_withheld_headline_says_why(browser, reported, withheld, words):
     assert ("A headline needs" in page) == (withheld != "worklist")
 
 
+@pytest.mark.parametrize(("photos", "larger"), [(99, True), (100, False)])
+def test_a_sample_without_photos_enough_needs_a_larger_campaign(browser, reported, photos, larger):
+    few = make_report(headline=Headline(ShareFigure(37), "too_few", 63, 1.9))
+    reported(replace(few, counts=replace(few.counts, photos=photos)))
+    assert ("so it takes a larger campaign" in words_of(page_of(browser))) == larger
+
+
+@pytest.mark.parametrize(
+    ("withheld", "ranks", "n", "warned"),
+    [
+        ("too_few", 1, 120, True), ("too_few", 3, 120, False), ("too_few", 3, 99, True),
+        ("", 1, 120, False), ("worklist", 1, 20, False),
+    ],
+)  # fmt: skip
+def test_shares_of_a_withheld_headline_are_not_for_quoting(
+    browser, reported, withheld, ranks, n, warned
+):
+    report = make_report(
+        campaign=campaign_facts(ranks=ranks, matchers=["fused"]),
+        headline=Headline(share(0.6), withheld, 63, 1.9), adjudicated=shares(0.6, n=n),
+    )  # fmt: skip
+    reported(report)
+    assert ("Too few pairs to quote." in words_of(page_of(browser))) == warned
+
+
+@pytest.mark.parametrize(("worth", "told"), [(400.0, False), (320.0, True)])
+def test_what_pairs_are_worth_is_told_if_it_differs(browser, reported, worth, told):
+    good = replace(share(0.6, 400), effective_n=worth)
+    reported(make_report(adjudicated=replace(shares(0.6), good=good)))
+    page = words_of(page_of(browser))
+    assert ("400 pairs tell as much as 320 independent ones" in page) == told
+    assert ("tell as much as" in page) == told
+
+
 def test_the_page_warns_of_what_is_left_out(browser, reported):
     reported(make_report(campaign=campaign_facts(state="open")))
     page = words_of(page_of(browser, make_campaign()))
     assert "12 pairs wait for a lead and are left out." in page
+    assert "would be 60 % if none of it is good, and 62 % if all is." in page
     assert "20 pairs lack grades and are left out." in page
     assert "4 pairs were withdrawn" in page
     assert "The campaign is still open" in page
@@ -141,6 +176,12 @@ def test_how_it_was_drawn_is_said(browser, reported):
     assert "Stratified random sample: 1,000 pairs of 334 photos, drawn from 4,812 units" in page
     assert "Strata: Scenery group." in page
     assert "1 Oct 2026" in page
+
+
+def test_the_matchers_are_named_with_versions_and_models(browser, reported):
+    reported(make_report())
+    facts = facts_in(page_of(browser))
+    assert facts["Matcher fused"] == "version 3 · eye@2 · ear@1, ear@2"
 
 
 # Tables and charts
@@ -191,6 +232,15 @@ def test_the_charts_have_the_numbers_of_their_tables(browser, reported):
     assert {"145", "162", "15"} <= set(texts(charts["Reasons by grade"]))
 
 
+def test_a_grader_without_grades_of_the_sample_has_none_in_the_chart_too(browser, reported):
+    first, second, _ = make_report().graders
+    idle = replace(second, grades=0, good=None, decent=None, bad=None)
+    reported(make_report(graders=(first, idle)))
+    chart = texts(charts_of(page_of(browser))["Shares of good, decent and bad by grader"])
+    assert "none" in chart
+    assert not [one for one in chart if one and one.startswith(f"0{THIN}% ·")]
+
+
 def numbers(cells):
     return [[int(one) for one in re.findall(r"\d+", cell)] for cell in cells]
 
@@ -208,8 +258,7 @@ def test_agreement_has_words_and_reasons_for_none(browser, reported):
     [
         ((0.19, 0.11, 0.27), "Natural sceneries are matched better."),
         ((-0.19, -0.27, -0.11), "Human-made sceneries are matched better."),
-        ((0.02, -0.06, 0.1), "this sample shows no difference"),
-        ((None, None, None), "There is no difference to give"),
+        ((0.02, -0.06, 0.1), "the sample does not tell which is matched better"),
     ],
 )
 def test_natural_against_human_made_is_a_sentence(browser, reported, difference, words):
@@ -224,10 +273,29 @@ def test_natural_against_human_made_is_a_sentence(browser, reported, difference,
         assert "+19 percentage points, 95 % interval +11 to +27" in page
 
 
+@pytest.mark.parametrize(
+    ("without", "words"),
+    [
+        (("natural",), "no pair of a natural scenery has a verdict"),
+        (("human-made",), "no pair of a human-made scenery has a verdict"),
+        (("natural", "human-made"), "no pair of a natural or a human-made scenery has a verdict"),
+    ],
+)
+def test_natural_against_human_made_says_which_has_no_verdict(browser, reported, without, words):
+    reported(make_report(natural_or_made=None, without_verdict=without))
+    assert f"There is no difference to give: {words}." in words_of(page_of(browser))
+
+
 def test_thresholds_are_proposed_not_set(browser, reported):
     reported(make_report())
-    page = words_of(page_of(browser))
-    assert "Fair match from 0.31, Strong match from 0.62." in page
+    shown = page_of(browser)
+    rows = Page(shown).tables["Thresholds in force, and those that these grades propose, fused"]
+    assert rows[1:] == [
+        ["Weak match", "0.20", "none"], ["Fair match", "0.40", "0.31"],
+        ["Strong match", "0.55", "0.62"],
+    ]  # fmt: skip
+    page = words_of(shown)
+    assert "Pairs with a standard score below 0.50 have no strength" in page
     assert "This is a proposal: nothing is set by it." in page
 
 
@@ -261,6 +329,12 @@ def test_graders_sort(browser, reported):
     assert names_in(page_of(browser)) == ["G1", "G2", "G3"]
     assert names_in(page_of(browser, sort="-good")) == ["G3", "G1", "G2"]
     assert names_in(page_of(browser, sort="grades")) == ["G3", "G2", "G1"]
+
+
+def test_who_gave_only_third_opinions_is_not_told_that_nobody_else_graded(browser, reported):
+    reported(make_report(graders=(replace(make_report().graders[0], with_others=ShareFigure(0)),)))
+    row = Page(page_of(browser)).tables["Table of graders"][1]
+    assert row[-1] == "none: only third opinions, or no pair with others"
 
 
 def test_leads_see_the_names_of_graders(browser, monkeypatch):
@@ -305,6 +379,14 @@ def test_worst_disputed_and_differing_pairs_play(browser, reported):
     assert [one.first_is_good for one in answer.context["differing"]] == [True, False]
     cards = re.findall(r"(Good|Not good)</span></p>", page)
     assert cards == ["Good", "Not good", "Not good", "Good"]
+
+
+@pytest.mark.parametrize(("listed", "told"), [(8, False), (9, True)])
+def test_on_paper_it_is_said_that_not_all_cards_are_printed(browser, reported, listed, told):
+    figures = tuple(PairFigure(-key, 0, 0, (0, 0, 2), "bad") for key in range(listed))
+    reported(make_report(worst=figures, disputed=figures))
+    page = page_of(browser)
+    assert page.count('class="report__printed">Printed are the first 8 of 9.') == (2 if told else 0)
 
 
 def test_pairs_that_are_gone_are_named_so(browser, reported):
@@ -436,7 +518,7 @@ def graded_campaign(person, **fields):
     first, second, third = make_pairs(campaign, 3)
     grade_pair(first, reviewer, "good", took_s=4.0)
     grade_pair(second, reviewer, "bad", took_s=6.0)
-    grade_pair(make_gold_pairs(campaign, 1)[0], reviewer, "good", took_s=8.0)
+    grade_pair(make_gold_pairs(campaign, 1)[0], reviewer, "good", took_s=80.0)
     skip_pair(third, reviewer, "unsure")
     grade_pair(first, make_reviewer(), "bad")
     return campaign
@@ -449,7 +531,9 @@ def facts_in(page):
 
 def test_reviewers_see_their_own_work_with_gold_counted_as_any_pair(desk, rita):
     campaign = graded_campaign(rita)
-    facts = facts_in(desk.get(address(campaign, "own_report")).content.decode())
+    page = desk.get(address(campaign, "own_report")).content.decode()
+    facts = facts_in(page)
+    assert "report counts without them. Seconds are medians." in page
     assert facts == {
         "Grades": "3", "Skips": "1", "Seconds a pair": "6", "Seconds heard": "4",
         "Good": f"67{THIN}%", "Decent": f"0{THIN}%", "Bad": f"33{THIN}%",

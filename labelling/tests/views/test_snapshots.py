@@ -78,6 +78,8 @@ def test_the_page_says_how_to_cite_it_and_what_made_it(browser, frozen):
     for part in ("Sea &amp; shore", "report 1", "testserver", frozen.digest[:12],
                  f"http://testserver{page_of(frozen)}"):  # fmt: skip
         assert part in citation
+    sorted_page = browser.get(page_of(frozen), {"sort": "-good"})
+    assert sorted_page.context["link"] == f"http://testserver{page_of(frozen)}"
     for part in (frozen.digest, frozen.code_version, "eye@1 · ear@1", "numpy", "Matcher fused"):
         assert part in page
 

@@ -125,6 +125,14 @@ def _beside(scene):
     return Match.objects.create(run=run, clip=match_of(scene).clip, rank=1, score=0.0)
 
 
+def test_answers_of_a_page_go_one_after_the_other(scene, visitor):
+    page = page_of(visitor(ANONYMOUS), scene)
+    forms = re.findall(r'<form class="thumb"[^>]*>', page)
+    assert len(forms) == 3
+    assert all('hx-sync="#outcome:queue all"' in form for form in forms)
+    assert page.index('id="outcome"') < page.index(forms[0])
+
+
 def test_later_alternatives_show_answers_too(upload, make_clip, visitor):
     for place in range(6):
         make_clip(np.full(7, 0.02) + np.eye(7)[place] * 0.86)
