@@ -43,6 +43,7 @@ def test_fields_that_are_gone_are_ignored():
 def test_a_report_of_the_first_version_is_read():
     report = from_json(STORED.read_text())
     assert report.headline == FULL.headline
+    assert FULL.comparison is not None
     assert report.comparison == replace(
         FULL.comparison, tested=0, tested_only_first=0, tested_only_second=0
     )
