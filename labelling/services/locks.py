@@ -1,10 +1,12 @@
 """Row locks of labelling, in the order in which every service takes them.
 
-Reviewer, campaign, photos, slots by key, pair. What concerns one pair or one reviewer shares the
+Reviewer, campaign, slots by key, photos, pairs. What concerns one pair or one reviewer shares the
 campaign, so it waits for nobody but a lead who changes all of the campaign, and its state stays
-what it is. A service locks slots in one pass, so that two services that need several of them cannot
-wait for each other; whoever locks all slots of a pair has the pair for itself. Only the selection
-of free slots differs: it skips what is locked and waits for nothing.
+what it is. Photos come before pairs, because a deletion locks the photo and then its pairs; it
+locks no slots, so photos may also come before those. Whoever locks one pair only needs no photo. A
+service locks slots in one pass, so that two services that need several of them cannot wait for each
+other; whoever locks all slots of a pair has the pair for itself. Only the selection of free slots
+differs: it skips what is locked and waits for nothing.
 """
 
 from __future__ import annotations
@@ -37,14 +39,16 @@ def lock_campaign(*, campaign_id: int) -> Campaign:
     return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
 
 
-def keep_photos(*, pair_ids: Collection[int]) -> None:
-    """Let no photo of pairs be deleted before the end of the transaction.
+def keep_photos(*, pair_ids: Collection[int]) -> set[int]:
+    """Let no photo of pairs be deleted before the end of the transaction; return pairs with photo.
 
-    A deletion locks the pairs of a photo in any order. Whoever locks several pairs therefore waits
-    for it here, before the first pair.
+    A deletion locks the pairs of a photo in any order. Whoever locks several pairs, also by rows
+    that refer to them, therefore waits for it here, before the first pair.
     """
     pairs = Pair.objects.filter(pk__in=pair_ids, scene__isnull=False)
-    lock_against_deletion(scene_ids=set(pairs.values_list("scene_id", flat=True)))
+    scenes = dict(pairs.values_list("pk", "scene_id"))
+    kept = set(lock_against_deletion(scene_ids=set(scenes.values())))
+    return {pair_id for pair_id, scene_id in scenes.items() if scene_id in kept}
 
 
 def lock_slots(*, pair_ids: Collection[int]) -> dict[int, list[Slot]]:

@@ -214,6 +214,10 @@ def _lease_real(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:
             one_a_pair.setdefault(slot.pair_id, slot)
         if not one_a_pair:
             break
+        expired = {slot.pair_id for slot in one_a_pair.values() if slot.token}
+        if expired:  # a lost lease refers to its pair, which locks the pair at the commit
+            for withdrawn in expired - keep_photos(pair_ids=expired):
+                del one_a_pair[withdrawn]
         lease(slots=list(one_a_pair.values()), reviewer_id=reviewer_id)
         taken += [slot.pk for slot in one_a_pair.values()]
     return taken
