@@ -127,11 +127,13 @@ def remove_photo(*, photo_set_id: int, photo_id: int, actor_id: int | None) -> N
         scene=str(photo.scene_id),
         name=photo.name,
     )
-    photo.delete()
     if photo.photo_set.source == PhotoSet.Source.IMPORTED and photo.scene.owner_id is None:
+        # Its row goes with it: another deletion of the photo locks the content before that row.
         delete_scene(
             scene_id=photo.scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id
         )
+    else:
+        photo.delete()
 
 
 def delete_photo_set(

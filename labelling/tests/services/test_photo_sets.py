@@ -19,10 +19,12 @@ from labelling.services.photo_sets import (
     refresh_visitors_set,
     remove_photo,
 )
+from labelling.tests.blocking import call_meanwhile
 from labelling.tests.factories import make_campaign, make_clip, make_scene
 from retrieval.models import DeletedScene, JobState, Scene, SceneHold, Visibility
 from retrieval.services.deletion import delete_scene
 from retrieval.services.holds import hold_scenes
+from retrieval.storage.content_locks import lock_exclusively
 from retrieval.tests.photos import accepted
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +144,23 @@ def test_removing_an_imported_photo_deletes_it(
     assert [entry[0] for entry in logged()][-2:] == ["photo_set.photo_removed", "scene.deleted"]
     with pytest.raises(SetPhoto.DoesNotExist):
         remove_photo(photo_set_id=photo_set.pk, photo_id=photo.pk, actor_id=lead.pk)
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_photo_that_is_deleted_in_this_moment_is_removed(media_root):
+    """The other deletion has the lock on the content, and takes the photo out of its sets last."""
+    photo_set = imported(scenes=2)
+    photo = photo_set.photos.select_related("scene").first()
+    assert photo is not None
+    call_meanwhile(
+        lambda: lock_exclusively(photo.photo_sha256),
+        lambda: remove_photo(photo_set_id=photo_set.pk, photo_id=photo.pk, actor_id=None),
+        then=lambda: delete_scene(
+            scene_id=photo.scene_id, reason=DeletedScene.Reason.VISITOR, actor_id=None
+        ),
+    )
+    assert len(members(photo_set)) == Scene.objects.count() == 1
+    assert DeletedScene.objects.get().reason == DeletedScene.Reason.VISITOR
 
 
 def test_removing_a_visitors_photo_leaves_it_to_the_visitor(lead):
