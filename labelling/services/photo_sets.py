@@ -142,7 +142,8 @@ def delete_photo_set(
     """Delete a set with its imported photos; return whether all of it is deleted.
 
     Photos are deleted in transactions of their own: a thousand take a quarter of a minute and
-    more. What an interruption leaves stays in the set, which can be deleted again.
+    more. What an interruption leaves stays in the set, which can be deleted again. A campaign that
+    is made meanwhile ends the deletion.
 
     Parameters
     ----------
@@ -164,10 +165,17 @@ def delete_photo_set(
     _discard_imports(photo_set_id)
     while not _delete_empty(photo_set_id, actor_id=actor_id):
         for scene_id in _imported_scenes(photo_set_id):
-            delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id)
+            _delete_photo(photo_set_id, scene_id, actor_id=actor_id)
             if time.monotonic() >= deadline:
                 return _delete_empty(photo_set_id, actor_id=actor_id)
     return True
+
+
+@transaction.atomic
+def _delete_photo(photo_set_id: int, scene_id: UUID, *, actor_id: int | None) -> None:
+    """Delete a photo of a set that no campaign uses."""
+    _lock_unused(photo_set_id)
+    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id)
 
 
 @transaction.atomic

@@ -219,6 +219,20 @@ def test_a_set_in_a_campaign_stays_whole(media_root):
     assert len(members(photo_set)) == Scene.objects.count() == 3
 
 
+def test_a_campaign_that_is_made_meanwhile_ends_the_deletion(media_root, monkeypatch):
+    photo_set = imported()
+
+    def delete_and_make_campaign(**given):
+        deleted = delete_scene(**given)
+        make_campaign(photo_set=photo_set)
+        return deleted
+
+    monkeypatch.setattr(photo_sets, "delete_scene", delete_and_make_campaign)
+    with pytest.raises(PhotoSetInUseError):
+        delete_photo_set(photo_set_id=photo_set.pk, actor_id=None)
+    assert len(members(photo_set)) == Scene.objects.count() == 2
+
+
 def test_the_pairs_of_a_removed_photo_are_withdrawn(media_root):
     photo_set = imported(scenes=1)
     photo = photo_set.photos.get()
