@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db import connection, models
+
 from labelling.models import Campaign, Pair, Reviewer, Slot
 from retrieval.services.holds import lock_against_deletion
 from retrieval.storage.content_locks import lock_exclusively, lock_shared
@@ -37,6 +39,16 @@ def lock_campaign(*, campaign_id: int) -> Campaign:
     """
     lock_exclusively(f"campaign {campaign_id}")
     return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+
+
+def keep_row(*, model: type[models.Model], pk: int) -> None:
+    """Let a row that another is to refer to not be deleted before the end of the transaction.
+
+    Foreign keys are checked at the commit, which is too late for a message. The row may be gone.
+    """
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT FROM {table} WHERE id = %s FOR KEY SHARE", [pk])
 
 
 def keep_photos(*, pair_ids: Collection[int]) -> set[int]:
