@@ -75,7 +75,8 @@ def refresh_visitors_set(*, photo_set_id: int, actor_id: int | None) -> int:
     visitors = PhotoSet.objects.filter(source=PhotoSet.Source.VISITORS)
     visitors.select_for_update(no_key=True).get(pk=photo_set_id)
     members = SetPhoto.objects.filter(photo_set_id=photo_set_id)
-    members.exclude(scene__in=judgeable_scenes()).delete()
+    # Not "not in": that is checked row by row if the photos are many.
+    members.filter(~Exists(judgeable_scenes().filter(pk=OuterRef("scene")))).delete()
     imported = SetPhoto.objects.filter(
         scene=OuterRef("pk"), photo_set__source=PhotoSet.Source.IMPORTED
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.audit import logged
 from accounts.tests.role_holders import make_person
@@ -259,6 +261,27 @@ def test_leads_see_only_visitors_photos_that_may_be_judged_now(lead):
     photos, end = photos_page(made, after=0, size=10)
     assert ([photo.scene_id for photo in photos], end) == ([shown.pk], None)
     assert photo_set_counts(made).photos == 1
+
+
+def test_the_queries_of_sets_join_the_photos_that_may_be_judged(lead):
+    """PostgreSQL checks a subplan row by row if it is large: with many photos it takes minutes."""
+    make_scene()
+    made = visitors_set(lead)
+    make_photo_set(name="Imported", made_by=None)
+    with CaptureQueriesContext(connection) as captured:
+        photo_set_rows()
+        photos_page(made, after=0, size=10)
+        refresh_visitors_set(photo_set_id=made.pk, actor_id=lead.pk)
+    asked = [
+        one["sql"]
+        for one in captured
+        if "retrieval_scene" in one["sql"] and not one["sql"].startswith("INSERT")
+    ]
+    assert len(asked) >= 4
+    with connection.cursor() as cursor:
+        for sql in asked:
+            cursor.execute(f"EXPLAIN {sql}")
+            assert "SubPlan" not in "".join(line for (line,) in cursor.fetchall())
 
 
 def test_photos_are_counted_by_state_and_listed_in_pages(media_root, django_assert_num_queries):
