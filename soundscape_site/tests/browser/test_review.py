@@ -217,6 +217,23 @@ def test_a_double_press_grades_once(visit, site):
     assert len(grades_of(answers_in(site, made.campaign))) == 1
 
 
+def test_letters_are_found_on_keyboards_of_other_scripts(visit, site):
+    made = give_campaign(site, "Scripts", reviewers=("kir",), pairs=2)
+    page = sit_down(visit, "kir", made.campaign)
+    why = page.get_by_role("group", name="Why do you skip this pair?")
+    strike = (
+        "([key, code]) => document.body.dispatchEvent("
+        "new KeyboardEvent('keydown', { key, code, bubbles: true, cancelable: true }))"
+    )
+    for key, code, asks in (("ы", "KeyS", True), ("ц", "KeyW", True), ("Ы", "KeyS", False)):
+        page.evaluate(strike, [key, code])
+        expect(why).to_be_visible(visible=asks)
+    page.evaluate(strike, ["o", "KeyS"])  # Dvorak: the letter on the key counts
+    expect(why).to_be_hidden()
+    page.evaluate(strike, ["s", "Semicolon"])
+    expect(why).to_be_visible()
+
+
 def test_a_closed_tab_loses_nothing(visit, site):
     made = give_campaign(site, "Closed tab", reviewers=("cid",), pairs=4)
     page = sit_down(visit, "cid", made.campaign, quiet=False)
