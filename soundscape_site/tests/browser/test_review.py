@@ -122,6 +122,19 @@ def test_undo_over_three_steps_and_over_a_skip(visit, site):
     assert Counter(grade["grade"] for grade in grades) == {"bad": 5, "good": 1}
 
 
+def test_a_skip_that_cannot_be_undone_leaves_the_desk_at_work(visit, site):
+    made = give_campaign(site, "Taken", reviewers=("tia", "tor"), pairs=1)
+    page = sit_down(visit, "tia", made.campaign, quiet=False)
+    press(page, "s", "2")
+    expect_all_done(page)
+    sit_down(visit, "tor", made.campaign)
+    page.keyboard.press("u")
+    expect(page.locator("[data-notice]")).to_contain_text("This answer cannot be undone")
+    expect_all_done(page)
+    page.keyboard.press("u")
+    expect(page.locator("[data-notice]")).to_contain_text("There is nothing to undo")
+
+
 def test_no_more_is_loaded_of_a_pair_that_was_left(visit, site):
     made = give_campaign(site, "Left", reviewers=("lea",), pairs=3)
     page = sit_down(visit, "lea", made.campaign)
