@@ -1,7 +1,7 @@
 // A reviewer's session: shows pairs, sends answers, brings pairs back.
 import { announce } from "./announcer.js";
 import { Answers } from "./grade-answers.js";
-import { Feed } from "./grade-feed.js";
+import { comeBack, Feed, leave } from "./grade-feed.js";
 import { History, Recent } from "./grade-history.js";
 import { keepLeases } from "./grade-leases.js";
 import { listening, rounded } from "./grade-listening.js";
@@ -110,6 +110,7 @@ export class Session {
 
   bringBack(pair, step) {
     this.#putBack();
+    comeBack(pair);
     pair.heardS = Math.max(pair.heardS, step.heardS ?? 0);
     this.show(pair, step);
     announce(words("pair-back"));
@@ -123,6 +124,7 @@ export class Session {
   // Leaves a pair that was answered or lost: the site may not give its sound any more.
   advance() {
     const before = this.current;
+    if (before) leave(before);
     this.show(this.feed.take());
     if (before) sound.drop(before.clip);
   }
