@@ -4,6 +4,7 @@ import { post } from "./grade-server.js";
 import { sound } from "./sound.js";
 
 const AHEAD = 2;
+const SHORTEST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
 const MOST_TRIES = 20; // to load a photo
 const LOOK_AGAIN_MS = 60_000;
@@ -85,7 +86,7 @@ export class Feed extends EventTarget {
     const outcome = await post(this.#address, { wanted }, this.#token);
     this.#asking = false;
     if (outcome.kind === "done") this.#receive(outcome.data, [...awaited, ...this.#awaited()]);
-    else if (outcome.kind === "later") this.#retry(outcome.afterS);
+    else if (outcome.kind === "later") this.#retry(outcome);
     else this.#become(outcome.kind, outcome);
     if (this.#askAgain) this.fill(isShowing);
   }
@@ -105,11 +106,13 @@ export class Feed extends EventTarget {
     this.#timer = setTimeout(() => (document.hidden ? this.#lookAgain() : this.fill()), LOOK_AGAIN_MS);
   }
 
-  #retry(afterS) {
-    const seconds = Math.min(LONGEST_WAIT_S, Math.max(2 ** this.#tries, afterS));
-    this.#tries += 1;
-    this.#timer = setTimeout(() => this.fill(), seconds * 1000);
-    this.#become("offline");
+  // A busy site is there, and serves other reviewers for a moment.
+  #retry({ code, afterS }) {
+    const isBusy = code === "busy";
+    const seconds = Math.max(isBusy ? SHORTEST_WAIT_S : 2 ** this.#tries, afterS);
+    if (!isBusy) this.#tries += 1;
+    this.#timer = setTimeout(() => this.fill(), Math.min(LONGEST_WAIT_S, seconds) * 1000);
+    this.#become(isBusy ? "loading" : "offline");
   }
 
   #become(state, problem = null) {
