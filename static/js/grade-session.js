@@ -1,13 +1,13 @@
 // A reviewer's session: shows pairs, sends answers, brings pairs back.
 import { announce } from "./announcer.js";
 import { Answers } from "./grade-answers.js";
-import { Feed } from "./grade-feed.js";
+import { comeBack, Feed, leave } from "./grade-feed.js";
 import { History, Recent } from "./grade-history.js";
 import { keepLeases } from "./grade-leases.js";
 import { listening, rounded } from "./grade-listening.js";
 import { Outbox } from "./grade-outbox.js";
 import { newId } from "./grade-server.js";
-import { lose, settle } from "./grade-settling.js";
+import { lose, settle, stopWaiting } from "./grade-settling.js";
 import { Stage } from "./grade-stage.js";
 import { Status } from "./grade-status.js";
 import { words } from "./grade-words.js";
@@ -18,7 +18,7 @@ const PANELS = { empty: "done", offline: "offline", login: "login", refused: "re
 export class Session {
   #at;
   current = null;
-  isReturning = false; // a pair is awaited that undo brings back
+  returning = null; // the step whose pair is awaited, which undo brings back
   recent = new Recent();
 
   constructor(desk, settings) {
@@ -35,7 +35,10 @@ export class Session {
     this.feed.addEventListener("progress", ({ detail }) => this.status.progress(detail));
     this.feed.addEventListener("change", () => this.#look());
     this.outbox.addEventListener("settled", ({ detail }) => settle(this, campaign, detail));
-    this.outbox.addEventListener("change", () => this.#look());
+    this.outbox.addEventListener("change", () => {
+      stopWaiting(this);
+      this.#look();
+    });
     this.answers.addEventListener("grade", ({ detail }) => this.grade(detail));
     this.answers.addEventListener("skip", ({ detail }) => this.skip(detail));
     keepLeases(this.#at, () => this.held, (tokens) => lose(this, tokens));
@@ -60,7 +63,7 @@ export class Session {
   }
 
   undo() {
-    if (this.isReturning || this.outbox.state === "login") return;
+    if (this.returning || this.outbox.state === "login") return;
     const step = this.history.pop();
     if (!step) return this.status.say(words("nothing-to-undo"));
     const pair = this.recent.get(step.token);
@@ -69,7 +72,7 @@ export class Session {
     // A skipped pair is not lent to anybody, or to others, until the site has undone the skip.
     if (pair && (isTaken || step.kind !== "skip")) return this.bringBack(pair, step);
     this.recent.delete(step.token);
-    this.isReturning = true;
+    this.returning = step;
     this.#putBack();
     this.show(null);
   }
@@ -101,8 +104,13 @@ export class Session {
     return id;
   }
 
+  awaits(step) {
+    return this.returning?.id === step.id;
+  }
+
   bringBack(pair, step) {
     this.#putBack();
+    comeBack(pair);
     pair.heardS = Math.max(pair.heardS, step.heardS ?? 0);
     this.show(pair, step);
     announce(words("pair-back"));
@@ -116,13 +124,14 @@ export class Session {
   // Leaves a pair that was answered or lost: the site may not give its sound any more.
   advance() {
     const before = this.current;
+    if (before) leave(before);
     this.show(this.feed.take());
     if (before) sound.drop(before.clip);
   }
 
   show(pair, before = null) {
     this.current = pair;
-    if (pair) this.isReturning = false;
+    if (pair) this.returning = null;
     listening.follow(pair);
     this.answers.reset({ isOff: !pair, before });
     this.stage.show(pair);
@@ -133,12 +142,12 @@ export class Session {
   // Shows what the queue is like; takes the next pair if none is shown.
   #look() {
     const { feed, outbox } = this;
-    if (!this.current && !this.isReturning && feed.next) return this.advance();
+    if (!this.current && !this.returning && feed.next) return this.advance();
     this.status.line(outbox, feed, this.current);
     if (outbox.state === "login" || (!this.current && feed.state === "login")) this.status.panel("login");
     else if (this.current) this.status.panel(null);
     else if (outbox.state === "waiting") this.status.panel("offline");
-    else if (this.isReturning) this.status.panel("returning");
+    else if (this.returning) this.status.panel("returning");
     else if (outbox.tokens.length) this.status.panel("loading"); // the last answer may bring more
     else this.status.panel(PANELS[feed.state] ?? "loading", feed.problem);
   }

@@ -307,6 +307,22 @@ def test_a_skip_is_stored_and_frees_the_slot(pair, slot, one):
     assert not pair.slots.exclude(reviewer=None, token=None, leased_until=None).exists()
 
 
+def test_a_lease_that_was_skipped_is_answered_already(pair, slot, other):
+    """Two tabs hold the same lease: one skips, the other grades."""
+    answer = skip(slot)
+    before = everything()
+    for refused in (grade, skip):
+        with pytest.raises(errors.AnsweredAlreadyError):
+            refused(slot)
+    with pytest.raises(errors.AssignmentExpiredError) as unknown:
+        grade(slot, reviewer_id=other.pk)
+    assert unknown.type is errors.AssignmentExpiredError
+    assert everything() == before
+    undo(answer)
+    grade(slot)
+    assert Grade.objects.count() == 1
+
+
 def test_the_same_skip_again_is_stored_once(pair, slot, other):
     answer = skip(slot)
     lease_on(pair, other)

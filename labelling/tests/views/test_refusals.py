@@ -69,6 +69,7 @@ def test_the_page_asks_again_while_others_are_served(client, rita, campaign, mon
     monkeypatch.setattr("labelling.views.queue.claim_slots", busy)
     refusal = claim(client, campaign)
     assert (refusal.status_code, refusal.json()["code"]) == (503, "busy")
+    assert refusal["Retry-After"] == "1"
 
 
 def test_a_complete_qualification_says_why_it_stays(client, rita):
