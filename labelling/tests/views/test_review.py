@@ -334,7 +334,7 @@ def test_examples_play_once_the_guideline_is_published(client, rita, campaign, m
     assert client.get(addresses[1]).status_code == 404
 
 
-def test_nothing_tells_what_a_pair_is(client, rita):
+def test_nothing_tells_what_a_pair_is(client, rita, forget_counts):
     campaign = make_campaign(gold_share="0.5")
     clip = make_clip(title="Gulls at the harbour", author="A. Recordist")
     scene = make_scene(title="My own harbour")
@@ -342,19 +342,23 @@ def test_nothing_tells_what_a_pair_is(client, rita):
     make_pairs(campaign, 1, clip=clip, scene=scene)
     make_gold_pairs(campaign, 4)
     answers = [client.get(reverse("labelling:review", args=[campaign.pk]))]
-    totals = set()
+    totals, totals_after_skip = set(), set()
     for turn in range(9):
         given = claim(client, campaign)
         answers.append(given)
         if not (tokens := tokens_of(given)):
             break
         body = grade(tokens[0]) if turn % 3 else skip(tokens[0])
+        forget_counts()
         answers += [send(client, "review_answer", body)]
         if turn % 3 == 0:
+            totals_after_skip.add(answers[-1].json()["progress"]["own"]["total"])
             undo = {"id": str(uuid4()), "undoes": body["id"]}
+            forget_counts()
             answers.append(send(client, "review_undo", undo))
         totals.add(answers[-1].json()["progress"]["own"]["total"])
-    assert len(totals) == 1  # would grow with each gold pair if they were not expected
+    # It would grow with each gold pair if they were not expected.
+    assert [len(totals), totals_after_skip] == [1, {min(totals) - 1}]
     told = "\n".join(answer.content.decode() + str(answer.headers) for answer in answers)
     secrets = [scene.title, clip.title, clip.author]
     for pair in Pair.objects.select_related("scene", "clip"):
@@ -365,6 +369,36 @@ def test_nothing_tells_what_a_pair_is(client, rita):
     assert fragments
     for word in ("gold", "sample", "fused", "strong", "weak", "rank", "nats", "purpose", "class_"):
         assert not any(re.search(word, fragment) for fragment in fragments), word
+
+
+@pytest.mark.parametrize("share", ["0.1", "0.5"])
+def test_a_skip_changes_the_totals_alike_whatever_the_pair_was(client, rita, share, forget_counts):
+    campaign = make_campaign(gold_share=share)
+    make_pairs(campaign, 12, slots=1)
+    make_gold_pairs(campaign, 12)
+
+    def total():
+        forget_counts()
+        return total_of(claim(client, campaign, 1))
+
+    def total_of(answer):
+        return answer.json()["progress"]["own"]["total"]
+
+    changes = set()
+    kinds = set()
+    for _ in range(10):
+        before = total()
+        (token,) = tokens_of(claim(client, campaign, 1))
+        kinds.add(Pair.objects.get(slots__token=token).purpose)
+        body = skip(token)
+        forget_counts()
+        changes.add(total_of(send(client, "review_answer", body)) - before)
+        undo = {"id": str(uuid4()), "undoes": body["id"]}
+        forget_counts()
+        assert total_of(send(client, "review_undo", undo)) == before
+        send(client, "review_answer", skip(token))
+    assert changes == {-1}
+    assert len(kinds) == 2
 
 
 @pytest.mark.parametrize("role", [None, Role.LIBRARIAN])
