@@ -27,10 +27,13 @@ class ExamplesOfGrade:
 
 @dataclass(frozen=True, slots=True)
 class ShownProgress:
-    """Progress as reviewers see it: without what would tell which pairs are gold."""
+    """Progress as reviewers see it: without what would tell which pairs are gold.
+
+    `with_others` is None while pairs are left: it would grow with each grade of a real pair.
+    """
 
     own_total: int
-    with_others: int
+    with_others: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def shown_progresses(
                 ),
                 skipped[campaign.pk, False],
             ),
-            own.with_others,
+            None if own.left else own.with_others,
         )
         for campaign, own in counted
     }

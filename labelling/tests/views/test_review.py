@@ -401,6 +401,21 @@ def test_a_skip_changes_the_totals_alike_whatever_the_pair_was(client, rita, sha
     assert len(kinds) == 2
 
 
+def test_what_is_with_others_is_told_when_nothing_is_left(client, rita, forget_counts):
+    """Before that it would grow with each grade of a real pair, and tell which are gold."""
+    campaign = make_campaign()
+    make_pairs(campaign, 2, slots=2)
+    first, second = tokens_of(claim(client, campaign))
+    words = []
+    for token in (first, second):
+        forget_counts()
+        answer = send(client, "review_answer", grade(token)).json()
+        words.append(answer["progress"]["others_words"])
+    assert words == ["", "2 pairs are with other reviewers."]
+    assert claim(client, campaign).json()["progress"]["others_words"] == words[1]
+    assert words[1] in page(client, "review_queue")
+
+
 @pytest.mark.parametrize("role", [None, Role.LIBRARIAN])
 def test_others_are_refused(client, campaign, role):
     make_pairs(campaign, 1)
