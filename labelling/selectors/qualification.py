@@ -72,19 +72,27 @@ def standing(campaign: Campaign, record: GoldRecord) -> Standing:
 
     If a campaign has fewer gold pairs than it asks for, since some were withdrawn, those are
     enough. So are those that the reviewer did not skip, but at least half of what is asked: after
-    more skips, only a lead can admit them.
+    more skips, only a lead can admit them. The same holds for whoever skips more pairs than are
+    asked for before they have graded those: they could choose the easy ones.
     """
     if record.is_admitted:
         return Standing.PASSED
-    asked = min(campaign.qualification_pairs, record.known)
-    needed = min(asked, record.known - record.skipped)
+    asked, needed = _asked_and_needed(campaign, record)
     first = record.outcomes[:needed]
+    if len(record.outcomes) < asked and record.skipped > campaign.qualification_pairs:
+        return Standing.SKIPPED
     if len(first) < needed:
         return Standing.PENDING
     if needed < LEAST_SHARE * asked:
         return Standing.SKIPPED
     enough = Decimal(sum(first)) >= campaign.qualification_share * needed
     return Standing.PASSED if enough else Standing.FAILED
+
+
+def _asked_and_needed(campaign: Campaign, record: GoldRecord) -> tuple[int, int]:
+    """Return how many gold pairs a reviewer is asked for, and how many grades are enough."""
+    asked = min(campaign.qualification_pairs, record.known)
+    return asked, min(asked, record.known - record.skipped)
 
 
 def gold_records(

@@ -240,6 +240,28 @@ def test_whoever_skips_more_than_half_is_for_a_lead(one):
     assert not is_gold(claim(one, campaign)[0])
 
 
+def test_nobody_chooses_the_easy_gold_pairs_by_skipping_the_others(one):
+    campaign = make_campaign(qualification_pairs=2)
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 9)
+    grade(claim(one, campaign)[0])
+    skipped = [skip(claim(one, campaign)[0]) for _ in range(3)]
+    with pytest.raises(TooManySkippedError):
+        claim(one, campaign)
+    grade(undo(skipped[0]))
+    assert not is_gold(claim(one, campaign)[0])
+
+
+def test_skips_of_later_gold_do_not_change_the_qualification(one):
+    campaign = make_campaign(qualification_pairs=1, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 9, slots=1)
+    make_gold_pairs(campaign, 9)
+    grade(claim(one, campaign)[0])
+    skipped = [is_gold(slot) for slot in claim(one, campaign, 8) if skip(slot)]
+    assert sum(skipped) > 1
+    claim(one, campaign)
+
+
 def test_gold_that_is_withdrawn_while_it_is_held_is_not_waited_for(one):
     campaign = make_campaign(qualification_pairs=1)
     make_pairs(campaign, 1)
