@@ -294,7 +294,7 @@ def _refuse_qualified(target: Answer, pair: Pair) -> None:
     if record.is_admitted:
         return
     now = standing(campaign, record)
-    is_first = target.pk in qualifying_answers(target.reviewer_id, campaign)
+    is_first = target.pk in qualifying_answers(target.reviewer_id, campaign, record)
     if now is Standing.FAILED or (now is Standing.PASSED and is_first):
         raise QualificationDoneError(f"answer {target.pk} is part of a qualification")
 
