@@ -79,6 +79,16 @@ def test_gold_is_served_at_its_turns(one):
     assert len(expected) >= 5
 
 
+def test_no_gold_is_served_when_no_real_pair_is_left(one):
+    """It would be known to be gold."""
+    campaign = make_campaign(gold_share=Decimal("0.5"))
+    make_pairs(campaign, 3, slots=1)
+    make_gold_pairs(campaign, 9)
+    while Slot.objects.filter(state=Slot.State.FREE).exists():
+        grade(claim(one, campaign)[0])
+    assert claim(one, campaign, 9) == []
+
+
 def test_a_skip_and_a_held_lease_count_as_turns(one):
     campaign = make_campaign(gold_share=Decimal("0.5"))
     make_pairs(campaign, 20, slots=1)
