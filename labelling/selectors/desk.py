@@ -129,8 +129,7 @@ def _own_total(campaign: Campaign, own: OwnProgress, gold: _Gold, skipped: int) 
         return own.done
     real = own.done + own.left - gold.given
     share = float(campaign.gold_share)
-    by_share = round((real + skipped) * share / (1 - share))
-    planned = max(by_share, campaign.qualification_pairs)
+    planned = campaign.qualification_pairs + round((real + skipped) * share / (1 - share))
     return real + max(min(planned, gold.there) - gold.skipped, gold.given)
 
 

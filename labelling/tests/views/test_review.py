@@ -401,6 +401,21 @@ def test_a_skip_changes_the_totals_alike_whatever_the_pair_was(client, rita, sha
     assert len(kinds) == 2
 
 
+def test_the_total_includes_gold_that_follows_the_qualification(client, rita, forget_counts):
+    """It would grow with each gold pair and give it away."""
+    campaign = make_campaign(gold_share="0.25", qualification_pairs=3)
+    make_pairs(campaign, 15, slots=1)
+    make_gold_pairs(campaign, 12)
+    totals = []
+    for _ in range(17):
+        forget_counts()
+        (token,) = tokens_of(answer := claim(client, campaign, 1))
+        totals.append(answer.json()["progress"]["own"]["total"])
+        send(client, "review_answer", grade(token))
+    assert Slot.objects.filter(state="done", pair__purpose=Pair.Purpose.GOLD).count() > 5
+    assert set(totals) == {15 + 3 + 5}
+
+
 def test_what_is_with_others_is_told_when_nothing_is_left(client, rita, forget_counts):
     """Before that it would grow with each grade of a real pair, and tell which are gold."""
     campaign = make_campaign()
