@@ -138,10 +138,13 @@ def _new_slots(
         if is_idle and not gold:  # others have the pairs; nobody waits for who has no slot locked
             gold = _lease_gold(campaign, reviewer_id, 1, wait=True)
         return gold, gold_to_serve(reviewer_id, campaign.pk)
+    to_serve = slots_to_serve(reviewer_id, campaign.pk)
     gold_wanted = _gold_turns(campaign, reviewer_id, wanted)
-    gold = _lease_gold(campaign, reviewer_id, gold_wanted) if gold_wanted else []
+    # Gold that comes when no real pair is left would be known to be gold.
+    serves_gold = gold_wanted and to_serve.exists()
+    gold = _lease_gold(campaign, reviewer_id, gold_wanted) if serves_gold else []
     real = _lease_real(campaign, reviewer_id, wanted - len(gold))
-    return gold + real, slots_to_serve(reviewer_id, campaign.pk)
+    return gold + real, to_serve
 
 
 def _slots_to_qualify(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:

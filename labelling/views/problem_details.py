@@ -94,7 +94,7 @@ _SAID: Final[dict[type[LabellingError], tuple[StrOrPromise, StrOrPromise]]] = {
     ),
     QualificationDoneError: (
         _("This answer cannot be undone"),
-        _("It is one of your first grades, which decide whether you are admitted."),
+        _("It is one of your first answers, which decide whether you are admitted."),
     ),
     TooManySkippedError: (
         _("You are not admitted to this campaign"),
