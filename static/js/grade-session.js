@@ -1,19 +1,18 @@
 // A reviewer's session: shows pairs, sends answers, brings pairs back.
 import { announce } from "./announcer.js";
 import { Answers } from "./grade-answers.js";
-import { comeBack, Feed, leave } from "./grade-feed.js";
+import { Feed } from "./grade-feed.js";
 import { History, Recent } from "./grade-history.js";
 import { keepLeases } from "./grade-leases.js";
 import { listening, rounded } from "./grade-listening.js";
 import { Outbox } from "./grade-outbox.js";
+import { comeBack, leave } from "./grade-pair.js";
 import { newId } from "./grade-server.js";
 import { lose, settle, stopWaiting } from "./grade-settling.js";
 import { Stage } from "./grade-stage.js";
-import { Status } from "./grade-status.js";
+import { panelOf, Status } from "./grade-status.js";
 import { words } from "./grade-words.js";
 import { sound } from "./sound.js";
-
-const PANELS = { empty: "done", offline: "offline", login: "login", refused: "refused" };
 
 export class Session {
   #at;
@@ -31,7 +30,7 @@ export class Session {
     this.status = new Status(desk);
     this.stage = new Stage(desk, settings);
     listening.leastS = Number(this.#at.leastS);
-    listening.addEventListener("countdown", () => this.#countdown());
+    listening.addEventListener("countdown", () => this.answers.countdown(this.current));
     this.feed.addEventListener("progress", ({ detail }) => this.status.progress(detail));
     this.feed.addEventListener("change", () => this.#look());
     this.outbox.addEventListener("settled", ({ detail }) => settle(this, campaign, detail));
@@ -104,10 +103,6 @@ export class Session {
     return id;
   }
 
-  awaits(step) {
-    return this.returning?.id === step.id;
-  }
-
   bringBack(pair, step) {
     this.#putBack();
     comeBack(pair);
@@ -144,18 +139,7 @@ export class Session {
     const { feed, outbox } = this;
     if (!this.current && !this.returning && feed.next) return this.advance();
     this.status.line(outbox, feed, this.current);
-    if (outbox.state === "login" || (!this.current && feed.state === "login")) this.status.panel("login");
-    else if (this.current) this.status.panel(null);
-    else if (outbox.state === "waiting") this.status.panel("offline");
-    else if (this.returning) this.status.panel("returning");
-    else if (outbox.tokens.length) this.status.panel("loading"); // the last answer may bring more
-    else this.status.panel(PANELS[feed.state] ?? "loading", feed.problem);
-  }
-
-  #countdown() {
-    const left = Math.ceil(listening.missingS);
-    if (left === 0 && this.current && listening.leastS > 0) announce(words("may-answer"));
-    this.answers.countdown(left);
+    this.status.panel(panelOf(this), feed.problem);
   }
 
   // The tokens of the pairs that this page holds.

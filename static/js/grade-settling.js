@@ -37,7 +37,7 @@ function returned(session, step, data) {
   if (before && step.token === data.token) return;
   const pair = feed.admit(data);
   if (!before) {
-    if (session.awaits(step)) session.bringBack(pair, step);
+    if (awaits(session, step)) session.bringBack(pair, step);
     else feed.putBack(pair);
     return;
   }
@@ -50,10 +50,12 @@ function returned(session, step, data) {
 function notReturned(session, step) {
   session.feed.drop([step.token]);
   const isShown = session.current?.token === step.token;
-  const isAwaited = session.awaits(step);
+  const isAwaited = awaits(session, step);
   if (isAwaited) session.returning = null;
   if (isShown || isAwaited) session.advance();
 }
+
+const awaits = ({ returning }, step) => returning?.id === step.id;
 
 // Another tab may send what waits, and alone hear the outcome.
 export function stopWaiting(session) {
