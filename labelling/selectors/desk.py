@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,7 +10,7 @@ from itertools import groupby
 from django.db.models import Count, Q
 
 from labelling.grades import Grading
-from labelling.models import Campaign, CampaignState, GuidelineExample, Pair, Reviewer, Slot
+from labelling.models import Campaign, CampaignState, GuidelineExample, Pair, Reviewer, Skip, Slot
 from labelling.selectors.guidelines import showable_examples
 from labelling.selectors.pairs import gradable_pairs
 from labelling.selectors.queue import HELD_SLOTS, OwnProgress, own_progress
@@ -26,10 +27,22 @@ class ExamplesOfGrade:
 
 @dataclass(frozen=True, slots=True)
 class ShownProgress:
-    """Progress as reviewers see it: without what would tell which pairs are gold."""
+    """Progress as reviewers see it: without what would tell which pairs are gold.
+
+    `with_others` is None while pairs are left: it would grow with each grade of a real pair.
+    """
 
     own_total: int
-    with_others: int
+    with_others: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Gold:
+    """How many gold pairs a reviewer has graded or holds, can be shown, and skipped."""
+
+    given: int
+    there: int
+    skipped: int
 
 
 def reviewer_id_of(user_id: int) -> int | None:
@@ -66,14 +79,25 @@ def shown_progresses(
     """Return by campaign what a reviewer may see of the progress counted in it.
 
     Gold pairs are leased one by one. A total that grew with each of them would give them away, so
-    it includes from the beginning those that the reviewer will probably be given.
+    it includes from the beginning those that the reviewer will probably be given. A skip lowers it
+    by one, whatever the pair was.
     """
     begun = [campaign.pk for campaign, own in counted if own.left]
     given, there = _gold_given(reviewer_id, begun), _gold_there(begun)
+    skipped = _skipped(reviewer_id, begun)
     return {
         campaign.pk: ShownProgress(
-            _own_total(campaign, own, given.get(campaign.pk, 0), there.get(campaign.pk, 0)),
-            own.with_others,
+            _own_total(
+                campaign,
+                own,
+                _Gold(
+                    given=given.get(campaign.pk, 0),
+                    there=there.get(campaign.pk, 0),
+                    skipped=skipped[campaign.pk, True],
+                ),
+                skipped[campaign.pk, False],
+            ),
+            None if own.left else own.with_others,
         )
         for campaign, own in counted
     }
@@ -99,13 +123,23 @@ def designed_grades(campaign_ids: Collection[int]) -> dict[int, tuple[int, int]]
     }
 
 
-def _own_total(campaign: Campaign, own: OwnProgress, given: int, there: int) -> int:
+def _own_total(campaign: Campaign, own: OwnProgress, gold: _Gold, skipped: int) -> int:
+    """Return the total; `skipped` real pairs do not change how many gold pairs are expected."""
     if not own.left:
         return own.done
-    real = own.done + own.left - given
+    real = own.done + own.left - gold.given
     share = float(campaign.gold_share)
-    planned = max(round(real * share / (1 - share)), campaign.qualification_pairs)
-    return real + max(min(planned, there), given)
+    planned = campaign.qualification_pairs + round((real + skipped) * share / (1 - share))
+    return real + max(min(planned, gold.there) - gold.skipped, gold.given)
+
+
+def _skipped(reviewer_id: int, campaign_ids: Collection[int]) -> Counter[tuple[int, bool]]:
+    """Return how many pairs that can be shown a reviewer skipped, by campaign and being gold."""
+    skips = Skip.objects.filter(
+        reviewer_id=reviewer_id, pair__in=gradable_pairs().filter(campaign__in=campaign_ids)
+    )
+    rows = skips.values_list("pair__campaign_id", "pair__purpose")
+    return Counter((campaign_id, purpose == Pair.Purpose.GOLD) for campaign_id, purpose in rows)
 
 
 def _gold_given(reviewer_id: int, campaign_ids: Collection[int]) -> dict[int, int]:

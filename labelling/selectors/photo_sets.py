@@ -95,8 +95,8 @@ def campaign_count(photo_set_id: int) -> int:
 def photos_page(photo_set: PhotoSet, *, after: int, size: int) -> tuple[list[SetPhoto], int | None]:
     """Return the photos of a set behind one of them, and the last one's key if more follow."""
     found = list(
-        _shown_photos([photo_set])
-        .filter(pk__gt=after)
+        _shown_photos(PhotoSet.Source(photo_set.source))
+        .filter(photo_set=photo_set, pk__gt=after)
         .select_related("scene")
         .order_by("pk")[: size + 1]
     )
@@ -131,26 +131,30 @@ def failed_items(import_ids: Sequence[int], *, limit: int) -> list[PhotoImportIt
     return list(failed.order_by("-pk")[:limit])
 
 
-def _shown_photos(sets: Sequence[PhotoSet]) -> QuerySet[SetPhoto]:
+def _shown_photos(source: PhotoSet.Source) -> QuerySet[SetPhoto]:
     """Return the photos that leads may see: of visitors' only those that may be judged now."""
-    return SetPhoto.objects.filter(
-        Q(photo_set__source=PhotoSet.Source.IMPORTED) | Q(scene__in=judgeable_scenes()),
-        photo_set__in=sets,
-    )
+    if source == PhotoSet.Source.IMPORTED:
+        return SetPhoto.objects.all()
+    return SetPhoto.objects.filter(scene__in=judgeable_scenes())
 
 
 def _counts_of(sets: Sequence[PhotoSet]) -> dict[int, SetCounts]:
-    counted = (
-        _shown_photos(sets)
-        .order_by()
-        .values("photo_set_id")
-        .annotate(
-            matched=Count("pk", filter=Q(scene__state=JobState.DONE)),
-            waiting=Count("pk", filter=Q(scene__state__in=_PENDING)),
-            failed=Count("pk", filter=Q(scene__state=JobState.FAILED)),
-        )
-    )
     counts = {one.pk: SetCounts(0, 0, 0) for one in sets}
-    for row in counted:
-        counts[row["photo_set_id"]] = SetCounts(row["matched"], row["waiting"], row["failed"])
+    # A query for each source: "imported, or among those that may be judged" is checked row by row,
+    # which takes minutes if the photos are many.
+    for source in PhotoSet.Source:
+        of_source = [one for one in sets if one.source == source]
+        counted = (
+            _shown_photos(source)
+            .filter(photo_set__in=of_source)
+            .order_by()
+            .values("photo_set_id")
+            .annotate(
+                matched=Count("pk", filter=Q(scene__state=JobState.DONE)),
+                waiting=Count("pk", filter=Q(scene__state__in=_PENDING)),
+                failed=Count("pk", filter=Q(scene__state=JobState.FAILED)),
+            )
+        )
+        for row in counted:
+            counts[row["photo_set_id"]] = SetCounts(row["matched"], row["waiting"], row["failed"])
     return counts

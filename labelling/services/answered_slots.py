@@ -36,6 +36,7 @@ def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
     """
     pair_id = _pair_of(reviewer_id, token)
     if pair_id is None:
+        _refuse_skipped(reviewer_id, token)
         raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
     pair, slots = lock_pair(pair_id=pair_id)
     if pair.campaign.state == CampaignState.CLOSED:
@@ -56,6 +57,13 @@ def _pair_of(reviewer_id: int, token: UUID) -> int | None:
         if (pair_id := found.first()) is not None:
             return int(pair_id)
     return None
+
+
+def _refuse_skipped(reviewer_id: int, token: UUID) -> None:
+    """Say so if the reviewer gave the lease up: a skip leaves no slot with its token."""
+    skips = Skip.objects.filter(reviewer_id=reviewer_id, answer__detail__token=str(token))
+    if skips.exists():
+        raise AnsweredAlreadyError(f"reviewer {reviewer_id} skipped the pair of lease {token}")
 
 
 def _another_slot(pair: Pair, slots: Sequence[Slot], reviewer_id: int, token: UUID) -> Slot:

@@ -107,7 +107,7 @@ def give_grade(
     )
     Slot.objects.filter(pk=slot.pk).update(state=Slot.State.DONE, leased_until=None)
     settle(pair=pair)
-    _log("pair.graded", pair, reviewer, grade=grade)
+    _log("pair.graded", answer, pair, reviewer, grade=grade)
     return answer
 
 
@@ -142,7 +142,7 @@ def skip_pair(*, answer_id: UUID, reviewer_id: int, token: UUID, reason: str) ->
     free_slots(slots=[slot])
     if pair.purpose != Pair.Purpose.GOLD and pair.state == PairState.OPEN:
         _leave_to_lead_if_skipped(pair)
-    _log("pair.skipped", pair, reviewer)
+    _log("pair.skipped", answer, pair, reviewer)
     return answer
 
 
@@ -191,12 +191,12 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
     pair, slots = lock_pair(pair_id=target.pair_id)
     _refuse_decided(pair)
     _refuse_qualified(target, pair)
-    _store(answer_id, reviewer, pair, Answer.Kind.UNDO, sent, undoes=target)
+    answer = _store(answer_id, reviewer, pair, Answer.Kind.UNDO, sent, undoes=target)
     if target.kind == Answer.Kind.GRADE:
         _take_back_grade(target, pair, slots)
     else:
         _take_back_skip(target, pair, slots)
-    _log("pair.undone", pair, reviewer)
+    _log("pair.undone", answer, pair, reviewer)
     return slot_of(pair_id=pair.pk, reviewer_id=reviewer_id)
 
 
@@ -294,7 +294,7 @@ def _refuse_qualified(target: Answer, pair: Pair) -> None:
     if record.is_admitted:
         return
     now = standing(campaign, record)
-    is_first = target.pk in qualifying_answers(target.reviewer_id, campaign)
+    is_first = target.pk in qualifying_answers(target.reviewer_id, campaign, record)
     if now is Standing.FAILED or (now is Standing.PASSED and is_first):
         raise QualificationDoneError(f"answer {target.pk} is part of a qualification")
 
@@ -317,10 +317,15 @@ def _refuse_unknown_grade(grade: str, faults: Sequence[str], seconds: Sequence[f
         raise AnswerInvalidError(f"times out of range: {seconds!r}")
 
 
-def _log(action: str, pair: Pair, reviewer: Reviewer, **detail: str) -> None:
+def _log(action: str, answer: Answer, pair: Pair, reviewer: Reviewer, **detail: str) -> None:
+    """Record an act by its answer, which names the pair.
+
+    The reviewer's export of personal data has the entry, and the key of a pair would tell whether
+    it is gold.
+    """
     record(
         action=action,
-        subject=f"pair {pair.pk}",
+        subject=f"answer {answer.pk}",
         actor_id=reviewer.user_id,
         campaign=pair.campaign_id,
         **detail,

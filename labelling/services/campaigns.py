@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.services.audit import record
-from labelling.models import Campaign, CampaignState, Slot
+from labelling.models import Campaign, CampaignState, Guideline, PhotoSet, Slot
 from labelling.selectors.queue import OPEN_SLOTS
 from labelling.services.errors import WrongStateError, constraints_of
-from labelling.services.locks import keep_photos, lock_campaign
+from labelling.services.locks import keep_photos, keep_row, lock_campaign
 from labelling.services.queue import note_lost, vacate
 from retrieval.services.holds import release_holds
 
@@ -154,6 +154,9 @@ def _save(campaign: Campaign, fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         setattr(campaign, name, value)
     campaign.matchers = list(dict.fromkeys(campaign.matchers or ()))
+    for model, pk in ((PhotoSet, campaign.photo_set_id), (Guideline, campaign.guideline_id)):
+        if pk is not None:
+            keep_row(model=model, pk=pk)
     campaign.full_clean()
     with constraints_of(model=Campaign):
         campaign.save()

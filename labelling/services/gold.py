@@ -10,6 +10,7 @@ from accounts.services.audit import record
 from labelling.models import GoldPair
 from labelling.selectors.gold import is_showable
 from labelling.services.errors import PairWithdrawnError, constraints_of
+from retrieval.services.holds import lock_against_deletion
 
 
 @transaction.atomic
@@ -23,6 +24,7 @@ def make_gold(*, scene_id: UUID, clip_id: int, grade: str, reason: str, lead_id:
     ValidationError
         If the grade is unknown, the reason is empty or too long, or the pair is gold already.
     """
+    lock_against_deletion(scene_ids=[scene_id])
     if not is_showable(scene_id, clip_id):
         raise PairWithdrawnError(f"scene {scene_id} with clip {clip_id} cannot be shown")
     gold = GoldPair(

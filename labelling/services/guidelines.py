@@ -14,6 +14,7 @@ from accounts.services.audit import record
 from labelling.models import Guideline, GuidelineExample
 from labelling.selectors.gold import is_showable
 from labelling.services.errors import PairWithdrawnError, WrongStateError
+from retrieval.services.holds import lock_against_deletion
 
 _LONGEST_BODY: Final = 20_000
 
@@ -88,7 +89,7 @@ def publish_guideline(*, guideline_id: int, lead_id: int) -> Guideline:
 @transaction.atomic
 def delete_guideline(*, guideline_id: int, lead_id: int) -> None:
     """Delete a draft that no campaign uses; raises WrongStateError else."""
-    guideline = _locked_draft(guideline_id)
+    guideline = _locked_draft(guideline_id, to_delete=True)
     if guideline.campaigns.exists():
         raise WrongStateError(f"a campaign uses guideline {guideline_id}")
     _record("deleted", guideline, lead_id, name=str(guideline))
@@ -111,6 +112,7 @@ def add_example(
         If the guideline is published.
     """
     guideline = _locked_draft(guideline_id)
+    lock_against_deletion(scene_ids=[scene_id])
     if not is_showable(scene_id, clip_id):
         raise PairWithdrawnError(f"scene {scene_id} with clip {clip_id} cannot be shown")
     example = guideline.examples.filter(scene=scene_id, clip=clip_id).first()
@@ -131,8 +133,8 @@ def remove_example(*, example_id: int, lead_id: int) -> None:
     _record("changed", guideline, lead_id, removed=f"example {example_id}")
 
 
-def _locked_draft(guideline_id: int) -> Guideline:
-    guideline = Guideline.objects.select_for_update(no_key=True).get(pk=guideline_id)
+def _locked_draft(guideline_id: int, *, to_delete: bool = False) -> Guideline:
+    guideline = Guideline.objects.select_for_update(no_key=not to_delete).get(pk=guideline_id)
     if guideline.published_at is not None:
         raise WrongStateError(f"guideline {guideline_id} is published")
     return guideline
@@ -147,6 +149,7 @@ def _check(guideline: Guideline) -> None:
 
 
 def _copy_examples(source: Guideline, target: Guideline) -> None:
+    kept = lock_against_deletion(scene_ids=source.examples.values_list("scene_id", flat=True))
     GuidelineExample.objects.bulk_create(
         GuidelineExample(
             guideline=target,
@@ -155,7 +158,7 @@ def _copy_examples(source: Guideline, target: Guideline) -> None:
             grade=example.grade,
             why=example.why,
         )
-        for example in source.examples.order_by("pk")
+        for example in source.examples.filter(scene__in=kept).order_by("pk")
     )
 
 

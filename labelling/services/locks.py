@@ -1,15 +1,19 @@
 """Row locks of labelling, in the order in which every service takes them.
 
-Reviewer, campaign, photos, slots by key, pair. What concerns one pair or one reviewer shares the
+Reviewer, campaign, slots by key, photos, pairs. What concerns one pair or one reviewer shares the
 campaign, so it waits for nobody but a lead who changes all of the campaign, and its state stays
-what it is. A service locks slots in one pass, so that two services that need several of them cannot
-wait for each other; whoever locks all slots of a pair has the pair for itself. Only the selection
-of free slots differs: it skips what is locked and waits for nothing.
+what it is. Photos come before pairs, because a deletion locks the photo and then its pairs; it
+locks no slots, so photos may also come before those. Whoever locks one pair only needs no photo. A
+service locks slots in one pass, so that two services that need several of them cannot wait for each
+other; whoever locks all slots of a pair has the pair for itself. Only the selection of free slots
+differs: it skips what is locked and waits for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+
+from django.db import connection, models
 
 from labelling.models import Campaign, Pair, Reviewer, Slot
 from retrieval.services.holds import lock_against_deletion
@@ -37,14 +41,26 @@ def lock_campaign(*, campaign_id: int) -> Campaign:
     return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
 
 
-def keep_photos(*, pair_ids: Collection[int]) -> None:
-    """Let no photo of pairs be deleted before the end of the transaction.
+def keep_row(*, model: type[models.Model], pk: int) -> None:
+    """Let a row that another is to refer to not be deleted before the end of the transaction.
 
-    A deletion locks the pairs of a photo in any order. Whoever locks several pairs therefore waits
-    for it here, before the first pair.
+    Foreign keys are checked at the commit, which is too late for a message. The row may be gone.
+    """
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT FROM {table} WHERE id = %s FOR KEY SHARE", [pk])
+
+
+def keep_photos(*, pair_ids: Collection[int]) -> set[int]:
+    """Let no photo of pairs be deleted before the end of the transaction; return pairs with photo.
+
+    A deletion locks the pairs of a photo in any order. Whoever locks several pairs, also by rows
+    that refer to them, therefore waits for it here, before the first pair.
     """
     pairs = Pair.objects.filter(pk__in=pair_ids, scene__isnull=False)
-    lock_against_deletion(scene_ids=set(pairs.values_list("scene_id", flat=True)))
+    scenes = dict(pairs.values_list("pk", "scene_id"))
+    kept = set(lock_against_deletion(scene_ids=set(scenes.values())))
+    return {pair_id for pair_id, scene_id in scenes.items() if scene_id in kept}
 
 
 def lock_slots(*, pair_ids: Collection[int]) -> dict[int, list[Slot]]:

@@ -75,7 +75,8 @@ def refresh_visitors_set(*, photo_set_id: int, actor_id: int | None) -> int:
     visitors = PhotoSet.objects.filter(source=PhotoSet.Source.VISITORS)
     visitors.select_for_update(no_key=True).get(pk=photo_set_id)
     members = SetPhoto.objects.filter(photo_set_id=photo_set_id)
-    members.exclude(scene__in=judgeable_scenes()).delete()
+    # Not "not in": that is checked row by row if the photos are many.
+    members.filter(~Exists(judgeable_scenes().filter(pk=OuterRef("scene")))).delete()
     imported = SetPhoto.objects.filter(
         scene=OuterRef("pk"), photo_set__source=PhotoSet.Source.IMPORTED
     )
@@ -127,11 +128,13 @@ def remove_photo(*, photo_set_id: int, photo_id: int, actor_id: int | None) -> N
         scene=str(photo.scene_id),
         name=photo.name,
     )
-    photo.delete()
     if photo.photo_set.source == PhotoSet.Source.IMPORTED and photo.scene.owner_id is None:
+        # Its row goes with it: another deletion of the photo locks the content before that row.
         delete_scene(
             scene_id=photo.scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id
         )
+    else:
+        photo.delete()
 
 
 def delete_photo_set(
@@ -140,7 +143,8 @@ def delete_photo_set(
     """Delete a set with its imported photos; return whether all of it is deleted.
 
     Photos are deleted in transactions of their own: a thousand take a quarter of a minute and
-    more. What an interruption leaves stays in the set, which can be deleted again.
+    more. What an interruption leaves stays in the set, which can be deleted again. A campaign that
+    is made meanwhile ends the deletion.
 
     Parameters
     ----------
@@ -162,10 +166,17 @@ def delete_photo_set(
     _discard_imports(photo_set_id)
     while not _delete_empty(photo_set_id, actor_id=actor_id):
         for scene_id in _imported_scenes(photo_set_id):
-            delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id)
+            _delete_photo(photo_set_id, scene_id, actor_id=actor_id)
             if time.monotonic() >= deadline:
                 return _delete_empty(photo_set_id, actor_id=actor_id)
     return True
+
+
+@transaction.atomic
+def _delete_photo(photo_set_id: int, scene_id: UUID, *, actor_id: int | None) -> None:
+    """Delete a photo of a set that no campaign uses."""
+    _lock_unused(photo_set_id)
+    delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.PHOTO_SET, actor_id=actor_id)
 
 
 @transaction.atomic

@@ -138,10 +138,13 @@ def _new_slots(
         if is_idle and not gold:  # others have the pairs; nobody waits for who has no slot locked
             gold = _lease_gold(campaign, reviewer_id, 1, wait=True)
         return gold, gold_to_serve(reviewer_id, campaign.pk)
+    to_serve = slots_to_serve(reviewer_id, campaign.pk)
     gold_wanted = _gold_turns(campaign, reviewer_id, wanted)
-    gold = _lease_gold(campaign, reviewer_id, gold_wanted) if gold_wanted else []
+    # Gold that comes when no real pair is left would be known to be gold.
+    serves_gold = gold_wanted and to_serve.exists()
+    gold = _lease_gold(campaign, reviewer_id, gold_wanted) if serves_gold else []
     real = _lease_real(campaign, reviewer_id, wanted - len(gold))
-    return gold + real, slots_to_serve(reviewer_id, campaign.pk)
+    return gold + real, to_serve
 
 
 def _slots_to_qualify(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:
@@ -214,6 +217,10 @@ def _lease_real(campaign: Campaign, reviewer_id: int, wanted: int) -> list[int]:
             one_a_pair.setdefault(slot.pair_id, slot)
         if not one_a_pair:
             break
+        expired = {slot.pair_id for slot in one_a_pair.values() if slot.token}
+        if expired:  # a lost lease refers to its pair, which locks the pair at the commit
+            for withdrawn in expired - keep_photos(pair_ids=expired):
+                del one_a_pair[withdrawn]
         lease(slots=list(one_a_pair.values()), reviewer_id=reviewer_id)
         taken += [slot.pk for slot in one_a_pair.values()]
     return taken

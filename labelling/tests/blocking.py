@@ -26,8 +26,16 @@ def until_somebody_waits() -> None:
     raise AssertionError("nobody waits for a lock")
 
 
-def error_of_second(first: Callable[[], object], second: Callable[[], object]) -> ValidationError:
-    """Return the error of a call that clashes with the uncommitted row of the first."""
+def call_meanwhile(
+    first: Callable[[], object],
+    second: Callable[[], object],
+    *,
+    then: Callable[[], object] = lambda: None,
+) -> None:
+    """Make the second call while the transaction of the first is open.
+
+    As soon as the second waits, `then` is called in the first's transaction, which is committed.
+    """
     first_is_stored = threading.Event()
 
     def store() -> None:
@@ -36,6 +44,7 @@ def error_of_second(first: Callable[[], object], second: Callable[[], object]) -
                 first()
                 first_is_stored.set()
                 until_somebody_waits()
+                then()
         finally:
             connection.close()
 
@@ -44,8 +53,14 @@ def error_of_second(first: Callable[[], object], second: Callable[[], object]) -
         assert first_is_stored.wait(10)
         try:
             second()
-        except ValidationError as error:
-            return error
         finally:
             stored.result(10)
+
+
+def error_of_second(first: Callable[[], object], second: Callable[[], object]) -> ValidationError:
+    """Return the error of a call that clashes with the uncommitted row of the first."""
+    try:
+        call_meanwhile(first, second)
+    except ValidationError as error:
+        return error
     raise AssertionError("both were stored")

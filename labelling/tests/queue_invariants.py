@@ -58,10 +58,11 @@ UNION ALL SELECT '8 place', pair.id FROM labelling_pair pair
 JOIN labelling_slot slot ON slot.pair_id = pair.id
 WHERE (slot.campaign_id, slot.position) <> (pair.campaign_id, pair.position)
 UNION ALL SELECT '9 audit', pair.id FROM labelling_pair pair WHERE
-    (SELECT count(*) FROM labelling_answer WHERE pair_id = pair.id)
-  + (SELECT count(*) FROM labelling_adjudication WHERE pair_id = pair.id)
+    (SELECT count(*) FROM labelling_adjudication WHERE pair_id = pair.id)
   + (SELECT count(*) FROM labelling_reopening WHERE pair_id = pair.id)
  <> (SELECT count(*) FROM accounts_auditentry WHERE subject = 'pair ' || pair.id)
+UNION ALL SELECT '9 audit of an answer', pair_id FROM labelling_answer answer
+WHERE 1 <> (SELECT count(*) FROM accounts_auditentry WHERE subject = 'answer ' || answer.id)
 """
 
 

@@ -173,7 +173,11 @@ class Model:
         """Return the slot that an answer is for, leased to the reviewer if it was another's."""
         key = self.tokens(reviewer).get(token)
         if key is None:
-            raise RefusedError(errors.AssignmentExpiredError)
+            skips = [pair.skips[reviewer] for pair in self.pairs.values() if reviewer in pair.skips]
+            is_skipped = any(self.answers[skip].token == token for skip in skips)
+            raise RefusedError(
+                errors.AnsweredAlreadyError if is_skipped else errors.AssignmentExpiredError
+            )
         pair = self.pairs[key]
         slot = pair.slot_of(reviewer)
         if reviewer in pair.skips or (slot is not None and slot.state == DONE):

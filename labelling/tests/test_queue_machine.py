@@ -24,8 +24,8 @@ all pairs after it. After each step these are compared, and by SQL alone:
 10. deferred constraints hold.
 
 A claim returns what the reviewer holds, then the next slots of the order of serving, in that of
-their random tokens: never a withdrawn pair, nothing of a paused campaign, and all that the reviewer
-may be given.
+their random tokens: never a withdrawn pair, nothing of a paused campaign, no gold when no real pair
+is left, and all that the reviewer may be given.
 `own_progress` and `campaign_progress` count what the model counts.
 
 `QUEUE_MACHINE=500x50` runs 500 examples of 50 steps; without it there are few.
@@ -87,6 +87,7 @@ class QueueMachine(QueueExample):
         new = served[len(first) :]
         gold = [(pair, slot) for pair, slot in new if pair.is_gold]
         assert len(new) == min(wanted - len(first), len(eligible) + len(gold)), "not all is served"
+        assert eligible or not gold, "it is known to be gold"
         for pair, slot in gold:
             assert pair.is_shown
             assert pair.slot_of(reviewer) is None

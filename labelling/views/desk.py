@@ -86,8 +86,10 @@ def _kept_here() -> BaseCache:
     return caches["template_fragments"]
 
 
-def others_words(count: int) -> str:
-    """Say how many pairs are left to others."""
+def others_words(count: int | None) -> str:
+    """Say how many pairs are left to others; nothing while that is not shown."""
+    if count is None:
+        return ""
     if not count:
         return _("No pair is left to others.")
     return ngettext(

@@ -117,6 +117,8 @@ def photo_set_refresh(request: HttpRequest, photo_set_id: int) -> HttpResponse:
 @lead_required
 def photo_set_delete(request: HttpRequest, photo_set_id: int) -> HttpResponse:
     """Delete a set with its imported photos, for some seconds; a script then asks to go on."""
+    found = _set_or_404(photo_set_id)
+    photos = _photos_at_start(request, found)
     try:
         is_deleted = delete_photo_set(
             photo_set_id=photo_set_id, actor_id=request.user.pk, longest_s=_DELETING_S
@@ -124,19 +126,36 @@ def photo_set_delete(request: HttpRequest, photo_set_id: int) -> HttpResponse:
     except PhotoSet.DoesNotExist as error:
         raise Http404(f"there is no photo set {photo_set_id}") from error
     except PhotoSetInUseError:
-        messages.error(request, _("A campaign uses this set, so it stays."))
+        messages.error(request, _words_in_use(photos - photo_set_counts(found).photos))
         return _next_page(request, reverse("labelling:photo_set", args=[photo_set_id]))
     if is_deleted:
         messages.success(request, _("The set is deleted."))
         return _next_page(request, reverse("labelling:photo_sets"))
-    return _half_deleted(request, _set_or_404(photo_set_id))
+    return _half_deleted(request, found, photos)
 
 
-def _half_deleted(request: HttpRequest, found: PhotoSet) -> HttpResponse:
+def _photos_at_start(request: HttpRequest, found: PhotoSet) -> int:
+    """Return how many photos the set had when its deletion began, which the script repeats."""
+    said = request.POST.get("photos", "")
+    return int(said) if said.isdecimal() and len(said) < 10 else photo_set_counts(found).photos
+
+
+def _words_in_use(deleted: int) -> str:
+    if deleted <= 0:
+        return _("A campaign uses this set, so it stays.")
+    words = ngettext(
+        "A campaign uses this set now, so what is left of it stays. {number} photo was deleted.",
+        "A campaign uses this set now, so what is left of it stays. {number} photos were deleted.",
+        deleted,
+    )
+    return words.format(number=number_format(deleted))
+
+
+def _half_deleted(request: HttpRequest, found: PhotoSet, photos: int) -> HttpResponse:
     """Say how many photos are left; htmx goes on by itself."""
     left = photo_set_counts(found).photos
     if request.headers.get("HX-Request"):
-        context = {"photo_set": found, "left": left}
+        context = {"photo_set": found, "left": left, "photos": photos}
         return render(request, "labelling/_photo_set_deleting.html", context)
     words = ngettext(
         "{number} photo is left. Delete again to go on.",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _CONFLICT: Final = 409
+_UNAVAILABLE: Final = 503
 
 _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     "assignment_expired": (
@@ -62,7 +63,7 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
         ),
     ),
     "busy": (
-        503,
+        _UNAVAILABLE,
         _("Other reviewers are being given pairs"),
         _("There is a pair for you in a moment."),
     ),
@@ -93,7 +94,7 @@ _SAID: Final[dict[type[LabellingError], tuple[StrOrPromise, StrOrPromise]]] = {
     ),
     QualificationDoneError: (
         _("This answer cannot be undone"),
-        _("It is one of your first grades, which decide whether you are admitted."),
+        _("It is one of your first answers, which decide whether you are admitted."),
     ),
     TooManySkippedError: (
         _("You are not admitted to this campaign"),
@@ -112,7 +113,7 @@ def problem_json(code: str, said: tuple[StrOrPromise, StrOrPromise] | None = Non
     """Return the problem details of a code, with its title and detail or others."""
     status, *words = _KNOWN.get(code, _KNOWN["wrong_state"])
     title, detail = said or words
-    return JsonResponse(
+    response = JsonResponse(
         {
             "type": "about:blank",
             "title": str(title),
@@ -123,3 +124,6 @@ def problem_json(code: str, said: tuple[StrOrPromise, StrOrPromise] | None = Non
         status=status,
         content_type="application/problem+json",
     )
+    if status == _UNAVAILABLE:
+        response["Retry-After"] = "1"
+    return response

@@ -109,10 +109,10 @@ def _entry(entry: QueueEntry, progress: dict[str, Any]) -> dict[str, Any]:
     return {
         "campaign": entry.campaign,
         "qualified": entry.qualified,
+        "own": entry.own,
         "done": progress["own"]["done"],
         # Not `entry.own.left`: it grows with each gold pair that is leased.
         "left": progress["own"]["total"] - progress["own"]["done"],
-        "with_others": entry.own.with_others,
         "progress": progress,
         "own_key": f"own-{entry.campaign.pk}",
         "campaign_key": f"campaign-{entry.campaign.pk}",

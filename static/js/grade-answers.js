@@ -1,5 +1,7 @@
 // The answer buttons: the countdown in them, the chosen reasons, the reasons for a skip in their
 // place, and the answer that was given before an undo.
+import { announce } from "./announcer.js";
+import { listening } from "./grade-listening.js";
 import { words } from "./grade-words.js";
 
 export class Answers extends EventTarget {
@@ -48,8 +50,10 @@ export class Answers extends EventTarget {
     this.#paint();
   }
 
-  countdown(seconds) {
-    this.#waitsS = seconds;
+  // Shows how many seconds of a pair's sound are still to be heard.
+  countdown(pair) {
+    this.#waitsS = Math.ceil(listening.missingS);
+    if (pair && this.#waitsS === 0 && listening.leastS > 0) announce(words("may-answer"));
     this.#paint();
   }
 

@@ -1,11 +1,11 @@
 // Fetches pairs ahead of need: their photos are decoded, and the next sound begins to load.
-import { clipOf } from "./clip.js";
+import { leave, pairOf } from "./grade-pair.js";
 import { post } from "./grade-server.js";
 import { sound } from "./sound.js";
 
 const AHEAD = 2;
+const SHORTEST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
-const MOST_TRIES = 20; // to load a photo
 const LOOK_AGAIN_MS = 60_000;
 
 export class Feed extends EventTarget {
@@ -55,10 +55,10 @@ export class Feed extends EventTarget {
   drop(tokens) {
     const gone = this.#ready.filter((pair) => tokens.includes(pair.token));
     for (const pair of gone) {
-      pair.isGone = true;
+      leave(pair);
       sound.drop(pair.clip);
     }
-    this.#ready = this.#ready.filter((pair) => !pair.isGone);
+    this.#ready = this.#ready.filter((pair) => !gone.includes(pair));
     tokens.forEach((token) => this.#known.delete(token));
     this.fill();
   }
@@ -85,7 +85,7 @@ export class Feed extends EventTarget {
     const outcome = await post(this.#address, { wanted }, this.#token);
     this.#asking = false;
     if (outcome.kind === "done") this.#receive(outcome.data, [...awaited, ...this.#awaited()]);
-    else if (outcome.kind === "later") this.#retry(outcome.afterS);
+    else if (outcome.kind === "later") this.#retry(outcome);
     else this.#become(outcome.kind, outcome);
     if (this.#askAgain) this.fill(isShowing);
   }
@@ -105,11 +105,13 @@ export class Feed extends EventTarget {
     this.#timer = setTimeout(() => (document.hidden ? this.#lookAgain() : this.fill()), LOOK_AGAIN_MS);
   }
 
-  #retry(afterS) {
-    const seconds = Math.min(LONGEST_WAIT_S, Math.max(2 ** this.#tries, afterS));
-    this.#tries += 1;
-    this.#timer = setTimeout(() => this.fill(), seconds * 1000);
-    this.#become("offline");
+  // A busy site is there, and serves other reviewers for a moment.
+  #retry({ code, afterS }) {
+    const isBusy = code === "busy";
+    const seconds = Math.max(isBusy ? SHORTEST_WAIT_S : 2 ** this.#tries, afterS);
+    if (!isBusy) this.#tries += 1;
+    this.#timer = setTimeout(() => this.fill(), Math.min(LONGEST_WAIT_S, seconds) * 1000);
+    this.#become(isBusy ? "loading" : "offline");
   }
 
   #become(state, problem = null) {
@@ -121,28 +123,5 @@ export class Feed extends EventTarget {
   #prepare() {
     if (this.next) sound.prepare(this.next.clip);
     this.next?.whenLoaded.then(() => this.dispatchEvent(new Event("change")));
-  }
-}
-
-function pairOf(token, html) {
-  const shell = document.createElement("template");
-  shell.innerHTML = html;
-  const article = document.importNode(shell.content.querySelector("[data-pair]"), true);
-  const clip = clipOf(article.querySelector("[data-player]"));
-  const pair = { token, article, clip, src: clip.src, durationS: clip.durationS, heardS: 0 };
-  pair.whenLoaded = loaded(pair, article.querySelector("[data-photo]"));
-  return pair;
-}
-
-// Asks for the photo until it is there; a lost connection breaks it.
-async function loaded(pair, photo) {
-  for (let tries = 0; !pair.isLoaded && !pair.isGone && tries < MOST_TRIES; tries += 1) {
-    const wait = Math.min(LONGEST_WAIT_S, 2 ** tries);
-    const decoded = await photo.decode().then(() => true, () => false);
-    if (decoded) pair.isLoaded = true;
-    else {
-      await new Promise((resolve) => setTimeout(resolve, wait * 1000));
-      photo.src = photo.getAttribute("src");
-    }
   }
 }

@@ -3,12 +3,16 @@
 const WRITES = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
 const USES_SPACE = "a, button, input, summary";
 const NUMBER = /^Digit(\d)$/;
+const LETTER = /^Key([A-Z])$/;
+const LATIN = /^[\p{ASCII}\p{Script=Latin}]/u;
 
-// The figure on a key counts, also where the upper row gives it with Shift only.
+// The figure on a key counts, also where the upper row gives it with Shift only; and the Latin
+// letter, where the layout is of another script.
 function keyOf(event) {
   if (/^\d$/.test(event.key)) return event.key;
   const number = event.shiftKey ? null : NUMBER.exec(event.code);
-  return number ? number[1] : event.key.toLowerCase();
+  const letter = LATIN.test(event.key) ? null : LETTER.exec(event.code);
+  return ((number ?? letter)?.[1] ?? event.key).toLowerCase();
 }
 
 // `press(key)` returns whether the key did something.

@@ -35,11 +35,11 @@ export async function post(address, body, token) {
 async function outcome(answer) {
   if (answer.type === "opaqueredirect") return { kind: "login" };
   const { status } = answer;
-  if (status >= 500 || status === 429) {
-    return { kind: "later", afterS: Number(answer.headers.get("Retry-After")) || 0 };
-  }
   const isJson = /\bjson\b/.test(answer.headers.get("Content-Type") ?? "");
   const data = isJson ? await answer.json() : null;
+  if (status >= 500 || status === 429) {
+    return { kind: "later", code: data?.code, afterS: Number(answer.headers.get("Retry-After")) || 0 };
+  }
   if (answer.ok && data) return { kind: "done", data };
   if (data?.code) return { kind: "refused", ...data };
   if (status === 401 || status === 403) return { kind: "login" };

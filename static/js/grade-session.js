@@ -6,19 +6,18 @@ import { History, Recent } from "./grade-history.js";
 import { keepLeases } from "./grade-leases.js";
 import { listening, rounded } from "./grade-listening.js";
 import { Outbox } from "./grade-outbox.js";
+import { comeBack, leave } from "./grade-pair.js";
 import { newId } from "./grade-server.js";
-import { lose, settle } from "./grade-settling.js";
+import { lose, settle, stopWaiting } from "./grade-settling.js";
 import { Stage } from "./grade-stage.js";
-import { Status } from "./grade-status.js";
+import { panelOf, Status } from "./grade-status.js";
 import { words } from "./grade-words.js";
 import { sound } from "./sound.js";
-
-const PANELS = { empty: "done", offline: "offline", login: "login", refused: "refused" };
 
 export class Session {
   #at;
   current = null;
-  isReturning = false; // a pair is awaited that undo brings back
+  returning = null; // the step whose pair is awaited, which undo brings back
   recent = new Recent();
 
   constructor(desk, settings) {
@@ -31,11 +30,14 @@ export class Session {
     this.status = new Status(desk);
     this.stage = new Stage(desk, settings);
     listening.leastS = Number(this.#at.leastS);
-    listening.addEventListener("countdown", () => this.#countdown());
+    listening.addEventListener("countdown", () => this.answers.countdown(this.current));
     this.feed.addEventListener("progress", ({ detail }) => this.status.progress(detail));
     this.feed.addEventListener("change", () => this.#look());
     this.outbox.addEventListener("settled", ({ detail }) => settle(this, campaign, detail));
-    this.outbox.addEventListener("change", () => this.#look());
+    this.outbox.addEventListener("change", () => {
+      stopWaiting(this);
+      this.#look();
+    });
     this.answers.addEventListener("grade", ({ detail }) => this.grade(detail));
     this.answers.addEventListener("skip", ({ detail }) => this.skip(detail));
     keepLeases(this.#at, () => this.held, (tokens) => lose(this, tokens));
@@ -60,7 +62,7 @@ export class Session {
   }
 
   undo() {
-    if (this.isReturning || this.outbox.state === "login") return;
+    if (this.returning || this.outbox.state === "login") return;
     const step = this.history.pop();
     if (!step) return this.status.say(words("nothing-to-undo"));
     const pair = this.recent.get(step.token);
@@ -69,7 +71,7 @@ export class Session {
     // A skipped pair is not lent to anybody, or to others, until the site has undone the skip.
     if (pair && (isTaken || step.kind !== "skip")) return this.bringBack(pair, step);
     this.recent.delete(step.token);
-    this.isReturning = true;
+    this.returning = step;
     this.#putBack();
     this.show(null);
   }
@@ -103,6 +105,7 @@ export class Session {
 
   bringBack(pair, step) {
     this.#putBack();
+    comeBack(pair);
     pair.heardS = Math.max(pair.heardS, step.heardS ?? 0);
     this.show(pair, step);
     announce(words("pair-back"));
@@ -116,13 +119,14 @@ export class Session {
   // Leaves a pair that was answered or lost: the site may not give its sound any more.
   advance() {
     const before = this.current;
+    if (before) leave(before);
     this.show(this.feed.take());
     if (before) sound.drop(before.clip);
   }
 
   show(pair, before = null) {
     this.current = pair;
-    if (pair) this.isReturning = false;
+    if (pair) this.returning = null;
     listening.follow(pair);
     this.answers.reset({ isOff: !pair, before });
     this.stage.show(pair);
@@ -133,20 +137,9 @@ export class Session {
   // Shows what the queue is like; takes the next pair if none is shown.
   #look() {
     const { feed, outbox } = this;
-    if (!this.current && !this.isReturning && feed.next) return this.advance();
+    if (!this.current && !this.returning && feed.next) return this.advance();
     this.status.line(outbox, feed, this.current);
-    if (outbox.state === "login" || (!this.current && feed.state === "login")) this.status.panel("login");
-    else if (this.current) this.status.panel(null);
-    else if (outbox.state === "waiting") this.status.panel("offline");
-    else if (this.isReturning) this.status.panel("returning");
-    else if (outbox.tokens.length) this.status.panel("loading"); // the last answer may bring more
-    else this.status.panel(PANELS[feed.state] ?? "loading", feed.problem);
-  }
-
-  #countdown() {
-    const left = Math.ceil(listening.missingS);
-    if (left === 0 && this.current && listening.leastS > 0) announce(words("may-answer"));
-    this.answers.countdown(left);
+    this.status.panel(panelOf(this), feed.problem);
   }
 
   // The tokens of the pairs that this page holds.

@@ -37,7 +37,7 @@ function returned(session, step, data) {
   if (before && step.token === data.token) return;
   const pair = feed.admit(data);
   if (!before) {
-    if (session.isReturning) session.bringBack(pair, step);
+    if (awaits(session, step)) session.bringBack(pair, step);
     else feed.putBack(pair);
     return;
   }
@@ -50,5 +50,20 @@ function returned(session, step, data) {
 function notReturned(session, step) {
   session.feed.drop([step.token]);
   const isShown = session.current?.token === step.token;
-  if (isShown || session.isReturning) session.advance();
+  const isAwaited = awaits(session, step);
+  if (isAwaited) session.returning = null;
+  if (isShown || isAwaited) session.advance();
+}
+
+const awaits = ({ returning }, step) => returning?.id === step.id;
+
+// Another tab may send what waits, and alone hear the outcome.
+export function stopWaiting(session) {
+  const { feed, outbox, returning } = session;
+  if (!returning || outbox.state !== "idle") return;
+  if (outbox.entries.some(({ step }) => step?.id === returning.id)) return;
+  session.returning = null;
+  feed.forget(returning.token); // the site may have lent it again
+  feed.state = "loading";
+  feed.fill(false);
 }

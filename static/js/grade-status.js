@@ -2,6 +2,18 @@
 import { announce } from "./announcer.js";
 import { words } from "./grade-words.js";
 
+const PANELS = { empty: "done", offline: "offline", login: "login", refused: "refused" };
+
+// The panel in the place of the pair; null shows the pair.
+export function panelOf({ current, feed, outbox, returning }) {
+  if (outbox.state === "login" || (!current && feed.state === "login")) return "login";
+  if (current) return null;
+  if (outbox.state === "waiting") return "offline";
+  if (returning) return "returning";
+  if (outbox.tokens.length) return "loading"; // the last answer may bring more
+  return PANELS[feed.state] ?? "loading";
+}
+
 export class Status {
   #desk;
   #notice;
@@ -23,7 +35,6 @@ export class Status {
     this.#desk.querySelector("[data-others]").textContent = others;
   }
 
-  // The panel in the place of the pair; none shows the pair.
   panel(name, problem) {
     this.#desk.dataset.state = name ?? "pair";
     for (const panel of this.#desk.querySelectorAll("[data-panel]")) {

@@ -1,8 +1,7 @@
 // Plays one recording at a time, in a cross-faded loop.
 //
 // Most recordings do not loop seamlessly, so a second deck cross-fades the end into the beginning.
-// An AudioBuffer could loop to the sample, but only once the whole file is loaded, and a minute of
-// stereo takes 23 MB of memory.
+// An AudioBuffer would need the whole file first, and 23 MB of memory for a minute of stereo.
 import { Decks } from "./decks.js";
 import { Mixer } from "./mixer.js";
 
@@ -92,8 +91,7 @@ class Sound extends EventTarget {
 
   #supersede() {
     clearTimeout(this.#seam);
-    this.#request += 1;
-    return this.#request;
+    return ++this.#request;
   }
 
   #fail(error) {

@@ -69,7 +69,7 @@ def test_the_reviewers_of_a_campaign(campaign, django_assert_num_queries):
     for slot in claim(unwilling, campaign, 2):
         skip(slot)
     settling.admit(campaign_id=campaign.pk, reviewer_id=admitted.pk, lead_id=make_person("lead").pk)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         rows = {row.reviewer: row for row in reviewer_rows(campaign.pk)}
     assert idle not in rows
     assert {

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from accounts.selectors.personal_data import audit_data
 from accounts.tests.role_holders import make_person
 from labelling.models import Answer, Campaign, CampaignState, Grade, Pair, PairState, Skip, Slot
 from labelling.services import campaigns, errors, queue
@@ -67,11 +68,16 @@ def test_a_grade_is_stored_with_its_answer(campaign, pair, slot, one):
     assert (slot.state, slot.reviewer, slot.leased_until) == (Slot.State.DONE, one, None)
 
 
-def test_the_audit_log_names_pair_grade_and_campaign_only(campaign, pair, slot, one):
+def test_the_audit_log_names_answer_grade_and_campaign_only(campaign, slot, one):
+    """Not the pair: its key would tell whether it is gold, and reviewers can export their acts."""
     undo(grade(slot))
     skip(Slot.objects.get(pk=slot.pk))
     entries = {entry.action: entry for entry in AuditEntry.objects.filter(actor_id=one.user_id)}
-    assert {entry.subject for entry in entries.values()} == {f"pair {pair.pk}"}
+    told = {entry["action"]: entry["subject"] for entry in audit_data(one.user_id)}
+    kinds = {"pair.graded": "grade", "pair.undone": "undo", "pair.skipped": "skip"}
+    for action, kind in kinds.items():
+        answer = Answer.objects.get(kind=kind)
+        assert told[action] == entries[action].subject == f"answer {answer.pk}"
     assert {action: entry.detail for action, entry in entries.items()} == {
         "pair.graded": {"campaign": campaign.pk, "grade": "good"},
         "pair.undone": {"campaign": campaign.pk},
@@ -305,6 +311,22 @@ def test_a_skip_is_stored_and_frees_the_slot(pair, slot, one):
     assert stored.reason == "offensive"
     assert states(pair) == ["free", "free"]
     assert not pair.slots.exclude(reviewer=None, token=None, leased_until=None).exists()
+
+
+def test_a_lease_that_was_skipped_is_answered_already(pair, slot, other):
+    """Two tabs hold the same lease: one skips, the other grades."""
+    answer = skip(slot)
+    before = everything()
+    for refused in (grade, skip):
+        with pytest.raises(errors.AnsweredAlreadyError):
+            refused(slot)
+    with pytest.raises(errors.AssignmentExpiredError) as unknown:
+        grade(slot, reviewer_id=other.pk)
+    assert unknown.type is errors.AssignmentExpiredError
+    assert everything() == before
+    undo(answer)
+    grade(slot)
+    assert Grade.objects.count() == 1
 
 
 def test_the_same_skip_again_is_stored_once(pair, slot, other):

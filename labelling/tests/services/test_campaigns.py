@@ -33,7 +33,7 @@ from labelling.services.errors import (
     WrongStateError,
 )
 from labelling.tests import answering, factories
-from labelling.tests.blocking import error_of_second, until_somebody_waits
+from labelling.tests.blocking import call_meanwhile, error_of_second, until_somebody_waits
 from labelling.tests.factories import make_pairs, make_reviewer, make_scene, make_set
 from retrieval.models import SceneHold
 from retrieval.services.holds import hold_scenes
@@ -258,6 +258,24 @@ def test_a_name_that_somebody_takes_at_the_same_time_is_taken(step, lead):
     )
     assert error.messages == ["There is a campaign of this name already."]
     assert Campaign.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("field", ["photo_set", "guideline"])
+@pytest.mark.parametrize("step", [make_campaign, change_campaign])
+def test_what_somebody_deletes_at_the_same_time_is_not_taken(step, field, lead):
+    guideline = factories.make_guideline(published_at=None)
+    given = design(guideline=guideline)
+    if step is change_campaign:
+        draft = factories.make_campaign(state=CampaignState.DRAFT)
+        given = {"campaign_id": draft.pk, field: given[field]}
+    chosen = given[field]
+    with pytest.raises(ValidationError) as refused:
+        call_meanwhile(
+            lambda: type(chosen).objects.filter(pk=chosen.pk).delete(),
+            lambda: step(lead_id=lead.pk, **given),
+        )
+    assert list(refused.value.message_dict) == [field]
 
 
 def test_the_list_counts_real_pairs_with_the_same_number_of_queries(django_assert_num_queries):

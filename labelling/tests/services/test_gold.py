@@ -12,7 +12,7 @@ from labelling.models import GoldPair
 from labelling.selectors.gold import gold_pairs, usable_gold_pairs
 from labelling.services.errors import PairWithdrawnError
 from labelling.services.gold import make_gold, remove_gold
-from labelling.tests.blocking import error_of_second
+from labelling.tests.blocking import call_meanwhile, error_of_second
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
@@ -20,7 +20,8 @@ from labelling.tests.factories import (
     make_scene,
     make_set,
 )
-from retrieval.models import Scene
+from retrieval.models import DeletedScene, Scene
+from retrieval.services.deletion import delete_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +69,17 @@ def test_a_pair_that_two_leads_make_gold_at_once_is_refused_in_the_same_words(le
         make(lead, scene=scene, clip=clip)
     assert error.messages == seen.value.messages
     assert GoldPair.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_photo_that_is_deleted_in_this_moment_is_not_made_gold(lead):
+    scene, clip = make_scene(), make_clip()
+    with pytest.raises(PairWithdrawnError):
+        call_meanwhile(
+            lambda: delete_scene(scene_id=scene.pk, reason=DeletedScene.Reason.VISITOR),
+            lambda: make(lead, scene=scene, clip=clip),
+        )
+    assert not GoldPair.objects.exists()
 
 
 def test_a_pair_is_gold_once(lead):

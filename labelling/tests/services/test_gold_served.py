@@ -21,6 +21,7 @@ from labelling.services.errors import (
 from labelling.services.gold_turns import is_gold_turn
 from labelling.tests.answering import claim, expire, grade, skip, undo
 from labelling.tests.factories import make_campaign, make_gold_pairs, make_pairs, make_reviewer
+from retrieval.models import Scene
 
 
 def turns(share, reviewer_id=1, seed=7, n=1000):
@@ -76,6 +77,16 @@ def test_gold_is_served_at_its_turns(one):
     gold = serve(one, campaign, 20)
     assert [turn for turn, is_one in enumerate(gold) if is_one] == expected
     assert len(expected) >= 5
+
+
+def test_no_gold_is_served_when_no_real_pair_is_left(one):
+    """It would be known to be gold."""
+    campaign = make_campaign(gold_share=Decimal("0.5"))
+    make_pairs(campaign, 3, slots=1)
+    make_gold_pairs(campaign, 9)
+    while Slot.objects.filter(state=Slot.State.FREE).exists():
+        grade(claim(one, campaign)[0])
+    assert claim(one, campaign, 9) == []
 
 
 def test_a_skip_and_a_held_lease_count_as_turns(one):
@@ -240,6 +251,30 @@ def test_whoever_skips_more_than_half_is_for_a_lead(one):
     assert not is_gold(claim(one, campaign)[0])
 
 
+def test_nobody_chooses_the_easy_gold_pairs_by_skipping_the_others(one):
+    campaign = make_campaign(qualification_pairs=2)
+    make_pairs(campaign, 1)
+    make_gold_pairs(campaign, 9)
+    grade(claim(one, campaign)[0])
+    skipped = [skip(claim(one, campaign)[0]) for _ in range(3)]
+    with pytest.raises(TooManySkippedError):
+        claim(one, campaign)
+    grade(undo(skipped[0]))
+    assert not is_gold(claim(one, campaign)[0])
+
+
+def test_skips_of_later_gold_do_not_change_the_qualification(one):
+    campaign = make_campaign(qualification_pairs=1, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 9, slots=1)
+    make_gold_pairs(campaign, 9)
+    grade(claim(one, campaign)[0])
+    slots = claim(one, campaign, 8)
+    for slot in slots:
+        skip(slot)
+    assert sum(is_gold(slot) for slot in slots) > 1
+    claim(one, campaign)
+
+
 def test_gold_that_is_withdrawn_while_it_is_held_is_not_waited_for(one):
     campaign = make_campaign(qualification_pairs=1)
     make_pairs(campaign, 1)
@@ -310,6 +345,40 @@ def test_whoever_is_admitted_cannot_tell_gold_by_undoing(one):
     assert any(serve(one, campaign, 8))
     for row in Grade.objects.all():
         undo(row.answer)
+
+
+def judging(pairs, *, allowed):
+    Scene.objects.filter(pairs__in=pairs).update(judging_allowed=allowed)
+
+
+def test_passing_is_final_if_gold_is_shown_again(one):
+    """The next pair would be known to be gold."""
+    campaign = make_campaign(qualification_pairs=3)
+    make_pairs(campaign, 5)
+    hidden = make_gold_pairs(campaign, 3)[1:]
+    judging(hidden, allowed=False)
+    grade(claim(one, campaign)[0])
+    [real] = claim(one, campaign)
+    assert not is_gold(real)
+    judging(hidden, allowed=True)
+    assert not any(is_gold(slot) for slot in claim(one, campaign, 3))
+    grade(real)
+    assert reviewer_rows(campaign.pk)[0].standing is Standing.PASSED
+
+
+def test_later_gold_is_undone_though_fewer_grades_than_asked_for_qualified(one):
+    campaign = make_campaign(qualification_pairs=3, gold_share=Decimal("0.5"))
+    make_pairs(campaign, 20, slots=1)
+    hidden = make_gold_pairs(campaign, 8)[1:]
+    judging(hidden, allowed=False)
+    first = grade(claim(one, campaign)[0])
+    grade(claim(one, campaign)[0])
+    judging(hidden, allowed=True)
+    assert any(serve(one, campaign, 8))
+    for row in Grade.objects.exclude(answer=first):
+        undo(row.answer)
+    with pytest.raises(QualificationDoneError):
+        undo(first)
 
 
 def test_gold_after_the_qualification_is_undone_like_any_other_pair(one):

@@ -12,6 +12,7 @@ from accounts.tests.races import at_once
 from accounts.tests.role_holders import make_person
 from labelling.models import CampaignState, Guideline, GuidelineExample
 from labelling.selectors.guidelines import guidelines, published_guidelines, showable_examples
+from labelling.services import campaigns
 from labelling.services.errors import PairWithdrawnError, WrongStateError
 from labelling.services.guidelines import (
     add_example,
@@ -22,8 +23,10 @@ from labelling.services.guidelines import (
     publish_guideline,
     remove_example,
 )
-from labelling.tests.factories import make_campaign, make_clip, make_scene
-from retrieval.models import Scene
+from labelling.tests.blocking import call_meanwhile
+from labelling.tests.factories import make_campaign, make_clip, make_scene, make_set
+from retrieval.models import DeletedScene, Scene
+from retrieval.services.deletion import delete_scene
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +168,42 @@ def test_what_reviewers_may_not_see_is_no_example(draft, lead):
     with pytest.raises(PairWithdrawnError):
         add(draft, lead, clip=make_clip(removed_in=2))
     assert not draft.examples.exists()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_photo_that_is_deleted_in_this_moment_is_no_example(draft, lead):
+    scene, clip = make_scene(), make_clip()
+    with pytest.raises(PairWithdrawnError):
+        call_meanwhile(
+            lambda: delete_scene(scene_id=scene.pk, reason=DeletedScene.Reason.VISITOR),
+            lambda: add(draft, lead, scene=scene, clip=clip),
+        )
+    assert not GuidelineExample.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_next_version_leaves_out_a_photo_that_is_deleted_in_this_moment(draft, lead):
+    gone, stays = add(draft, lead), add(draft, lead)
+    published = publish_guideline(guideline_id=draft.pk, lead_id=lead.pk)
+    call_meanwhile(
+        lambda: delete_scene(scene_id=gone.scene_id, reason=DeletedScene.Reason.VISITOR),
+        lambda: next_version(guideline_id=published.pk, lead_id=lead.pk),
+    )
+    copied = GuidelineExample.objects.exclude(guideline=published)
+    assert [example.scene_id for example in copied] == [stays.scene_id]
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_draft_that_a_campaign_takes_in_this_moment_stays(draft, lead):
+    with pytest.raises(WrongStateError):
+        call_meanwhile(
+            lambda: campaigns.make_campaign(
+                lead_id=lead.pk, name="Spring", photo_set=make_set(), guideline=draft,
+                matchers=["paper"], size=10,
+            ),
+            lambda: delete_guideline(guideline_id=draft.pk, lead_id=lead.pk),
+        )  # fmt: skip
+    assert Guideline.objects.get() == draft
 
 
 def test_examples_are_shown_by_grade_while_their_photo_may_be(draft, lead):

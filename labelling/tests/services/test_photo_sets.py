@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.audit import logged
 from accounts.tests.role_holders import make_person
@@ -19,10 +21,12 @@ from labelling.services.photo_sets import (
     refresh_visitors_set,
     remove_photo,
 )
+from labelling.tests.blocking import call_meanwhile
 from labelling.tests.factories import make_campaign, make_clip, make_scene
 from retrieval.models import DeletedScene, JobState, Scene, SceneHold, Visibility
 from retrieval.services.deletion import delete_scene
 from retrieval.services.holds import hold_scenes
+from retrieval.storage.content_locks import lock_exclusively
 from retrieval.tests.photos import accepted
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +148,23 @@ def test_removing_an_imported_photo_deletes_it(
         remove_photo(photo_set_id=photo_set.pk, photo_id=photo.pk, actor_id=lead.pk)
 
 
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_photo_that_is_deleted_in_this_moment_is_removed(media_root):
+    """The other deletion has the lock on the content, and takes the photo out of its sets last."""
+    photo_set = imported(scenes=2)
+    photo = photo_set.photos.select_related("scene").first()
+    assert photo is not None
+    call_meanwhile(
+        lambda: lock_exclusively(photo.photo_sha256),
+        lambda: remove_photo(photo_set_id=photo_set.pk, photo_id=photo.pk, actor_id=None),
+        then=lambda: delete_scene(
+            scene_id=photo.scene_id, reason=DeletedScene.Reason.VISITOR, actor_id=None
+        ),
+    )
+    assert len(members(photo_set)) == Scene.objects.count() == 1
+    assert DeletedScene.objects.get().reason == DeletedScene.Reason.VISITOR
+
+
 def test_removing_a_visitors_photo_leaves_it_to_the_visitor(lead):
     scene = make_scene(owner=make_person("vera"))
     made = visitors_set(lead)
@@ -200,6 +221,20 @@ def test_a_set_in_a_campaign_stays_whole(media_root):
     assert len(members(photo_set)) == Scene.objects.count() == 3
 
 
+def test_a_campaign_that_is_made_meanwhile_ends_the_deletion(media_root, monkeypatch):
+    photo_set = imported()
+
+    def delete_and_make_campaign(**given):
+        deleted = delete_scene(**given)
+        make_campaign(photo_set=photo_set)
+        return deleted
+
+    monkeypatch.setattr(photo_sets, "delete_scene", delete_and_make_campaign)
+    with pytest.raises(PhotoSetInUseError):
+        delete_photo_set(photo_set_id=photo_set.pk, actor_id=None)
+    assert len(members(photo_set)) == Scene.objects.count() == 2
+
+
 def test_the_pairs_of_a_removed_photo_are_withdrawn(media_root):
     photo_set = imported(scenes=1)
     photo = photo_set.photos.get()
@@ -226,6 +261,27 @@ def test_leads_see_only_visitors_photos_that_may_be_judged_now(lead):
     photos, end = photos_page(made, after=0, size=10)
     assert ([photo.scene_id for photo in photos], end) == ([shown.pk], None)
     assert photo_set_counts(made).photos == 1
+
+
+def test_the_queries_of_sets_join_the_photos_that_may_be_judged(lead):
+    """PostgreSQL checks a subplan row by row if it is large: with many photos it takes minutes."""
+    make_scene()
+    made = visitors_set(lead)
+    make_photo_set(name="Imported", made_by=None)
+    with CaptureQueriesContext(connection) as captured:
+        photo_set_rows()
+        photos_page(made, after=0, size=10)
+        refresh_visitors_set(photo_set_id=made.pk, actor_id=lead.pk)
+    asked = [
+        one["sql"]
+        for one in captured
+        if "retrieval_scene" in one["sql"] and not one["sql"].startswith("INSERT")
+    ]
+    assert len(asked) >= 4
+    with connection.cursor() as cursor:
+        for sql in asked:
+            cursor.execute(f"EXPLAIN {sql}")
+            assert "SubPlan" not in "".join(line for (line,) in cursor.fetchall())
 
 
 def test_photos_are_counted_by_state_and_listed_in_pages(media_root, django_assert_num_queries):

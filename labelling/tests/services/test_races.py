@@ -275,13 +275,12 @@ def test_a_campaign_is_paused_or_closed_while_everybody_claims(campaign, reviewe
     assert at_once(*calls, end) == [None] * 5
 
 
-@pytest.mark.parametrize("act", ["raise", "release", "close"])
-def test_a_photo_is_deleted_while_a_lead_changes_its_pairs(campaign, act):
+@pytest.mark.parametrize("act", ["raise", "release", "close", "claim"])
+def test_a_photo_is_deleted_while_somebody_changes_its_pairs(campaign, act):
     """The deletion locks the later pair first."""
-    scene, lead = make_scene(), make_person("lead")
+    scene, lead, reviewer = make_scene(), make_person("lead"), make_reviewer()
     one, other = (make_pairs(campaign, 1, scene=scene, slots=1)[0] for _ in range(2))
-    for pair in (one, other):
-        lease_on(pair, make_reviewer())
+    expire(*(lease_on(pair, make_reviewer()) for pair in (one, other)))
     deleting, done = threading.Event(), threading.Event()
 
     def delete():
@@ -291,7 +290,7 @@ def test_a_photo_is_deleted_while_a_lead_changes_its_pairs(campaign, act):
             deleting.set()
             while not (done.is_set() or somebody_waits()):
                 pass
-            Pair.objects.filter(pk=one.pk).update(scene=None)
+            scene.delete()
 
     def change():
         deleting.wait(10)
@@ -300,6 +299,8 @@ def test_a_photo_is_deleted_while_a_lead_changes_its_pairs(campaign, act):
             settling.raise_overlap(**key, graders_per_pair=Decimal(3), lead_id=lead.pk)
         elif act == "release":
             queue.release_leases(**key, reviewer_ids=None, actor_id=lead.pk)
+        elif act == "claim":
+            assert claim(reviewer, campaign, 2) == []  # the photo was deleted meanwhile
         else:
             campaigns.close(**key, lead_id=lead.pk)
         done.set()

@@ -347,6 +347,23 @@ def test_a_large_set_is_deleted_in_several_requests(lead, photo_set, monkeypatch
     assert not Scene.objects.exists()
 
 
+def test_a_campaign_that_is_made_meanwhile_keeps_what_is_left(lead, photo_set, monkeypatch):
+    monkeypatch.setattr(photo_sets, "_DELETING_S", 0)
+    delete, headers = address(photo_set, "delete"), {"HX-Request": "true"}
+    for _ in range(3):
+        scene = make_scene()
+        SetPhoto.objects.create(photo_set=photo_set, scene=scene, photo_sha256=scene.photo_sha256)
+    half = lead.post(delete, headers=headers).content.decode()
+    assert '<input type="hidden" name="photos" value="3">' in half
+    lead.post(delete, {"photos": "3"}, headers=headers)
+    make_campaign(photo_set=photo_set)
+    ended = lead.post(delete, {"photos": "3"}, headers=headers)
+    assert ended["HX-Redirect"] == address(photo_set)
+    words = "A campaign uses this set now, so what is left of it stays. 2 photos were deleted."
+    assert words in shown(lead, address(photo_set))
+    assert photo_set.photos.count() == 1
+
+
 def test_zip_files_are_taken_as_they_are(lead, photo_set):
     archive = zip_of({"a.png": picture(1)})
     assert send(lead, photo_set, [("P.ZIP", archive)]).status_code == 303

@@ -69,6 +69,7 @@ def test_the_page_asks_again_while_others_are_served(client, rita, campaign, mon
     monkeypatch.setattr("labelling.views.queue.claim_slots", busy)
     refusal = claim(client, campaign)
     assert (refusal.status_code, refusal.json()["code"]) == (503, "busy")
+    assert refusal["Retry-After"] == "1"
 
 
 def test_a_complete_qualification_says_why_it_stays(client, rita):
@@ -78,7 +79,7 @@ def test_a_complete_qualification_says_why_it_stays(client, rita):
     body = grade(tokens_of(claim(client, campaign))[0])
     send(client, "review_answer", body)
     refusal = send(client, "review_undo", {"id": str(uuid4()), "undoes": body["id"]}).json()
-    assert (refusal["code"], "first grades" in refusal["detail"]) == ("cannot_undo", True)
+    assert (refusal["code"], "first answers" in refusal["detail"]) == ("cannot_undo", True)
 
 
 def test_whoever_skipped_the_first_pairs_is_told_so(client, rita):

@@ -122,6 +122,19 @@ def test_undo_over_three_steps_and_over_a_skip(visit, site):
     assert Counter(grade["grade"] for grade in grades) == {"bad": 5, "good": 1}
 
 
+def test_a_skip_that_cannot_be_undone_leaves_the_desk_at_work(visit, site):
+    made = give_campaign(site, "Taken", reviewers=("tia", "tor"), pairs=1)
+    page = sit_down(visit, "tia", made.campaign, quiet=False)
+    press(page, "s", "2")
+    expect_all_done(page)
+    sit_down(visit, "tor", made.campaign)
+    page.keyboard.press("u")
+    expect(page.locator("[data-notice]")).to_contain_text("This answer cannot be undone")
+    expect_all_done(page)
+    page.keyboard.press("u")
+    expect(page.locator("[data-notice]")).to_contain_text("There is nothing to undo")
+
+
 def test_no_more_is_loaded_of_a_pair_that_was_left(visit, site):
     made = give_campaign(site, "Left", reviewers=("lea",), pairs=3)
     page = sit_down(visit, "lea", made.campaign)
@@ -215,6 +228,23 @@ def test_a_double_press_grades_once(visit, site):
     page.keyboard.press("1")
     assert pair_of(page) == second
     assert len(grades_of(answers_in(site, made.campaign))) == 1
+
+
+def test_letters_are_found_on_keyboards_of_other_scripts(visit, site):
+    made = give_campaign(site, "Scripts", reviewers=("kir",), pairs=2)
+    page = sit_down(visit, "kir", made.campaign)
+    why = page.get_by_role("group", name="Why do you skip this pair?")
+    strike = (
+        "([key, code]) => document.body.dispatchEvent("
+        "new KeyboardEvent('keydown', { key, code, bubbles: true, cancelable: true }))"
+    )
+    for key, code, asks in (("ы", "KeyS", True), ("ц", "KeyW", True), ("Ы", "KeyS", False)):
+        page.evaluate(strike, [key, code])
+        expect(why).to_be_visible(visible=asks)
+    page.evaluate(strike, ["o", "KeyS"])  # Dvorak: the letter on the key counts
+    expect(why).to_be_hidden()
+    page.evaluate(strike, ["s", "Semicolon"])
+    expect(why).to_be_visible()
 
 
 def test_a_closed_tab_loses_nothing(visit, site):
