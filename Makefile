@@ -9,7 +9,7 @@ SET_UP := $(PYTHON) -m soundscape_site.management.set_up
 export SOUNDSCAPE_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help python packages models setup run demo test lint bench bench-labelling bench-coverage fuzz chaos chaos-quick chaos-long clean
+.PHONY: help python packages models setup run demo test lint bench bench-labelling bench-coverage bench-simulation fuzz chaos chaos-quick chaos-long clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,11 +47,15 @@ lint: packages ## Check style, types and import contracts
 bench: setup ## Measure import, match, start-up and memory
 	$(BIN)/python -m benchmarks
 
-bench-labelling: packages ## Measure claims, the draw and a reviewer's pace
+bench-labelling: packages ## Measure claims, the draw, a reviewer's pace and a report
 	$(BIN)/python -m benchmarks.labelling
+	$(BIN)/python -m benchmarks.labelling_report
 
 bench-coverage: packages ## Simulate how often the intervals of shares cover (four minutes)
 	$(BIN)/python -m benchmarks.coverage
+
+bench-simulation: setup ## Run a campaign from draw to frozen report, graded by scripts
+	$(BIN)/python -m benchmarks.simulated_campaign
 
 fuzz: packages ## Send randomly changed files through the decoders (FILES=2000 SEED=1)
 	$(BIN)/python -m benchmarks.fuzz --files $(or $(FILES),2000) --seed $(or $(SEED),1)
