@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,10 +10,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
 
-from accounts.roles import Role
-from accounts.tests.role_holders import make_person
 from labelling.models import (
     STEPS,
     Adjudication,
@@ -38,13 +34,13 @@ from labelling.models import (
 from labelling.tests.factories import (
     make_campaign,
     make_clip,
-    make_frozen_report,
     make_guideline,
     make_pairs,
     make_reviewer,
     make_scene,
     make_set,
 )
+from labelling.tests.models.violations import broken, changed
 
 pytestmark = pytest.mark.django_db
 
@@ -54,22 +50,10 @@ DRAWN = {"drawn_at": NOW, "frame_units": 9, "draw_digest": "d"}
 HELD = {"token": TOKEN, "leased_until": NOW}
 
 
-def broken(constraint):
-    def is_it(error):
-        return error.__cause__.diag.constraint_name == f"labelling_{constraint}"
-
-    return pytest.raises(IntegrityError, check=is_it)
-
-
 def save(row):
     with transaction.atomic():
         row.save(force_insert=True)
     return row
-
-
-def changed(row, **fields):
-    with transaction.atomic():
-        type(row).objects.filter(pk=row.pk).update(**fields)
 
 
 # --- photo sets and imports ------------------------------------------------------------------
@@ -523,83 +507,11 @@ def test_constraints_of_a_skip(pair, reviewer):
         save(skip())
 
 
-# --- frozen reports --------------------------------------------------------------------------
-
-
-def frozen(campaign, **fields):
-    with transaction.atomic():
-        return make_frozen_report(campaign, **fields)
-
-
-@pytest.mark.parametrize(
-    ("fields", "constraint"),
-    [
-        ({"number": 1}, "number_once"),
-        ({"number": 0}, "number_from_1"),
-        ({"digest": "0" * 64}, "digest_of_data"),
-        ({"digest": hashlib.sha256(b"data").hexdigest().upper()}, "digest_of_data"),
-        ({"figures": ""}, "is_whole"),
-        ({"code_version": ""}, "is_whole"),
-    ],
-    ids=str,
-)
-def test_constraints_of_a_frozen_report(fields, constraint):
-    campaign = make_campaign()
-    frozen(campaign)
-    frozen(make_campaign())
-    with broken(f"frozenreport_{constraint}"):
-        frozen(campaign, **fields)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"number": 2},
-        {"figures": "[]"},
-        {"data": b"other", "digest": hashlib.sha256(b"other").hexdigest()},
-        {"code_version": "d" * 64},
-        {"versions": {"libraries": {}}},
-        {"seed": 8},
-        {"made_at": NOW},
-        {"made_by": None, "seed": 8},
-    ],
-    ids=str,
-)
-def test_a_frozen_report_does_not_change(fields):
-    report = frozen(make_campaign(), made_by=make_person("lea", Role.LEAD_REVIEWER))
-    with broken("frozenreport_stays"):
-        changed(report, **fields)
-
-
-def test_a_frozen_report_keeps_campaign_and_maker_and_is_not_deleted():
-    maker, other = (make_person(name, Role.LEAD_REVIEWER) for name in ("lea", "leo"))
-    report, anonymous = frozen(make_campaign(), made_by=maker), frozen(make_campaign())
-    with broken("frozenreport_stays"):
-        changed(report, campaign=make_campaign())
-    with broken("frozenreport_stays"):
-        changed(report, made_by=other)
-    with broken("frozenreport_stays"):
-        changed(anonymous, made_by=other)
-    with broken("frozenreport_stays"), transaction.atomic():
-        report.delete()
-    with pytest.raises(ProtectedError):
-        report.campaign.delete()
-
-
-def test_a_frozen_report_stays_when_its_maker_goes():
-    maker = make_person("lea", Role.LEAD_REVIEWER)
-    report = frozen(make_campaign(), made_by=maker)
-    with transaction.atomic():
-        maker.delete()
-    report.refresh_from_db()
-    assert (report.made_by, bytes(report.data)) == (None, b"data")
-
-
 # --- all of them -----------------------------------------------------------------------------
 
 
-def test_every_constraint_is_named_in_this_file():
-    text = Path(__file__).read_text()
+def test_every_constraint_is_named_in_this_folder():
+    text = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     names = {
         constraint.name.removeprefix("labelling_")
         for model in apps.get_app_config("labelling").get_models()
