@@ -9,7 +9,7 @@ SET_UP := $(PYTHON) -m soundscape_site.management.set_up
 export SOUNDSCAPE_STARTED_AT := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help python packages models setup run demo test lint bench bench-labelling bench-coverage bench-simulation fuzz chaos chaos-quick chaos-long clean
+.PHONY: help python packages models setup run demo test lint bench bench-engine bench-labelling bench-library bench-coverage bench-simulation fuzz contract chaos chaos-quick chaos-long clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,9 +47,16 @@ lint: packages ## Check style, types and import contracts
 bench: setup ## Measure import, match, start-up and memory
 	$(BIN)/python -m benchmarks
 
+bench-engine: setup ## Measure the ranking of 20 000 to 2 million clips beside its peers (an hour, 12 GB of disk)
+	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks.matching.scaling
+
 bench-labelling: packages ## Measure claims, the draw, a reviewer's pace and a report
 	$(BIN)/python -m benchmarks.labelling
 	$(BIN)/python -m benchmarks.labelling_report
+
+bench-library: models ## Measure pages and queries at 20 thousand and 2 million recordings (12 GB of disk)
+	$(BIN)/python -m benchmarks.large_library
 
 bench-coverage: packages ## Simulate how often the intervals of shares cover (four minutes)
 	$(BIN)/python -m benchmarks.coverage
@@ -59,6 +66,9 @@ bench-simulation: setup ## Run a campaign from draw to frozen report, graded by 
 
 fuzz: packages ## Send randomly changed files through the decoders (FILES=2000 SEED=1)
 	$(BIN)/python -m benchmarks.fuzz --files $(or $(FILES),2000) --seed $(or $(SEED),1)
+
+contract: setup ## Send 10 000 requests made from the API's description to a site (CASES=10000 SEED=1)
+	$(BIN)/python -m benchmarks.contract --cases $(or $(CASES),10000) --seed $(or $(SEED),1)
 
 chaos: models ## Break a separate site on purpose; nothing accepted may be lost (25 minutes)
 	$(BIN)/python -m benchmarks.chaos

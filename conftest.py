@@ -7,8 +7,11 @@ import time
 from contextlib import ExitStack
 from typing import Final
 
+import hypothesis
 import pytest
 from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -18,10 +21,16 @@ from retrieval.engine.networks.weights import (
     MOBILENET_V2,
     SOUNDNET_8,
     YAMNET,
+    YAMNET_INT8,
 )
 from soundscape_site.embedded.commands import services_for
 from soundscape_site.embedded.locations import var_directory
 from soundscape_site.embedded.services import use_services
+from soundscape_site.tests.flushing import Flushing
+
+# A loaded machine takes longer than Hypothesis's 200 ms now and then.
+hypothesis.settings.register_profile("no deadline", hypothesis.settings(deadline=None))
+hypothesis.settings.load_profile("no deadline")
 
 _SERVICES = pytest.StashKey[ExitStack]()
 REQUIRE_MODELS: Final = "SOUNDSCAPE_REQUIRE_MODELS"
@@ -30,6 +39,7 @@ NETWORKS: Final = {
     "efficientnet-lite0": (EFFICIENTNET_LITE0,),
     "soundnet": (SOUNDNET_8,),
     "yamnet": (YAMNET,),
+    "yamnet-int8": (YAMNET_INT8,),
     "image": IMAGE_NETWORKS,
 }
 """Alternatives for each name that the marker `weights` takes."""
@@ -41,6 +51,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     services = services_for(["pytest", "test"], os.environ)
     if services:
         stack.enter_context(use_services(var_directory(), services))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Prepare the test database for tests that commit."""
+    with django_db_blocker.unblock():
+        Flushing(connection)
 
 
 class OneSiteScheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types

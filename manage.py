@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from soundscape_site.embedded.commands import services_for
@@ -17,12 +18,16 @@ INTERRUPTED = 130  # exit status of a command ended by Ctrl-C
 
 def main() -> None:
     """Run one command."""
+    if sys.getfilesystemencoding() != "utf-8" and "-X utf8" not in " ".join(sys.orig_argv):
+        # Files and texts are in UTF-8 in every locale. The variable is for child processes.
+        command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, os.environ | {"PYTHONUTF8": "1"})  # noqa: S606
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soundscape_site.settings.local")
     services = services_for(sys.argv, os.environ)
     try:
         with use_services(var_directory(), services) if services else contextlib.nullcontext():
             execute_from_command_line(sys.argv)
-    except ServicesError as error:
+    except (ServicesError, ImproperlyConfigured) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -22,6 +22,7 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 UNKNOWN: Final = "unknown"
 """Stands for the address of a peer that has none."""
@@ -49,6 +50,15 @@ def address_network(address: str, *, ipv4_bits: int, ipv6_bits: int) -> str:
         return UNKNOWN
     bits = ipv4_bits if parsed.version == 4 else ipv6_bits
     return str(ip_network((parsed, bits), strict=False))
+
+
+def address_digest(address: str, *, salt: str) -> str:
+    """Return what stands for an address in counters; the address cannot be recovered from it.
+
+    All addresses of an IPv6 household have the same: each can use 2 ** 64.
+    """
+    network = address_network(address, ipv4_bits=32, ipv6_bits=64)
+    return salted_hmac(salt, network, algorithm="sha256").hexdigest()[:32]
 
 
 def address_prefix(address: str) -> str:

@@ -10,24 +10,24 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RequestOrigin:
     """A request's id and the network that its client's address belongs to."""
 
     request_id: str = ""
     address_prefix: str = ""
 
 
-_NONE: Final = Origin()
-_current: ContextVar[Origin] = ContextVar("origin", default=_NONE)
+_NONE: Final = RequestOrigin()
+_current: ContextVar[RequestOrigin] = ContextVar("origin", default=_NONE)
 
 
-def current_origin() -> Origin:
+def current_origin() -> RequestOrigin:
     """Return the origin of the current request; empty outside of requests."""
     return _current.get()
 
 
 @contextmanager
-def acting_from(origin: Origin) -> Iterator[None]:
+def acting_from(origin: RequestOrigin) -> Iterator[None]:
     """Set the origin for a request."""
     token = _current.set(origin)
     try:

@@ -37,6 +37,10 @@ def environment(var: Path) -> dict[str, str]:
         "SOUNDSCAPE_MODEL_DIR": str(ROOT / "var" / "models"),
         "SOUNDSCAPE_VISITOR_LIMITS": "0,0,0",  # benchmarks exceed the default limits
         "SOUNDSCAPE_ADDRESS_LIMITS": "0,0,0",
+        "SOUNDSCAPE_USER_LIMITS": "0,0,0",
+        # Too large to be reached: the benchmark of the API includes counting.
+        "SOUNDSCAPE_API_KEY_LIMITS": "1000000000,1000000000",
+        "SOUNDSCAPE_API_ADDRESS_LIMITS": "1000000000,1000000000",
     }
 
 
@@ -89,16 +93,17 @@ def _kind(process: psutil.Process, pid: int, var: Path) -> str | None:
     """Return the kind of a process, None if it is not ours."""
     if process.pid == pid:
         return "command"
-    if _is_daemon(process, var):
+    if is_daemon(process, var):
         return "services' supervisor"
     ancestors = process.parents()
     if pid in [ancestor.pid for ancestor in ancestors]:
         return "decoding children"
-    if any(_is_daemon(ancestor, var) for ancestor in ancestors):
+    if any(is_daemon(ancestor, var) for ancestor in ancestors):
         return "redis" if "redis" in " ".join(process.cmdline()) else "postgres (all)"
     return None
 
 
-def _is_daemon(process: psutil.Process, var: Path) -> bool:
+def is_daemon(process: psutil.Process, var: Path) -> bool:
+    """Say whether a process is the daemon of the services of a var directory."""
     line = " ".join(process.cmdline())
     return "soundscape_site.embedded" in line and str(var) in line

@@ -19,11 +19,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.stats import mannwhitneyu
 
 from retrieval.catalogue.benchmark_truth import TRUTH_FOLDER, Truth, load_truth
-from retrieval.engine.matching.bank import ClassMoments, Moments, ScoreMoments, classes_bank
-from retrieval.engine.matching.evaluation import MEASURES, Grade, measure
+from retrieval.engine.matching.bank import ClassMoments, Moments, ScoreMoments
+from retrieval.engine.matching.evaluation import MEASURES, TrueGrade, measure
 from retrieval.engine.matching.recipes import ODDNESS_PENALTY, SPEECH_PENALTY, THINGS_BESIDE_SOUNDS
 from retrieval.engine.matching.sound_matcher import (
     ANYWHERE_FLOOR,
@@ -31,13 +30,11 @@ from retrieval.engine.matching.sound_matcher import (
     PEOPLE,
     PEOPLE_SHARE,
 )
-from retrieval.engine.matching.strength import Strength, explained_share, strength_by_sounds
 from retrieval.engine.networks.mobilenet import MobileNetClassifier
 from retrieval.engine.networks.soundnet import SoundNetClassifier
 from retrieval.engine.networks.yamnet import HOP_SAMPLES, SAMPLE_RATE_HZ, YamnetClassifier
 from retrieval.engine.photos.images import photo_views
 from retrieval.engine.spaces.audio_scores import AudioScores
-from retrieval.engine.spaces.divergence import relative_entropy
 from retrieval.engine.spaces.space import EVEN_EVIDENCE
 from retrieval.engine.spaces.space import heard as heard_space
 from retrieval.engine.vocabulary.heard_there import load_heard_there
@@ -56,7 +53,7 @@ class Recipe:
     """One way to match; the defaults are those in use."""
 
     every: int = 1
-    pooling: str = "moments"
+    pooling: str = "segments"
     smoothing: float = EVEN_EVIDENCE
     normalised: bool = True
     views: str = "all"
@@ -86,7 +83,7 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
     "mean over time": {"pooling": "mean"},
     "maximum over time": {"pooling": "maximum"},
     "half mean, half maximum": {"pooling": "mixture"},
-    "best segment": {"pooling": "best moment"},
+    "best segment": {"pooling": "best segment"},
     "smoothing 0.3": {"smoothing": 0.3},
     "smoothing 1": {"smoothing": 1.0},
     "smoothing 10": {"smoothing": 10.0},
@@ -123,13 +120,17 @@ class Library:
 
     def __init__(self, models: Path) -> None:
         folder = SHARED_DIR / "library"
-        with (folder / "library.csv").open(encoding="utf-8") as stream:
-            self.paths = [row["path"] for row in csv.DictReader(stream)]
+        self.paths: list[str] = []
+        for manifest in ("library.csv", "ambience.csv"):
+            with (folder / manifest).open(encoding="utf-8") as stream:
+                self.paths += [row["path"] for row in csv.DictReader(stream)]
         yamnet, soundnet = YamnetClassifier(models), SoundNetClassifier(models)
         self.scores: list[Array] = []
+        self.durations_s: list[float] = []
         things = []
         for path in self.paths:
             samples, rate_hz = soundfile.read(folder / path, dtype="float32", always_2d=True)
+            self.durations_s.append(len(samples) / rate_hz)
             answers = []
             for model in (yamnet, soundnet):
                 mono = soxr.resample(samples.mean(axis=1), rate_hz, model.sample_rate_hz, "HQ")
@@ -145,24 +146,24 @@ class Library:
         return np.stack([pool(scores[:: recipe.every], recipe.every) for scores in self.scores])
 
 
-def _moments(scores: Array, every: int) -> Array:
+def _segments(scores: Array, every: int) -> Array:
     starts_s = [HOP_S * every * place for place in range(len(scores))]
     windows = AudioScores(scores.astype(np.float32), starts_s)
-    return heard_space().remembered(windows).windows.astype(np.float64)
+    return heard_space().stored_windows(windows).windows.astype(np.float64)
 
 
-def _best_moment(scores: Array, every: int) -> Array:
-    moments = _moments(scores, every)
-    best: Array = moments[moments.sum(axis=1).argmax()]
+def _best_segment(scores: Array, every: int) -> Array:
+    segments = _segments(scores, every)
+    best: Array = segments[segments.sum(axis=1).argmax()]
     return best
 
 
 _POOLINGS: Final[dict[str, Callable[[Array, int], Array]]] = {
-    "moments": lambda scores, every: _moments(scores, every).mean(axis=0),
+    "segments": lambda scores, every: _segments(scores, every).mean(axis=0),
     "mean": lambda scores, _: scores.mean(axis=0),
     "maximum": lambda scores, _: scores.max(axis=0),
     "mixture": lambda scores, _: (scores.mean(axis=0) + scores.max(axis=0)) / 2,
-    "best moment": _best_moment,
+    "best segment": _best_segment,
 }
 
 
@@ -251,14 +252,19 @@ def photo_queries(library: Library, models: Path) -> Queries:
     return Queries(views, grades)
 
 
-def class_queries(library: Library, photos: Queries) -> Queries:
-    """Simulate a photo of each class: 60 % the class, 10 % the mean photo, 30 % random classes."""
-    grades: dict[str, dict[str, Grade]] = {}
+def class_truth() -> Truth:
+    """Return the grades of recordings for what a class of the image model is; bad if unnamed."""
+    grades: dict[str, dict[str, TrueGrade]] = {}
     with (TRUTH_FOLDER / "classes.csv").open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             of_class = grades.setdefault(row["wnid"], {})
-            of_class[row["recordings"]] = Grade[row["grade"].upper()]
-    truth = Truth(tuple(grades), grades)
+            of_class[row["recordings"]] = TrueGrade[row["grade"].upper()]
+    return Truth(tuple(grades), grades)
+
+
+def class_queries(library: Library, photos: Queries) -> Queries:
+    """Simulate a photo of each class: 60 % the class, 10 % the mean photo, 30 % random classes."""
+    truth = class_truth()
     vocabulary = load_vocabulary("imagenet")
     rng = np.random.default_rng(1)
     mean, seen = photos.views["centre"].mean(axis=0), []
@@ -274,35 +280,6 @@ def summary(scores: Array, grades: NDArray[np.int_]) -> list[float]:
     order = np.argsort(-scores, axis=1, kind="stable")
     values = [measure(row) for row in np.take_along_axis(grades, order, axis=1)]
     return [float(np.mean([one[key] for one in values if key in one])) for key in MEASURES]
-
-
-def strengths(library: Library, queries: Queries) -> None:
-    """Print the grades of the first five recordings by their strength."""
-    space, table = heard_space(), load_heard_there()
-    bank = classes_bank((space,)).moments[space.name]
-    clips = [space.clip_profile(scores) for scores in library.pooled(IN_USE)]
-    ranked = np.argsort(-rank(IN_USE, library, queries), axis=1)[:, :5]
-    pairs = []
-    for seen, places, graded in zip(queries.views["all"], ranked, queries.grades, strict=True):
-        scene = space.scene_profile(seen)
-        for place in places:
-            explained = explained_share(scene, relative_entropy(scene, clips[place]))
-            log_q = space.log_row(clips[place])
-            mean, deviation = bank.of_scores(log_q)
-            standard = (float(scene.values @ log_q) - mean) / deviation
-            pairs.append((seen[table.audible].sum() * explained, standard, graded[place]))
-    words = np.array([strength_by_sounds(explained=e, standard=s) for e, s, _ in pairs])
-    columns = np.array(pairs)
-    for word in Strength:
-        found = columns[words == word, 2]
-        if found.size:
-            good, decent = (found == Grade.GOOD).mean(), (found >= Grade.DECENT).mean()
-            print(f"  {word:<7}{found.size:5} pairs, good {good:.2f}, decent or good {decent:.2f}")
-    is_good = columns[:, 2] == Grade.GOOD
-    for name, values in (("explained", columns[:, 0]), ("standard", columns[:, 1])):
-        wins = mannwhitneyu(values[is_good], values[~is_good]).statistic
-        area = wins / (is_good.sum() * (~is_good).sum())
-        print(f"  area under the curve for good: {name} {area:.2f}")
 
 
 def show(name: str, scores: Iterable[Array], queries: Iterable[Queries]) -> None:
@@ -324,9 +301,6 @@ def main() -> None:
     for name, changes in CHANGES.items():
         recipe = replace(IN_USE, **changes)
         show(name, [rank(recipe, library, queries) for queries in both.values()], both.values())
-    for name, queries in both.items():
-        print(f"strength of the first five, {name}")
-        strengths(library, queries)
 
 
 if __name__ == "__main__":

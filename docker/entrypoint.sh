@@ -12,9 +12,10 @@ usage: entrypoint.sh ROLE [ARGUMENT...]
   inference [OPTION...]   find the sounds of photos (options of celery worker)
   ingest [OPTION...]      describe recordings (options of celery worker)
   sweep                   queue jobs again that lost their worker
+  send_webhooks           deliver messages to webhooks
   migrate                 bring the database's tables up to date, as its owner
   manage COMMAND...       any command of manage.py
-  healthy ROLE            check that web, inference or ingest answers in this container
+  healthy ROLE            check that web, inference, ingest or send_webhooks works
 USAGE
     exit 2
 }
@@ -35,6 +36,7 @@ healthy() {
             exec celery --app soundscape_site.celery inspect ping \
                 --destination "$1@$(uname -n)" --timeout 10
             ;;
+        send_webhooks) exec python manage.py send_webhooks --alive ;;
         *) usage ;;
     esac
 }
@@ -44,7 +46,7 @@ shift || usage
 case "$role" in
     web) exec python -m soundscape_site.web.server ;;
     inference | ingest) work "$role" "$@" ;;
-    sweep | migrate) exec python manage.py "$role" "$@" ;;
+    sweep | send_webhooks | migrate) exec python manage.py "$role" "$@" ;;
     manage) exec python manage.py "$@" ;;
     healthy) healthy "$@" ;;
     *) usage ;;

@@ -1,4 +1,4 @@
-# The site, and the commands that run no model: migrate, sweep. Build it from the repository's root.
+# The site, and the commands that run no model: migrate, sweep, send_webhooks. Build it from the repository's root.
 FROM python:3.11.15-slim-bookworm
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]

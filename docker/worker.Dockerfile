@@ -8,7 +8,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 
-# worker, or worker-gpu with NVIDIA's libraries.
+# worker; worker-gpu with NVIDIA's libraries; worker-milvus with Milvus's client.
 ARG PACKAGES=worker
 
 WORKDIR /app

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
+from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
@@ -19,17 +20,37 @@ from django.utils.module_loading import import_string
 from kombu.exceptions import ChannelError, OperationalError
 from redis import RedisError
 
+from retrieval.catalogue.manifest import ManifestEntry
 from retrieval.jobs.overdue import WAKE_UP_LOST_AFTER, overdue_jobs, queued_jobs
 from retrieval.jobs.policies import OwnedTask
 from retrieval.jobs.transitions import note_woken, release_expired, release_owned
-from retrieval.models import DataExport, Job, JobState, LibraryImport, LibraryProfiling, Scene
+from retrieval.models import (
+    DataExport,
+    Job,
+    JobState,
+    LibraryImport,
+    LibraryProfiling,
+    Scene,
+    SceneRematch,
+    Visibility,
+)
 from retrieval.quotas.limits import Allowance
+from retrieval.selectors.clip_filters import EVERY_CLIP, ClipFilter
+from retrieval.selectors.matchers import matcher_in_force
 from retrieval.selectors.networks import available_spaces
 from retrieval.services.exporting import request_export
 from retrieval.services.importing.jobs import request_import
+from retrieval.services.importing.sent import request_sent_import
 from retrieval.services.profiling import request_missing_profiles
-from retrieval.services.uploads import receive_photo
-from retrieval.tasks import export_data, find_sounds_for_scene, profile_library, run_import
+from retrieval.services.rematching import request_rematch
+from retrieval.services.uploads import Refusal, SentPhoto, receive_photo, receive_photos
+from retrieval.tasks import (
+    export_data,
+    find_sounds_for_scene,
+    profile_library,
+    rematch_scene,
+    run_import,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +65,9 @@ def submit_photo(
     allowances: Sequence[Allowance],
     owner_id: int | None,
     judging_allowed: bool = False,
+    title: str = "",
+    visibility: Visibility = Visibility.UNLISTED,
+    clip_filter: ClipFilter = EVERY_CLIP,
 ) -> Scene:
     """Receive a photo and wake a worker for it; raises what `receive_photo` raises."""
     scene = receive_photo(
@@ -51,16 +75,58 @@ def submit_photo(
         allowances=allowances,
         owner_id=owner_id,
         judging_allowed=judging_allowed,
+        title=title,
+        visibility=visibility,
+        clip_filter=clip_filter,
     )
-    if scene.state == JobState.QUEUED:
-        transaction.on_commit(partial(wake, find_sounds_for_scene, scene.pk))
+    _wake_after_commit(scene)
     return scene
+
+
+def submit_photos(
+    *, photos: Sequence[SentPhoto], allowances: Sequence[Allowance], owner_id: int
+) -> list[Scene | Refusal]:
+    """Receive several photos and wake workers for those that were accepted."""
+    outcomes = receive_photos(photos=photos, allowances=allowances, owner_id=owner_id)
+    for outcome in outcomes:
+        if isinstance(outcome, Scene):
+            _wake_after_commit(outcome)
+    return outcomes
+
+
+def submit_rematch(
+    *,
+    scene_id: UUID,
+    matcher: str,
+    allowances: Sequence[Allowance],
+    clip_filter: ClipFilter = EVERY_CLIP,
+) -> SceneRematch | None:
+    """Let a scene show what the newest library has, as `request_rematch` does."""
+    with transaction.atomic():
+        rematch = request_rematch(
+            scene_id=scene_id,
+            matcher=matcher_in_force(matcher),
+            allowances=allowances,
+            queue_limit=settings.SOUNDSCAPE_QUEUE_LIMIT,
+            clip_filter=clip_filter,
+        )
+        if rematch is not None and rematch.state == JobState.QUEUED:
+            transaction.on_commit(partial(wake, rematch_scene, rematch.pk))
+    return rematch
 
 
 def submit_import(source: str, *, requested_by: int | None = None) -> LibraryImport:
     """Request the import of a manifest or folder on the server."""
     with transaction.atomic():
         wanted = request_import(source=source, requested_by=requested_by)
+        transaction.on_commit(partial(wake, run_import, wanted.pk))
+    return wanted
+
+
+def submit_recording(entry: ManifestEntry, *, sha256: str, requested_by: int) -> LibraryImport:
+    """Request the import of a recording that was sent; raises what `request_sent_import` raises."""
+    with transaction.atomic():
+        wanted = request_sent_import(entry=entry, sha256=sha256, requested_by=requested_by)
         transaction.on_commit(partial(wake, run_import, wanted.pk))
     return wanted
 
@@ -119,6 +185,11 @@ def wake(task: OwnedTask, pk: Any) -> bool:
     return True
 
 
+def _wake_after_commit(scene: Scene) -> None:
+    if scene.state == JobState.QUEUED:
+        transaction.on_commit(partial(wake, find_sounds_for_scene, scene.pk))
+
+
 def _to_be_woken(model: type[Job], *, missing: int) -> list[Any]:
     """Return the jobs that a worker has to be woken for.
 
@@ -170,6 +241,7 @@ def _tasks() -> dict[type[Job], OwnedTask]:
 
 _OWN_TASKS: Final[dict[type[Job], OwnedTask]] = {
     Scene: find_sounds_for_scene,
+    SceneRematch: rematch_scene,
     LibraryImport: run_import,
     LibraryProfiling: profile_library,
     DataExport: export_data,

@@ -16,6 +16,7 @@ from retrieval.services.exporting import run_export
 from retrieval.services.importing.jobs import run_slice
 from retrieval.services.matching import SoundFinder
 from retrieval.services.profiling import run_profiling_slice
+from retrieval.services.rematching import run_rematch
 from retrieval.services.scenes import find_sounds
 from retrieval.services.timed_jobs import Slicing
 
@@ -42,6 +43,12 @@ def sound_finder() -> SoundFinder:
 def find_sounds_for_scene(scene_id: str, **_: object) -> None:
     """Find the sounds of one scene. Ignores unknown arguments of a newer release."""
     find_sounds(scene_id=UUID(scene_id), finder=sound_finder(), worker=child_name())
+
+
+@inference_task("rematch_scene", throws=(StaleClaimError,))
+def rematch_scene(rematch_id: int, **_: object) -> None:
+    """Match a finished scene with the newest library."""
+    run_rematch(rematch_id=rematch_id, finder=sound_finder(), worker=child_name())
 
 
 @ingest_task("run_import", throws=(StaleClaimError,))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+from soundscape_site.web.application import web_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soundscape_site.settings.local")
 
-application = get_wsgi_application()
+application = web_application()

@@ -10,10 +10,11 @@ from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
+from accounts.admin.api_keys import ApiKeyAdmin
 from accounts.admin.audit_log import AuditLogAdmin
 from accounts.admin.audited import AuditedAdmin
 from accounts.admin.users import UserAdmin
 
-__all__ = ["AuditLogAdmin", "AuditedAdmin", "UserAdmin"]
+__all__ = ["ApiKeyAdmin", "AuditLogAdmin", "AuditedAdmin", "UserAdmin"]
 
 admin.site.unregister([EmailAddress, Authenticator, Group, UserSession])

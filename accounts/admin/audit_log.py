@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.details import in_words
 from accounts.admin.read_only import ReadOnlyAdmin
 from accounts.models import AuditLogRow
 from accounts.selectors.audit import audit_log, found_in
@@ -17,11 +18,10 @@ from accounts.selectors.audit import audit_log, found_in
 class AuditLogAdmin(ReadOnlyAdmin):
     """Search by name or id of the actor, action, subject and request id, or go by the date."""
 
-    list_display = ("at", "actor", "action", "subject", "detail", "address_prefix", "request_id")
+    list_display = ("at", "actor", "action", "subject", "details", "address_prefix", "request_id")
     fields = ("at", "actor", "actor_id", *list_display[2:])
     date_hierarchy = "at"
     search_fields = ("action",)  # shows the field; `found_in` searches
-    search_help_text = _("Name or number of who did it, action, subject, or request id")
     show_full_result_count = False
     list_per_page = 50
 
@@ -32,6 +32,11 @@ class AuditLogAdmin(ReadOnlyAdmin):
         if name or row.actor_id is None:
             return name
         return gettext("account %(number)d") % {"number": row.actor_id}
+
+    @admin.display(description=_("details"))
+    def details(self, row: AuditLogRow) -> str:
+        """Return what the entry says besides, in words."""
+        return in_words(row.detail)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditLogRow]:
         """Return the entries with the names of the actors."""

@@ -72,7 +72,7 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(page) from error
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """Check the password; a try that an outage ends is no failed one."""
+        """Check the password; an attempt that an outage interrupts does not count as failed."""
         try:
             return super().authenticate(request, **credentials)
         except DatabaseOrConnectionError:
@@ -97,7 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """Forget a name's failures after a reset, but not all those of the network.
 
-        Else resets of one's own password would lift the limit on guessing those of others.
+        Otherwise, resetting one's own password would lift the limit on guessing those of others.
         """
         ratelimit.clear(
             request,
@@ -108,14 +108,14 @@ class AccountAdapter(DefaultAccountAdapter):
         )
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Confirm an address, wholly or not at all, for one account only."""
+        """Confirm an address in one transaction, for one account only."""
         try:
             with transaction.atomic():
                 confirmed = bool(super().confirm_email(request, email_address))
                 if confirmed:
                     drop_claims(email=email_address.email)
                 return confirmed
-        except IntegrityError:  # another account confirmed the same address in this moment
+        except IntegrityError:  # another account confirmed the same address meanwhile
             self.add_message(
                 request,
                 messages.ERROR,

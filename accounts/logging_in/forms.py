@@ -33,14 +33,14 @@ _HELP: Final = {
 
 
 class _SiteWords:
-    """Gives the fields the site's labels, help and no placeholders, which repeat the labels."""
+    """Sets the site's labels and help; removes the placeholders, which repeat the labels."""
 
     fields: dict[str, Any]
     labels: dict[str, Promise] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # A mistyped password is mended by a reset; typing it twice is not worth it.
+        # The password is typed once: a reset corrects a mistyped one.
         self.fields.pop("password2", None)
         for name, field in self.fields.items():
             field.label = self.labels.get(name, _LABELS.get(name, field.label))

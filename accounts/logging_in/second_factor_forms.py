@@ -69,10 +69,10 @@ class ActivateTOTPForm(_CodeForm, totp.ActivateTOTPForm):
 
 
 class _CredentialField(forms.JSONField):
-    """What a browser says about a passkey."""
+    """The JSON that a browser sends for a passkey."""
 
     def to_python(self, value: Any) -> Any:
-        """Read it; what cannot be read is a wrong passkey."""
+        """Parse it; malformed JSON counts as a wrong passkey."""
         try:
             if value and len(value) > _CREDENTIAL_MAX_CHARACTERS:
                 raise ValueError(f"a passkey of {len(value)} characters")
@@ -82,7 +82,7 @@ class _CredentialField(forms.JSONField):
 
 
 class _PasskeyForm(forms.Form):
-    """Takes what a browser says about a passkey; nonsense is a wrong passkey, not an error."""
+    """Checks a passkey; malformed data counts as a wrong passkey."""
 
     credential = _CredentialField(widget=forms.HiddenInput)
     user: User | None

@@ -1,4 +1,4 @@
-"""Whether the person behind a request may do more than set up a second factor."""
+"""Send people who must set up a second factor to the page where they do."""
 
 from __future__ import annotations
 

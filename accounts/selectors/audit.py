@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.db import connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 
 from accounts.models import AuditEntry, AuditLogRow, User
+from accounts.selectors.names import username_of
 
 
 def audit_log() -> QuerySet[AuditLogRow]:
     """Return the log with the present names of the actors as `actor`; newest first."""
-    name = User.objects.filter(pk=OuterRef("actor_id")).values("username")
-    return AuditLogRow.objects.annotate(actor=Subquery(name[:1])).order_by("-at", "pk")
+    return AuditLogRow.objects.annotate(actor=username_of("actor_id")).order_by("-at", "pk")
 
 
 def can_change_audit_log() -> bool:

@@ -10,16 +10,17 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db.models import Q
 
-from accounts.models import AuditLogRow, Invitation, User
+from accounts.models import ApiKey, AuditLogRow, Invitation, User
 from accounts.selectors.roles import roles_of
 
 
 def account_data(user_id: int) -> dict[str, Any]:
-    """Return name, addresses, roles, sessions and second factors, these without their secrets."""
+    """Return name, addresses, roles, sessions, second factors and keys, without their secrets."""
     user = User.objects.get(pk=user_id)
     addresses = EmailAddress.objects.filter(user=user).values("email", "verified", "primary")
     sessions = UserSession.objects.filter(user=user)
     factors = Authenticator.objects.filter(user=user)
+    keys = ApiKey.objects.filter(user=user)
     return {
         "number": user.pk,
         "name": user.username,
@@ -33,6 +34,19 @@ def account_data(user_id: int) -> dict[str, Any]:
             sessions.order_by("pk").values("created_at", "last_seen_at", "ip", "user_agent")
         ),
         "second_factors": list(factors.order_by("pk").values("type", "created_at", "last_used_at")),
+        "api_keys": [
+            {
+                "name": key.name,
+                "begins": key.token_key,
+                "scopes": key.scopes,
+                "created_at": key.created,
+                "expires_at": key.expiry,
+                "last_used_at": key.last_used_at,
+                "last_used_from": key.last_used_from,
+                "revoked_at": key.revoked_at,
+            }
+            for key in keys.order_by("pk")
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import Invitation, User
+from accounts.services.api_keys import revoke_keys_of
 from accounts.services.audit import record
 from accounts.services.operators import LastOperatorError, lock_person, revoke_invitations_of
 from accounts.services.sessions import log_out_everywhere
@@ -34,7 +35,7 @@ def lock_account(*, user_id: int) -> None:
 
 @transaction.atomic
 def close_account(*, user_id: int, actor_id: int | None) -> None:
-    """Deactivate an account for good and end its sessions; the sweeper then deletes it.
+    """Deactivate an account for good, end its sessions and its keys; the sweeper then deletes it.
 
     Raises
     ------
@@ -50,6 +51,7 @@ def close_account(*, user_id: int, actor_id: int | None) -> None:
     User.objects.filter(pk=user_id).update(is_active=False, erasure_requested_at=Now())
     log_out_everywhere(user_id=user_id)
     revoke_invitations_of(user_id=user_id, actor_id=actor_id)
+    revoke_keys_of(user_id=user_id, actor_id=actor_id)
     record(action="account.closed", subject=f"user {user_id}", actor_id=actor_id)
 
 

@@ -1,4 +1,4 @@
-"""What holds of operators: the site keeps one, and their invitations end with their role."""
+"""Rules for operators: the site keeps one, and their invitations end with their role."""
 
 from __future__ import annotations
 

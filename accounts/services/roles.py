@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.roles import Role
 from accounts.selectors.roles import held_roles
+from accounts.services.api_keys import revoke_keys_of
 from accounts.services.audit import record
 from accounts.services.operators import LastOperatorError, lock_person, revoke_invitations_of
 from accounts.services.sessions import log_out_everywhere
@@ -58,7 +59,7 @@ def give_roles(*, user_id: int, roles: AbstractSet[Role], actor_id: int | None) 
 
 @transaction.atomic
 def set_active(*, user_id: int, active: bool, actor_id: int | None) -> None:
-    """Reactivate an account, or deactivate it: its sessions end, and nobody can log in to it.
+    """Reactivate an account, or deactivate it: its sessions and keys end, nobody can log in.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def set_active(*, user_id: int, active: bool, actor_id: int | None) -> None:
             raise LastOperatorError(user.username)
         log_out_everywhere(user_id=user_id)
         revoke_invitations_of(user_id=user_id, actor_id=actor_id)
+        revoke_keys_of(user_id=user_id, actor_id=actor_id)
     user.is_active = active
     user.save(update_fields=["is_active"])
     action = "account.reactivated" if active else "account.deactivated"

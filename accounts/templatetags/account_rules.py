@@ -1,4 +1,4 @@
-"""The site's rules of accounts, for its words."""
+"""Rules of accounts that pages state: who can sign up, how long links work."""
 
 from __future__ import annotations
 

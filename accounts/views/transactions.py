@@ -1,4 +1,4 @@
-"""Requests that the database stores wholly or not at all."""
+"""Views that run in one database transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _View: TypeAlias = Callable[..., HttpResponseBase]
 def in_one_transaction(view: _View) -> _View:
     """Run a view in a transaction; an exception also undoes its changes to the session.
 
-    Else the session would keep what was undone: a log-in, a new key, the message of success.
+    Otherwise the session would keep what was rolled back: a log-in, a new key, a message.
     """
 
     @wraps(view)
@@ -35,7 +35,7 @@ def in_one_transaction(view: _View) -> _View:
 
 
 class TransactionResolver(URLResolver):
-    """Included routes of which each request is one transaction."""
+    """Included routes whose views run in one transaction."""
 
     def resolve(self, path: str) -> ResolverMatch:
         """Find the view of a path."""

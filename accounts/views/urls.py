@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from accounts.views import invitations, links, people, second_factor, sessions
+from accounts.views import api_keys, invitations, links, people, second_factor, sessions
 
 app_name = "accounts"
 
 urlpatterns = [
     path("accounts/sessions/<int:session_id>/end/", sessions.session_end, name="session_end"),
+    path("me/keys/", api_keys.keys_page, name="api_keys"),
+    path("me/keys/new/", api_keys.key_new, name="api_key_new"),
+    path("me/keys/<int:key_id>/rotate/", api_keys.key_rotate, name="api_key_rotate"),
+    path("me/keys/<int:key_id>/revoke/", api_keys.key_revoke, name="api_key_revoke"),
     path("people/", people.people_page, name="people"),
     path("people/<int:user_id>/roles/", people.person_roles, name="person_roles"),
     path("people/<int:user_id>/active/", people.person_active, name="person_active"),

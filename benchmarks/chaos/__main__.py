@@ -1,4 +1,4 @@
-"""`python -m benchmarks.chaos [--quick | --long] [--only F6,F20] [--plant fence]`."""
+"""`python -m benchmarks.chaos [--quick | --long] [--only F6,F20] [--plant fence|once]`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from benchmarks.chaos.campaign import Campaign, Result
 from benchmarks.chaos.faults import FAULTS, LONG
 from benchmarks.chaos.rig import Rig
+from benchmarks.chaos.senders import figures
 from benchmarks.chaos.trial import Fault
 
 _SWEEP_EVERY_S: Final = 30.0  # the site's default
@@ -29,7 +30,10 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="only the faults that take long")
     parser.add_argument("--only", default="", help="only these fault codes, comma-separated")
     parser.add_argument(
-        "--plant", choices=["fence"], default="", help="add a bug that the run must detect"
+        "--plant",
+        choices=["fence", "once"],
+        default="",
+        help="add a bug that the run must detect",
     )
     given = parser.parse_args()
     faults = _chosen(given.only, quick=given.quick, long=given.long)
@@ -70,6 +74,7 @@ def _print_line(result: Result) -> None:
         f"{result.lost:>6}{result.doubled:>8}{result.recovery_s:>11.1f}{result.caught_up_s:>12.1f}"
         f"{result.slowest_upload_s:>17.1f}"
     )
+    print(f"    API: {_words(result.api)}")
     if result.fault.every_time:
         limit_s = result.fault.recovers_within_s
         in_time = sum(took_s <= limit_s for took_s in result.recoveries_s)
@@ -80,6 +85,10 @@ def _print_line(result: Result) -> None:
     sys.stdout.flush()
 
 
+def _words(api: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in api.items())
+
+
 def _print_summary(results: Sequence[Result], campaign: Campaign, took_s: float) -> None:
     accepted, lost = sum(r.accepted for r in results), sum(r.lost for r in results)
     print(
@@ -88,6 +97,10 @@ def _print_summary(results: Sequence[Result], campaign: Campaign, took_s: float)
         f"{campaign.witness.reads} reads; programs restarted: "
         f"{len(campaign.rig.keeper.restarts)}"
     )
+    api = figures(campaign.rig.ledger.entries)
+    for name in ("lost", "doubled"):
+        api[name] = sum(result.api[name] for result in results)
+    print(f"Through the API: {_words(api)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks.chaos import history, mines
 from benchmarks.chaos.invariants import (
+    DONE_ONCE,
     NOTHING_LOST,
     RECOVERY,
     STORED_ONCE,
@@ -22,11 +23,13 @@ from benchmarks.chaos.invariants import (
 from benchmarks.chaos.ledger import Outcome
 from benchmarks.chaos.programs import wait_until
 from benchmarks.chaos.rig import Rig
+from benchmarks.chaos.senders import SEND, Sender, figures
 from benchmarks.chaos.trial import Fault, Mark, Trial
 from benchmarks.chaos.visitors import Photos, keep_visiting, load
 from benchmarks.chaos.witness import Witness
 
-_VISITORS: Final = 3
+_VISITORS: Final = 2
+_SENDERS: Final = 2  # programs
 _PAUSE_S: Final = 0.6
 _EMPTY_S: Final = 180.0
 _QUICK_LIMIT_S: Final = 120.0  # in the short form, one fault also delays the next
@@ -46,6 +49,7 @@ class Result:
     slowest_upload_s: float
     violations: tuple[Violation, ...]
     recoveries_s: tuple[float, ...]
+    api: dict[str, int]
 
 
 @dataclass
@@ -58,6 +62,7 @@ class Campaign:
     def __post_init__(self) -> None:
         self.photos = Photos()
         self.witness = Witness(self.rig.postgres)
+        self.senders = [Sender(self.rig, self.photos, _PAUSE_S) for _ in range(_SENDERS)]
         self._model = mines.STAND_IN
         self._reported: set[str] = set()
 
@@ -80,11 +85,12 @@ class Campaign:
         return results
 
     def _run_under_load(self, fault: Fault) -> Trial:
-        """Inject the fault while visitors upload photos; return the finished trial."""
+        """Inject the fault while visitors and programs send photos; return the finished trial."""
         trial = Trial(self.rig, self.photos, self.quick)
         self.rig.ledger.fault = fault.code
         visit = partial(keep_visiting, self.rig.url, self.rig.ledger, self.photos, _PAUSE_S)
-        with load([*[visit] * _VISITORS, self.witness.keep_reading]):
+        send = [sender.keep_sending for sender in self.senders]
+        with load([*[visit] * _VISITORS, *send, self.witness.keep_reading]):
             time.sleep(1 if self.quick else 3)
             try:
                 fault.inject(trial)
@@ -97,6 +103,8 @@ class Campaign:
 
     def _wait_for_empty_queue(self, trial: Trial) -> None:
         postgres = self.rig.postgres
+        for sender in self.senders:
+            sender.finish()
         try:
             wait_until(
                 lambda: not history.unfinished(postgres), "an empty queue", within_s=_EMPTY_S
@@ -123,11 +131,15 @@ class Campaign:
         ]
         uploads = [entry for entry in entries if entry.kind == "upload"]
         outcomes = [entry.outcome for entry in uploads]
+        api = figures(entries)
+        scenes = {entry.key for entry in entries if entry.kind == SEND}
+        api["lost"] = len(scenes & set(found[NOTHING_LOST]))
+        api["doubled"] = len(found[DONE_ONCE])
         return Result(
             fault, outcomes.count(Outcome.ACCEPTED), outcomes.count(Outcome.UNKNOWN),
             len(found[NOTHING_LOST]), len(found[STORED_ONCE]), recovery_s, caught_up_s,
             max((entry.took_s for entry in uploads), default=0.0),
-            (*violations(found), *trial.violations, *slow), tuple(recoveries_s),
+            (*violations(found), *trial.violations, *slow), tuple(recoveries_s), api,
         )  # fmt: skip
 
     def _recovery_s(self, mark: Mark) -> float:

@@ -1,16 +1,12 @@
 """Code that the rig loads into its workers: mines, and a stand-in for the image model.
 
-A mine (failpoint) is a file in the control folder. Its name is a step of the task, its content an
-action. The first process that reaches the step removes the file and performs the action. A photo in
-`FLAG_RGB` triggers the action in the file `flagged` each time it is classified.
+A photo in `FLAG_RGB` triggers the action in the file `flagged` each time it is classified.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +18,7 @@ from kombu.transport import redis as redis_transport
 from numpy.typing import NDArray
 
 from benchmarks.chaos import clock, mines
+from benchmarks.chaos.steps import ACTIONS, FOLDER, with_step
 from retrieval import tasks
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.engine.networks.weights import IMAGE_NETWORKS
@@ -29,8 +26,6 @@ from retrieval.engine.spaces.space import objects
 from retrieval.jobs import transitions
 from retrieval.services.matching import SoundFinder
 
-_FOLDER: Final = Path(os.environ[mines.CONTROL])
-_EXHAUSTING_BYTES: Final = 1 << 30
 _CLASSIFICATION_S: Final = 0.05
 
 
@@ -51,57 +46,15 @@ class StandInImageModel:
         return shares
 
 
-def _exhaust_memory() -> None:
-    """Allocate more memory than the process's limit."""
-    bytearray(_EXHAUSTING_BYTES)[::4096] = b"x" * (_EXHAUSTING_BYTES // 4096)
-
-
-_ACTIONS: Final[dict[str, Callable[[], object]]] = {
-    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),  # until it receives SIGCONT
-    "segfault": lambda: ctypes.string_at(0),
-    "exhaust-memory": _exhaust_memory,
-    "delay": lambda: time.sleep(2.0),
-}
-
-
-def step(name: str) -> None:
-    """Perform the action of the mine at this step, if there is one and this process takes it."""
-    mine = _FOLDER / name
-    taken = mine.with_name(f"{name}.{os.getpid()}")
-    try:
-        mine.rename(taken)
-    except FileNotFoundError:
-        return
-    _ACTIONS[taken.read_text()]()
-
-
-def _with_step(
-    function: Callable[..., Any], name: str, *, before: bool = False
-) -> Callable[..., Any]:
-    """Add a step of this name after a function, or before it."""
-
-    @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if before:
-            step(name)
-        result = function(*args, **kwargs)
-        if not before:
-            step(name)
-        return result
-
-    return wrapped
-
-
 def _flagged_first(classify: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(classify)
     def wrapped(finder: SoundFinder, views: NDArray[np.uint8]) -> Any:
-        action = _FOLDER / mines.FLAGGED
+        action = FOLDER / mines.FLAGGED
         if action.exists() and np.abs(views.astype(int) - mines.FLAG_RGB).max() < 16:
             if action.read_text() == "nonsense":  # all scores are NaN, as of a broken network
                 photo = classify(finder, views)
                 return replace(photo, views=np.full_like(photo.views, np.nan))
-            _ACTIONS[action.read_text()]()
+            ACTIONS[action.read_text()]()
         return classify(finder, views)
 
     return wrapped
@@ -121,16 +74,16 @@ def _install() -> None:
         registry = ModelRegistry(Path(), build_image_classifiers=builders)
         setattr(tasks, "model_registry", lambda: registry)  # noqa: B010
     for owner, name, wrap in (
-        (transitions, "claim", functools.partial(_with_step, name=mines.CLAIMED)),
-        (transitions, "finish", functools.partial(_with_step, name=mines.STORED)),
-        (tasks, "find_sounds", functools.partial(_with_step, name=mines.COMMITTED)),
-        (SoundFinder, "search_all", functools.partial(_with_step, name=mines.SEARCHED)),
+        (transitions, "claim", functools.partial(with_step, name=mines.CLAIMED)),
+        (transitions, "finish", functools.partial(with_step, name=mines.STORED)),
+        (tasks, "find_sounds", functools.partial(with_step, name=mines.COMMITTED)),
+        (SoundFinder, "search_all", functools.partial(with_step, name=mines.SEARCHED)),
         (SoundFinder, "classify", _flagged_first),
         # It records a message that was popped from Redis as unacked.
         (
             redis_transport.QoS,
             "append",
-            functools.partial(_with_step, name=mines.POPPED, before=True),
+            functools.partial(with_step, name=mines.POPPED, before=True),
         ),
     ):
         setattr(owner, name, wrap(getattr(owner, name)))

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.chaos.ledger import Outcome
 from benchmarks.chaos.rig import Rig
+from benchmarks.chaos.senders import POLL, SEND
 from benchmarks.chaos.visitors import HANGS_AFTER_S
 from benchmarks.chaos.witness import Witness
 
@@ -20,6 +22,7 @@ RECOVERY: Final = "I9 recovery in time"
 INTACT: Final = "I10 stored data stays intact"
 CLAIMS: Final = "I11 every claimed photo belongs to its account"
 ERASED: Final = "I12 nothing is left of an erased account"
+DONE_ONCE: Final = "I14 one photo for each idempotency key"
 TIMES: Final = "times come from the database"
 INJECTED: Final = "the fault took effect"  # otherwise the test proves nothing
 
@@ -46,6 +49,9 @@ _FORBIDDEN_TRANSITIONS: Final = """
 SELECT scene::text FROM chaos_history WHERE old_state IN ('queued', 'processing')
 AND (old_state, new_state) NOT IN (('queued', 'processing'), ('processing', 'queued'),
                                    ('processing', 'done'), ('processing', 'failed'))
+"""
+_PHOTOS_OF_REQUESTS: Final = """
+SELECT title, id::text FROM retrieval_scene WHERE title = ANY(%s)
 """
 # A run is written in the transaction that finishes its scene. A run without a scene comes from a
 # stale attempt that the fence did not stop.
@@ -95,6 +101,18 @@ def duplicates(case: Case) -> list[str]:
     return [found for query in queries for found in case.rig.postgres.column(query)]
 
 
+def requests_done_twice(case: Case) -> list[str]:
+    """I14: list idempotency keys with several photos, stored or acknowledged."""
+    sent = [entry for entry in case.rig.ledger.during(case.fault) if entry.kind == SEND]
+    photos: dict[str, set[str]] = {entry.request: set() for entry in sent}
+    for key, scene in case.rig.postgres.query(_PHOTOS_OF_REQUESTS, list(photos)):
+        photos[key].add(scene)
+    for entry in sent:
+        if entry.outcome is Outcome.ACCEPTED:
+            photos[entry.request].add(entry.key)
+    return [key for key, scenes in photos.items() if len(scenes) > 1]
+
+
 def partial_results(case: Case) -> list[str]:
     """I5: list results that were visible before they were complete."""
     return [f"partial result {number}" for number in range(1, case.witness.partial + 1)]
@@ -117,11 +135,16 @@ def misplaced_files(case: Case) -> list[str]:
 
 
 def wrong_answers(case: Case) -> list[str]:
-    """I8: list server errors except 503 and 507 with Retry-After, and requests that hang."""
+    """I8: list server errors except 503 and 507 with Retry-After, and requests that hang.
+
+    Answers to programs must also be JSON with an expected status.
+    """
     found = []
     for entry in case.rig.ledger.during(case.fault):
         request = f"{entry.kind} at {time.strftime('%H:%M:%S', time.localtime(entry.began))}"
-        if entry.status >= 500 and (entry.status not in _TEMPORARY_ERRORS or entry.note):
+        temporary = entry.status < 500 or entry.status in _TEMPORARY_ERRORS
+        noted = entry.status >= 500 or entry.kind in (SEND, POLL)
+        if not temporary or (noted and entry.note and entry.outcome is not Outcome.UNKNOWN):
             found.append(f"{request}: {entry.status} {entry.note}".rstrip())
         if entry.took_s >= HANGS_AFTER_S:
             found.append(f"{request}: no answer in {entry.took_s:.0f} s")
@@ -131,6 +154,7 @@ def wrong_answers(case: Case) -> list[str]:
 INVARIANTS: Final[dict[str, Callable[[Case], list[str]]]] = {
     NOTHING_LOST: lost_scenes,
     STORED_ONCE: duplicates,
+    DONE_ONCE: requests_done_twice,
     "I5 no partial result is visible": partial_results,
     FENCED: unfenced_writes,
     "I7 files and rows agree": misplaced_files,

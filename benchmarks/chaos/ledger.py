@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 class Entry:
     """One request and its answer."""
 
-    kind: str  # "upload", "read", "account" or "delete"
+    kind: str  # "upload", "read", "account" or "delete"; of programs "send" or "poll"
     outcome: Outcome
     began: float  # seconds since 1970, on the clock that the database uses
     took_s: float
@@ -33,6 +33,8 @@ class Entry:
     status: int = 0
     key: str = ""  # id of the accepted scene
     note: str = ""
+    request: str = ""  # idempotency key
+    replayed: bool = False  # answered with a stored answer
 
 
 class Ledger:
@@ -45,8 +47,11 @@ class Ledger:
         self.fault = ""  # code of the current fault
 
     def write(self, kind: str, outcome: Outcome, *, began: float, status: int = 0, key: str = "",
-              note: str = "") -> None:  # fmt: skip
-        entry = Entry(kind, outcome, began, time.time() - began, self.fault, status, key, note)
+              note: str = "", request: str = "", replayed: bool = False) -> None:  # fmt: skip
+        took_s = time.time() - began
+        entry = Entry(
+            kind, outcome, began, took_s, self.fault, status, key, note, request, replayed
+        )
         with self._lock:
             self._stream.write(json.dumps(asdict(entry)) + "\n")
             self._stream.flush()

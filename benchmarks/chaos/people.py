@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from PIL import Image
-
 from benchmarks.chaos.ledger import Ledger, Outcome
 from benchmarks.chaos.rig import Rig
-from benchmarks.chaos.visitors import Answer, Browser, ask, jpeg, submit
+from benchmarks.chaos.visitors import Answer, Browser, Photos, ask, submit
 
 _PASSWORD: Final = "a-password-of-the-fault-rig"
 _CONFIRMATION: Final = re.compile(r"/accounts/confirm-email/[^/\s]+/")
@@ -86,7 +83,7 @@ class Crowd:
         self.faults: list[str] = []
 
     def keep_living(self, ended: threading.Event) -> None:
-        """Be one person after the other, all in one browser at one network address."""
+        """Act as one person after the other, in one browser at one network address."""
         address = f"10.{'.'.join(str(secrets.randbelow(254) + 1) for _ in range(3))}"
         visitor = _Visitor(
             Browser(self.rig.url, headers={"X-Forwarded-For": address}), self.rig.ledger
@@ -131,12 +128,12 @@ class _Visitor:
     """The steps of a person; each but an upload is repeated until the site has done it."""
 
     def __init__(self, browser: Browser, ledger: Ledger) -> None:
-        self._browser, self._ledger = browser, ledger
+        self._browser, self._ledger, self._photos = browser, ledger, Photos()
 
     def upload(self) -> str:
         """Upload a photo; return its scene, or an empty text if the site refused it."""
         _think()
-        return submit(self._browser, _unlike_any_other(), self._ledger)
+        return submit(self._browser, next(self._photos), self._ledger)
 
     def sign_up(self, person: Person) -> None:
         fields = {"username": person.name, "email": person.email, "password1": _PASSWORD}
@@ -199,9 +196,3 @@ class _Visitor:
 
 def _think() -> None:
     time.sleep(random.uniform(*_THINKS_S))
-
-
-def _unlike_any_other() -> bytes:
-    """Return a photo whose stored files no other photo shares."""
-    pixels = np.random.default_rng().integers(0, 255, (48, 48, 3), dtype=np.uint8)
-    return jpeg(Image.fromarray(pixels))

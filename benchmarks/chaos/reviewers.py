@@ -55,7 +55,7 @@ class Round:
     sent: list[Sent] = field(default_factory=list)
     claims_s: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    gone: set[str] = field(default_factory=set)  # reviewers who went home
+    gone: set[str] = field(default_factory=set)  # reviewers who stopped
     idle: set[str] = field(default_factory=set)  # reviewers for whom there is nothing to grade
     late: int = 0
     twice: int = 0

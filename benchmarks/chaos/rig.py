@@ -32,9 +32,17 @@ _CLOCKS_AGREE_S: Final = 1.0
 _PHOTOS_DISK: Final = "2g"
 _POSTGRES_DISK: Final = "1g"  # a new cluster, the rows of a run and the longest log
 _REDIS_DISK: Final = "256m"
-_FILL: Final = (
-    "from pathlib import Path; from benchmarks.chaos.library import fill; fill(Path({!r}))"
-)
+_FILL: Final = """
+from datetime import timedelta
+from pathlib import Path
+from accounts.models import User
+from accounts.services.api_keys import make_key
+from benchmarks.chaos.library import fill
+fill(Path({!r}))
+user = User.objects.create_user("rig-program", "rig-program@example.org")
+valid_for = timedelta(days=30)
+print(make_key(user_id=user.pk, name="rig", scopes=["scenes:write"], valid_for=valid_for)[1])
+"""
 
 
 class Rig:
@@ -65,6 +73,7 @@ class Rig:
         self.to_redis = Proxy(sockets / "redis.sock", self.redis.socket)
         self.address = ("127.0.0.1", free_port())
         self.url = "http://{}:{}".format(*self.address)
+        self.api_secret = ""  # of a program's key
         self._planted_bug = planted_bug
         self.web = self._program("web", "-m", "benchmarks.chaos.web")
         self.sweeper = self._program("sweeper", _MANAGE, "sweep", "--every", str(sweep_every_s))
@@ -78,7 +87,8 @@ class Rig:
         with self.postgres.session() as cursor:
             cursor.execute(history.INSTALL)
         self.manage("collectstatic", "--no-input", "-v0")
-        self.manage("shell", "-v0", "-c", _FILL.format(str(self.folder / "tones")))
+        filled = self.manage("shell", "-v0", "-c", _FILL.format(str(self.folder / "tones")))
+        self.api_secret = filled.split()[-1]
         programs = [*self.workers, self.sweeper, self.web]
         for program in programs:
             program.start()
@@ -205,6 +215,8 @@ class Rig:
             "SOUNDSCAPE_BIND": self.url.removeprefix("http://"),
             "SOUNDSCAPE_MATCHER": "paper",  # the stand-ins know only its vocabulary
             "SOUNDSCAPE_QUEUE_LIMIT": "100000",  # no refusals because of load
+            "SOUNDSCAPE_API_KEY_LIMITS": "0,0",
+            "SOUNDSCAPE_API_ADDRESS_LIMITS": "0,0",
             "SOUNDSCAPE_PROXIES": "1",  # clients may name addresses of their own
             mines.CONTROL: str(self.control),
             mines.MODEL: mines.STAND_IN,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import itertools
 import json
 import re
 import secrets
@@ -45,8 +44,14 @@ class Answer(NamedTuple):
 class Browser:
     """Keeps its cookies and sends no request twice."""
 
-    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None) -> None:
-        self._host = urlsplit(url).netloc
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = HANGS_AFTER_S,
+    ) -> None:
+        self._host, self._timeout_s = urlsplit(url).netloc, timeout_s
         self._headers = dict(headers or {})
         self._cookies: dict[str, str] = {}
 
@@ -60,7 +65,7 @@ class Browser:
         by_script: bool = False,
         token: str = "",
     ) -> Answer:
-        connection = http.client.HTTPConnection(self._host, timeout=HANGS_AFTER_S)
+        connection = http.client.HTTPConnection(self._host, timeout=self._timeout_s)
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         headers = self._headers | {"Cookie": cookies}
         headers |= {"Content-Type": content_type} if content_type else {}
@@ -117,15 +122,14 @@ class Browser:
 
 
 class Photos:
-    """An endless supply of small photos with different content."""
+    """An endless supply of small photos whose stored files no other photo shares."""
 
     def __init__(self) -> None:
-        noise = np.random.default_rng(11).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
-        self._bases = itertools.cycle([jpeg(Image.fromarray(pixels)) for pixels in noise])
         self._flag = jpeg(Image.new("RGB", (64, 64), FLAG_RGB))
 
     def __next__(self) -> bytes:
-        return _with_comment(next(self._bases))
+        pixels = np.random.default_rng().integers(0, 255, (48, 48, 3), dtype=np.uint8)
+        return jpeg(Image.fromarray(pixels))
 
     def flagged(self) -> bytes:
         """Return a photo that triggers the flagged action when it is classified."""

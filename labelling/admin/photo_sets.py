@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.db import models
 
 from accounts.admin.read_only import ReadOnlyAdmin
+from labelling.admin.columns import photo
 from labelling.models import PhotoImport, PhotoSet, SetPhoto
+from retrieval.admin.columns import FilledInFilter, failure
 
 
 @admin.register(PhotoSet)
@@ -23,10 +25,12 @@ class PhotoSetAdmin(ReadOnlyAdmin):
 class SetPhotoAdmin(ReadOnlyAdmin):
     """The photos of the sets, with the licence and credit of imported ones."""
 
-    list_display = ("__str__", "photo_set", "license", "author", "added_at")
+    list_display = ("__str__", photo, "photo_set", "license", "author", "added_at")
     list_filter = ("photo_set", "license")
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
-    list_select_related = ("photo_set",)
+    list_per_page = 50
+    list_select_related = ("photo_set", "scene")
+    ordering = ("-pk",)
     search_fields = ("name", "author", "scene__id")
     fields = (
         "photo_set", "scene", "photo_sha256", "name", "author", "license", "source_url", "added_at",
@@ -39,11 +43,12 @@ class PhotoImportAdmin(ReadOnlyAdmin):
     """The state of imports, without their files."""
 
     list_display = (
-        "file_name", "photo_set", "state", "attempts", "total", "failure_code", "requested_by",
+        "file_name", "photo_set", "state", "attempts", "total", failure, "requested_by",
         "created_at", "finished_at",
     )  # fmt: skip
-    list_filter = ("state", "failure_code")
+    list_filter = ("state", ("failure_code", FilledInFilter))
     list_select_related = ("photo_set", "requested_by")
+    ordering = ("-created_at",)
     search_fields = ("file_name", "photo_set__name")
     fields = (
         "photo_set", "file_name", "author", "license", "source_url", "total", "state", "attempts",

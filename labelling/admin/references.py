@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from accounts.admin.read_only import ReadOnlyAdmin
+from labelling.admin.columns import photo
 from labelling.models import GoldPair, Guideline
 
 
@@ -22,7 +23,8 @@ class GuidelineAdmin(ReadOnlyAdmin):
 class GoldPairAdmin(ReadOnlyAdmin):
     """Pairs whose right grade is known."""
 
-    list_display = ("id", "scene_id", "clip", "grade", "reason", "made_by", "made_at")
+    list_display = ("id", photo, "clip", "grade", "reason", "made_by", "made_at")
     list_filter = ("grade",)
-    list_select_related = ("clip", "made_by")
+    list_select_related = ("scene", "clip", "made_by")
+    ordering = ("-pk",)
     search_fields = ("reason", "clip__title", "scene__id")

@@ -64,6 +64,7 @@ class AdmissionAdmin(ReadOnlyAdmin):
     """Decisions of leads that reviewers may grade although they did not qualify."""
 
     list_display = ("id", "campaign", "reviewer", "lead", "at")
+    ordering = ("-pk",)
     list_filter = ("campaign",)
     list_select_related = ("campaign", "reviewer__user", "lead")
     search_fields = ("campaign__name", "reviewer__user__username", "lead__username")

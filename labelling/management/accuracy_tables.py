@@ -11,7 +11,7 @@ from rich.text import Text
 from labelling.reporting.report import (
     Comparison,
     Counts,
-    Difference,
+    DifferenceFigure,
     Headline,
     MatcherFigures,
     Report,
@@ -161,7 +161,7 @@ def _graders_table(report: Report) -> Table:
     return _table("Reviewers", columns, rows)
 
 
-def _difference_line(found: Difference) -> Text:
+def _difference_line(found: DifferenceFigure) -> Text:
     first, second = found.first, found.second
     interval = (
         f"difference {_points(found.value)} points, {_points(found.lower)} to "

@@ -36,6 +36,8 @@ class Answer(models.Model):
     )
     detail = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now(), editable=False)
+    is_repeated = False
+    """Not stored: whether the services found the row when the answer was sent again."""
 
     class Meta:
         constraints = [

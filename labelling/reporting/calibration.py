@@ -10,25 +10,19 @@ import numpy as np
 
 from labelling.reporting.report import Calibration, ScoreBin, StrengthFigure
 from labelling.reporting.rows import FloatArray, FoundRows, ReportRows
-from labelling.reporting.sample import BoolArray, Sample, outcome_good
+from labelling.reporting.sample import BoolArray, SampleDesign, outcome_good
 from labelling.reporting.slices import found_where
 from retrieval.engine.matching.recipes import PAPER
-from retrieval.engine.matching.strength import (
-    EXPLAINED_FROM,
-    MIN_STANDARD_SCORE,
-    STANDARD_FROM,
-    Strength,
-)
+from retrieval.engine.matching.strength import FIT_FROM, Strength
 
-EXPLAINED: Final = "explained"
+FIT: Final = "fit"
 STANDARD: Final = "standard"
 
 GOOD_ENOUGH: Final = MappingProxyType(
     {Strength.WEAK.value: 0.15, Strength.FAIR.value: 0.5, Strength.STRONG.value: 0.75}
 )
-"""How often pairs of a strength are good, at least: half of the fair ones and three of four strong
-ones, as when the present thresholds were chosen (docs/matching.md); there, one of seven pairs
-without a strength was good, and a weak match has to be better than that.
+"""How often pairs of a strength are good, at least: half of the fair ones, three of four strong
+ones, and a weak match has to be better than one without a strength may be (docs/matching.md).
 """
 
 FEWEST_PAIRS: Final = 20
@@ -37,16 +31,18 @@ FEWEST_PAIRS: Final = 20
 BINS: Final = 10
 
 
-def calibrations(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> tuple[Calibration, ...]:
+def calibrations(
+    rows: ReportRows, sample: SampleDesign, verdicts: FloatArray
+) -> tuple[Calibration, ...]:
     """Return the calibration of each matcher, in the campaign's order."""
     return tuple(_calibration(name, rows, sample, verdicts) for name in rows.campaign["matchers"])
 
 
 def _calibration(
-    matcher: str, rows: ReportRows, sample: Sample, verdicts: FloatArray
+    matcher: str, rows: ReportRows, sample: SampleDesign, verdicts: FloatArray
 ) -> Calibration:
     own = rows.found.matcher == matcher
-    score = STANDARD if matcher == PAPER else EXPLAINED
+    score = STANDARD if matcher == PAPER else FIT  # `paper` gives no strength
     scores = _scores(score, own, rows.found, len(verdicts))
     good = outcome_good(verdicts, ~np.isnan(scores))
     return Calibration(
@@ -58,30 +54,21 @@ def _calibration(
         ),
         score=score,
         bins=score_bins(scores, good, sample),
-        proposed=proposed_thresholds(scores, good, sample.weights),
-        in_force={
-            strength.value: least
-            for strength, least in (STANDARD_FROM if score == STANDARD else EXPLAINED_FROM).items()
-        },
-        least_standard=MIN_STANDARD_SCORE if score == EXPLAINED else None,
+        proposed=proposed_thresholds(scores, good, sample.weights) if score == FIT else {},
+        in_force={one.value: least for one, least in FIT_FROM.items()} if score == FIT else {},
+        least_standard=None,
     )
 
 
 def _scores(score: str, own: BoolArray, found: FoundRows, pairs: int) -> FloatArray:
-    """Return the score of each pair; NaN where the matcher did not find it, or no score decides.
-
-    A sound that fits this photo hardly better than others has no strength whatever it explains;
-    thresholds do not apply to it.
-    """
-    values = found.standard if score == STANDARD else found.explained
-    if score == EXPLAINED:
-        own = own & ~(found.standard < MIN_STANDARD_SCORE)
+    """Return the score of each pair; NaN where the matcher did not find it or gave no score."""
+    values = found.standard if score == STANDARD else found.fit
     scores = np.full(pairs, np.nan)
     scores[found.pair[own]] = values[own]
     return scores
 
 
-def score_bins(scores: FloatArray, good: FloatArray, sample: Sample) -> tuple[ScoreBin, ...]:
+def score_bins(scores: FloatArray, good: FloatArray, sample: SampleDesign) -> tuple[ScoreBin, ...]:
     """Return bins of about equally many decided pairs; equal scores are in one bin."""
     known = scores[~np.isnan(good)]
     if not len(known):

@@ -50,6 +50,7 @@ _OF_A_PAIR: Final = (
     Column("strengths", "texts", "strengths that they gave it", values="none, weak, fair, strong"),
     Column("explained", "floats", "share explained, of each place", values="0 to 1"),
     Column("standard", "floats", "standard score, of each place", unit="standard deviations"),
+    Column("fit", "floats", "probability of being good, of each place", values="0 to 1"),
     Column("state", "text", "state of the pair", values="open, settled, disputed, skipped"),
     Column("skips", "int", "reviewers who skipped the pair"),
     Column(

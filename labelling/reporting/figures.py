@@ -12,7 +12,7 @@ from labelling.reporting.graders import agreement, first_grades, grader_figures,
 from labelling.reporting.listed_pairs import disputed_pairs, worst_pairs
 from labelling.reporting.report import Counts, Headline, Report, ShareFigure
 from labelling.reporting.rows import BAD, GOOD, ReportRows
-from labelling.reporting.sample import BoolArray, Sample
+from labelling.reporting.sample import BoolArray, SampleDesign
 from labelling.reporting.slices import (
     found_where,
     matcher_figures,
@@ -43,7 +43,7 @@ def make_report(rows: ReportRows, *, seed: int = 0) -> Report:
         Of the resamples of bootstrap intervals.
     """
     verdicts = verdicts_of(rows)
-    sample = Sample.of(rows.pairs)
+    sample = SampleDesign.of(rows.pairs)
     first = first_grades(rows)
     of_pairs = verdicts.adjudicated
     return Report(
@@ -67,7 +67,7 @@ def make_report(rows: ReportRows, *, seed: int = 0) -> Report:
     )
 
 
-def headline(rows: ReportRows, sample: Sample, verdicts: Verdicts) -> Headline:
+def headline(rows: ReportRows, sample: SampleDesign, verdicts: Verdicts) -> Headline:
     """Return the share of photos whose first recording by the campaign's first matcher is good.
 
     It is withheld below `FEWEST_PAIRS` of just these pairs, at rank 1 and with a verdict, that have
@@ -97,7 +97,7 @@ def headline(rows: ReportRows, sample: Sample, verdicts: Verdicts) -> Headline:
 
 
 def _with_waiting(
-    rows: ReportRows, sample: Sample, verdicts: Verdicts
+    rows: ReportRows, sample: SampleDesign, verdicts: Verdicts
 ) -> tuple[float, float] | None:
     waiting = _waiting(rows, verdicts)
     none_good, all_good = (

@@ -96,7 +96,7 @@ class MatcherFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class DifferenceFigure:
     """The difference of two shares of good, first minus second, with its 95 % interval."""
 
     first: Slice
@@ -171,10 +171,11 @@ class ScoreBin:
 class Calibration:
     """Strength against grade, of one matcher.
 
-    `score` names what the bins are made of: "explained" or "standard". `proposed` gives for each
-    strength the smallest score at which pairs are good often enough, by isotonic regression; a
-    strength that never is has none. `in_force` are the thresholds of the program that made the
-    report. Pairs with a standard score below `least_standard` are in neither bins nor proposal.
+    `score` names what the bins are made of: "fit" or "standard"; "explained" in older reports.
+    `proposed` gives for each strength the smallest score at which pairs are good often enough, by
+    isotonic regression; a strength that never is has none. `in_force` are the thresholds of the
+    program that made the report. Pairs with a standard score below `least_standard` are in
+    neither bins nor proposal.
     """
 
     matcher: str
@@ -243,7 +244,7 @@ class Report:
     majority: Shares
     matchers: tuple[MatcherFigures, ...]
     slices: Mapping[str, tuple[Slice, ...]]
-    natural_or_made: Difference | None
+    natural_or_made: DifferenceFigure | None
     agreement: tuple[AgreementFigure, ...]
     reasons: tuple[ReasonFigure, ...]
     graders: tuple[GraderFigures, ...]

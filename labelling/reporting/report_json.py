@@ -14,8 +14,12 @@ from labelling.reporting.stored_format import FORMAT, check_format
 
 def to_json(report: Report) -> str:
     """Return a report as JSON; the same report gives the same text."""
-    stored = {"format": FORMAT, **_plain(report)}
-    return json.dumps(stored, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json.dumps(as_values(report), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def as_values(report: Report) -> dict[str, Any]:
+    """Return a report as values that JSON has."""
+    return {"format": FORMAT, **_plain(report)}
 
 
 def from_json(text: str) -> Report:

@@ -32,7 +32,7 @@ def frozen(rows: ReportRows) -> bytes:
 
 
 def thawed(data: bytes) -> ReportRows:
-    """Return the rows that `frozen` stored; graders have the key 0, for nobody knows them.
+    """Return the rows that `frozen` stored; graders have the key 0: it is not stored.
 
     Columns that are newer than the data are 0, empty or NaN; those that are gone are ignored.
 

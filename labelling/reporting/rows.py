@@ -69,8 +69,9 @@ class FoundRows:
         What found it. `strength` is "" if the match has none.
     rank : int64
         From 1.
-    explained, standard : float64
-        What the strength is made from: explained share and standard score; NaN if unknown.
+    explained, standard, fit : float64
+        Explained share, standard score, and how probably it is good, which decides the strength;
+        NaN if unknown.
     """
 
     pair: IntArray
@@ -82,6 +83,7 @@ class FoundRows:
     rank: IntArray
     explained: FloatArray
     standard: FloatArray
+    fit: FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labelling.reporting.report import Difference, ShareFigure, Shares, Slice
+from labelling.reporting.report import DifferenceFigure, ShareFigure, Shares, Slice
 from labelling.reporting.rows import BAD, DECENT, GOOD, FloatArray, IntArray, PairRows
 from labelling.shares import Share, difference, share
 
@@ -15,7 +15,7 @@ BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class SampleDesign:
     """The design of a sample: what each pair stands for, and which pairs depend on each other.
 
     Attributes
@@ -31,7 +31,7 @@ class Sample:
     strata: IntArray
 
     @classmethod
-    def of(cls, pairs: PairRows) -> Sample:
+    def of(cls, pairs: PairRows) -> SampleDesign:
         """Return the design of these pairs."""
         _, strata = np.unique(pairs.stratum, return_inverse=True)
         return cls(1 / pairs.probability, pairs.photo, strata.astype(np.int64))
@@ -55,14 +55,14 @@ class Sample:
 
     def difference(
         self, verdicts: FloatArray, first: tuple[str, BoolArray], second: tuple[str, BoolArray]
-    ) -> Difference | None:
+    ) -> DifferenceFigure | None:
         """Return the difference of the shares of good of two parts; None if one has no verdict."""
         one, other = (self._estimate(outcome_good(verdicts, where)) for _, where in (first, second))
         if one is None or other is None:
             return None
         found = difference(one, other)
         parts = [Slice(name, self.shares(verdicts, where)) for name, where in (first, second)]
-        return Difference(parts[0], parts[1], found.value, found.lower, found.upper)
+        return DifferenceFigure(parts[0], parts[1], found.value, found.lower, found.upper)
 
     def _estimate(self, outcome: FloatArray) -> Share | None:
         return share(outcome, weights=self.weights, clusters=self.photos, strata=self.strata)

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from labelling.reporting.report import Difference, MatcherFigures, RankFigure, Slice
+from labelling.reporting.report import DifferenceFigure, MatcherFigures, RankFigure, Slice
 from labelling.reporting.rows import FloatArray, FoundRows, ReportRows, TextArray
-from labelling.reporting.sample import BoolArray, Sample
+from labelling.reporting.sample import BoolArray, SampleDesign
 
 NATURAL: Final = "natural"
 HUMAN_MADE: Final = "human-made"
@@ -23,7 +23,7 @@ def found_where(rows: ReportRows, where: BoolArray) -> BoolArray:
 
 
 def matcher_figures(
-    rows: ReportRows, sample: Sample, verdicts: FloatArray
+    rows: ReportRows, sample: SampleDesign, verdicts: FloatArray
 ) -> tuple[MatcherFigures, ...]:
     """Return what holds for the pairs of each matcher, in the campaign's order."""
     found = rows.found
@@ -54,7 +54,9 @@ def matcher_figures(
     return tuple(figures)
 
 
-def slices(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> dict[str, tuple[Slice, ...]]:
+def slices(
+    rows: ReportRows, sample: SampleDesign, verdicts: FloatArray
+) -> dict[str, tuple[Slice, ...]]:
     """Return the slices by what divides the sample; what all pairs share divides nothing.
 
     A slice that has few pairs is shown: its number of pairs and its interval say so.
@@ -87,7 +89,9 @@ def origins_without_verdict(rows: ReportRows, verdicts: FloatArray) -> tuple[str
     return tuple(name for name in (NATURAL, HUMAN_MADE) if name not in decided)
 
 
-def natural_or_made(rows: ReportRows, sample: Sample, verdicts: FloatArray) -> Difference | None:
+def natural_or_made(
+    rows: ReportRows, sample: SampleDesign, verdicts: FloatArray
+) -> DifferenceFigure | None:
     """Return the difference between natural and human-made sceneries; None if one is missing."""
     origin = rows.pairs.origin
     return sample.difference(

@@ -12,7 +12,7 @@ from labelling.reporting.report import (
     AgreementFigure,
     Calibration,
     Comparison,
-    Difference,
+    DifferenceFigure,
     Report,
     ShareFigure,
     Shares,
@@ -21,13 +21,13 @@ from labelling.reporting.rows import ReportRows
 from labelling.reporting.verdicts import GRADES, verdicts_of
 
 Row = tuple[Any, ...]
-_Interval = AgreementFigure | Difference
+_Interval = AgreementFigure | DifferenceFigure
 
 
 def pair_rows(rows: ReportRows) -> Iterator[Row]:
     """Yield the rows of `columns.PAIRS`."""
     pairs, places = rows.pairs, _places(rows)
-    nowhere: Row = ([], [], [], [], [])
+    nowhere: Row = ([], [], [], [], [], [])
     verdicts = verdicts_of(rows)
     facts = zip(
         pairs.position.tolist(), pairs.photo.tolist(), pairs.clip.tolist(), pairs.scenery.tolist(),
@@ -146,11 +146,11 @@ def _row(section: str, name: str, measure: str, value: float | None) -> Row:
 
 
 def _places(rows: ReportRows) -> Mapping[int, Row]:
-    """Return for each pair where it was found: matchers, ranks, strengths, two scores."""
-    found, places = rows.found, defaultdict[int, Row](lambda: ([], [], [], [], []))
+    """Return for each pair where it was found: matchers, ranks, strengths, three scores."""
+    found, places = rows.found, defaultdict[int, Row](lambda: ([], [], [], [], [], []))
     for pair, *values in zip(
         found.pair.tolist(), found.matcher.tolist(), found.rank.tolist(), found.strength.tolist(),
-        found.explained.tolist(), found.standard.tolist(), strict=True,
+        found.explained.tolist(), found.standard.tolist(), found.fit.tolist(), strict=True,
     ):  # fmt: skip
         for column, value in zip(places[pair], values, strict=True):
             column.append(None if isinstance(value, float) and math.isnan(value) else value)

@@ -16,7 +16,7 @@ from labelling.selectors.pairs import gradable_pairs
 from labelling.selectors.sceneries import UNKNOWN, kinds_of_photos
 from retrieval.engine.matching.strength import Strength
 from retrieval.models import Match, Scene
-from retrieval.selectors.results import runs_of_scenes
+from retrieval.selectors.results import unfiltered_runs_of_scenes
 from retrieval.selectors.scenes import judgeable_scenes
 
 _PHOTOS_AT_ONCE: Final = 2000
@@ -131,7 +131,7 @@ def _runs_by_scene(
 ) -> dict[UUID, dict[str, int | None]]:
     return {
         scene: {name: runs[name].pk if name in runs else None for name in matchers}
-        for scene, runs in runs_of_scenes(scenes).items()
+        for scene, runs in unfiltered_runs_of_scenes(scenes).items()
     }
 
 
@@ -150,7 +150,7 @@ def _need(unit: Unit) -> tuple[int, float, UUID, int]:
     """Return the key that sorts the weakest first: by strength, then by score.
 
     The match of the campaign's first matcher decides; scores of different matchers do not compare.
-    Matches without a strength are older than it and come last.
+    Matches without a strength, of `paper` or older than it, come last.
     """
     first = unit.found[0]
     return _WEAKEST_FIRST.index(first.strength), first.score, unit.scene_id, unit.rank

@@ -10,14 +10,14 @@ from django.db.models import QuerySet
 
 from labelling.models import PhotoSet
 from retrieval.models import Clip, Match, Scene
-from retrieval.selectors.results import runs_by_matcher
+from retrieval.selectors.results import unfiltered_runs_of_scenes
 from retrieval.selectors.scenes import judgeable_scenes
 
 _MOST_RANKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class FoundRecording:
     """A recording that was found for a photo, with the matches that say where."""
 
     clip: Clip
@@ -29,7 +29,7 @@ class Candidates:
     """A photo and the recordings to choose from."""
 
     scene: Scene
-    found: tuple[Candidate, ...]
+    found: tuple[FoundRecording, ...]
 
 
 def candidates_of(scene_id: UUID) -> Candidates | None:
@@ -38,14 +38,16 @@ def candidates_of(scene_id: UUID) -> Candidates | None:
     if scene is None:
         return None
     matches = Match.objects.filter(
-        run__in=list(runs_by_matcher(scene).values()),
+        run__in=list(unfiltered_runs_of_scenes([scene])[scene.pk].values()),
         rank__lte=_MOST_RANKS,
         clip__removed_in=None,
     )
     of_clips: dict[Clip, list[Match]] = {}
     for match in matches.select_related("clip", "run").order_by("rank", "run__matcher"):
         of_clips.setdefault(match.clip, []).append(match)
-    return Candidates(scene, tuple(Candidate(clip, tuple(of)) for clip, of in of_clips.items()))
+    return Candidates(
+        scene, tuple(FoundRecording(clip, tuple(of)) for clip, of in of_clips.items())
+    )
 
 
 def sets_with_photos() -> QuerySet[PhotoSet]:

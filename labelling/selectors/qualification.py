@@ -16,7 +16,7 @@ from labelling.models import Admission, Answer, Campaign, Grade, Pair, Skip, Slo
 from labelling.selectors.pairs import gradable_pairs
 
 LEAST_SHARE: Final = Decimal("0.5")
-"""Of the gold pairs that a reviewer is asked to grade: whoever skips more of them is not known."""
+"""Share of the gold pairs asked for that a reviewer must grade; the others may be skipped."""
 
 
 class Standing(Enum):

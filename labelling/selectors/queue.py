@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from labelling.selectors.qualification import standings
 
 OPEN_SLOTS: Final = (Slot.State.FREE, Slot.State.LEASED)
 HELD_SLOTS: Final = (Slot.State.LEASED, Slot.State.DONE)
+RUNNING: Final = (CampaignState.OPEN, CampaignState.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -122,21 +123,23 @@ def own_progress(reviewer_id: int, campaign_id: int) -> OwnProgress:
 
 def campaigns_for(reviewer_id: int) -> list[QueueEntry]:
     """Return the open and paused campaigns, newest first, with a reviewer's progress in each."""
-    campaigns = list(
-        Campaign.objects.filter(state__in=[CampaignState.OPEN, CampaignState.PAUSED])
-        .select_related("photo_set", "guideline")
-        .order_by("-drawn_at", "-pk")
-    )
-    keys = [campaign.pk for campaign in campaigns]
+    running = Campaign.objects.filter(state__in=RUNNING).select_related("photo_set", "guideline")
+    return queue_entries(reviewer_id, running.order_by("-drawn_at", "-pk"))
+
+
+def queue_entries(reviewer_id: int, campaigns: Iterable[Campaign]) -> list[QueueEntry]:
+    """Return a reviewer's progress in each campaign, in a number of queries that stays the same."""
+    listed = list(campaigns)
+    keys = [campaign.pk for campaign in listed]
     own = _own_progress(reviewer_id, keys)
-    standing_in = standings(reviewer_id, campaigns)
+    standing_in = standings(reviewer_id, listed)
     return [
         QueueEntry(
             campaign=campaign,
             own=own[campaign.pk],
             qualified=standing_in[campaign.pk].may_grade,
         )
-        for campaign in campaigns
+        for campaign in listed
     ]
 
 

@@ -145,10 +145,11 @@ def _found(campaign_id: int, keys: IntArray) -> FoundRows:
     rows = _of_sample(Pair.matches.through.objects.all(), campaign_id).values(
         "pair_id", "match_id", run=F("match__run_id"), strength=F("match__strength"),
         rank=F("match__rank"), explained=F("match__explained"), standard=F("match__standard"),
+        fit=F("match__fit"),
     )  # fmt: skip
     found = columns_of(
         rows, pair_id=int, match_id=int, run=int, strength=str, rank=int, explained=float,
-        standard=float,
+        standard=float, fit=float,
     )  # fmt: skip
     kept, place = _places(keys, found["pair_id"])
     kept = kept[order := np.lexsort((found["match_id"][kept], place))]
@@ -166,6 +167,7 @@ def _found(campaign_id: int, keys: IntArray) -> FoundRows:
         rank=found["rank"][kept],
         explained=found["explained"][kept],
         standard=found["standard"][kept],
+        fit=found["fit"][kept],
     )
 
 

@@ -11,6 +11,7 @@ from labelling.services.errors import (
     AnsweredAlreadyError,
     AssignmentExpiredError,
     CampaignClosedError,
+    LeaseUnknownError,
     NoAnswerNeededError,
 )
 from labelling.services.locks import lock_pair
@@ -32,12 +33,14 @@ def slot_for_answer(*, reviewer_id: int, token: UUID) -> tuple[Slot, Pair]:
     NoAnswerNeededError
         If the lease was lost, and the pair is not served any more.
     AssignmentExpiredError
-        If others have all slots, or the lease never was.
+        If others have all slots.
+    LeaseUnknownError
+        If the lease never was.
     """
     pair_id = _pair_of(reviewer_id, token)
     if pair_id is None:
         _refuse_skipped(reviewer_id, token)
-        raise AssignmentExpiredError(f"reviewer {reviewer_id} never had lease {token}")
+        raise LeaseUnknownError(f"reviewer {reviewer_id} never had lease {token}")
     pair, slots = lock_pair(pair_id=pair_id)
     if pair.campaign.state == CampaignState.CLOSED:
         raise CampaignClosedError(f"campaign {pair.campaign_id} is closed")
@@ -60,7 +63,7 @@ def _pair_of(reviewer_id: int, token: UUID) -> int | None:
 
 
 def _refuse_skipped(reviewer_id: int, token: UUID) -> None:
-    """Say so if the reviewer gave the lease up: a skip leaves no slot with its token."""
+    """Raise if the reviewer skipped the pair: a skip leaves no slot with the lease's token."""
     skips = Skip.objects.filter(reviewer_id=reviewer_id, answer__detail__token=str(token))
     if skips.exists():
         raise AnsweredAlreadyError(f"reviewer {reviewer_id} skipped the pair of lease {token}")

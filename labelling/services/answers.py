@@ -26,6 +26,7 @@ from labelling.selectors.pairs import gradable_pairs
 from labelling.selectors.qualification import Standing, gold_records, qualifying_answers, standing
 from labelling.services.answered_slots import slot_for_answer, slot_of, take_slot
 from labelling.services.errors import (
+    AnswerIdTakenError,
     AnswerInvalidError,
     CannotUndoError,
     ListenMoreError,
@@ -83,7 +84,9 @@ def give_grade(
     ListenMoreError
         If too little of the sound was heard.
     AnswerInvalidError
-        If the answer cannot be given, or the id is that of another answer.
+        If the answer cannot be given.
+    AnswerIdTakenError
+        If the id is that of another answer.
     """
     reviewer = lock_reviewer(reviewer_id=reviewer_id)
     sent = {"token": str(token), "grade": grade, "faults": sorted({*faults})}
@@ -127,7 +130,9 @@ def skip_pair(*, answer_id: UUID, reviewer_id: int, token: UUID, reason: str) ->
     PairWithdrawnError
         If the pair may not be shown any more.
     AnswerInvalidError
-        If the reason is not known, or the id is that of another answer.
+        If the reason is not known.
+    AnswerIdTakenError
+        If the id is that of another answer.
     """
     reviewer = lock_reviewer(reviewer_id=reviewer_id)
     sent = {"token": str(token), "reason": reason}
@@ -174,7 +179,7 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
         have all the slots of a skipped pair.
     PairWithdrawnError
         If the pair may not be shown any more.
-    AnswerInvalidError
+    AnswerIdTakenError
         If the id is that of another answer.
     AssignmentExpiredError
         If this was undone before, and the lease was lost since.
@@ -201,7 +206,7 @@ def undo(*, answer_id: UUID, reviewer_id: int, undoes: UUID) -> Slot:
 
 
 def _take_back_grade(target: Answer, pair: Pair, slots: Sequence[Slot]) -> None:
-    """Delete a grade and lease its slot again; nobody is needed for a third opinion yet."""
+    """Delete a grade and lease its slot again; a free slot for a third opinion is deleted."""
     deleted, _ = Grade.objects.filter(answer=target).delete()
     if not deleted:
         raise CannotUndoError(f"grade {target.pk} was set aside")
@@ -244,7 +249,8 @@ def _sent_before(
         or earlier.kind != kind
         or any(earlier.detail.get(key) != value for key, value in sent.items())
     ):
-        raise AnswerInvalidError(f"{answer_id} is the id of another answer")
+        raise AnswerIdTakenError(f"{answer_id} is the id of another answer")
+    earlier.is_repeated = True
     return earlier
 
 
@@ -264,7 +270,7 @@ def _store(
         with transaction.atomic():
             answer.save(force_insert=True)
     except IntegrityError as error:  # another reviewer sent the same id at the same time
-        raise AnswerInvalidError(f"{answer_id} is the id of another answer") from error
+        raise AnswerIdTakenError(f"{answer_id} is the id of another answer") from error
     return answer
 
 

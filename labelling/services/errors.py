@@ -36,6 +36,10 @@ class AnsweredAlreadyError(AssignmentExpiredError):
     """The reviewer answered the pair before, perhaps in another tab; that answer is in force."""
 
 
+class LeaseUnknownError(AssignmentExpiredError):
+    """The reviewer never had this lease."""
+
+
 class NoAnswerNeededError(AssignmentExpiredError):
     """The lease ended, and the pair has all its answers or was decided meanwhile."""
 
@@ -51,9 +55,13 @@ class CampaignPausedError(CampaignClosedError):
 
 
 class AnswerInvalidError(LabellingError):
-    """The answer is none that can be given, or its id belongs to another answer."""
+    """The answer is none that can be given."""
 
     code = "answer_invalid"
+
+
+class AnswerIdTakenError(AnswerInvalidError):
+    """The id belongs to another answer."""
 
 
 class ListenMoreError(LabellingError):

@@ -14,8 +14,8 @@ def is_gold_turn(*, seed: int, reviewer_id: int, turn: int, share: Decimal) -> b
     """Return whether a gold pair is to be given.
 
     The turns are divided into blocks of 1 / `share`, and a hash chooses one turn of each block: the
-    share is exact in the long run, without a rhythm that one could hear. The answer is always the
-    same, so that asking again changes nothing.
+    share is exact in the long run, and reviewers cannot foresee the turns. The same arguments give
+    the same answer, so that asking again changes nothing.
 
     Parameters
     ----------

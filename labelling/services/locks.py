@@ -21,7 +21,7 @@ from retrieval.storage.content_locks import lock_exclusively, lock_shared
 
 
 def lock_reviewer(*, reviewer_id: int) -> Reviewer:
-    """Lock a reviewer's row: what one person does is done one after the other."""
+    """Lock a reviewer's row, so that the requests of one person run one after the other."""
     return Reviewer.objects.select_for_update(no_key=True).get(pk=reviewer_id)
 
 
@@ -34,15 +34,15 @@ def share_campaign(*, campaign_id: int) -> Campaign:
 def lock_campaign(*, campaign_id: int) -> Campaign:
     """Lock and return a campaign: nobody else claims, answers or decides in it meanwhile.
 
-    The advisory lock comes in the order of asking. With row locks alone, a lead would wait as long
-    as one reviewer after the other shares the row.
+    Advisory locks are granted in the order of the requests. With row locks alone, a lead would wait
+    as long as any reviewer shares the row.
     """
     lock_exclusively(f"campaign {campaign_id}")
     return Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
 
 
 def keep_row(*, model: type[models.Model], pk: int) -> None:
-    """Let a row that another is to refer to not be deleted before the end of the transaction.
+    """Keep a row from being deleted until the transaction ends, so that another can refer to it.
 
     Foreign keys are checked at the commit, which is too late for a message. The row may be gone.
     """
@@ -52,7 +52,7 @@ def keep_row(*, model: type[models.Model], pk: int) -> None:
 
 
 def keep_photos(*, pair_ids: Collection[int]) -> set[int]:
-    """Let no photo of pairs be deleted before the end of the transaction; return pairs with photo.
+    """Keep photos of pairs until the transaction ends; return the pairs that have one.
 
     A deletion locks the pairs of a photo in any order. Whoever locks several pairs, also by rows
     that refer to them, therefore waits for it here, before the first pair.

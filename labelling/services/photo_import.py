@@ -1,7 +1,7 @@
 """Add photos to a set: each is decoded like an upload, stored as a scene, and kept from expiring.
 
-A photo that cannot be used costs only itself, and one that the set has already is recognised by its
-content before it is decoded. So an import that was interrupted can simply be done again.
+A photo that cannot be used does not affect the others. One that the set has already is recognised
+by its content before it is decoded, so an interrupted import can be repeated.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from retrieval.catalogue.manifest import ManifestError
 from retrieval.jobs.transitions import StaleClaimError
 from retrieval.models import JobState, Scene
 from retrieval.services.deletion import discard_files
-from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
+from retrieval.services.timed_jobs import PermanentJobError, Slicing, TimeSlice
 from retrieval.storage import content_store
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def run_photo_import_slice(
     `wake` is called with each photo that was added, after its commit.
     """
 
-    def work(part: Slice) -> bool:
+    def work(part: TimeSlice) -> bool:
         job = PhotoImport.objects.filter(pk=import_id).first()
         if job is None:
             raise StaleClaimError(f"photo import {import_id} was deleted after it was claimed")
@@ -111,7 +111,7 @@ def run_photo_import_slice(
     slicing.run(PhotoImport, import_id, work)
 
 
-def _work(job: PhotoImport, part: Slice, wake: Callable[[Scene], None]) -> bool:
+def _work(job: PhotoImport, part: TimeSlice, wake: Callable[[Scene], None]) -> bool:
     """Import the photos that have no outcome yet; return whether none is left."""
     with _photos_of(job) as files:
         PhotoImport.objects.filter(pk=job.pk).update(total=len(files))

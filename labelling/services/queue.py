@@ -41,7 +41,7 @@ _TRIES: Final = 10
 
 
 def reviewer_of(*, user_id: int) -> Reviewer:
-    """Return the reviewer that an account is, made at the first call."""
+    """Return the reviewer of an account; create it at the first call."""
     return Reviewer.objects.get_or_create(user_id=user_id)[0]
 
 

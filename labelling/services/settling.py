@@ -33,6 +33,7 @@ from labelling.services.locks import keep_photos, lock_campaign, lock_pair, lock
 from labelling.services.queue import note_lost, vacate
 
 MOST_GRADERS: Final = 10
+_LONGEST_REASON: Final = Adjudication._meta.get_field("reason").max_length or 0
 
 
 def settle(*, pair: Pair) -> PairState:
@@ -95,10 +96,11 @@ def adjudicate(*, pair_id: int, grade: str, reason: str, lead_id: int) -> Adjudi
     CampaignClosedError
         If the campaign is closed.
     AnswerInvalidError
-        If the grade is not known or there is no reason.
+        If the grade is not known, or the reason is empty or too long.
     """
-    if grade not in Grading.values or not reason.strip():
-        raise AnswerInvalidError(f"grade {grade!r} with reason {reason!r}")
+    if grade not in Grading.values:
+        raise AnswerInvalidError(f"grade {grade!r}")
+    _check_reason(reason)
     pair, slots = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state not in WITH_LEAD:
@@ -135,10 +137,9 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
     CampaignClosedError
         If the campaign is closed.
     AnswerInvalidError
-        If there is no reason.
+        If the reason is empty or too long.
     """
-    if not reason.strip():
-        raise AnswerInvalidError("no reason")
+    _check_reason(reason)
     pair, slots = lock_pair(pair_id=pair_id)
     _refuse_closed(pair)
     if pair.state == PairState.OPEN:
@@ -158,6 +159,11 @@ def reopen(*, pair_id: int, reason: str, lead_id: int) -> Reopening:
         campaign=pair.campaign_id,
     )
     return reopening
+
+
+def _check_reason(reason: str) -> None:
+    if not 0 < len(reason.strip()) <= _LONGEST_REASON:
+        raise AnswerInvalidError(f"a reason of {len(reason.strip())} characters")
 
 
 def _refuse_closed(pair: Pair) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from django import template
 from django.utils.translation import gettext_lazy as _
 
-from labelling.models import CampaignState, Design, Stratum
+from labelling.models import Design, Stratum
 from labelling.templatetags.answers import stratum_words
 from retrieval.models import Thumb
 
@@ -76,7 +76,6 @@ _UNNAMED: Final = _("Without a name")
 
 _DESIGNS: Final = dict(Design.choices)
 _STRATA: Final = dict(Stratum.choices)
-_STATES: Final = dict(CampaignState.choices)
 _THUMB_REASONS: Final = {**dict(Thumb.Reason.choices), "": _("No reason given")}
 
 
@@ -114,12 +113,6 @@ def design_words(design: str) -> str:
 def strata_words(strata: str) -> str:
     """Return what divides the strata of a sample."""
     return str(_STRATA.get(strata, strata))
-
-
-@register.filter
-def state_words(state: str) -> str:
-    """Return the name of a campaign's state."""
-    return str(_STATES.get(state, state))
 
 
 @register.filter

@@ -65,7 +65,7 @@ def make_run(scene: Scene, matcher: str, clips: list[Clip], *, strength: str = "
     first = run.matches.count() + 1
     Match.objects.bulk_create(
         Match(
-            run=run, clip=clip, rank=rank, score=-float(rank), explained=0.5, standard=1.0,
+            run=run, clip=clip, rank=rank, score=-float(rank), explained=0.5, standard=1.0, fit=0.5,
             strength=strength,
         )
         for rank, clip in enumerate(clips, first)

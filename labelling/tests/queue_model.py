@@ -176,7 +176,7 @@ class Model:
             skips = [pair.skips[reviewer] for pair in self.pairs.values() if reviewer in pair.skips]
             is_skipped = any(self.answers[skip].token == token for skip in skips)
             raise RefusedError(
-                errors.AnsweredAlreadyError if is_skipped else errors.AssignmentExpiredError
+                errors.AnsweredAlreadyError if is_skipped else errors.LeaseUnknownError
             )
         pair = self.pairs[key]
         slot = pair.slot_of(reviewer)

@@ -13,7 +13,7 @@ from labelling.reporting.report import (
     Calibration,
     Comparison,
     Counts,
-    Difference,
+    DifferenceFigure,
     GraderFigures,
     Headline,
     MatcherFigures,
@@ -42,7 +42,7 @@ FULL = Report(
     majority=SHARES,
     matchers=(MatcherFigures("fused", ("1", "2"), SHARES, (RankFigure(1, SHARE, SHARE),)),),
     slices={"strength": (SLICE,), "a": (), "scenery": (SLICE, Slice("street", SHARES))},
-    natural_or_made=Difference(SLICE, SLICE, -0.25, -0.5, 1.0),
+    natural_or_made=DifferenceFigure(SLICE, SLICE, -0.25, -0.5, 1.0),
     agreement=(AgreementFigure("cohen", undefined="not_two_graders"), AgreementFigure("ac2", 1.0)),
     reasons=(ReasonFigure("music", 3, 4),),
     graders=(GraderFigures("G1", 5, 0, 1.5, None, 0.5, 0.5, 0.0, 2, 3, SHARE),),
@@ -108,6 +108,8 @@ def make_rows(
             rank=np.arange(pairs) % 2 + 1,
             explained=random.uniform(0, 1, pairs),
             standard=np.where(random.uniform(size=pairs) < 0.1, np.nan, random.normal(size=pairs)),
+            # Of its own, so that the other columns stay those of the stored examples.
+            fit=np.random.default_rng(seed).uniform(0, 1, pairs),
         ),
         grades=_grades(random, pairs, graders, per_pair),
         graders=tuple(

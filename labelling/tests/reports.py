@@ -9,7 +9,7 @@ from labelling.reporting.report import (
     Calibration,
     Comparison,
     Counts,
-    Difference,
+    DifferenceFigure,
     GraderFigures,
     Headline,
     MatcherFigures,
@@ -61,7 +61,7 @@ def make_report(**changed: Any) -> Report:
                 Slice("A collection with a name that is longer than a bar", shares(0.64)),
             ),
         },
-        "natural_or_made": Difference(
+        "natural_or_made": DifferenceFigure(
             Slice("natural", shares(0.68)), Slice("made", shares(0.49)), 0.19, 0.11, 0.27
         ),
         "agreement": (

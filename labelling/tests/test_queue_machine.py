@@ -202,7 +202,7 @@ class QueueMachine(QueueExample):
                 answers.skip_pair, answer_id=sent.id, reviewer_id=reviewer, token=token,
                 reason="unsure",
             )  # fmt: skip
-            self.refused(call, errors.AnswerInvalidError)
+            self.refused(call, errors.AnswerIdTakenError)
 
     # Acts of leads and others
 

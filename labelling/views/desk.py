@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.cache import BaseCache, caches
@@ -25,6 +26,20 @@ _OWN_COUNTED_EVERY_S: Final = 30
 _CAMPAIGN_COUNTED_EVERY_S: Final = 300
 
 
+@dataclass(frozen=True, slots=True)
+class DeskProgress:
+    """How far a reviewer is in a campaign, and the campaign as reviewers see it.
+
+    `with_others` is None while there are pairs left for the reviewer.
+    """
+
+    own_done: int
+    own_total: int
+    campaign_done: int
+    campaign_total: int
+    with_others: int | None
+
+
 def pair_data(slot: Slot) -> dict[str, Any]:
     """Return a pair for the page: named by its token, with nothing that could bias a grade."""
     pair = slot.pair
@@ -34,7 +49,12 @@ def pair_data(slot: Slot) -> dict[str, Any]:
 
 
 def progress_data(*, reviewer_id: int, campaign: Campaign, recount: bool = False) -> dict[str, Any]:
-    """Return the reviewer's and the campaign's progress, with words.
+    """Return the reviewer's and the campaign's progress, with words."""
+    return _bars(desk_progress(reviewer_id=reviewer_id, campaign=campaign, recount=recount))
+
+
+def desk_progress(*, reviewer_id: int, campaign: Campaign, recount: bool = False) -> DeskProgress:
+    """Return the reviewer's and the campaign's progress.
 
     Counting takes long in a large campaign, so it is done every half minute, or now with `recount`.
     The campaign's figures are never counted on demand: one that does not follow an answer of the
@@ -42,22 +62,37 @@ def progress_data(*, reviewer_id: int, campaign: Campaign, recount: bool = False
     """
     done = done_by(reviewer_id, campaign.pk)
     shown = _own(reviewer_id, campaign, recount=recount)
-    return _bars(done, shown, _of_campaigns([campaign.pk])[campaign.pk])
+    return _progress(done, shown, _of_campaigns([campaign.pk])[campaign.pk])
 
 
 def listed_progress(*, reviewer_id: int, entries: Sequence[QueueEntry]) -> list[dict[str, Any]]:
+    """Return the progress in each campaign of a reviewer's list, with words."""
+    return [_bars(one) for one in desk_progresses(reviewer_id=reviewer_id, entries=entries)]
+
+
+def desk_progresses(*, reviewer_id: int, entries: Sequence[QueueEntry]) -> list[DeskProgress]:
     """Return the progress in each campaign of a reviewer's list; the reviewer's own as of now."""
     shown = shown_progresses(reviewer_id, [(entry.campaign, entry.own) for entry in entries])
     campaigns = _of_campaigns([entry.campaign.pk for entry in entries])
     keys = [(entry.campaign.pk, entry.own.done) for entry in entries]
-    return [_bars(done, shown[key], campaigns[key]) for key, done in keys]
+    return [_progress(done, shown[key], campaigns[key]) for key, done in keys]
 
 
-def _bars(done: int, shown: ShownProgress, campaign: tuple[int, int]) -> dict[str, Any]:
+def _progress(done: int, shown: ShownProgress, campaign: tuple[int, int]) -> DeskProgress:
+    return DeskProgress(
+        own_done=done,
+        own_total=max(done, shown.own_total),
+        campaign_done=campaign[0],
+        campaign_total=campaign[1],
+        with_others=shown.with_others,
+    )
+
+
+def _bars(progress: DeskProgress) -> dict[str, Any]:
     return {
-        "own": _bar(done, max(done, shown.own_total)),
-        "campaign": _bar(*campaign),
-        "others_words": others_words(shown.with_others),
+        "own": _bar(progress.own_done, progress.own_total),
+        "campaign": _bar(progress.campaign_done, progress.campaign_total),
+        "others_words": others_words(progress.with_others),
     }
 
 

@@ -29,35 +29,55 @@ _PIECE_BYTES: Final = 1 << 20
 @reviewer_required
 def lease_photo(request: HttpRequest, token: UUID) -> HttpResponseBase:
     """Send the photo of a pair that is lent to this reviewer."""
-    scene = _slot_or_404(request, token).pair.scene
-    if scene is None:
-        raise Http404(f"the photo of lease {token} was deleted")
-    return _photo(request, scene, etag=str(token))
+    return photo_of_lease(request, actor_of(request), token)
 
 
 @require_safe
 @reviewer_required
 def lease_sound(request: HttpRequest, token: UUID) -> HttpResponseBase:
     """Send the recording of a pair that is lent to this reviewer."""
-    return _sound(request, _slot_or_404(request, token).pair.clip, etag=str(token))
+    return sound_of_lease(request, actor_of(request), token)
 
 
 @require_safe
 @reviewer_required
 def example_photo(request: HttpRequest, example_id: int) -> HttpResponseBase:
     """Send the photo of an example of a guideline."""
-    return _photo(request, _example_or_404(example_id).scene, etag=f"example-{example_id}")
+    return photo_of_example(request, example_id)
 
 
 @require_safe
 @reviewer_required
 def example_sound(request: HttpRequest, example_id: int) -> HttpResponseBase:
     """Send the recording of an example of a guideline."""
+    return sound_of_example(request, example_id)
+
+
+def photo_of_lease(request: HttpRequest, user_id: int, token: UUID) -> HttpResponseBase:
+    """Answer with the photo of a pair that is lent to somebody; 404 if it is not."""
+    scene = _slot_or_404(user_id, token).pair.scene
+    if scene is None:
+        raise Http404(f"the photo of lease {token} was deleted")
+    return _photo(request, scene, etag=str(token))
+
+
+def sound_of_lease(request: HttpRequest, user_id: int, token: UUID) -> HttpResponseBase:
+    """Answer with the recording of a pair that is lent to somebody; 404 if it is not."""
+    return _sound(request, _slot_or_404(user_id, token).pair.clip, etag=str(token))
+
+
+def photo_of_example(request: HttpRequest, example_id: int) -> HttpResponseBase:
+    """Answer with the photo of an example; 404 if it may not be shown."""
+    return _photo(request, _example_or_404(example_id).scene, etag=f"example-{example_id}")
+
+
+def sound_of_example(request: HttpRequest, example_id: int) -> HttpResponseBase:
+    """Answer with the recording of an example; 404 if it may not be shown."""
     return _sound(request, _example_or_404(example_id).clip, etag=f"example-{example_id}")
 
 
-def _slot_or_404(request: HttpRequest, token: UUID) -> Slot:
-    reviewer_id = reviewer_id_of(actor_of(request))
+def _slot_or_404(user_id: int, token: UUID) -> Slot:
+    reviewer_id = reviewer_id_of(user_id)
     slot = None if reviewer_id is None else slot_by_token(reviewer_id, token)
     if slot is None:
         raise Http404(f"no pair is lent to this reviewer by {token}")

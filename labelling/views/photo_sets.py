@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from labelling.models import PhotoSet, SetPhoto
 from labelling.selectors.photo_sets import (
@@ -154,7 +155,7 @@ def _words_in_use(deleted: int) -> str:
 def _half_deleted(request: HttpRequest, found: PhotoSet, photos: int) -> HttpResponse:
     """Say how many photos are left; htmx goes on by itself."""
     left = photo_set_counts(found).photos
-    if request.headers.get("HX-Request"):
+    if HtmxDetails(request):
         context = {"photo_set": found, "left": left, "photos": photos}
         return render(request, "labelling/_photo_set_deleting.html", context)
     words = ngettext(
@@ -225,7 +226,7 @@ def _shown(photo: SetPhoto) -> dict[str, Any]:
 
 
 def _next_page(request: HttpRequest, address: str) -> HttpResponse:
-    if request.headers.get("HX-Request"):
+    if HtmxDetails(request):
         return HttpResponseClientRedirect(address)
     return HttpResponseRedirect(address, status=303)
 

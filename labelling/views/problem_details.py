@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.http import JsonResponse
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from labelling.services.errors import (
     AnsweredAlreadyError,
+    AnswerIdTakenError,
     CampaignPausedError,
     LabellingError,
     NoAnswerNeededError,
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
 
 _CONFLICT: Final = 409
 _UNAVAILABLE: Final = 503
+_RETRY_AFTER_S: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A refusal: stable code, HTTP status, title and sentence."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    retry_after_s: int | None
+
 
 _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
     "assignment_expired": (
@@ -84,6 +99,10 @@ _SAID: Final[dict[type[LabellingError], tuple[StrOrPromise, StrOrPromise]]] = {
         _("You have answered this pair already"),
         _("The answer that you gave first is kept."),
     ),
+    AnswerIdTakenError: (
+        _("This is the id of another answer"),
+        _("Nothing was changed. Each answer needs an id of its own."),
+    ),
     NoAnswerNeededError: (
         _("This pair needs no more answers"),
         _("It was no longer with you, and others have answered it. Your answer was not kept."),
@@ -106,24 +125,48 @@ _SAID: Final[dict[type[LabellingError], tuple[StrOrPromise, StrOrPromise]]] = {
 
 def refused(error: LabellingError) -> JsonResponse:
     """Answer a refusal of a service."""
-    return problem_json(error.code, _SAID.get(type(error)))
+    return _answer(problem_of(error))
 
 
-def problem_json(code: str, said: tuple[StrOrPromise, StrOrPromise] | None = None) -> JsonResponse:
-    """Return the problem details of a code, with its title and detail or others."""
+def problem_json(code: str) -> JsonResponse:
+    """Answer a refusal that no service made."""
+    return _answer(_problem(code))
+
+
+def problem_of(error: LabellingError) -> Problem:
+    """Return the problem that stands for a refusal of a service."""
+    return _problem(error.code, _SAID.get(type(error)))
+
+
+def _problem(code: str, said: tuple[StrOrPromise, StrOrPromise] | None = None) -> Problem:
     status, *words = _KNOWN.get(code, _KNOWN["wrong_state"])
     title, detail = said or words
+    return Problem(
+        code=code,
+        status=status,
+        title=str(title),
+        detail=str(detail),
+        retry_after_s=_RETRY_AFTER_S if status == _UNAVAILABLE else None,
+    )
+
+
+def _answer(problem: Problem) -> JsonResponse:
     response = JsonResponse(
         {
             "type": "about:blank",
-            "title": str(title),
-            "status": status,
-            "code": code,
-            "detail": str(detail),
+            "title": problem.title,
+            "status": problem.status,
+            "code": problem.code,
+            "detail": problem.detail,
         },
-        status=status,
+        status=problem.status,
         content_type="application/problem+json",
     )
-    if status == _UNAVAILABLE:
-        response["Retry-After"] = "1"
+    if problem.retry_after_s is not None:
+        response["Retry-After"] = str(problem.retry_after_s)
     return response
+
+
+def known_problems() -> dict[str, tuple[int, StrOrPromise, StrOrPromise]]:
+    """Return status, title and sentence of every code, for the API's documentation."""
+    return dict(_KNOWN)

@@ -9,7 +9,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from labelling.models import CampaignState, FrozenReport
+from labelling.models import Campaign, CampaignState, FrozenReport
 from labelling.selectors.report_contents import ReportContents, frozen_contents, live_contents
 from labelling.selectors.snapshots import frozen_report
 from labelling.services.report_files import FileFormat, write_report_files
@@ -23,10 +23,8 @@ from labelling.views.campaigns import campaign_or_404
 def report_file(request: HttpRequest, campaign_id: int, kind: str) -> HttpResponseBase:
     """Send the report of a campaign as it is now; a draft and a worklist have none."""
     known = _format_or_404(kind)
-    campaign = campaign_or_404(campaign_id)
-    if campaign.state == CampaignState.DRAFT or campaign.is_worklist:
-        raise Http404(f"campaign {campaign_id} is a draft or a worklist")
-    return _archive(known, live_contents(campaign_id))
+    campaign_with_report_or_404(campaign_id)
+    return archive(known, live_contents(campaign_id))
 
 
 @require_safe
@@ -34,7 +32,7 @@ def report_file(request: HttpRequest, campaign_id: int, kind: str) -> HttpRespon
 @lead_required
 def frozen_report_file(request: HttpRequest, report_id: int, kind: str) -> HttpResponseBase:
     """Send a frozen report."""
-    return _archive(_format_or_404(kind), frozen_contents(_frozen_or_404(report_id)))
+    return archive(_format_or_404(kind), frozen_contents(frozen_or_404(report_id)))
 
 
 @require_safe
@@ -42,7 +40,7 @@ def frozen_report_file(request: HttpRequest, report_id: int, kind: str) -> HttpR
 @lead_required
 def frozen_data(request: HttpRequest, report_id: int) -> HttpResponseBase:
     """Send the data of a frozen report as they are stored: their SHA-256 is its digest."""
-    frozen = _frozen_or_404(report_id)
+    frozen = frozen_or_404(report_id)
     return FileResponse(
         io.BytesIO(bytes(frozen.data)),
         as_attachment=True,
@@ -51,7 +49,16 @@ def frozen_data(request: HttpRequest, report_id: int) -> HttpResponseBase:
     )
 
 
-def _frozen_or_404(report_id: int) -> FrozenReport:
+def campaign_with_report_or_404(campaign_id: int) -> Campaign:
+    """Return a campaign, which is drawn and a random sample."""
+    campaign = campaign_or_404(campaign_id)
+    if campaign.state == CampaignState.DRAFT or campaign.is_worklist:
+        raise Http404(f"campaign {campaign_id} is a draft or a worklist")
+    return campaign
+
+
+def frozen_or_404(report_id: int) -> FrozenReport:
+    """Return a frozen report with its figures and data."""
     found = frozen_report(report_id)
     if found is None:
         raise Http404(f"there is no frozen report {report_id}")
@@ -64,7 +71,8 @@ def _format_or_404(kind: str) -> FileFormat:
     return FileFormat(kind)
 
 
-def _archive(kind: FileFormat, contents: ReportContents) -> HttpResponseBase:
+def archive(kind: FileFormat, contents: ReportContents) -> HttpResponseBase:
+    """Answer with the files of a report, as one zip file."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 # the response closes it
     write_report_files(target=file, kind=kind, contents=contents)
     file.seek(0)

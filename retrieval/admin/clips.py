@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -11,18 +12,22 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat, floatformat
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts.admin.read_only import ReadOnlyAdmin
+from retrieval.admin.large_lists import IndexedValuesFilter, LargeListAdmin
 from retrieval.engine.vocabulary.sounds import Flag
 from retrieval.models import Clip
+from retrieval.selectors.clip_search import NEWEST_FIRST, has_words, in_path
 from retrieval.services.clip_care import edit_clip, restore_clips, withdraw_clips
 
-EDITABLE: Final = frozenset(
-    {"title", "tags", "author", "license", "license_url", "source_url", "collection"}
-)
+_DESCRIPTION: Final = (
+    "title", "tags", "author", "license", "license_url", "source_url", "collection",
+)  # fmt: skip
 MOST_AT_ONCE: Final = 500
 """The page that asks for the reason names each recording, and a form may hold 1000 fields."""
 
@@ -73,32 +78,103 @@ class ReasonForm(forms.Form):
 
 
 @admin.register(Clip)
-class ClipAdmin(ReadOnlyAdmin):
+class ClipAdmin(LargeListAdmin, ReadOnlyAdmin):
     """Recordings: people's descriptions can be changed, measured values cannot.
 
     Recordings are added only by an import, and are kept because matches refer to them.
     """
 
     list_display = (
-        "title", "author", "license", "collection", "duration_s", "heard_in_it", "flags",
-        "added_in", "removed_in", "withdrawn_reason",
+        "title", "player", "license", "heard_in_it", "flagged", "added", "withdrawn",
     )  # fmt: skip
-    list_filter = (WithdrawnFilter, FlagFilter, "license", "collection")
-    search_fields = ("title", "tags", "author", "path", "sound_tags")
-    exclude = ("peaks",)
+    sortable_by = ("player", "added")
+    list_filter = (WithdrawnFilter, FlagFilter, "license", ("collection", IndexedValuesFilter))
+    ordering = NEWEST_FIRST
+    search_fields = ("path",)  # shows the field; `get_search_results` searches
+    readonly_fields = (
+        "player", "loudness", "true_peak", "format", "size", "scored_sounds", "flagged", "path",
+        "sha256", "created_at", "added_in", "removed_in", "withdrawn_reason",
+    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": (*_DESCRIPTION, "player")}),
+        (_("Measured"), {"fields": ("loudness", "true_peak", "format", "size")}),
+        (_("Heard in it"), {"fields": ("scored_sounds", "flagged")}),
+        (_("In the library"), {"fields": readonly_fields[7:]}),
+    )
     actions = ("withdraw", "restore")
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     change_form_template = "admin/retrieval/clip/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
+        """Leave the outlines, which nothing shows, in the database."""
+        return super().get_queryset(request).defer("peaks")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Clip], search_term: str
+    ) -> tuple[QuerySet[Clip], bool]:
+        """Search by words, as the API does, and by the file's name, which have indexes."""
+        if not search_term.strip():
+            return queryset, False
+        found = has_words(search_term) | in_path(search_term.strip())
+        return queryset.filter(found), False
+
+    @admin.display(description=_("added"), ordering="added_in")
+    def added(self, clip: Clip) -> datetime:
+        """Return when it was imported, which increases with `added_in`."""
+        return clip.created_at
+
+    @admin.display(description=_("recording"), ordering="duration_s")
+    def player(self, clip: Clip) -> str:
+        """Return a player with the length; a withdrawn recording has the length alone."""
+        return render_to_string("admin/retrieval/clip/player.html", {"clip": clip})
 
     @admin.display(description=_("heard in it"))
     def heard_in_it(self, clip: Clip) -> str:
         """Return the names of the detected sounds, most certain first."""
         return ", ".join(clip.sound_tags)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Clip | None = None) -> list[str]:
-        """Return every field except title, tags, author, licence, source and the peaks."""
-        hidden = EDITABLE | set(self.exclude)
-        return [field.name for field in Clip._meta.fields if field.name not in hidden]
+    @admin.display(description=_("heard in it"))
+    def scored_sounds(self, clip: Clip) -> str:
+        """Return the detected sounds with their scores, most certain first."""
+        return ", ".join(
+            f"{sound['name']} {floatformat(sound['score'], 2)}" for sound in clip.sounds
+        )
+
+    @admin.display(description=_("flags"))
+    def flagged(self, clip: Clip) -> str:
+        """Return what disturbs an ambience in it."""
+        return ", ".join(clip.flags)
+
+    @admin.display(description=_("withdrawn because"))
+    def withdrawn(self, clip: Clip) -> str:
+        """Return why it is withdrawn; empty for a recording of the library."""
+        if clip.removed_in is None:
+            return ""
+        return clip.withdrawn_reason or gettext("no reason given")
+
+    @admin.display(description=_("loudness"))
+    def loudness(self, clip: Clip) -> str | None:
+        """Return the integrated loudness; None if it is undefined."""
+        if clip.loudness_lufs is None:
+            return None
+        return f"{floatformat(clip.loudness_lufs, 1)} LUFS"
+
+    @admin.display(description=_("true peak"))
+    def true_peak(self, clip: Clip) -> str:
+        """Return the largest magnitude between and at the samples."""
+        return f"{floatformat(clip.true_peak_dbtp, 1)} dBTP"
+
+    @admin.display(description=_("format"))
+    def format(self, clip: Clip) -> str:
+        """Return media type, sample rate and channels."""
+        channels = ngettext("%(number)d channel", "%(number)d channels", clip.channels)
+        rate = f"{floatformat(clip.sample_rate_hz / 1000, 1)} kHz"
+        return ", ".join([clip.media_type, rate, channels % {"number": clip.channels}])
+
+    @admin.display(description=_("size"))
+    def size(self, clip: Clip) -> str:
+        """Return the size of the file."""
+        return filesizeformat(clip.byte_size)
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow what the user's permissions allow."""

@@ -16,6 +16,9 @@ class ThumbAdmin(ReadOnlyAdmin):
     list_display = fields = ("id", "recording", "matcher", "rank", "fits", "reason", "at")
     list_select_related = ("match__clip", "match__run")
     list_filter = ("fits", "reason")
+    list_per_page = 50
+    ordering = ("-pk",)
+    show_full_result_count = False
 
     @admin.display(description=_("recording"))
     def recording(self, thumb: Thumb) -> Clip:

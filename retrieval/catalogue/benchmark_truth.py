@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from retrieval.engine.matching.evaluation import Grade
+from retrieval.engine.matching.evaluation import TrueGrade
 
 TRUTH_FOLDER: Final = Path(__file__).parent / "truth"
-_GRADES: Final = {"good": Grade.GOOD, "decent": Grade.DECENT}
+_GRADES: Final = {"good": TrueGrade.GOOD, "decent": TrueGrade.DECENT}
 
 
 class TruthError(Exception):
@@ -26,17 +26,19 @@ class Truth:
     ----------
     photos : tuple of str
         File names of the photos that show scenery.
-    grades : mapping of str to mapping of str to Grade
+    grades : mapping of str to mapping of str to TrueGrade
         By photo, then by the path of a recording or of a folder of recordings.
     """
 
     photos: tuple[str, ...]
-    grades: Mapping[str, Mapping[str, Grade]]
+    grades: Mapping[str, Mapping[str, TrueGrade]]
 
-    def grades_of(self, photo: str, paths: Sequence[str]) -> list[Grade]:
+    def grades_of(self, photo: str, paths: Sequence[str]) -> list[TrueGrade]:
         """Return the grades of recordings, given by their paths in the manifest, for a photo."""
         known = self.grades.get(photo, {})
-        return [known.get(path, known.get(path.rpartition("/")[0], Grade.BAD)) for path in paths]
+        return [
+            known.get(path, known.get(path.rpartition("/")[0], TrueGrade.BAD)) for path in paths
+        ]
 
 
 def load_truth(folder: Path = TRUTH_FOLDER) -> Truth:
@@ -49,7 +51,7 @@ def load_truth(folder: Path = TRUTH_FOLDER) -> Truth:
     """
     with (folder / "photos.csv").open(encoding="utf-8", newline="") as stream:
         photos = tuple(row["photo"] for row in csv.DictReader(stream) if row["scenery"] == "yes")
-    grades: dict[str, dict[str, Grade]] = {photo: {} for photo in photos}
+    grades: dict[str, dict[str, TrueGrade]] = {photo: {} for photo in photos}
     with (folder / "grades.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             photo, recordings, grade = row["photo"], row["recordings"], row["grade"]

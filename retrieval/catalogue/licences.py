@@ -18,7 +18,7 @@ class Licence:
     """One licence.
 
     `free` means that anyone may use and share the recording for any purpose, `credit` that the
-    author must be named.
+    author must be named, `commercial` that the whole recording may be used to earn money.
     """
 
     code: str
@@ -26,6 +26,7 @@ class Licence:
     url: str
     free: bool
     credit: bool
+    commercial: bool
 
 
 _CC: Final = "https://creativecommons.org"
@@ -34,25 +35,41 @@ _CC: Final = "https://creativecommons.org"
 def _cc(kind: str, version: str) -> Licence:
     url = f"{_CC}/licenses/{kind.lower()}/{version}/"
     code = f"CC-{kind}-{version}"
-    return Licence(code, f"CC {kind} {version}", url, free="NC" not in kind, credit=True)
+    allowed = "NC" not in kind
+    return Licence(code, f"CC {kind} {version}", url, free=allowed, credit=True, commercial=allowed)
 
 
 _ALL: Final = (
-    Licence("CC0-1.0", "CC0 1.0", f"{_CC}/publicdomain/zero/1.0/", free=True, credit=False),
+    Licence(
+        "CC0-1.0",
+        "CC0 1.0",
+        f"{_CC}/publicdomain/zero/1.0/",
+        free=True,
+        credit=False,
+        commercial=True,
+    ),
     Licence(
         "Public-Domain",
         _("public domain"),
         f"{_CC}/publicdomain/mark/1.0/",
         free=True,
         credit=False,
+        commercial=True,
     ),
     *(_cc(kind, version) for kind in ("BY", "BY-SA", "BY-NC") for version in ("3.0", "4.0")),
-    Licence(
-        "CC-Sampling+", "CC Sampling+", f"{_CC}/licenses/sampling+/1.0/", free=False, credit=True
+    Licence(  # what is made of samples may be sold, copies of the whole may not
+        "CC-Sampling+",
+        "CC Sampling+",
+        f"{_CC}/licenses/sampling+/1.0/",
+        free=False,
+        credit=True,
+        commercial=False,
     ),
-    Licence(UNKNOWN, _("licence unknown"), "", free=False, credit=True),
+    Licence(UNKNOWN, _("licence unknown"), "", free=False, credit=True, commercial=False),
 )
 LICENCES: Final = {licence.code: licence for licence in _ALL}
+COMMERCIAL: Final = frozenset(licence.code for licence in _ALL if licence.commercial)
+"""Codes of the licences that allow to earn money with a recording."""
 
 
 def credit_line(*, title: str, author: str, license_code: str, source_url: str = "") -> str:

@@ -86,6 +86,7 @@ def _with_played_file(
 
 def _photo(request: Message, limits: DecodingLimits) -> Message:
     path = request.fields["path"]
+    limits = replace(limits, web_image_side_px=request.fields["web_image_side_px"])
     return photo_answer(decode_photo(Path(path) if path else request.body, limits))
 
 

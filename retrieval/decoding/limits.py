@@ -21,6 +21,7 @@ class DecodingLimits:
     recording_timeout_s: float = 600.0
     recording_cpu_s: float = 600.0
     queue_timeout_s: float = 15.0
+    most_waiting: int = 6
     jobs_per_child: int = 500
     max_address_space_bytes: int = 2_000_000_000
     max_written_bytes: int = 2_000_000_000

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -77,6 +78,8 @@ class DecodingPool:
         for child in self._children:
             self._idle.put(child)
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="decoding")
+        # Photos that are decoded or wait for it, each with a thread of the web server.
+        self._places = threading.BoundedSemaphore(processes + limits.most_waiting)
         self._closed = False
 
     def warm(self) -> None:
@@ -84,20 +87,44 @@ class DecodingPool:
         for _ in self._children:
             self._threads.submit(self._start_one)
 
-    def decode_photo(self, source: Path | bytes) -> DecodedPhoto:
-        """Decode, check and re-encode a photo; wait for it for a limited time."""
-        future = self.submit_photo(source)
-        try:
-            return future.result(self._limits.queue_timeout_s + self._limits.photo_timeout_s)
-        except TimeoutError as error:
-            future.cancel()
-            msg = f"no decoder was free within {self._limits.queue_timeout_s:g} s"
-            raise ImageDecodeError(msg, code="decoder_busy") from error
+    def decode_photo(
+        self, source: Path | bytes, *, web_image_side_px: int | None = None
+    ) -> DecodedPhoto:
+        """Decode, check and re-encode a photo; wait for it for a limited time.
 
-    def submit_photo(self, source: Path | bytes) -> Future[DecodedPhoto]:
-        """Start to decode a photo."""
+        The longer side of the web image has at most `web_image_side_px`, or what the limits say.
+
+        Raises
+        ------
+        ImageDecodeError
+            With code ``decoder_busy`` at once if `most_waiting` photos wait already, or if none
+            of the decoders was free in time.
+        """
+        if not self._places.acquire(blocking=False):
+            msg = f"{self._limits.most_waiting} photos wait for a decoder already"
+            raise ImageDecodeError(msg, code="decoder_busy")
+        try:
+            future = self.submit_photo(source, web_image_side_px=web_image_side_px)
+            try:
+                return future.result(self._limits.queue_timeout_s + self._limits.photo_timeout_s)
+            except TimeoutError as error:
+                future.cancel()
+                msg = f"no decoder was free within {self._limits.queue_timeout_s:g} s"
+                raise ImageDecodeError(msg, code="decoder_busy") from error
+        finally:
+            self._places.release()
+
+    def submit_photo(
+        self, source: Path | bytes, *, web_image_side_px: int | None = None
+    ) -> Future[DecodedPhoto]:
+        """Start to decode a photo, as `decode_photo` does."""
         path, body = (str(source), b"") if isinstance(source, Path) else (None, source)
-        fields = {"function": "photo", "cpu_s": self._limits.photo_cpu_s, "path": path}
+        fields = {
+            "function": "photo",
+            "cpu_s": self._limits.photo_cpu_s,
+            "path": path,
+            "web_image_side_px": web_image_side_px or self._limits.web_image_side_px,
+        }
         return self._submit(
             _Job(
                 request=Message(fields, body),

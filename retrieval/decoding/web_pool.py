@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from django.conf import settings
 
@@ -19,9 +20,11 @@ def photo_pool() -> DecodingPool:
     global _pool  # noqa: PLW0603 # one pool for each process
     with _lock:
         if _pool is None:
-            _pool = DecodingPool(
-                processes=settings.SOUNDSCAPE_WEB_DECODING_PROCESSES, limits=decoding_limits()
-            )
+            processes = settings.SOUNDSCAPE_WEB_DECODING_PROCESSES
+            # Photos keep at most half of the server's threads.
+            most_waiting = max(1, settings.SOUNDSCAPE_WEB_THREADS // 2 - processes)
+            limits = replace(decoding_limits(), most_waiting=most_waiting)
+            _pool = DecodingPool(processes=processes, limits=limits)
             _pool.warm()
         return _pool
 

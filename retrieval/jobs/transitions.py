@@ -1,20 +1,23 @@
 """State transitions of jobs; no other module changes a job's state.
 
 A worker claims a queued job, which increments its attempt counter, and holds it by a lease on the
-database's clock. Every later change is fenced by owner and attempt: a function that takes a `Claim`
+database's clock. Every later change is fenced by owner and claim: a function that takes a `Claim`
 raises `StaleClaimError` if the lease was lost, and the caller must roll its transaction back.
+Webhooks hear of an end in the same transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from retrieval.jobs.announcing import announce_end
 from retrieval.models import MAX_ATTEMPTS, Job, JobState
 
 POISON: Final = "poison"
@@ -36,31 +39,31 @@ class StaleClaimError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt at one job."""
+    """One attempt at one job; `started_at` differs for each claim, `attempt` may not."""
 
     model: type[Job]
     pk: Any
     owner: str
     attempt: int
+    started_at: datetime | None
 
     def __str__(self) -> str:
         return f"{self.model.__name__} {self.pk}, attempt {self.attempt}"
 
 
 def claim(model: type[Job], pk: Any, *, owner: str, lease: timedelta) -> Claim | None:
-    """Claim a job; return None if it is not queued or has no attempt left."""
-    taken = _enter(
-        model._default_manager.filter(pk=pk, attempts__lt=MAX_ATTEMPTS),
-        JobState.PROCESSING,
-        attempts=F("attempts") + 1,
-        lease_owner=owner,
-        lease_expires_at=Now() + lease,
-        started_at=Now(),
-    )
-    if not taken:
-        return None
-    attempt = model._default_manager.values_list("attempts", flat=True).get(pk=pk)
-    return Claim(model, pk, owner, attempt)
+    """Claim a job; return None if it is not queued, has no attempt left or was deleted.
+
+    A job that this owner has already is claimed again: an owner works on one job at a time, so the
+    earlier claim has ended, without a database to tell it to. It does not count as an attempt:
+    else three lost connections would fail the job.
+    """
+    row = model._default_manager.filter(pk=pk)
+    taken = _take(row, owner=owner, lease=lease)
+    if not taken and _give_back(row.filter(lease_owner=owner)):
+        taken = _take(row, owner=owner, lease=lease)
+    claimed = row.values_list("attempts", "started_at").first() if taken else None
+    return None if claimed is None else Claim(model, pk, owner, *claimed)
 
 
 def finish(held: Claim, **fields: Any) -> None:
@@ -107,25 +110,51 @@ def release_owned(model: type[Job], *, owner: str) -> int:
     return _release(model._default_manager.filter(lease_owner=owner))
 
 
-def _release(held: QuerySet[Job]) -> int:
-    poisoned = _enter(
-        held.filter(attempts__gte=MAX_ATTEMPTS),
-        JobState.FAILED,
-        finished_at=Now(),
-        failure_code=POISON,
-        failure_detail=f"Failed after {MAX_ATTEMPTS} attempts without a result.",
-        **_NO_LEASE,
+def _take(row: QuerySet[Job], *, owner: str, lease: timedelta) -> int:
+    return _enter(
+        row.filter(attempts__lt=MAX_ATTEMPTS),
+        JobState.PROCESSING,
+        attempts=F("attempts") + 1,
+        lease_owner=owner,
+        lease_expires_at=Now() + lease,
+        started_at=Now(),
     )
+
+
+def _give_back(held: QuerySet[Job]) -> int:
+    return _enter(held, JobState.QUEUED, attempts=F("attempts") - 1, woken_at=None, **_NO_LEASE)
+
+
+def _release(held: QuerySet[Job]) -> int:
+    poisoned = _fail_poisoned(held.filter(attempts__gte=MAX_ATTEMPTS))
     requeued = _enter(
         held.filter(attempts__lt=MAX_ATTEMPTS), JobState.QUEUED, woken_at=None, **_NO_LEASE
     )
     return poisoned + requeued
 
 
+@transaction.atomic
+def _fail_poisoned(held: QuerySet[Job]) -> int:
+    pks = list(held.select_for_update().values_list("pk", flat=True))
+    failed = _enter(
+        held.model._default_manager.filter(pk__in=pks),
+        JobState.FAILED,
+        finished_at=Now(),
+        failure_code=POISON,
+        failure_detail=f"Failed after {MAX_ATTEMPTS} attempts without a result.",
+        **_NO_LEASE,
+    )
+    announce_end(held.model, pks)
+    return failed
+
+
+@transaction.atomic
 def _end_attempt(held: Claim, state: JobState, **fields: Any) -> None:
-    """End this attempt at a job, fenced by owner and attempt."""
+    """End this attempt at a job, fenced as in `_owned`."""
     if not _enter(_owned(held), state, **_NO_LEASE, **fields):
         raise StaleClaimError(held)
+    if not TRANSITIONS[state]:
+        announce_end(held.model, [held.pk])
 
 
 def _enter(rows: QuerySet[Job], state: JobState, **fields: Any) -> int:
@@ -135,10 +164,14 @@ def _enter(rows: QuerySet[Job], state: JobState, **fields: Any) -> int:
 
 
 def _owned(held: Claim) -> QuerySet[Job]:
-    """Return the job's row if this attempt holds it.
+    """Return the job's row if this claim holds it.
 
-    The attempt alone does not identify the holder, because `pause` resets the counter.
+    The attempt does not identify the claim: `pause` resets the counter, and an owner that claims
+    its job again keeps it.
     """
     return held.model._default_manager.filter(
-        pk=held.pk, state=JobState.PROCESSING, lease_owner=held.owner, attempts=held.attempt
+        pk=held.pk,
+        state=JobState.PROCESSING,
+        lease_owner=held.owner,
+        started_at=held.started_at,
     )

@@ -1,4 +1,4 @@
-"""Heartbeat of the inference worker, stored in Redis with an expiry."""
+"""Heartbeats of the inference worker and the sender of webhooks, in Redis with an expiry."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 _KEY: Final = "soundscape:inference-worker:alive"
+_SENDER_KEY: Final = "soundscape:webhook-sender:alive"
 _KEPT_FOR_S: Final = 10
 _TIMEOUT_S: Final = 0.3  # an upload waits at most two seconds for this and the broker together
 
@@ -21,15 +22,29 @@ def leave_sign() -> None:
     _redis().set(_KEY, 1, ex=_KEPT_FOR_S)
 
 
+def leave_sender_sign() -> None:
+    """Record that a sender of webhooks is running; called at least every few seconds."""
+    _redis().set(_SENDER_KEY, 1, ex=_KEPT_FOR_S)
+
+
 def forget_signs() -> None:
-    """Delete the heartbeat of an earlier worker."""
-    _redis().delete(_KEY)
+    """Delete the heartbeats of earlier processes."""
+    _redis().delete(_KEY, _SENDER_KEY)
 
 
 def worker_alive() -> bool:
-    """Return whether a heartbeat exists; False if Redis does not answer."""
+    """Return whether a worker's heartbeat exists; False if Redis does not answer."""
+    return _exists(_KEY)
+
+
+def sender_alive() -> bool:
+    """Return whether a sender's heartbeat exists; False if Redis does not answer."""
+    return _exists(_SENDER_KEY)
+
+
+def _exists(key: str) -> bool:
     try:
-        return bool(_redis().exists(_KEY))
+        return bool(_redis().exists(key))
     except redis.RedisError as error:
         logger.warning("Redis does not answer: %s", error)
         return False

@@ -14,8 +14,8 @@ from rich.text import Text
 from retrieval.catalogue.benchmark_truth import Truth, TruthError
 from retrieval.engine.matching.evaluation import (
     MEASURES,
-    Grade,
     Interval,
+    TrueGrade,
     bootstrap,
     measure,
     paired_difference,
@@ -32,6 +32,7 @@ class Recording:
     clip_id: int
     path: str
     source: str
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _summary(by_photo: Mapping[str, Mapping[str, float]]) -> dict[str, Interval]
 def _halves(
     recordings: Sequence[Recording],
     rankings: Mapping[str, Sequence[int]],
-    graded: Mapping[str, Sequence[Grade]],
+    graded: Mapping[str, Sequence[TrueGrade]],
 ) -> list[dict[str, float]]:
     """Measure in each half separately, to show whether a few recordings dominate the result."""
     parts = split_by_source([recording.source for recording in recordings], parts=HALVES)

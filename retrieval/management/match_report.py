@@ -44,6 +44,7 @@ def as_json(photo: str, result: SearchResult) -> dict[str, Any]:
             "bank": matcher.bank.version,
         },
         "snapshot": result.snapshot,
+        "filter": result.clip_filter.as_json(),
         "library_size": result.library_size,
     }
 
@@ -58,7 +59,8 @@ def _match_as_json(found: FoundClip) -> dict[str, Any]:
         "divergence_nats": found.judgement.divergences_nats[explanation.space],
         "space": explanation.space,
         "score": found.score,
-        "strength": found.judgement.strength.value,
+        "strength": found.strength and found.strength.value,
+        "fit": found.fit,
         "explained": found.judgement.explained,
         "standard": found.judgement.standard,
         "sounds": {sound["name"]: sound["score"] for sound in clip.sounds},
@@ -98,7 +100,8 @@ def as_table(photo: str, result: SearchResult) -> str:
     if sounds := _sounds(result):
         shares = ", ".join(f"{short_name(label)} {p:.0%}" for label, p in sounds)
         parts.append(Text(f"    expected sounds: {shares}", style="dim"))
-    parts += [_matches(result.found), Text(_provenance(result), style="dim")]
+    found = _matches(result.found) if result.found else Text("No recording passes the filter.")
+    parts += [found, Text(_provenance(result), style="dim")]
     console = Console()
     with console.capture() as capture:
         console.print(Group(*parts))
@@ -137,7 +140,9 @@ def _matches(found: Sequence[FoundClip]) -> Table:
             f"{place.rank}.",
             Text(place.clip.title, style="bold"),
             _bar(share),
-            f"{place.judgement.strength.value}, {divergence:.3f} nats",
+            f"{place.strength.value}, {divergence:.3f} nats"
+            if place.strength
+            else f"{divergence:.3f} nats",
         )
         table.add_row("", _details(place), "", "")
     return table

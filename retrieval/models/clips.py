@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, HashIndex, OpClass
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 
 from retrieval.catalogue.licences import LICENCES
@@ -18,6 +20,30 @@ PREVIEW_MEDIA_TYPE = "audio/mpeg"
 PREVIEW_SUFFIX = ".mp3"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 _VERSION_DIGITS = 12
+
+
+class ClipWords(Func):
+    """The words by which a recording is found; a function of the database, which an index needs.
+
+    The columns are always the same ones: the index serves no other expression.
+    """
+
+    function = "retrieval_clip_words"
+    arity = 5
+    output_field = SearchVectorField()
+
+    @classmethod
+    def of_clip(cls) -> ClipWords:
+        """Return the expression that is indexed."""
+        return cls("title", "tags", "author", "collection", "sound_tags")
+
+
+class FileName(Func):
+    """The last part of a path: what follows the last slash."""
+
+    template = "regexp_replace(%(expressions)s, '^.*/', '')"
+    arity = 1
+    output_field = models.TextField()
 
 
 class Clip(models.Model):
@@ -116,9 +142,27 @@ class Clip(models.Model):
             models.Index(fields=["added_in", "id"], name="retrieval_clip_added"),
             models.Index(
                 fields=["removed_in"],
-                name="retrieval_clip_removed",
+                include=["id"],
+                name="retrieval_clip_withdrawn",
                 condition=Q(removed_in__isnull=False),
             ),
+            models.Index(
+                fields=["id"], name="retrieval_clip_served", condition=Q(removed_in__isnull=True)
+            ),
+            GinIndex(ClipWords.of_clip(), name="retrieval_clip_words_gin"),
+            GinIndex(fields=["tags"], name="retrieval_clip_tags_gin"),
+            GinIndex(fields=["sound_tags"], name="retrieval_clip_sound_tags_gin"),
+            models.Index(fields=["collection", "added_in", "id"], name="retrieval_clip_collection"),
+            models.Index(fields=["license", "added_in", "id"], name="retrieval_clip_license"),
+            models.Index(fields=["duration_s"], name="retrieval_clip_duration"),
+            GinIndex(fields=["flags"], name="retrieval_clip_flags_gin"),
+            # `LIKE 'name%'` uses no index of the database's own order.
+            models.Index(
+                OpClass(FileName("path"), name="text_pattern_ops"), name="retrieval_clip_file_name"
+            ),
+            # For deleting files, which asks whether a row needs them.
+            HashIndex(fields=["original"], name="retrieval_clip_original"),
+            HashIndex(fields=["preview"], name="retrieval_clip_preview", condition=~Q(preview="")),
         ]
 
     def __str__(self) -> str:
@@ -142,6 +186,29 @@ class Clip(models.Model):
         The file's name contains its hash and differs between preview and original.
         """
         return hashlib.sha256(self.played_name.encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+class ClipAbsence(models.Model):
+    """Snapshots during which a recording was withdrawn that was restored later."""
+
+    clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="absences")
+    removed_in = models.BigIntegerField(help_text="First snapshot that did not contain it.")
+    restored_in = models.BigIntegerField(help_text="First snapshot that contained it again.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(restored_in__gt=F("removed_in")),
+                name="retrieval_clipabsence_ends_after_it_begins",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["removed_in"], name="retrieval_clipabsence_removed"),
+            models.Index(fields=["restored_in"], name="retrieval_clipabsence_restored"),
+        ]
+
+    def __str__(self) -> str:
+        return f"clip {self.clip_id} from {self.removed_in} to {self.restored_in}"
 
 
 class ClipProfile(models.Model):
@@ -242,6 +309,18 @@ class ImportItem(models.Model):
                 condition=(Q(outcome="failed") & ~Q(code="")) | (~Q(outcome="failed") & Q(code="")),
                 name="retrieval_importitem_failed_has_code",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["source", "outcome"],
+                name="retrieval_importitem_outcome",
+                opclasses=["varchar_pattern_ops", "varchar_ops"],
+            ),
+            models.Index(
+                OpClass(FileName("path"), name="text_pattern_ops"),
+                name="retrieval_importitem_file_name",
+            ),
+            models.Index(fields=["code"], name="retrieval_importitem_code", condition=~Q(code="")),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 LIBRARY_KEY: Final = 1
 
@@ -14,8 +15,9 @@ LIBRARY_KEY: Final = 1
 class Library(models.Model):
     """The single row that holds the library's current snapshot number.
 
-    Every transaction that changes which clips can be found increments `snapshot`. The row lock
-    orders these transactions, so a reader at snapshot n sees every change up to n.
+    Every transaction that changes which clips can be found, with a filter too, increments
+    `snapshot`. The row lock orders these transactions, so a reader at snapshot n sees every change
+    up to n.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=LIBRARY_KEY, editable=False)
@@ -33,6 +35,26 @@ class Library(models.Model):
 
     def __str__(self) -> str:
         return f"library at snapshot {self.snapshot}"
+
+
+class LibrarySnapshot(models.Model):
+    """When a snapshot of the library was made; the change that made it is told by other rows.
+
+    Snapshots from before this table existed have a time only if rows of their own tell it.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(null=True, db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(number__gte=1), name="retrieval_librarysnapshot_counts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"snapshot {self.number}"
 
 
 class Space(models.Model):

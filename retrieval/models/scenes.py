@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from retrieval.engine.matching.strength import Strength
+from retrieval.models.clip_filters import ClipFilterField, is_clip_filter
 from retrieval.models.clips import SHA256_PATTERN, Clip
 from retrieval.models.jobs import Job, JobState
 from retrieval.models.library import Space
@@ -54,7 +55,7 @@ class SceneProfile(models.Model):
 
 
 class MatchRun(models.Model):
-    """One search: a photo's content, a matcher with its models, and a library snapshot."""
+    """One search: a photo's content, a matcher with its models, a library snapshot, a filter."""
 
     photo_sha256 = models.CharField(max_length=64)
     matcher = models.CharField(max_length=32)
@@ -68,6 +69,7 @@ class MatchRun(models.Model):
         help_text="Photo bank that standardised the scores.",
     )
     snapshot = models.BigIntegerField()
+    clip_filter = ClipFilterField(help_text="To which recordings it was restricted.")
     library_size = models.PositiveIntegerField()
     search_seconds = models.FloatField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -82,8 +84,12 @@ class MatchRun(models.Model):
                     "model_versions",
                     "bank",
                     "snapshot",
+                    "clip_filter",
                 ],
                 name="retrieval_matchrun_once",
+            ),
+            models.CheckConstraint(
+                condition=is_clip_filter(), name="retrieval_matchrun_filter_is_object"
             ),
         ]
 
@@ -109,8 +115,14 @@ class Scene(Job):
         editable=False,
         help_text="When the image model finished; only matching remains.",
     )
+    clip_filter = ClipFilterField(
+        help_text="To which recordings its first search was to be restricted."
+    )
     run = models.ForeignKey(
         MatchRun, null=True, blank=True, on_delete=models.PROTECT, related_name="scenes"
+    )
+    run_asked_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its last other result was asked for."
     )
     title = models.CharField(
         max_length=120, blank=True, default="", db_default="", help_text="Given by its sender."
@@ -139,6 +151,9 @@ class Scene(Job):
             ),
             models.CheckConstraint(
                 condition=Q(width_px__gt=0, height_px__gt=0), name="retrieval_scene_has_pixels"
+            ),
+            models.CheckConstraint(
+                condition=is_clip_filter(), name="retrieval_scene_filter_is_object"
             ),
             models.CheckConstraint(
                 condition=~Q(state=JobState.DONE) | Q(run__isnull=False),
@@ -217,13 +232,16 @@ class Match(models.Model):
     standard = models.FloatField(
         null=True, help_text="Standard deviations above the recording's mean score over the bank."
     )
+    fit = models.FloatField(
+        null=True, blank=True, help_text="How probably the match is good, by the calibration."
+    )
     strength = models.CharField(
         max_length=8,
         blank=True,
         default="",
         db_default="",
         choices=[(strength.value, strength.value) for strength in Strength],
-        help_text="Empty in runs older than this column.",
+        help_text="Empty if its matcher gives none, and in runs older than this column.",
     )
     takes = ArrayField(
         models.BigIntegerField(),
@@ -251,6 +269,10 @@ class Match(models.Model):
             models.CheckConstraint(
                 condition=Q(strength__in=["", *(strength.value for strength in Strength)]),
                 name="retrieval_match_strength_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(fit__isnull=True) | Q(fit__gte=0, fit__lte=1),
+                name="retrieval_match_fit_is_a_share",
             ),
             models.CheckConstraint(
                 # PostgreSQL sorts NaN above infinity: the upper bounds exclude it.

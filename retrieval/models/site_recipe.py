@@ -44,7 +44,7 @@ class HeardOverride(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.wnid}: {'built-in' if self.taken_back else self.sounds}"
+        return f"override {self.pk} of {self.wnid}"
 
 
 class PhotoBank(models.Model):

@@ -12,7 +12,7 @@ from retrieval.models.scenes import Match, Scene
 
 
 class Thumb(models.Model):
-    """Whether a recording fits a photo, as a visitor says who saw its page. It is no grade."""
+    """A visitor's answer whether a recording fits a photo; it is not a reviewer's grade."""
 
     class Reason(models.TextChoices):
         """Why it does not fit."""

@@ -1,4 +1,4 @@
-"""Model field for class distributions, stored as pgvector's `vector`."""
+"""Model fields for pgvector's types, and its formats."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ _HEADER_BYTES = 4
 def vector_fills_space(field: str = "distribution") -> Q:
     """Return the condition that a vector has as many values as its space has classes."""
     return Q(classes=Func(F(field), function="vector_dims", output_field=IntegerField()))
+
+
+def parse_vector(binary: memoryview) -> NDArray[np.float32]:
+    """Return a vector from its binary format: int16 dimension, int16 unused, float32 values."""
+    return np.frombuffer(binary, dtype=">f4", offset=_HEADER_BYTES).astype(np.float32)
+
+
+def vector_text(vector: NDArray[np.floating[Any]]) -> str:
+    """Return text that PostgreSQL parses to the same float32 values."""
+    return "[" + ",".join(map(repr, vector.astype(np.float32).tolist())) + "]"
 
 
 class DistributionField(models.Field):  # type: ignore[type-arg] # generic only in the stubs
@@ -39,16 +49,24 @@ class DistributionField(models.Field):  # type: ignore[type-arg] # generic only 
         """Parse the binary format."""
         if value is None:
             return None
-        # int16 dimension, int16 unused, then big-endian float32.
-        return np.frombuffer(value, dtype=">f4", offset=_HEADER_BYTES).astype(np.float32)
+        return parse_vector(value)
 
     def get_prep_value(self, value: Any) -> str | None:
         """Return the vector as text that PostgreSQL parses to the same float32 values."""
         if value is None:
             return None
-        numbers = np.asarray(value, dtype=np.float32).tolist()
-        return "[" + ",".join(map(repr, numbers)) + "]"
+        return vector_text(np.asarray(value))
 
     def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
         """Cast the text to the column type."""
         return "%s::vector"
+
+
+class HalfVectorField(models.Field):  # type: ignore[type-arg] # generic only in the stubs
+    """A float16 vector of any length, which is written by COPY and compared by the database."""
+
+    description = "Vector (pgvector, float16)"
+
+    def db_type(self, connection: Any) -> str:
+        """Return the column type, without a fixed dimension."""
+        return "halfvec"

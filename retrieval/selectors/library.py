@@ -32,6 +32,11 @@ def clips_by_id(clip_ids: Iterable[int]) -> dict[int, Clip]:
     return Clip.objects.defer("peaks").in_bulk(list(clip_ids))
 
 
+def clips_that_play(clip_ids: Iterable[int]) -> dict[int, Clip]:
+    """Return by id the clips among these that have not been withdrawn."""
+    return Clip.objects.filter(removed_in=None).in_bulk(list(clip_ids))
+
+
 def existing_sha256(sha256s: Iterable[str]) -> dict[str, int]:
     """Return the ids of the clips whose content is among these, by hash."""
     rows = Clip.objects.filter(sha256__in=list(sha256s)).values_list("sha256", "id")
@@ -50,12 +55,16 @@ def profiled_clips(
 
     `model_versions` maps each space to its audio model. A clip is searchable from the snapshot of
     the last of its profiles in these spaces; clips are ordered by that snapshot, then by id.
-    Memory use does not grow with the library.
+    Memory use does not grow with the library, and the database reads the profiles of such clips
+    only.
     """
     wanted = _of_models(model_versions)
+    rows = ClipProfile.objects.filter(wanted, added_in__lte=up_to)
+    if after:  # else all, and the condition would only cost time
+        newer = _of_models(model_versions, added_in__gt=after, added_in__lte=up_to)
+        rows = rows.filter(clip_id__in=ClipProfile.objects.filter(newer).values("clip_id"))
     clip_ids = (
-        ClipProfile.objects.filter(wanted, added_in__lte=up_to)
-        .values("clip_id")
+        rows.values("clip_id")
         .annotate(complete_in=Max("added_in"), spaces=Count("space"))
         .filter(spaces=len(model_versions), complete_in__gt=after)
         .order_by("complete_in", "clip_id")
@@ -84,10 +93,11 @@ def _profiles(clip_ids: list[int], wanted: Q) -> dict[int, dict[str, Distributio
     return by_clip
 
 
-def _of_models(model_versions: Mapping[str, str]) -> Q:
+def _of_models(model_versions: Mapping[str, str], **bounds: int) -> Q:
+    """Return the condition of profiles of these models; the bounds, in each part, are indexed."""
     wanted = Q()
     for space, version in model_versions.items():
-        wanted |= Q(space_id=space, model_version=version)
+        wanted |= Q(space_id=space, model_version=version, **bounds)
     return wanted
 
 
@@ -101,10 +111,12 @@ def served_clip(clip_id: int) -> Clip | None:
     return served_clips().filter(pk=clip_id).first()
 
 
-def searchable_recordings() -> list[tuple[int, str, str]]:
-    """Return id, path and source of every served recording; its path where it has no source."""
-    rows = served_clips().order_by("id").values_list("id", "path", "source_url")
-    return [(clip_id, path, source or path) for clip_id, path, source in rows]
+def searchable_recordings() -> list[tuple[int, str, str, float]]:
+    """Return id, path, source (or path) and duration in seconds of every served recording."""
+    rows = served_clips().order_by("id").values_list("id", "path", "source_url", "duration_s")
+    return [
+        (clip_id, path, source or path, duration_s) for clip_id, path, source, duration_s in rows
+    ]
 
 
 def clips_without_clean_copy() -> Iterator[Clip]:

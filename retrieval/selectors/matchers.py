@@ -22,7 +22,7 @@ from retrieval.engine.spaces.space import ClassSpace, heard, objects
 from retrieval.engine.vocabulary.heard_there import HeardThere, Sound, load_heard_there
 from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.models import BankMoments, HeardOverride, PhotoBank
-from retrieval.selectors.networks import has_sound_network, image_network
+from retrieval.selectors.networks import has_sound_network, image_network, sound_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,14 @@ class SiteRecipe:
         The newest override of the table; 0 without any.
     bank_id : int
         The newest bank of the site's own photos; 0 without any.
-    image : str
-        Version of the image network.
+    image, sounds : str
+        Versions of the image network and the sound network.
     """
 
     override_id: int
     bank_id: int
     image: str
+    sounds: str
 
 
 def site_recipe() -> SiteRecipe:
@@ -50,6 +51,7 @@ def site_recipe() -> SiteRecipe:
         override_id=HeardOverride.objects.aggregate(newest=Max("id"))["newest"] or 0,
         bank_id=PhotoBank.objects.aggregate(newest=Max("id"))["newest"] or 0,
         image=image_network().model_version,
+        sounds=sound_network().model_version,
     )
 
 
@@ -78,7 +80,7 @@ def matchers_in_force(names: Iterable[str]) -> list[Matcher]:
 @lru_cache(maxsize=8)
 def _matcher(name: str, recipe: SiteRecipe) -> Matcher:
     table, bank = _table_and_bank(recipe)
-    return matcher_named(name, table=table, bank=bank, image=recipe.image)
+    return matcher_named(name, table=table, bank=bank, image=recipe.image, audio=recipe.sounds)
 
 
 @lru_cache(maxsize=2)  # the current recipe and its predecessor, which may still be in use
@@ -117,11 +119,14 @@ def sounds_of(override: HeardOverride) -> list[Sound]:
 def bank_spaces() -> tuple[ClassSpace, ...]:
     """Return the spaces of the matchers that use a bank, as photos are profiled now."""
     recipe = site_recipe()
-    return _bank_spaces(recipe.image, table_up_to(recipe.override_id))
+    return _bank_spaces(recipe, table_up_to(recipe.override_id))
 
 
-def _bank_spaces(image: str, table: HeardThere) -> tuple[ClassSpace, ...]:
-    return objects(whole=True, image=image), heard(table, image=image)
+def _bank_spaces(recipe: SiteRecipe, table: HeardThere) -> tuple[ClassSpace, ...]:
+    return (
+        objects(whole=True, image=recipe.image),
+        heard(table, image=recipe.image, sounds=recipe.sounds),
+    )
 
 
 def _site_bank(recipe: SiteRecipe, table: HeardThere) -> Bank | None:
@@ -130,7 +135,7 @@ def _site_bank(recipe: SiteRecipe, table: HeardThere) -> Bank | None:
     It applies in a space whose photo profiles are still made by the same network and table: a
     changed table leaves the moments in `objects` valid.
     """
-    spaces = _bank_spaces(recipe.image, table)
+    spaces = _bank_spaces(recipe, table)
     bank = PhotoBank.objects.filter(pk=recipe.bank_id).first()
     seen_by = dict(BankMoments.objects.filter(bank=bank).values_list("space_id", "model_version"))
     known = [space for space in spaces if seen_by.get(space.name) == space.image_model]

@@ -19,7 +19,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Collate
 
-from retrieval.models import Clip, DataExport, Scene
+from retrieval.models import Clip, DataExport, LibraryImport, Scene
 
 _CHUNK_ROWS = 2000
 
@@ -49,13 +49,14 @@ def named_files(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[NamedFile]:
     The database sorts, and rows are read in chunks: memory use does not grow with the library.
     """
     clips, scenes = Clip.objects.using(using), Scene.objects.using(using)
-    exports = DataExport.objects.using(using)
+    exports, sent = DataExport.objects.using(using), LibraryImport.objects.using(using)
     streams = merge(
         _files(clips, "original", made_from=Value("")),
         _files(clips.exclude(preview=""), "preview", made_from=F("sha256")),
         _files(scenes, "photo", made_from=F("photo_sha256")),
         _files(scenes, "model_input", made_from=F("photo_sha256")),
         _files(exports.exclude(file=""), "file", made_from=Value("")),
+        _files(sent.exclude(sent_file=""), "sent_file", made_from=Value("")),
         *(
             _files(rows.using(using), field, made_from=Value(""))
             for rows, field in _files_of_apps_above()
@@ -70,8 +71,9 @@ def named_file_count() -> int:
     """Return an upper bound of the number of named files: scenes of one photo share theirs."""
     previews = Clip.objects.exclude(preview="").count()
     exports = DataExport.objects.exclude(file="").count()
+    sent = LibraryImport.objects.exclude(sent_file="").count()
     above = sum(rows.count() for rows, _ in _files_of_apps_above())
-    return Clip.objects.count() + previews + 2 * Scene.objects.count() + exports + above
+    return Clip.objects.count() + previews + 2 * Scene.objects.count() + exports + sent + above
 
 
 def is_named(name: str) -> bool:
@@ -80,6 +82,7 @@ def is_named(name: str) -> bool:
         Scene.objects.filter(Q(photo=name) | Q(model_input=name)).exists()
         or Clip.objects.filter(Q(original=name) | Q(preview=name)).exists()
         or DataExport.objects.filter(file=name).exists()
+        or LibraryImport.objects.filter(sent_file=name).exists()
         or any(rows.filter(**{field: name}).exists() for rows, field in _files_of_apps_above())
     )
 

@@ -72,9 +72,10 @@ def own_thumbs(giver: ThumbGiver, match_ids: Collection[int]) -> dict[int, Thumb
 def thumb_summary(scene_ids: Collection[UUID] | QuerySet[Any, Any]) -> ThumbSummary:
     """Count the thumbs that were given on the pages of some photos, with two queries.
 
-    Other visitors' copies of the same photos, which may be private, are left out.
+    Other visitors' copies of the same photos, which may be private, are left out, and so are
+    thumbs on results with a filter, whose ranks do not compare.
     """
-    given = Thumb.objects.filter(scene__in=scene_ids)
+    given = Thumb.objects.filter(scene__in=scene_ids, match__run__clip_filter={})
     counts: dict[tuple[str, int], ThumbCounts] = defaultdict(ThumbCounts)
     for row in _counted(given, "match__run__matcher", "match__rank"):
         counts[row["match__run__matcher"], row["match__rank"]].add(row)

@@ -62,7 +62,7 @@ class AudioProfiler:
         scores = np.concatenate(list(self._scores(sounds, placed)))
         edges = np.cumsum([len(starts) for starts in placed])[:-1]
         return [
-            self.space.remembered(
+            self.space.stored_windows(
                 AudioScores(windows, [start / self.sample_rate_hz for start in starts])
             )
             for windows, starts in zip(np.split(scores, edges), placed, strict=True)

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from django.core.files.storage import default_storage
-
 from retrieval.decoding.outcome import decoded_recording
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.models import Clip
 from retrieval.selectors.library import clips_without_clean_copy
 from retrieval.services.clips import store_preview
+from retrieval.storage.content_store import local_file
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +43,10 @@ def make_clean_copies(
 
 
 def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
-    original = Path(default_storage.path(str(clip.original.name)))
+    original = local_file(str(clip.original.name), scratch=scratch)
+    # Not named by its hash, as a copy of the original in the same folder is.
     decoding = pool.submit_recording(
-        original, waveform_paths={}, preview_path=scratch / clip.sha256
+        original, waveform_paths={}, preview_path=scratch / f"clean-{clip.sha256}"
     )
     facts = decoded_recording(decoding, name=f"clip {clip.pk}")
     copy = facts.preview_path
@@ -54,6 +54,8 @@ def _make_clean_copy(clip: Clip, *, pool: DecodingPool, scratch: Path) -> None:
         raise DecodeError(f"no copy of {original} was made", code="decoder_fault")
     preview = store_preview(file=copy)
     copy.unlink()
+    if original.parent == scratch:
+        original.unlink()
     Clip.objects.filter(pk=clip.pk).update(
         preview=preview, loudness_lufs=facts.loudness_lufs, true_peak_dbtp=facts.true_peak_dbtp
     )

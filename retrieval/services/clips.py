@@ -17,8 +17,9 @@ from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.sounds import describe
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem
+from retrieval.selectors.clip_filters import CHANGEABLE_FACTS
 from retrieval.selectors.library import existing_sha256
-from retrieval.services.library import advance_snapshot
+from retrieval.services.library import advance_snapshot, lock_library
 from retrieval.storage import content_store
 
 RECORDINGS_FOLDER: Final = "recordings"
@@ -69,9 +70,19 @@ def store_preview(*, file: Path) -> str:
     )
 
 
+@transaction.atomic
 def update_metadata(*, clip_id: int, entry: ManifestEntry) -> None:
-    """Replace a clip's metadata by that of an entry without a `metadata_problem`."""
-    Clip.objects.filter(pk=clip_id).update(**_metadata(entry))
+    """Replace a clip's metadata by that of an entry without a `metadata_problem`.
+
+    Another licence, tag or collection is a new snapshot: results with a filter are not reused.
+    """
+    lock_library()  # before the clip, as for withdrawals
+    values = _metadata(entry)
+    clip = Clip.objects.filter(pk=clip_id)
+    before = clip.values(*CHANGEABLE_FACTS).first()
+    clip.update(**values)
+    if before is not None and any(values[name] != old for name, old in before.items()):
+        advance_snapshot()
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.services.audit import record
+from accounts.services.idempotency import forget_answers
 from retrieval.models import DeletedScene, DiscardedFile, MatchRun, Scene, SceneProfile
 from retrieval.selectors.deletion import (
     discarded_names,
@@ -89,6 +90,7 @@ def _delete_rows(scene_id: UUID, *, reason: DeletedScene.Reason, actor_id: int |
         return False  # claimed or held meanwhile
     discard_files(names=(str(scene.photo.name), str(scene.model_input.name)))
     DeletedScene.objects.create(id=scene_id, reason=reason)
+    forget_answers(subject=f"scene {scene_id}")
     scene.delete()
     if reason != DeletedScene.Reason.EXPIRED:
         record(

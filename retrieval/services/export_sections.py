@@ -18,6 +18,7 @@ from accounts.selectors.personal_data import account_data, audit_data, invitatio
 from retrieval.models import Match, Scene
 from retrieval.selectors.exports import report_data, scenes_with_results
 from retrieval.selectors.thumbs import thumb_data
+from retrieval.selectors.webhooks import webhook_data
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -66,6 +67,10 @@ def _thumbs(user_id: int) -> Iterator[Entry]:
     yield Entry("thumbs.json", thumb_data(user_id))
 
 
+def _webhooks(user_id: int) -> Iterator[Entry]:
+    yield Entry("webhooks.json", webhook_data(user_id))
+
+
 def _scene_data(scene: Scene) -> dict[str, Any]:
     run = scene.run
     return {
@@ -81,6 +86,7 @@ def _scene_data(scene: Scene) -> dict[str, Any]:
         "height_px": scene.height_px,
         "matcher": f"{run.matcher} v{run.matcher_version}" if run else None,
         "models": run.model_versions if run else None,
+        "filter": run.clip_filter if run else scene.clip_filter,
         "matches": [_match_data(match) for match in run.matches.all()] if run else [],
     }
 
@@ -104,7 +110,7 @@ def _match_data(match: Match) -> dict[str, Any]:
 
 ACCOUNT = Section(
     _(
-        "account.json: your name, e-mail addresses, roles, sessions and second factors\n"
+        "account.json: your name, e-mail addresses, roles, sessions, second factors and API keys\n"
         "invitations.json: the invitations that you sent or accepted\n"
         "audit-log.json: what the site noted about your log-ins and other acts, and about acts of\n"
         "  others on your account"
@@ -120,3 +126,6 @@ PHOTOS = Section(
 )
 REPORTS = Section(_("reports.json: the photos that you reported, and why"), _reports)
 THUMBS = Section(_("thumbs.json: for which recordings you said whether they fit a photo"), _thumbs)
+WEBHOOKS = Section(
+    _("webhooks.json: the addresses to which your API keys have messages sent"), _webhooks
+)

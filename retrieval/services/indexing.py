@@ -1,36 +1,29 @@
-"""Keep each matcher's index on disk up to date with the library."""
+"""Keep each matcher's rows up to date with the library."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.engine.matching.index import (
-    INDEX_FORMAT,
-    IndexDamagedError,
-    IndexFolder,
-    IndexRow,
-    LibraryIndex,
-)
+from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.matcher import Matcher, Profiles
-from retrieval.engine.matching.ranking import ExactRanker
+from retrieval.engine.ranking.files import IndexDamagedError
+from retrieval.engine.ranking.ranker import IndexRow, Ranker, RowStore
+from retrieval.engine.ranking.segments import lower_priority
 from retrieval.selectors.library import (
     library_state,
     profiled_clips,
     profiles_of,
     removed_clip_ids,
 )
+from retrieval.services.rankers.chosen import rows_of_matcher
 
 logger = logging.getLogger(__name__)
 
@@ -42,24 +35,24 @@ class SearchableLibrary:
     """The library at one snapshot, indexed for one matcher."""
 
     matcher: Matcher
-    index: LibraryIndex
-    ranker: ExactRanker
+    ranker: Ranker
+    store: RowStore
 
     @property
     def snapshot(self) -> int:
         """The library snapshot that is searched."""
-        return self.index.snapshot
+        return self.ranker.snapshot
 
     @property
     def size(self) -> int:
         """Number of clips that are searched."""
-        return len(self.index.clip_ids) - int(self.ranker.excluded.size)
+        return self.ranker.size
 
     @cached_property
     def mean_log_rows(self) -> dict[str, NDArray[np.float64]]:
         """Mean ``log q`` of the clips that are searched, in nats, by the space's name."""
-        total = self.index.log_q_sum.copy()
-        removed = self.index.clip_ids[self.ranker.excluded].tolist()
+        total = self.ranker.log_q_sum.copy()
+        removed = self.ranker.withdrawn.tolist()
         for start in range(0, len(removed), _BATCH_SIZE):
             batch = removed[start : start + _BATCH_SIZE]
             for profiles in profiles_of(batch, model_versions=self.matcher.audio_models).values():
@@ -69,35 +62,58 @@ class SearchableLibrary:
         return {space.name: part for space, part in zip(self.matcher.spaces, parts, strict=True)}
 
 
-def open_library(*, matcher: Matcher, directory: Path) -> SearchableLibrary:
-    """Return the newest library for a matcher; first append the clips that its index lacks.
+def open_library(*, matcher: Matcher, directory: Path, afresh: bool = False) -> SearchableLibrary:
+    """Return the newest library for a matcher; first append the clips that its rows lack.
 
-    Safe to call from several processes at once: one appends, the others wait for it. An index
-    that is damaged, or ahead of the database, is built again from the database.
+    Safe to call from several processes at once: one appends, the others wait for it. Rows that are
+    damaged, or ahead of the database, are stored again from its profiles; `afresh` does so in any
+    case.
+
+    Raises
+    ------
+    RankerUnavailableError
+        If the database that the settings choose for the rows cannot be used.
     """
     state = library_state()
-    folder = IndexFolder(
-        directory / _folder_name(matcher, state.uuid),
-        columns=matcher.columns,
-        classes=sum(len(space) for space in matcher.spaces),
-    )
-    with _writer_lock(folder.path):
+    rows = rows_of_matcher(matcher=matcher, library=state.uuid, directory=directory)
+    with rows.writing():
+        if afresh:
+            rows.store.clear()
         try:
-            index = _updated_index(state.snapshot, folder, matcher)
+            ranker = _updated(rows.store, matcher, state.snapshot)
         except IndexDamagedError as error:
             logger.warning("Building the index again from the database: %s", error.detail)
-            folder.clear()
-            index = _updated_index(state.snapshot, folder, matcher)
-    removed = removed_clip_ids(up_to=index.snapshot)
-    return SearchableLibrary(matcher, index, index.ranker(without=removed))
+            rows.store.clear()
+            ranker = _updated(rows.store, matcher, state.snapshot)
+    return SearchableLibrary(matcher, ranker, rows.store)
 
 
-def _updated_index(snapshot: int, folder: IndexFolder, matcher: Matcher) -> LibraryIndex:
-    """Append the clips up to `snapshot` that the index lacks, and open it."""
-    after = folder.snapshot
+def start_upkeep(*, library: SearchableLibrary) -> threading.Thread | None:
+    """Start the upkeep of a library's rows in the background, if it is due.
+
+    A process that ends meanwhile loses only the work: searches never see part of it.
+    """
+    if not library.store.upkeep_due:
+        return None
+    thread = threading.Thread(target=_keep_up, args=(library.store,), name="upkeep", daemon=True)
+    thread.start()
+    return thread
+
+
+def _keep_up(store: RowStore) -> None:
+    lower_priority()
+    try:
+        store.upkeep()
+    except (OSError, EngineError) as error:
+        logger.warning("The index stays as it was, searches are slower: %s", error)
+
+
+def _updated(store: RowStore, matcher: Matcher, snapshot: int) -> Ranker:
+    """Append the clips up to `snapshot` that the rows lack, and open them."""
+    after = store.snapshot
     if after < snapshot:
         new_clips = profiled_clips(model_versions=matcher.audio_models, after=after, up_to=snapshot)
-        folder.append(
+        store.append(
             (
                 IndexRow(clip.clip_id, matcher.row(clip.profiles), _log_q(matcher, clip.profiles))
                 for clip in new_clips
@@ -105,42 +121,23 @@ def _updated_index(snapshot: int, folder: IndexFolder, matcher: Matcher) -> Libr
             snapshot=snapshot,
         )
     elif after > snapshot:
-        _refuse_index_ahead_of_database(after, folder)
-    return folder.open()
+        _refuse_rows_ahead_of_database(after)
+        snapshot = after
+    return store.open(without=removed_clip_ids(up_to=snapshot))
 
 
-def _refuse_index_ahead_of_database(snapshot: int, folder: IndexFolder) -> None:
-    """Raise if the index is at a later snapshot than the database: a backup was restored.
+def _refuse_rows_ahead_of_database(snapshot: int) -> None:
+    """Raise if the rows are at a later snapshot than the database: a backup was restored.
 
     Reads the database's snapshot again: while this process waited for the lock, another one may
-    have indexed a newer snapshot.
+    have appended a newer snapshot.
     """
     newest = library_state().snapshot
     if snapshot > newest:
-        raise IndexDamagedError(
-            f"{folder.path} holds snapshot {snapshot}, the database is at {newest}"
-        )
+        raise IndexDamagedError(f"the index holds snapshot {snapshot}, the database is at {newest}")
 
 
 def _log_q(matcher: Matcher, clip: Profiles) -> NDArray[np.float64]:
     """Return ``log q`` in the matcher's spaces, concatenated."""
     rows = matcher.log_rows(clip)
     return np.concatenate([rows[space.name] for space in matcher.spaces])
-
-
-def _folder_name(matcher: Matcher, library: UUID) -> str:
-    """Return a name that changes with everything the files depend on: no stale file is read."""
-    models = ",".join(
-        f"{space}={version}" for space, version in sorted(matcher.audio_models.items())
-    )
-    content = f"{INDEX_FORMAT}|{library}|{models}|{matcher.rows_version}"
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return f"{matcher.rows_version.partition('@')[0]}-{digest}"
-
-
-@contextmanager
-def _writer_lock(path: Path) -> Iterator[None]:
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / "writer.lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # the kernel releases it even if the process is killed
-        yield

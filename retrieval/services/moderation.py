@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -24,10 +25,15 @@ def report_scene(
         If the scene was deleted meanwhile.
     LimitExceededError
         With code ``report_limit``.
+    ValidationError
+        If the reason is unknown or the words are too long.
     """
     scene = _locked(scene_id)
     check_reports(reporter_key)
     report = SceneReport(scene=scene, reason=reason, words=words, reporter_key=reporter_key)
+    report.clean_fields(exclude={"scene"})
+    # Django checks the length of a text field in forms only.
+    MaxLengthValidator(SceneReport._meta.get_field("words").max_length)(words)
     SceneReport.objects.bulk_create([report], ignore_conflicts=True)
 
 
@@ -42,8 +48,11 @@ def hide_scene(*, scene_id: UUID, reason: str, actor_id: int | None) -> bool:
     ------
     Scene.DoesNotExist
         If the scene was deleted meanwhile.
+    ValidationError
+        If the reason is too long.
     """
     scene = _locked(scene_id)
+    Scene._meta.get_field("hidden_reason").clean(reason, scene)
     reports = _decide(scene, SceneReport.Decision.HIDDEN, actor_id=actor_id)
     if reports:
         scene.hidden_at, scene.hidden_reason = Now(), reason

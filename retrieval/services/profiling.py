@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from retrieval.decoding.outcome import decoded_recording
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
+from retrieval.engine.networks.backend import one_blas_thread
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.jobs import leases, transitions
 from retrieval.models import Clip, JobState, LibraryProfiling, ProfileFailure
-from retrieval.selectors.profiling import unprofiled_clips
+from retrieval.selectors.profiling import unprofiled_clips, unprofiled_count
 from retrieval.services.audio_profiles import AudioProfiler, audio_profilers
 from retrieval.services.clips import RECORDINGS_FOLDER, describe_clips, store_profiles
 from retrieval.services.library import advance_snapshot
-from retrieval.services.timed_jobs import Slice, Slicing
+from retrieval.services.timed_jobs import Slicing, TimeSlice
 from retrieval.storage import content_store
+from retrieval.storage.listing import is_empty
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def request_missing_profiles(*, spaces: Sequence[ClassSpace]) -> list[LibraryPro
     and one that kills its worker would kill every worker.
     """
     _end_superseded(spaces)
-    lacking = [space for space in spaces if unprofiled_clips(space).exists()]
+    lacking = [space for space in spaces if unprofiled_count(space.name, space.audio_model) > 0]
     wanted = [space for space in lacking if not _has_failed(space)]
     return [job for space in wanted if (job := _request(space)) is not None]
 
@@ -184,7 +185,7 @@ def run_profiling_slice(
         return
     (profiler,) = audio_profilers(spaces=[space], registry=registry)
 
-    def work(part: Slice) -> bool:
+    def work(part: TimeSlice) -> bool:
         report = profile_clips(
             profiler=profiler, pool=part.pool, scratch=part.scratch, should_stop=part.is_over
         )
@@ -203,7 +204,7 @@ def _score(
         (
             clip,
             pool.submit_recording(
-                Path(clip.original.path),
+                content_store.local_file(str(clip.original.name), scratch=folder),
                 waveform_paths={profiler.sample_rate_hz: waveforms[clip.pk]},
             ),
         )
@@ -218,9 +219,10 @@ def _score(
             failed.append((clip, error))
         else:
             decoded.append(clip)
-    if failed and not default_storage.exists(RECORDINGS_FOLDER):
-        raise content_store.StorageError("the folder of recordings is missing")
-    scores = profiler.score([waveforms[clip.pk] for clip in decoded]) if decoded else []
+    if failed and is_empty(RECORDINGS_FOLDER):
+        raise content_store.StorageError("the folder of recordings is missing or empty")
+    with one_blas_thread():
+        scores = profiler.score([waveforms[clip.pk] for clip in decoded]) if decoded else []
     shutil.rmtree(folder)
     return list(zip(decoded, scores, strict=True)), failed
 

@@ -36,6 +36,7 @@ def store_run(*, photo_sha256: str, result: SearchResult) -> MatchRun:
         model_versions=model_versions(matcher=matcher),
         bank=matcher.bank.version,
         snapshot=result.snapshot,
+        clip_filter=result.clip_filter.as_json(),
         defaults={"library_size": result.library_size, "search_seconds": result.search_seconds},
     )
     if created:
@@ -60,7 +61,8 @@ def _store_matches(run: MatchRun, result: SearchResult) -> None:
             score=found.score,
             explained=found.judgement.explained,
             standard=found.judgement.standard,
-            strength=found.judgement.strength.value,
+            fit=found.fit,
+            strength="" if found.strength is None else found.strength.value,
             takes=list(found.takes),
             explanations=[asdict(explanation) for explanation in found.explanations],
         )

@@ -1,4 +1,4 @@
-"""The web images of the sample photos, each decoded once."""
+"""The tiles of the sample photos on the front page, each decoded once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from django.core.files.storage import default_storage
 
-from retrieval.catalogue.sample_photos import Sample
+from retrieval.catalogue.sample_photos import SamplePhoto
 from retrieval.decoding.web_pool import photo_pool
 from retrieval.engine.errors import DecodeError
 from retrieval.storage import content_store
@@ -18,12 +18,15 @@ from retrieval.storage import content_store
 logger = logging.getLogger(__name__)
 
 _FOLDER: Final = "samples"
-_SUFFIX: Final = ".jpg"
+TILE_SIDE_PX: Final = 416
+"""Of the longer side: twice the width of a tile on a wide screen, for dense screens."""
+
+_SUFFIX: Final = f"-{TILE_SIDE_PX}.jpg"
 _CACHED_IMAGES: Final = 20
 
 
-def sample_image(*, sample: Sample) -> str | None:
-    """Return the stored name of a sample's web image; None if the sample cannot be decoded.
+def sample_image(*, sample: SamplePhoto) -> str | None:
+    """Return the stored name of a sample's tile; None if the sample cannot be decoded.
 
     Each sample, even a damaged one, is decoded only once: visitors' photos wait for the same
     decoder.
@@ -49,7 +52,7 @@ def _cached_image(path: Path, _size: int, _changed_ns: int) -> str | None:
     if default_storage.exists(name):
         return name
     try:
-        decoded = photo_pool().decode_photo(path)
+        decoded = photo_pool().decode_photo(path, web_image_side_px=TILE_SIDE_PX)
     except DecodeError as error:
         if error.decoder_unavailable:
             raise

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from retrieval.engine.errors import EngineError, ModelInputError
 from retrieval.jobs import leases, transitions
 from retrieval.models import Scene
+from retrieval.selectors.clip_filters import ClipFilter
 from retrieval.selectors.scenes import scene_with_run
 from retrieval.services.matching import SoundFinder
 from retrieval.services.runs import store_run
@@ -41,9 +42,10 @@ def _match(held: transitions.Claim, *, finder: SoundFinder) -> None:
     if scene is None:
         raise transitions.StaleClaimError(f"scene {held.pk} was deleted after it was claimed")
     try:
-        seen = finder.classify(_model_input(scene, finder))
+        seen = finder.classify(model_input(scene=scene, finder=finder))
         transitions.note(held, looked_at=Now())
-        results = finder.search_all(seen, top=MATCHES_KEPT)
+        clip_filter = ClipFilter.of_json(scene.clip_filter)
+        results = finder.search_all(seen, top=MATCHES_KEPT, clip_filter=clip_filter)
     except EngineError as error:
         logger.warning("scene %s failed: %s [%s]", scene.pk, error.detail, error.code)
         transitions.fail(held, code=error.code, detail=error.detail)
@@ -51,15 +53,12 @@ def _match(held: transitions.Claim, *, finder: SoundFinder) -> None:
     with transaction.atomic():
         run, *_ = [store_run(photo_sha256=scene.photo_sha256, result=result) for result in results]
         transitions.finish(held, run=run)
-    logger.info(
-        "scene %s done: attempt %d, best clip %s",
-        scene.pk,
-        held.attempt,
-        results[0].found[0].clip.pk,
-    )
+    best = [found.clip.pk for found in results[0].found[:1]]
+    logger.info("scene %s done: attempt %d, best clip %s", scene.pk, held.attempt, best)
 
 
-def _model_input(scene: Scene, finder: SoundFinder) -> NDArray[np.uint8]:
+def model_input(*, scene: Scene, finder: SoundFinder) -> NDArray[np.uint8]:
+    """Return the views of a scene's photo as the image network takes them."""
     with scene.model_input.open("rb") as stream:
         raw: Any = stream.read()
     pixels = np.frombuffer(raw, dtype=np.uint8)

@@ -30,7 +30,7 @@ class PermanentJobError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class TimeSlice:
     """Resources of one time slice; the work must return once `is_over` returns true."""
 
     pool: DecodingPool
@@ -47,7 +47,7 @@ class Slicing:
     slice_s: float
     worker: str
 
-    def run(self, model: type[Job], pk: int, work: Callable[[Slice], bool]) -> None:
+    def run(self, model: type[Job], pk: int, work: Callable[[TimeSlice], bool]) -> None:
         """Claim a job, run `work` for one slice, and record the result.
 
         `work` returns whether the job is finished; otherwise the job is queued again. A full disk
@@ -70,7 +70,7 @@ class Slicing:
             end = transitions.finish if finished else transitions.pause
             end(held)
 
-    def _work(self, held: transitions.Claim, work: Callable[[Slice], bool]) -> bool:
+    def _work(self, held: transitions.Claim, work: Callable[[TimeSlice], bool]) -> bool:
         deadline = time.monotonic() + self.slice_s
         with (
             leases.renewed(held) as lost,
@@ -79,7 +79,7 @@ class Slicing:
         ):
             pool.warm()  # children start while this process loads the model
             finished = work(
-                Slice(pool, scratch, lambda: lost.is_set() or time.monotonic() > deadline)
+                TimeSlice(pool, scratch, lambda: lost.is_set() or time.monotonic() > deadline)
             )
             if not finished:
                 pool.close()  # cancels recordings that were submitted ahead

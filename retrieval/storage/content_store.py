@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from django.core.files import File
@@ -19,6 +19,9 @@ from django.db import transaction
 from retrieval.storage.content_locks import lock_shared
 
 logger = logging.getLogger(__name__)
+
+DRAFT_PREFIX: Final = ".arriving-"
+"""Of the name of a file that is being stored; a killed process leaves it."""
 
 _FILE_MODE = 0o644
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -85,6 +88,24 @@ def _keep(stream: BinaryIO, name: str) -> str:
     return store(stream, name=name)
 
 
+def local_file(name: str, *, scratch: Path) -> Path:
+    """Return the file that holds a stored content, or a copy of it in `scratch`, for decoders.
+
+    If nothing is stored under the name, the file does not exist.
+    """
+    try:
+        return Path(default_storage.path(name))
+    except NotImplementedError:  # an object store
+        copy = scratch / PurePosixPath(name).name
+        try:
+            stored = default_storage.open(name)
+        except FileNotFoundError:
+            return copy
+        with stored, copy.open("wb") as file:
+            shutil.copyfileobj(stored, file, 1 << 20)
+        return copy
+
+
 def store(stream: BinaryIO, *, name: str) -> str:
     """Store a stream that no new row references, such as a derived file; return its name.
 
@@ -111,7 +132,7 @@ def store(stream: BinaryIO, *, name: str) -> str:
 def _write_atomically(stream: BinaryIO, target: Path) -> None:
     """Write a temporary file and rename it, so that readers never see a partial file."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".arriving-")
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=DRAFT_PREFIX)
     try:
         with os.fdopen(handle, "wb") as arriving:
             shutil.copyfileobj(stream, arriving, 1 << 20)

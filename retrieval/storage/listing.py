@@ -21,6 +21,14 @@ def stored_names() -> Iterator[str]:
     return _names("")
 
 
+def is_empty(folder: str) -> bool:
+    """Return whether nothing is stored in a folder; it may be missing."""
+    try:
+        return not any(default_storage.listdir(folder))
+    except FileNotFoundError:
+        return True
+
+
 def _names(folder: str) -> Iterator[str]:
     try:
         folders, files = default_storage.listdir(folder)

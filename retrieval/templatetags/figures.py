@@ -78,25 +78,14 @@ def sound_names(sounds: Sequence[dict[str, Any]]) -> str:
 
 
 @register.filter
-def scored_sounds(sounds: Sequence[dict[str, Any]], count: int = 4) -> str:
-    """List sounds with their scores: waves 0.8 and wind 0.3."""
-    return _listed([f"{sound['name']} {_rounded(sound['score'], 1)}" for sound in sounds[:count]])
-
-
-@register.filter
 def bar_rows(terms: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the widths of its two bars, in percent, to each class of an explanation.
-
-    The photo's and the recording's bars have separate scales: a photo's shares are often ten times
-    as large as a recording's, whose bars would be invisible on a common scale.
-    """
-    scene_largest = max((term["scene_share"] for term in terms), default=0.0)
-    clip_largest = max((term["clip_share"] for term in terms), default=0.0)
+    """Add the widths of its two bars, in percent of the largest of all, to each class."""
+    largest = max((max(term["scene_share"], term["clip_share"]) for term in terms), default=0.0)
     return [
         term
         | {
-            "scene_width": _width(term["scene_share"], scene_largest),
-            "clip_width": _width(term["clip_share"], clip_largest),
+            "scene_width": _width(term["scene_share"], largest),
+            "clip_width": _width(term["clip_share"], largest),
         }
         for term in terms
     ]

@@ -5,6 +5,7 @@ Whoever may not see a scene gets the answer of a scene that does not exist.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.http import Http404, HttpRequest
@@ -15,14 +16,21 @@ from retrieval.views.ownership import owns
 
 
 def may_see(request: HttpRequest, scene: Scene) -> bool:
-    """Return whether this visitor may see a scene.
+    """Return whether this visitor may see a scene; where the link is enough, reads no session."""
+    return is_open_to(
+        scene, owner=lambda: owns(request, scene), operator=lambda: is_operator(request)
+    )
+
+
+def is_open_to(scene: Scene, *, owner: Callable[[], bool], operator: Callable[[], bool]) -> bool:
+    """Return whether somebody may see a scene; asks who it is only where that matters.
 
     A private scene is for its owner alone, and a hidden one for its owner and operators. For all
-    others the link is enough, and the visitor's session is not even read.
+    others the link is enough.
     """
     if scene.visibility == Visibility.PRIVATE:
-        return owns(request, scene)
-    return scene.hidden_at is None or is_operator(request) or owns(request, scene)
+        return owner()
+    return scene.hidden_at is None or operator() or owner()
 
 
 def scene_or_404(request: HttpRequest, scene_id: UUID) -> Scene:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from retrieval.catalogue.sample_photos import sample_named
 from retrieval.engine.errors import DecodeError
+from retrieval.models import Clip
 from retrieval.selectors.library import served_clip
 from retrieval.services.samples import sample_image
 from retrieval.storage.content_store import StorageError, storage_error
@@ -24,14 +25,14 @@ from retrieval.views.ranges import stored_file_response
 
 logger = logging.getLogger(__name__)
 
-_PHOTO_TYPE = "image/jpeg"
+PHOTO_TYPE = "image/jpeg"
 
 # The address contains the file's version, so a copy stays valid. Shared caches may not keep it:
 # a recording that is withdrawn later could not be removed from them.
 _AUDIO_CACHING = f"private, max-age={365 * 24 * 3600}, immutable"
 # A copy is used only after the site has said again, by 304, that this visitor may see the photo: it
 # may have become private, hidden or deleted meanwhile.
-_SCENE_CACHING = "private, no-cache"
+SCENE_CACHING = "private, no-cache"
 _SAMPLE_CACHING = "public, max-age=3600"
 
 _AUDIO_PIECE_BYTES = 1 << 20
@@ -50,15 +51,44 @@ def clip_audio(request: HttpRequest, clip_id: int, version: str) -> HttpResponse
         raise Http404(f"there is no recording {clip_id}")
     if version != clip.played_version:
         raise Http404(f"recording {clip_id} has no version {version!r}")
+    try:
+        downloads = "download" in request.GET
+        return recording_response(
+            request,
+            clip,
+            cache_control=_AUDIO_CACHING,
+            downloads=downloads,
+            open_end_bytes=None if downloads else _AUDIO_PIECE_BYTES,
+        )
+    except OSError as error:
+        return _unreadable(clip.played_name, error)
+
+
+def recording_response(
+    request: HttpRequest,
+    clip: Clip,
+    *,
+    cache_control: str,
+    downloads: bool,
+    open_end_bytes: int | None = None,
+) -> HttpResponseBase:
+    """Return the file that browsers play or a range of it; `downloads` gives it a name.
+
+    Raises
+    ------
+    Http404
+        If the file is not in the storage.
+    OSError
+        If it cannot be read.
+    """
     name = clip.played_name
-    downloads = "download" in request.GET
-    response = stored_file(
+    response = stored_file_response(
         request,
         name,
         media_type=clip.played_media_type,
         etag=PurePosixPath(name).name,
-        cache_control=_AUDIO_CACHING,
-        open_end_bytes=None if downloads else _AUDIO_PIECE_BYTES,
+        cache_control=cache_control,
+        open_end_bytes=open_end_bytes,
     )
     if downloads:
         file_name = f"{clip.title}{PurePosixPath(name).suffix}"
@@ -76,9 +106,9 @@ def scene_photo(request: HttpRequest, scene_id: UUID) -> HttpResponseBase:
     return stored_file(
         request,
         str(scene.photo.name),
-        media_type=_PHOTO_TYPE,
+        media_type=PHOTO_TYPE,
         etag=scene.photo_sha256,
-        cache_control=_SCENE_CACHING,
+        cache_control=SCENE_CACHING,
     )
 
 
@@ -98,7 +128,7 @@ def sample_photo(request: HttpRequest, slug: str) -> HttpResponseBase:
     return stored_file(
         request,
         name,
-        media_type=_PHOTO_TYPE,
+        media_type=PHOTO_TYPE,
         etag=PurePosixPath(name).stem,
         cache_control=_SAMPLE_CACHING,
     )
@@ -109,8 +139,12 @@ def stored_file(request: HttpRequest, name: str, **options: Any) -> HttpResponse
     try:
         return stored_file_response(request, name, **options)
     except OSError as error:
-        logger.error("%s cannot be read: %s", name, error)
-        return _unavailable(storage_error(error).code)
+        return _unreadable(name, error)
+
+
+def _unreadable(name: str, error: OSError) -> HttpResponse:
+    logger.error("%s cannot be read: %s", name, error)
+    return _unavailable(storage_error(error).code)
 
 
 def _unavailable(code: str) -> HttpResponse:

@@ -18,6 +18,7 @@ from retrieval.selectors.my_photos import OwnPhoto, own_photo, own_photos
 from retrieval.services.deletion import delete_scene
 from retrieval.services.scene_settings import change_settings
 from retrieval.views.access import is_for_others
+from retrieval.views.deletion import remember_deletion
 from retrieval.views.positions import name_of, position_in
 from retrieval.views.problems import problem
 from retrieval.views.scene_forms import SceneTitleForm
@@ -65,6 +66,7 @@ def photo_delete(request: HttpRequest, *, user_id: int, scene_id: UUID) -> HttpR
     """Delete a photo for good."""
     _require_own(user_id, scene_id)
     delete_scene(scene_id=scene_id, reason=DeletedScene.Reason.VISITOR, actor_id=user_id)
+    remember_deletion(request, scene_id)
     messages.success(request, _("The photo is deleted."))
     return redirect("retrieval:my_photos")
 

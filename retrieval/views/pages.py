@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
@@ -20,22 +22,25 @@ from accounts.selectors.roles import had_operator
 from retrieval.catalogue.sample_photos import sample_photos
 from retrieval.decoding.configured_limits import photo_limits
 from retrieval.jobs.worker_signs import worker_alive
-from retrieval.models import JobState, Scene, Thumb, Visibility
+from retrieval.models import JobState, Scene, SceneRematch, Thumb, Visibility
 from retrieval.selectors.holds import is_held
-from retrieval.selectors.library import clip_count
+from retrieval.selectors.library import library_has_clips
 from retrieval.selectors.networks import ignores_sounds
+from retrieval.selectors.scenes import deciding_rematch
 from retrieval.selectors.thumbs import own_thumbs
 from retrieval.views.access import is_for_others, scene_or_404
+from retrieval.views.clip_filters import NarrowForm, words_of
 from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.ownership import owns
 from retrieval.views.problems import Problem, problem
-from retrieval.views.result_page import ResultView, result_of
+from retrieval.views.result_page import NothingPassesError, ResultView, result_of
 from retrieval.views.scene_forms import SceneSettingsForm
 from retrieval.views.thumb_givers import known_giver
 
 _PENDING = frozenset({JobState.QUEUED, JobState.PROCESSING})
 
 
+@gzip_page
 @require_safe
 @never_cache
 def front(request: HttpRequest) -> HttpResponse:
@@ -43,6 +48,7 @@ def front(request: HttpRequest) -> HttpResponse:
     return render(request, "retrieval/front.html", front_context())
 
 
+@gzip_page
 @require_safe
 @never_cache
 @gone_if_deleted
@@ -52,19 +58,23 @@ def scene(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     return render(request, "retrieval/scene.html", scene_context(request, found))
 
 
+@gzip_page
 @require_safe
 @never_cache
 @gone_if_deleted
 def scene_progress(request: HttpRequest, scene_id: UUID) -> HttpResponse:
-    """Show a scene's progress, which polls again, or its outcome, which does not."""
+    """Show a scene's progress, which polls again, or its outcome, which does not.
+
+    A page that waits for a repeated search asks with `rematch`, and keeps its result meanwhile.
+    """
     found = scene_or_404(request, scene_id)
     context = scene_context(request, found)
-    if context["pending"]:
-        return render(request, "retrieval/_progress.html", context)
-    done = found.state == JobState.DONE
-    return render(request, "retrieval/_result.html" if done else "retrieval/_failed.html", context)
+    if "rematch" in request.GET and context["searching"]:
+        return HttpResponse(status=204)
+    return render(request, outcome_template(context), context)
 
 
+@gzip_page
 @require_safe
 @never_cache
 @gone_if_deleted
@@ -73,19 +83,31 @@ def scene_more(request: HttpRequest, scene_id: UUID) -> HttpResponse:
     found = scene_or_404(request, scene_id)
     if found.run is None:
         raise Http404(f"scene {scene_id} has no result")
+    shown = _result(request, found)
+    if shown is None:
+        raise Http404(f"nothing passes the filter of scene {scene_id}")
     if HtmxDetails(request):
-        shown = result_of(found, matcher=request.GET.get("matcher"))
         alternatives = {
             "alternatives": shown.later,
+            "result": shown,
             "scene": {"id": found.pk},
             "thumbs": _thumbs(request, shown),
         }
         return render(request, "retrieval/_alternatives.html", alternatives)
     context = scene_context(request, found)
-    result = context["result"]
-    everything = {"alternatives": result.alternatives + result.later, "later": ()}
-    context["result"] = replace(result, **everything)
+    everything = shown.alternatives + shown.later
+    context["result"] = replace(shown, alternatives=everything, later=())
     return render(request, "retrieval/scene.html", context)
+
+
+def outcome_template(context: Mapping[str, Any]) -> str:
+    """Return the template of a scene's part `#outcome`."""
+    if context["pending"]:
+        return "retrieval/_progress.html"
+    if context["result"]:
+        return "retrieval/_result.html"
+    done = context["scene"]["state"] == JobState.DONE
+    return "retrieval/_nothing_passes.html" if done else "retrieval/_failed.html"
 
 
 def front_context(
@@ -98,7 +120,7 @@ def front_context(
         "judging_allowed": judging_allowed,
         "samples": sample_photos(settings.SOUNDSCAPE_SAMPLE_PHOTOS),
         "limits": photo_limits(),
-        "library_size": clip_count(),
+        "library_size": library_has_clips(),  # the page asks only whether there are any
         "worker_alive": worker_alive(),
         "ignores_sounds": ignores_sounds(),
         "upload_error": upload_error,
@@ -111,19 +133,40 @@ def scene_context(
 ) -> dict[str, Any]:
     """Return the context of a scene's pages; `settings_form` is one with errors."""
     pending = scene.state in _PENDING
-    asked = request.GET.get("matcher")
-    result = result_of(scene, matcher=asked) if scene.state == JobState.DONE else None
+    result = _result(request, scene) if scene.state == JobState.DONE else None
     mine = owns(request, scene)
+    rematch = deciding_rematch(scene) if mine and scene.state == JobState.DONE else None
+    searching = rematch is not None and rematch.state in _PENDING
+    shown_filter = scene.run.clip_filter if scene.run is not None else {}
     return {
-        "scene": _scene_data(request, scene, result.top_classes if result else ()) | {"mine": mine},
+        "scene": _scene_data(request, scene, result) | {"mine": mine},
+        "limits": photo_limits(),
         "settings_form": (settings_form or SceneSettingsForm.of(scene)) if mine else None,
         "held": mine and is_held(scene.pk),
         "settings_open": mine and (settings_form is not None or "settings" in request.GET),
         "pending": pending,
-        "worker_alive": worker_alive() if pending else True,
+        "worker_alive": worker_alive() if pending or searching else True,
         "result": result,
+        "filter_words": words_of(shown_filter),
+        "narrow_form": NarrowForm.of(rematch.clip_filter if rematch else shown_filter),
+        "searching": searching,
+        "search_failure": _failure_of(rematch),
         "thumbs": _thumbs(request, result) if result else {},
     }
+
+
+def _failure_of(rematch: SceneRematch | None) -> Problem | None:
+    if rematch is None or rematch.state != JobState.FAILED:
+        return None
+    return problem(rematch.failure_code, rematch.failure_detail)
+
+
+def _result(request: HttpRequest, scene: Scene) -> ResultView | None:
+    wanted = {"matcher": request.GET.get("matcher"), "clip": request.GET.get("clip")}
+    try:
+        return result_of(scene, **wanted)
+    except NothingPassesError:
+        return None
 
 
 def _thumbs(request: HttpRequest, result: ResultView) -> dict[int, Thumb]:
@@ -132,8 +175,10 @@ def _thumbs(request: HttpRequest, result: ResultView) -> dict[int, Thumb]:
     return own_thumbs(giver, [match.pk for match in result.matches]) if giver else {}
 
 
-def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, Any]:
-    shows = classes[0]["label"] if classes else ""
+def _scene_data(request: HttpRequest, scene: Scene, result: ResultView | None) -> dict[str, Any]:
+    shows = result.top_classes[0]["label"] if result and result.top_classes else ""
+    address = reverse("retrieval:scene", args=[scene.pk])
+    shown = result.shown_query if result else ""
     return {
         "id": scene.pk,
         "photo_url": reverse("retrieval:scene_photo", args=[scene.pk]),
@@ -146,7 +191,7 @@ def _scene_data(request: HttpRequest, scene: Scene, classes: Any) -> dict[str, A
         "stage": _stage(scene),
         "waiting_s": int((timezone.now() - scene.created_at).total_seconds()),
         "failure": problem(scene.failure_code, scene.failure_detail),
-        "share_url": request.build_absolute_uri(reverse("retrieval:scene", args=[scene.pk])),
+        "share_url": request.build_absolute_uri(f"{address}?{shown}" if shown else address),
         "title": scene.title or _title(shows),
     }
 

@@ -5,6 +5,7 @@ Details of errors are logged; these sentences state what happened and what to do
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,10 +13,26 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.services.erasure import AccountClosedError
 from retrieval.decoding.configured_limits import photo_limits
+from retrieval.engine.errors import DecodeError
+from retrieval.quotas.limits import LimitExceededError
+from retrieval.services.uploads import QueueFullError, Refusal
+from retrieval.storage.content_store import StorageError
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+logger = logging.getLogger(__name__)
+
+REFUSALS: Final = (
+    AccountClosedError,
+    DecodeError,
+    LimitExceededError,
+    QueueFullError,
+    StorageError,
+)
+"""What a photo may be refused with."""
 
 _OUR_FAULT: Final = _(
     "Something is wrong on our side, not with your photo. Please try again later."
@@ -57,6 +74,11 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
         415,
         _("This photo was sent compressed"),
         _("Compressed requests are not accepted. Send the photo unchanged."),
+    ),
+    "unsupported_charset": (
+        415,
+        _("This form could not be read"),
+        _("Its text was not sent as Unicode, as browsers send it. Nothing was changed."),
     ),
     "file_empty": (
         400,
@@ -100,6 +122,11 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
         _("This photo contains too much besides the picture"),
         _("The texts and profiles in it are too large. Save it without them and try again."),
     ),
+    "image_too_complex": (
+        422,
+        _("This photo costs too much to read"),
+        _("It is made of far more parts than a photo needs. Save it again as a plain JPEG."),
+    ),
     "decode_failed": (422, _("This photo is damaged"), _("It cannot be opened. Try another one.")),
     "decode_timeout": (
         422,
@@ -126,6 +153,7 @@ _KNOWN: Final[dict[str, tuple[int, StrOrPromise, StrOrPromise]]] = {
         _("So no photo can find its sound. Please come back later."),
     ),
     "index_damaged": (503, _("The recordings cannot be searched"), _CLOSED),
+    "ranker_unavailable": (503, _("The recordings cannot be searched"), _CLOSED),
     "profiles_missing": (503, _("The recordings cannot be searched"), _CLOSED),
     "matcher_unknown": (503, _("The recordings cannot be searched"), _CLOSED),
     "weights_missing": (503, _("The models are missing"), _CLOSED),
@@ -161,6 +189,17 @@ def problem(code: str, detail: str, *, retry_after_s: int | None = None) -> Prob
     return Problem(code, status, str(title), words, retry_after_s)
 
 
+def problem_of_refusal(error: Refusal) -> Problem:
+    """Return the answer to a photo that was not accepted."""
+    if isinstance(error, LimitExceededError):
+        return problem(error.code, error.detail, retry_after_s=error.retry_after_s)
+    if isinstance(error, QueueFullError):
+        return problem(error.code, gettext("Try again in half a minute; nothing was kept."))
+    if isinstance(error, StorageError):
+        logger.error("%s: %s", error.code, error)
+    return problem(error.code, str(error))
+
+
 def photo_too_large(size: int) -> Problem:
     """Return the answer to an upload of too many bytes."""
     sentence = gettext("It has {megabytes} MB; the most we take is {most_megabytes} MB.")
@@ -178,3 +217,11 @@ def _figures() -> dict[str, str]:
         "shortest_px": limits.min_side_px,
     }
     return {name: number_format(value, force_grouping=True) for name, value in figures.items()}
+
+
+def known_problems() -> dict[str, tuple[int, str, str]]:
+    """Return status, title and sentence of every code, for the API's documentation."""
+    return {
+        code: (status, str(title), str(sentence).format_map(_figures()))
+        for code, (status, title, sentence) in _KNOWN.items()
+    }

@@ -7,6 +7,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from retrieval.selectors.public_photos import public_page
@@ -15,6 +16,7 @@ from retrieval.views.positions import name_of, position_in
 PAGE_SIZE: Final = 24
 
 
+@gzip_page
 @require_safe
 @never_cache
 def public_photos(request: HttpRequest) -> HttpResponse:

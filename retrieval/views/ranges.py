@@ -19,6 +19,7 @@ from django.utils.http import quote_etag
 logger = logging.getLogger(__name__)
 
 _POLICY: Final = "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+_KEPT: Final = frozenset({200, 206, 304})
 _ONE_RANGE: Final = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})")
 
 
@@ -89,7 +90,8 @@ def stored_file_response(
             response["Content-Type"] = media_type
     response["ETag"] = quoted
     response["Accept-Ranges"] = "bytes"
-    response["Cache-Control"] = cache_control
+    # An error must not be kept in place of the file.
+    response["Cache-Control"] = cache_control if response.status_code in _KEPT else "no-store"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = _POLICY
     return response

@@ -15,12 +15,15 @@ from retrieval.engine.matching.strength import Strength
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.labels import ClassLabel
 from retrieval.engine.vocabulary.sounds import short_name
-from retrieval.models import Match, MatchRun, Scene
+from retrieval.models import Clip, Match, MatchRun, Scene
+from retrieval.selectors.library import clips_that_play
 from retrieval.selectors.profiling import profiling_is_open
 from retrieval.selectors.results import (
     best_served_matches,
     divergence_nats,
     matches_of,
+    played_matches,
+    run_is_stored,
     runs_by_matcher,
     scene_profile,
 )
@@ -35,9 +38,9 @@ _TOP_SOUNDS: Final = 5
 _SMALLEST_SHARE_SHOWN: Final = 0.04
 
 MATCHER_WORDS: Final = {
-    "fused": _("by sounds and things"),
-    "heard": _("by what one hears there"),
-    "paper": _("by things, as in the paper"),
+    "fused": _("Our mix"),
+    "heard": _("By sounds"),
+    "paper": _("Original method"),
 }
 """The matchers in the page's order, with the page's names for them."""
 
@@ -66,14 +69,26 @@ class ComparedMatcher:
 
 @dataclass(frozen=True, slots=True)
 class ResultView:
-    """Everything that the result page shows."""
+    """Everything that the result page shows.
+
+    `best` is the recording in the player: the best one, or the one that the visitor has chosen.
+    `lacks_choice` says that the chosen one is not among the matches, or has been withdrawn.
+    `matcher_query` precedes other parts of an address: empty for the scene's own matcher.
+    `takes` holds the other takes of all matches that can still be played, by id.
+    """
 
     fits: bool
+    is_filtered: bool
     is_fallback: bool
+    is_chosen: bool
+    lacks_choice: bool
+    matcher_query: str
     best: Match
     alternatives: tuple[Match, ...]
     later: tuple[Match, ...]
-    why: dict[str, Any]
+    takes: dict[int, Clip]
+    of_sounds: bool
+    divergence_nats: float
     would_hear: tuple[dict[str, str], ...]
     top_classes: tuple[dict[str, Any], ...]
     provenance: Provenance
@@ -84,17 +99,46 @@ class ResultView:
         """All matches, the best first."""
         return (self.best, *self.alternatives, *self.later)
 
+    def why(self, match: Match) -> dict[str, Any]:
+        """Return the classes by which a match beats the average recording, with their names."""
+        explanation = match.explanations[0]
+
+        def name(label: dict[str, Any]) -> str:
+            return short_name(ClassLabel(**label)) if self.of_sounds else str(label["name"])
+
+        return {
+            "terms": [term | {"label": name(term["label"])} for term in explanation["terms"]],
+            "rest_nats": explanation["rest_nats"],
+            "total_nats": explanation["total_nats"],
+        }
+
+    @property
+    def shown_query(self) -> str:
+        """The query of the address at which others see what is shown."""
+        chosen = f"clip={self.best.clip_id}" if self.is_chosen else ""
+        return f"{self.matcher_query}{chosen}".removesuffix("&")
+
     @property
     def all_withdrawn(self) -> bool:
         """Whether every recording of the result has been withdrawn."""
         return self.best.clip.removed_in is not None
 
 
-def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
+class NothingPassesError(Exception):
+    """No recording passes the filter of a result."""
+
+
+def result_of(scene: Scene, *, matcher: str | None = None, clip: str | None = None) -> ResultView:
     """Return the result of a finished scene, by its own matcher or by another one.
 
     A withdrawn recording keeps its rank but is not played: the best match is the first of the
-    others. Only if all are withdrawn, the best match is one of them.
+    others. Only if all are withdrawn, the best match is one of them. `clip` is the id of a
+    recording that is to be shown in place of the best one.
+
+    Raises
+    ------
+    NothingPassesError
+        If no recording was found.
     """
     if scene.run is None:
         raise ValueError(f"scene {scene.pk} is {scene.state}: it has no result yet")
@@ -102,18 +146,33 @@ def result_of(scene: Scene, *, matcher: str | None = None) -> ResultView:
     run = (matcher in MATCHER_WORDS and runs.get(matcher)) or scene.run
     spaces = matcher_named(run.matcher).spaces
     matches = matches_of(run)
-    served = (at for at, match in enumerate(matches) if match.clip.removed_in is None)
-    best = matches.pop(next(served, 0))
-    explanation = best.explanations[0]
+    if not matches and run_is_stored(run):  # else it was deleted during this request
+        raise NothingPassesError(f"nothing passes {run.clip_filter}")
+    served = [at for at, match in enumerate(matches) if match.clip.removed_in is None]
+    first = served[0] if served else 0
+    chosen = next((at for at in served if str(matches[at].clip_id) == clip), None)
+    # Said of the photo, whichever way to match is shown.
+    judged = matches[first]
+    if run != scene.run:
+        judged = played_matches([scene.run]).get(scene.run.pk, judged)
+    takes = clips_that_play(take for match in matches for take in match.takes)
+    best = matches.pop(first if chosen is None else chosen)
+    space = best.explanations[0]["space"]
     sounds = next((one for one in spaces if isinstance(one, HeardSpace)), None)
-    of_sounds = sounds is not None and sounds.name == explanation["space"]
+    of_sounds = sounds is not None and sounds.name == space
     return ResultView(
-        fits=_fits(best),
+        fits=_fits(judged),
+        is_filtered=bool(run.clip_filter),
         is_fallback=matcher is None and _is_fallback(run),
+        is_chosen=chosen is not None,
+        lacks_choice=clip is not None and chosen is None,
+        matcher_query="" if run.pk == scene.run.pk else f"matcher={run.matcher}&",
         best=best,
         alternatives=tuple(matches[:FIRST_ALTERNATIVES]),
         later=tuple(matches[FIRST_ALTERNATIVES:]),
-        why=_why(best, of_sounds=of_sounds),
+        takes=takes,
+        of_sounds=of_sounds,
+        divergence_nats=divergence_nats(best, space=space),
         would_hear=tuple(_would_hear(run, sounds)) if sounds and of_sounds else (),
         top_classes=tuple(_top_classes(run, spaces[0])),
         provenance=_provenance(run),
@@ -161,21 +220,6 @@ def _top_classes(run: MatchRun, space: ClassSpace) -> Iterable[dict[str, Any]]:
     """Yield the photo's most probable classes."""
     for index, share in scene_profile(run, space).largest(_TOP_CLASSES):
         yield {"label": space.vocabulary[index].name, "share": share}
-
-
-def _why(best: Match, *, of_sounds: bool) -> dict[str, Any]:
-    explanation = best.explanations[0]
-
-    def name(label: dict[str, Any]) -> str:
-        return short_name(ClassLabel(**label)) if of_sounds else str(label["name"])
-
-    return {
-        "of_sounds": of_sounds,
-        "terms": [term | {"label": name(term["label"])} for term in explanation["terms"]],
-        "rest_nats": explanation["rest_nats"],
-        "total_nats": explanation["total_nats"],
-        "divergence_nats": divergence_nats(best, space=explanation["space"]),
-    }
 
 
 def _bank_description(version: str) -> str:

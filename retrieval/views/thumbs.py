@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -25,6 +26,7 @@ from retrieval.services.thumbs import give_thumb, take_back_thumb
 from retrieval.views.access import scene_or_404
 from retrieval.views.deletion import gone_if_deleted
 from retrieval.views.pages import scene_context
+from retrieval.views.result_page import FIRST_ALTERNATIVES
 from retrieval.views.thumb_givers import giver_and_name, remember_giver
 from retrieval.views.visitors import Visitor
 
@@ -91,8 +93,11 @@ def _answered(
 def _back(scene: Scene, match: Match) -> HttpResponse:
     """Redirect to the page on which the match is shown."""
     url = reverse("retrieval:scene", args=[scene.pk])
-    query = f"?matcher={match.run.matcher}" if match.run_id != scene.run_id else ""
-    return HttpResponseRedirect(f"{url}{query}#thumb-{match.pk}", status=303)
+    query = {"matcher": match.run.matcher} if match.run_id != scene.run_id else {}
+    if match.rank > FIRST_ALTERNATIVES + 1:  # only in the player is it on the page
+        query["clip"] = str(match.clip_id)
+    parameters = f"?{urlencode(query)}" if query else ""
+    return HttpResponseRedirect(f"{url}{parameters}#thumb-{match.pk}", status=303)
 
 
 def _too_many(request: HttpRequest, scene: Scene, error: LimitExceededError) -> HttpResponse:

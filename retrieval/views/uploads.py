@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST
 from django_htmx.http import push_url, reswap, retarget
 from django_htmx.middleware import HtmxDetails
 
-from accounts.services.erasure import AccountClosedError
 from retrieval.catalogue.sample_photos import sample_named
 from retrieval.decoding.configured_limits import photo_limits
-from retrieval.engine.errors import DecodeError
 from retrieval.models import Scene
-from retrieval.quotas.limits import LimitExceededError
-from retrieval.services.uploads import QueueFullError
-from retrieval.storage.content_store import StorageError
 from retrieval.submission import submit_photo
 from retrieval.views.ownership import remember, remember_in_cookie
 from retrieval.views.pages import front_context, scene_context
-from retrieval.views.problems import Problem, photo_too_large, problem
+from retrieval.views.problems import (
+    REFUSALS,
+    Problem,
+    photo_too_large,
+    problem,
+    problem_of_refusal,
+)
 from retrieval.views.visitors import Visitor
 
-logger = logging.getLogger(__name__)
+_MOST_TITLE: Final = Scene._meta.get_field("title").max_length
 
 
+@gzip_page
 @require_POST
 def scene_create(request: HttpRequest) -> HttpResponse:
     """Receive an uploaded photo."""
@@ -44,13 +45,15 @@ def scene_create(request: HttpRequest) -> HttpResponse:
     return _submit(request, content, judging_allowed=judging_allowed)
 
 
+@gzip_page
 @require_POST
 def sample_create(request: HttpRequest, slug: str) -> HttpResponse:
     """Receive a sample photo as if the visitor had uploaded it; reviewers never judge it."""
     sample = sample_named(settings.SOUNDSCAPE_SAMPLE_PHOTOS, slug)
     if sample is None:
         raise Http404(f"there is no sample {slug!r}")
-    return _submit(request, sample.path.read_bytes(), judging_allowed=False)
+    content = sample.path.read_bytes()
+    return _submit(request, content, judging_allowed=False, title=sample.name[:_MOST_TITLE])
 
 
 def _refusal_of_files(request: HttpRequest) -> Problem | None:
@@ -67,7 +70,9 @@ def _refusal_of_files(request: HttpRequest) -> Problem | None:
     return photo_too_large(size) if size > photo_limits().max_bytes else None
 
 
-def _submit(request: HttpRequest, content: bytes, *, judging_allowed: bool) -> HttpResponse:
+def _submit(
+    request: HttpRequest, content: bytes, *, judging_allowed: bool, title: str = ""
+) -> HttpResponse:
     visitor = Visitor(request)
     try:
         scene = submit_photo(
@@ -75,32 +80,15 @@ def _submit(request: HttpRequest, content: bytes, *, judging_allowed: bool) -> H
             allowances=visitor.allowances,
             owner_id=visitor.user_id,
             judging_allowed=judging_allowed,
+            title=title,
         )
-    except (
-        AccountClosedError,
-        DecodeError,
-        LimitExceededError,
-        QueueFullError,
-        StorageError,
-    ) as error:
-        response = refused(request, _problem_of(error), judging_allowed=judging_allowed)
+    except REFUSALS as error:
+        response = refused(request, problem_of_refusal(error), judging_allowed=judging_allowed)
     else:
         response = _accepted(request, scene)
         remember_in_cookie(request, response, scene)
     visitor.remember(response)
     return response
-
-
-def _problem_of(
-    error: AccountClosedError | DecodeError | LimitExceededError | QueueFullError | StorageError,
-) -> Problem:
-    if isinstance(error, LimitExceededError):
-        return problem(error.code, error.detail, retry_after_s=error.retry_after_s)
-    if isinstance(error, QueueFullError):
-        return problem(error.code, _("Try again in half a minute; nothing was kept."))
-    if isinstance(error, StorageError):
-        logger.error("%s: %s", error.code, error)
-    return problem(error.code, str(error))
 
 
 def _accepted(request: HttpRequest, scene: Scene) -> HttpResponse:
@@ -138,3 +126,7 @@ def _front_page(refusal: Problem, *, judging_allowed: bool | None) -> tuple[str,
         return "retrieval/front.html", context
     except (OperationalError, InterfaceError):
         return "retrieval/_upload_error.html", {"upload_error": refusal}
+
+
+scene_create.refused = refused  # type: ignore[attr-defined] # for `FormGuardMiddleware`
+sample_create.refused = refused  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from accounts.client_address import client_address
+from retrieval.quotas.allowances import user_allowances
 from retrieval.quotas.limits import Allowance, UploadLimits
 from retrieval.quotas.senders import (
     address_key,
@@ -40,8 +41,7 @@ class Visitor:
         A visitor who deletes the cookie gets a new browser's counter but keeps the address's.
         """
         if self.user_id is not None:
-            limits = UploadLimits(*settings.SOUNDSCAPE_USER_LIMITS)
-            return (Allowance(user_key(self.user_id), _("one account"), limits),)
+            return user_allowances(self.user_id)
         return (
             Allowance(
                 browser_key(self._browser),

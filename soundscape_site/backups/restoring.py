@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from django.contrib.auth import get_user_model
@@ -24,7 +24,7 @@ from retrieval.models import (
     Scene,
 )
 from retrieval.services.deletion import delete_scene
-from retrieval.storage.content_store import store
+from retrieval.storage.content_store import DRAFT_PREFIX, store
 from retrieval.storage.listing import hash_and_size, stored_names
 from soundscape_site.backups.layout import (
     MEDIA,
@@ -35,7 +35,13 @@ from soundscape_site.backups.layout import (
     require_unaltered,
     table_path,
 )
-from soundscape_site.backups.tables import copy_in, set_sequence_values, truncate
+from soundscape_site.backups.tables import (
+    DERIVED,
+    copy_in,
+    set_sequence_values,
+    tables_in_order,
+    truncate,
+)
 
 _LOCK_WITHIN: Final = "SET LOCAL lock_timeout = '10s'"
 
@@ -90,7 +96,9 @@ def _prepare_tables(manifest: BackupManifest, *, using: str, replace: bool) -> N
             f"of its migrations are unknown here, {'.'.join(unknown[0])} first. Use that version."
         )
     present = set(executor.loader.applied_migrations)
-    if not present:
+    if present < wanted:  # new, or an interrupted restoration made some
+        if not replace:
+            _require_no_rows(using)
         for app, name in _last_of(wanted, executor):
             call_command("migrate", app, name, database=using, verbosity=0)
         return
@@ -112,8 +120,9 @@ def _last_of(wanted: set[MigrationKey], executor: MigrationExecutor) -> list[Mig
 
 
 def _require_no_rows(using: str) -> None:
+    tables = set(connections[using].introspection.table_names())
     for model in (Clip, Scene, LibraryImport, HeardOverride, PhotoBank, get_user_model()):
-        if model._default_manager.using(using).exists():
+        if model._meta.db_table in tables and model._default_manager.using(using).exists():
             name = model._meta.verbose_name_plural
             raise BackupError(
                 f"The database holds {name} already. Restore into an empty one, or give --replace "
@@ -122,9 +131,11 @@ def _require_no_rows(using: str) -> None:
 
 
 def _require_no_other_files(folder: Path) -> None:
-    """Check the media folder; files that an interrupted restoration left are accepted."""
+    """Check the media folder; delete the drafts of an interrupted restoration, keep its files."""
     for name in stored_names():
-        if not (folder / MEDIA / name).is_file():
+        if PurePosixPath(name).name.startswith(DRAFT_PREFIX):
+            default_storage.delete(name)
+        elif not (folder / MEDIA / name).is_file():
             raise BackupError(
                 f"The media folder holds other files already ({name}). Restore into an empty "
                 "one, or give --replace; other files then stay for check_media to find."
@@ -177,7 +188,8 @@ class _Checked:
 def _restore_rows(folder: Path, manifest: BackupManifest, *, using: str) -> None:
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute(_LOCK_WITHIN)
-        truncate(cursor, [table.name for table in manifest.tables])
+        derived = DERIVED.intersection(tables_in_order(cursor))  # an earlier version has none
+        truncate(cursor, [*(table.name for table in manifest.tables), *derived])
         for table in manifest.tables:
             rows = copy_in(cursor, table, folder)
             if rows != table.rows:

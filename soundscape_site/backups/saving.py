@@ -25,7 +25,7 @@ from soundscape_site.backups.layout import (
     BackupError,
     BackupManifest,
 )
-from soundscape_site.backups.tables import copy_out, sequence_values, tables_in_order
+from soundscape_site.backups.tables import DERIVED, copy_out, sequence_values, tables_in_order
 
 _NAMES: Final = ".names"
 _ONE_INSTANT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -79,6 +79,7 @@ def _save_rows(folder: Path, *, using: str) -> BackupManifest:
         tables = [
             copy_out(cursor, table, columns, folder)
             for table, columns in tables_in_order(cursor).items()
+            if table not in DERIVED
         ]
         library = Library.objects.using(using).get()
         _write_names(folder, using=using)

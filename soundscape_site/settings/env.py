@@ -137,19 +137,19 @@ def _network(name: str, item: str) -> IPv4Network | IPv6Network:
     return network
 
 
-def database(url: str) -> dict[str, object]:
+def database(name: str) -> dict[str, object]:
     """Translate ``postgres://user:password@host:port/name?option=value`` for Django.
 
     A host that begins with a slash (percent-encoded) is a socket directory.
     """
-    parsed, port = _url("The database URL", url)
+    parsed, port = _url(name, text(name))
     if parsed.scheme not in {"postgres", "postgresql"}:
         # The URL contains a password, so the message names only its scheme.
         raise ImproperlyConfigured(
-            f"The database URL has scheme {parsed.scheme!r}; use postgres or postgresql."
+            f"{name} has scheme {parsed.scheme!r}; use postgres or postgresql."
         )
     if not parsed.path.strip("/"):
-        raise ImproperlyConfigured("The database URL names no database.")
+        raise ImproperlyConfigured(f"{name} names no database.")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parsed.path.lstrip("/")),
@@ -168,6 +168,23 @@ def redis_url(name: str, default: str) -> str:
     if parsed.scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(f"{name} begins with none of redis://, rediss:// and unix://.")
     return url
+
+
+def milvus_uri(name: str, *, required: bool) -> str:
+    """Return where Milvus is, a URL or a file; messages may quote it, so it holds no password."""
+    uri = text(name, None if required else "")
+    if not uri:
+        return ""
+    parsed, _ = _url(name, uri)
+    if parsed.username or parsed.password:
+        raise ImproperlyConfigured(
+            f"{name} holds a user or a password; give them in SOUNDSCAPE_MILVUS_TOKEN."
+        )
+    if parsed.scheme not in {"http", "https"} and not uri.endswith(".db"):
+        raise ImproperlyConfigured(
+            f"{name}={uri!r} begins with neither http:// nor https://, and is no file *.db."
+        )
+    return uri
 
 
 def _url(name: str, url: str) -> tuple[ParseResult, int | None]:

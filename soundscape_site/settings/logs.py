@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 from soundscape_site.settings import env
+
+
+def _drop_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
         "request_id": {"()": "soundscape_site.web.request_ids.RequestIdFilter"},
+        "no_traceback": {"()": "django.utils.log.CallbackFilter", "callback": _drop_traceback},
         "no_tokens": {"()": "soundscape_site.web.secret_paths.SecretPathFilter"},
     },
     "formatters": {
@@ -26,7 +35,7 @@ LOGGING = {
     "loggers": {
         "django": {"level": "INFO"},
         "django.server": {"propagate": True, "handlers": []},
-        # Scanners cause these all day; they get a 400, and the log needs no traceback.
-        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+        # Scanners cause these all day.
+        "django.security.DisallowedHost": {"filters": ["no_traceback"]},
     },
 }

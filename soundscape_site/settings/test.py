@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
+from typing import Any, cast
 
 from soundscape_site.settings.base import *  # noqa: F403 # an environment is base plus overrides
 from soundscape_site.settings.base import CACHES, CELERY_BROKER_URL, DATABASES, REDIS_URL, STORAGES
@@ -13,8 +14,11 @@ from soundscape_site.settings.paths import VAR_DIR
 
 SECRET_KEY = "only-for-tests-" + "x" * 40  # protects nothing
 
-# The owner creates the test database; the application's role is tested by SET ROLE.
-DATABASES = {"default": DATABASES.get("owner", DATABASES["default"])}
+# The owner creates the test database; the application's role is tested by SET ROLE. Commits need
+# not wait for the disk: tests of durability start servers of their own.
+_database = cast("dict[str, Any]", DATABASES.get("owner", DATABASES["default"]))
+_options = f"{_database['OPTIONS'].get('options', '')} -c synchronous_commit=off"
+DATABASES = {"default": _database | {"OPTIONS": _database["OPTIONS"] | {"options": _options}}}
 MIGRATION_DATABASE = "default"
 
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
@@ -25,6 +29,7 @@ SOUNDSCAPE_SCRATCH_DIRECTORY = VAR_DIR / "scratch-tests"
 
 # No limits: tests send many photos. Tests of the limits set their own.
 SOUNDSCAPE_VISITOR_LIMITS = SOUNDSCAPE_ADDRESS_LIMITS = SOUNDSCAPE_USER_LIMITS = (0, 0, 0)
+SOUNDSCAPE_API_KEY_LIMITS = SOUNDSCAPE_API_ADDRESS_LIMITS = (0, 0)
 
 # Pages are tested without collecting static files first; the browser tests do collect them.
 STORAGES = STORAGES | {

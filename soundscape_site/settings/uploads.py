@@ -7,6 +7,8 @@ from soundscape_site.settings import env
 # The largest photo.
 SOUNDSCAPE_MAX_PHOTO_BYTES = env.integer("SOUNDSCAPE_MAX_PHOTO_BYTES", 20_000_000, minimum=1)
 SOUNDSCAPE_MAX_PHOTO_PIXELS = env.integer("SOUNDSCAPE_MAX_PHOTO_PIXELS", 50_000_000, minimum=1)
+# The largest recording that a program may send; imports on the server take larger ones.
+SOUNDSCAPE_MAX_SENT_RECORDING_BYTES = 200_000_000
 # Django keeps an upload in memory up to here: the photo and the rest of its form.
 FILE_UPLOAD_MAX_MEMORY_SIZE = SOUNDSCAPE_MAX_PHOTO_BYTES + 1_000_000
 
@@ -29,6 +31,7 @@ SOUNDSCAPE_EXPORT_SECTIONS = [
     "retrieval.services.export_sections.PHOTOS",
     "retrieval.services.export_sections.REPORTS",
     "retrieval.services.export_sections.THUMBS",
+    "retrieval.services.export_sections.WEBHOOKS",
     "labelling.services.export_sections.GRADES",
 ]
 # What apps above `retrieval` add to its sweeper and backups: the task of each kind of background

@@ -63,16 +63,23 @@ def test_numbers_lists_and_paths(variable, tmp_path):
     assert env.path(NAME, tmp_path).is_absolute()
 
 
-def test_a_database_url_is_translated():
-    settings = env.database("postgres://me:p%40ss@db.example:5433/sound?sslmode=require")
+def database(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_X", url)
+    return env.database("DATABASE_X")
+
+
+def test_a_database_url_is_translated(monkeypatch):
+    url = "postgres://me:p%40ss@db.example:5433/sound?sslmode=require"
+    settings = database(monkeypatch, url)
     assert settings["NAME"] == "sound"
     assert (settings["USER"], settings["PASSWORD"]) == ("me", "p@ss")
     assert (settings["HOST"], settings["PORT"]) == ("db.example", "5433")
     assert settings["OPTIONS"] == {"sslmode": "require"}
 
 
-def test_a_database_url_may_name_a_socket():
-    assert str(env.database("postgresql://me@%2Frun%2Fpg/sound")["HOST"]).lower() == "/run/pg"
+def test_a_database_url_may_name_a_socket(monkeypatch):
+    settings = database(monkeypatch, "postgresql://me@%2Frun%2Fpg/sound")
+    assert str(settings["HOST"]).lower() == "/run/pg"
 
 
 @pytest.mark.parametrize(
@@ -84,9 +91,9 @@ def test_a_database_url_may_name_a_socket():
         ("postgres://u:secret@h:port/d", "no URL with a valid port"),
     ],
 )
-def test_a_bad_database_url_is_refused_without_its_password(url, complaint):
-    with pytest.raises(ImproperlyConfigured, match=complaint) as caught:
-        env.database(url)
+def test_a_bad_database_url_is_refused_without_its_password(monkeypatch, url, complaint):
+    with pytest.raises(ImproperlyConfigured, match=f"DATABASE_X .*{complaint}") as caught:
+        database(monkeypatch, url)
     assert "secret" not in str(caught.value)
 
 
@@ -161,6 +168,30 @@ def test_a_wrong_redis_url_is_refused_without_its_password(variable, url):
     variable(url)
     with pytest.raises(ImproperlyConfigured, match=NAME) as caught:
         env.redis_url(NAME, "redis://default")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://milvus:19530", "https://in03.example:443", "/data/rows.db"]
+)
+def test_where_milvus_is_is_kept(variable, uri):
+    variable(uri)
+    assert env.milvus_uri(NAME, required=False) == uri
+
+
+def test_where_milvus_is_may_be_required(variable):
+    assert env.milvus_uri(NAME, required=False) == ""
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} is required"):
+        env.milvus_uri(NAME, required=True)
+
+
+@pytest.mark.parametrize(
+    "uri", ["milvus:19530", "/data/rows", "http://me:secret@milvus", "http://h:x"]
+)
+def test_a_place_that_is_no_milvus_is_refused(variable, uri):
+    variable(uri)
+    with pytest.raises(ImproperlyConfigured, match=NAME) as caught:
+        env.milvus_uri(NAME, required=True)
     assert "secret" not in str(caught.value)
 
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from retrieval.engine.matching import recipes
+from soundscape_site.settings import engine
 from soundscape_site.settings.paths import BASE_DIR
 
 PRODUCTION = {
@@ -80,6 +82,7 @@ WAITS_FOR_A_LOCK = """
 from django.db import OperationalError, connection
 
 connection.settings_dict["NAME"] = "postgres"
+print(connection.settings_dict["ENGINE"])
 holder = connection.copy()
 with holder.cursor() as another:
     another.execute("SELECT pg_advisory_lock(7)")
@@ -94,7 +97,7 @@ with connection.cursor() as cursor:
 """
 
 
-def test_the_web_limits_its_waits_for_a_lock():
+def test_the_web_limits_its_waits_for_the_database():
     answer = subprocess.run(
         [sys.executable, "-m", "django", "shell", "-v0", "-c", WAITS_FOR_A_LOCK],
         capture_output=True, text=True, cwd=BASE_DIR,
@@ -104,7 +107,8 @@ def test_the_web_limits_its_waits_for_a_lock():
             "PYTHONPATH": str(BASE_DIR),
         },
     )  # fmt: skip
-    assert answer.stdout.split() == ["5s", "LockNotAvailable"], answer.stderr
+    engine = "soundscape_site.web.postgres"
+    assert answer.stdout.split() == [engine, "5s", "LockNotAvailable"], answer.stderr
 
 
 def test_local_settings_allow_further_hosts(tmp_path):
@@ -202,3 +206,43 @@ def test_production_requires_second_factors_and_https_for_passkeys(tmp_path, env
     local = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.local"}
     done = django("shell", "-v0", "-c", show, var=tmp_path, **local | environment)
     assert done.stdout.strip() == shown, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        (
+            "SOUNDSCAPE_MATCHER",
+            "bogus",
+            "SOUNDSCAPE_MATCHER='bogus' is none of fused",
+        ),
+        ("REDIS_URL", "foo://x", "REDIS_URL begins with none of redis://"),
+        ("DATABASE_URL", "postgres://u:secret@h:abc/x", "DATABASE_URL is no URL with a valid port"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_of_every_command(tmp_path, name, value, complaint):
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=BASE_DIR, capture_output=True, text=True,
+        env=os.environ | {"SOUNDSCAPE_VAR_DIR": str(tmp_path), name: value},
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr.startswith(complaint)
+    assert result.stderr.count("\n") == 1
+    assert "secret" not in result.stderr
+
+
+def test_the_matchers_that_can_be_set_are_those_that_there_are():
+    assert set(engine.MATCHERS) == set(recipes.MATCHERS)
+
+
+@pytest.mark.parametrize("options", [[], ["-E", "-Xutf8=0"]], ids=["", "without environment"])
+def test_a_command_works_in_any_locale(options):
+    show = "import os; print('日本', os.environ['PYTHONUTF8'])"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    test = {"DJANGO_SETTINGS_MODULE": "soundscape_site.settings.test"}
+    result = subprocess.run(
+        [sys.executable, *options, "manage.py", "shell", "-v0", "-c", show], cwd=BASE_DIR,
+        capture_output=True, env=os.environ | plain | test, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "日本 1\n".encode()

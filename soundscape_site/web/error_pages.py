@@ -1,4 +1,4 @@
-"""Error pages that use neither the database nor the visitor's session."""
+"""Error pages that use neither the database nor the visitor's session; problems for programs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from typing import Final
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views import defaults
 from redis import RedisError
 
+from accounts.api.problems import problem_json
 from soundscape_site.web.request_ids import request_id
 
 logger = logging.getLogger(__name__)
+
+_API: Final = "/api/"
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class OutageMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a view's error by a page that says when to try again."""
-        return _unavailable(error)
+        return _unavailable(request, error)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -69,8 +73,18 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
     If the database fails while the session is saved, Django reports a malformed request.
     """
-    answers = (_unavailable(cause) for cause in _causes(exception))
-    return next(filter(None, answers), None) or defaults.bad_request(request, exception)
+    answers = (_unavailable(request, cause) for cause in _causes(exception))
+    outage = next(filter(None, answers), None)
+    if outage is None and _is_for_program(request):
+        return problem_json(400, "malformed_request", _("The request could not be read."))
+    return outage or defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404."""
+    if _is_for_program(request):
+        return problem_json(404, "not_found", _("There is nothing at this address."))
+    return defaults.page_not_found(request, exception)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -91,14 +105,26 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
     The session is saved by a middleware; other middlewares do not see its exceptions.
     """
-    return _unavailable(sys.exception()) or _page("500.html", 500)
+    outage = _unavailable(request, sys.exception())
+    if outage is None and _is_for_program(request):
+        words = _("Something is wrong on our side. Please report the request_id.")
+        return problem_json(500, "internal_error", words)
+    return outage or _page("500.html", 500)
 
 
-def _unavailable(error: BaseException | None) -> HttpResponse | None:
+def _is_for_program(request: HttpRequest) -> bool:
+    return request.path_info.startswith(_API)
+
+
+def _unavailable(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
     """Return the page of the outage that caused an error, if one did."""
     for outage in OUTAGES:
         if outage.caused(error):
             logger.error("%s: %s: %s", outage.code, outage.fact, error)
+            if _is_for_program(request):
+                words = _("A part of the site does not work for the moment. Try again later.")
+                wait_s = outage.retry_after_s
+                return problem_json(503, outage.code, words, retry_after_s=wait_s)
             response = _page(
                 outage.template, 503, code=outage.code, retry_after_s=outage.retry_after_s
             )

@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from retrieval.decoding.web_pool import limits_found
-from retrieval.jobs.worker_signs import worker_alive
+from retrieval.jobs.worker_signs import sender_alive, worker_alive
 from retrieval.selectors.library import library_has_clips
 
 logger = logging.getLogger(__name__)
@@ -54,9 +54,10 @@ def _alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Report each part's state, 200 if all work, else 503, and the limits on decoding."""
+    """Report each part's state, 200 if all that are needed work, else 503; the decoders' limits."""
     parts = {name: _state(check) for name, check in _CHECKS.items()}
     ready = all(state == "ok" for state in parts.values())
+    parts |= {name: _state(check) for name, check in _BESIDES.items()}
     decoding = {
         limit.name: limit.detail if limit.in_force else f"NOT in force: {limit.detail}"
         for limit in limits_found()
@@ -106,6 +107,11 @@ def _worker() -> None:
         raise NotReadyError("no inference worker has left a sign of life in the last seconds")
 
 
+def _sender() -> None:
+    if not sender_alive():
+        raise NotReadyError("no sender of webhooks has left a sign of life in the last seconds")
+
+
 def _library() -> None:
     try:
         has_clips = library_has_clips()
@@ -138,3 +144,5 @@ _CHECKS: Final[dict[str, Callable[[], None]]] = {
     "library": _library,
     "media": _media,
 }
+_BESIDES: Final = {"webhooks": _sender}
+"""Parts without which the site still takes photos."""

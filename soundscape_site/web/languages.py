@@ -12,7 +12,7 @@ _TRANSLATED: Final = ("text/", "application/json")
 
 
 class VisitorLanguageMiddleware(LocaleMiddleware):
-    """Marks only texts as different by language: a cache keeps one copy of a photo or recording."""
+    """Sets `Vary` on texts only, so that caches keep one copy of a photo or recording."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase

@@ -13,11 +13,12 @@ from celery.signals import before_task_publish, task_postrun, task_prerun
 from django.http import HttpRequest, HttpResponse
 
 from accounts.client_address import address_prefix, client_address
-from accounts.origin import Origin, acting_from
+from accounts.origin import RequestOrigin, acting_from
 
 HEADER: Final = "X-Request-ID"
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _NONE: Final = "-"
+_KEY: Final = "soundscape.request_id"
 
 _current: ContextVar[str] = ContextVar("request_id", default=_NONE)
 
@@ -32,7 +33,8 @@ class RequestIdMiddleware:
         """Answer with the id in a header; the audit log gets it too."""
         given = request.headers.get(HEADER, "")
         request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
-        origin = Origin(request_id, address_prefix(client_address(request)))
+        request.META[_KEY] = request_id
+        origin = RequestOrigin(request_id, address_prefix(client_address(request)))
         token = _current.set(request_id)
         try:
             with acting_from(origin):
@@ -47,8 +49,13 @@ class RequestIdFilter(logging.Filter):
     """Adds the request's id to every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the id; drop no record."""
-        record.request_id = _current.get()
+        """Add the id; drop no record.
+
+        Django logs a status of 400 or more after the last middleware, with the request.
+        """
+        request = getattr(record, "request", None)
+        kept = request.META.get(_KEY) if isinstance(request, HttpRequest) else None
+        record.request_id = kept or _current.get()
         return True
 
 

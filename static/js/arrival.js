@@ -1,11 +1,12 @@
-// When the result page replaces the front page without a reload: sets its title and the focus, and
-// animates the photo with a view transition unless the visitor prefers reduced motion.
+// When a result page replaces another page without a reload: silences that, sets title and focus,
+// and animates the photo with a view transition unless the visitor prefers reduced motion.
 import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
+import { sound } from "./sound.js";
 
 const SITE = "Soundscape";
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
-const startedHere = document.querySelector("[data-scene]") !== null;
+const first = document.querySelector("[data-scene-title]");
 
 whenPresent("[data-scene-name]", ({ dataset: { sceneName } }) => {
   const heading = document.querySelector("[data-scene-title]");
@@ -16,7 +17,9 @@ whenPresent("[data-scene-name]", ({ dataset: { sceneName } }) => {
 });
 
 whenPresent("[data-scene-title]", (heading) => {
-  if (!startedHere) heading.focus({ preventScroll: true });
+  if (heading === first) return;
+  if (sound.clip) sound.pause();
+  heading.focus({ preventScroll: true });
 });
 
 document.addEventListener("htmx:beforeTransition", (event) => {

@@ -1,5 +1,6 @@
 // One audio source with a fader. A media element streams and seeks by HTTP ranges, so a ten-minute
 // recording starts as fast as a short one; Web Audio sets its gain and fades it.
+import { fade } from "./fade.js";
 
 export class Deck {
   #pausing = 0;
@@ -68,15 +69,8 @@ export class Deck {
     this.element.load();
   }
 
-  // Linear ramps: the gains of two cross-faded decks sum to at most 1, so the true peak stays below
-  // the measured one.
   #fade(target, seconds) {
-    if (!this.fader) return;
-    const gain = this.fader.gain;
-    const now = this.fader.context.currentTime;
-    gain.cancelScheduledValues(now);
-    gain.setValueAtTime(gain.value, now);
-    gain.linearRampToValueAtTime(target, now + seconds);
+    if (this.fader) fade(this.fader.gain, target, this.fader.context.currentTime, seconds);
   }
 
   #setLoudness() {

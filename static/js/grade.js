@@ -1,2 +1,3 @@
-// Loads the desk on which reviewers grade pairs; other pages do not need these modules.
+// Loads the desk on which reviewers grade pairs, besides the behaviours of every page.
+import "./main.js";
 import "./grade-desk.js";

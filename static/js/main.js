@@ -1,8 +1,8 @@
 // Loads every behaviour. Each binds itself to the elements with its data attribute.
-import "./alternatives-swap.js";
 import "./arrival.js";
 import "./autoplay.js";
 import "./backdrop.js";
+import "./copy.js";
 import "./glow.js";
 import "./keys.js";
 import "./media-session.js";
@@ -16,3 +16,5 @@ import "./seek.js";
 import "./share.js";
 import "./upload-answers.js";
 import "./upload-zone.js";
+import "./use.js";
+import "./volume-controls.js";

@@ -1,9 +1,12 @@
-// Connects the decks to the loudspeakers through a level meter.
+// Connects the decks to the loudspeakers through the volume and a level meter.
+import { volume } from "./volume.js";
 
+const VOLUME_FADE_S = 0.02;
 const RESUME_TIMEOUT_MS = 400;
 
 export class Mixer {
   #context = null;
+  #volume = null;
   #meter = null;
   #samples = new Float32Array(1024);
 
@@ -12,9 +15,17 @@ export class Mixer {
     if (!this.#context) {
       this.#context = new AudioContext({ latencyHint: "playback" });
       this.#meter = new AnalyserNode(this.#context, { fftSize: this.#samples.length });
-      this.#meter.connect(this.#context.destination);
+      this.#volume = new GainNode(this.#context, { gain: volume.gain });
+      this.#volume.connect(this.#meter).connect(this.#context.destination);
+      volume.addEventListener("change", () => this.#follow());
     }
-    for (const deck of decks) deck.connect(this.#context, this.#meter);
+    for (const deck of decks) deck.connect(this.#context, this.#volume);
+  }
+
+  #follow() {
+    const gain = this.#volume.gain;
+    gain.cancelScheduledValues(this.#context.currentTime);
+    gain.setTargetAtTime(volume.gain, this.#context.currentTime, VOLUME_FADE_S);
   }
 
   // A context that may not play stays suspended without an error, so check its state after a while.

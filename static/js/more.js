@@ -8,8 +8,8 @@ whenPresent("[data-more]", (row) => {
 });
 
 document.addEventListener("htmx:load", (event) => {
-  const title = event.detail.elt.querySelector("[data-swap]");
-  if (!awaiting || !title) return;
+  const link = event.detail.elt.querySelector("[data-use]");
+  if (!awaiting || !link) return;
   awaiting = false;
-  title.focus();
+  link.focus();
 });

@@ -1,9 +1,7 @@
 // Shares the result's address with the system's share dialog on touch devices, otherwise through the
 // clipboard, otherwise in a field to copy from (without HTTPS there is no clipboard).
-import { announce } from "./announcer.js";
 import { whenPresent } from "./binding.js";
-
-const CONFIRMED_MS = 2500;
+import { confirmOn } from "./confirmation.js";
 
 async function share(button) {
   const { shareUrl: url, shareTitle: title } = button.dataset;
@@ -13,7 +11,7 @@ async function share(button) {
   }
   try {
     await navigator.clipboard.writeText(url);
-    confirm(button);
+    confirmOn(button.querySelector("[data-share-label]"), button.dataset.shareDone);
   } catch {
     const field = document.querySelector("[data-share-fallback]");
     field.hidden = false;
@@ -21,14 +19,6 @@ async function share(button) {
     address.value = url;
     address.select();
   }
-}
-
-function confirm(button) {
-  const label = button.querySelector("[data-share-label]");
-  button.dataset.shareLabel ??= label.textContent;
-  label.textContent = button.dataset.shareDone;
-  announce(button.dataset.shareDone);
-  setTimeout(() => { label.textContent = button.dataset.shareLabel; }, CONFIRMED_MS);
 }
 
 whenPresent("[data-share]", (button) => button.addEventListener("click", () => share(button)));

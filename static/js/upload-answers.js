@@ -19,7 +19,8 @@ export function showSending(form, pictureUrl) {
   preview.hidden = true;
   preview.addEventListener("load", () => { preview.hidden = false; }, { once: true });
   preview.src = pictureUrl;
-  preview.classList.add("photo-in-transit");
+  // On a result page the photo that is shown moves; two of one name would end the transition.
+  preview.classList.toggle("photo-in-transit", !document.querySelector("[data-scene-photo]"));
   within(form, "message").replaceChildren();
   within(form, "progress").value = 0;
   within(form, "stage").replaceChildren(words(form, "sending"));

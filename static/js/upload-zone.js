@@ -5,15 +5,21 @@ import { handOver } from "./photo-handover.js";
 import { refuse, showSending } from "./upload-answers.js";
 
 const BYTES_PER_MB = 1_000_000;
-const TYPES = ["image/jpeg", "image/png", "image/webp", "image/heic", "image/heif"];
+// Browsers know few photos by their type: it may be empty, image/jpg, or for HEIC one of no meaning.
+const SAYS_NOTHING = ["", "application/octet-stream"];
+const NAMED_AS_PHOTO = /\.(?:jpe?g|jpe|jfif|png|webp|hei[cf]s?|hif)$/i;
 
 const figure = (number, options) => number.toLocaleString(document.documentElement.lang, options);
 const zone = () => document.querySelector("[data-upload]");
 
-// Checks the file first, to save a useless upload. The server checks again.
+function mayBePhoto({ name, type }) {
+  return type.startsWith("image/") || SAYS_NOTHING.includes(type) || NAMED_AS_PHOTO.test(name);
+}
+
+// Checks the file first, to save a useless upload. The server checks again, by the content.
 function send(form, file) {
   const max = Number(form.dataset.maxMegabytes);
-  if (file.type && !TYPES.includes(file.type)) {
+  if (!mayBePhoto(file)) {
     refuse(form, "unsupported_media_type", { name: file.name });
     return;
   }

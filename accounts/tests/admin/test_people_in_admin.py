@@ -165,5 +165,5 @@ def test_the_admin_asks_visitors_to_log_in(client):
 
 def test_the_columns_of_the_log_can_be_translated():
     labels = {field.name: field.verbose_name for field in AuditLogRow._meta.fields}
-    shown = [labels[name] for name in AuditLogAdmin.fields if name != "actor"]
+    shown = [labels[name] for name in AuditLogAdmin.fields if name not in {"actor", "details"}]
     assert all(isinstance(label, Promise) for label in shown)

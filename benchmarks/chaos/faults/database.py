@@ -7,20 +7,44 @@ import signal
 import time
 from contextlib import ExitStack
 
+import psutil
 import psycopg2
 
+from benchmarks.chaos.timing import expect_quick
 from benchmarks.chaos.trial import Trial
 from soundscape_site.embedded.database import APP_ROLE
 
+_UNAVAILABLE_WITHIN_S = 3.0
+_ALIVE_WITHIN_S = 1.0
+
 
 def restart(trial: Trial) -> None:
+    """Restart it at once and after a pause, in good order and as in a crash."""
     for how in (signal.SIGINT, signal.SIGQUIT):
-        for _ in trial.repeats(2):
+        for number in trial.repeats(2):
             trial.rig.postgres.stop(how)
-            trial.pause(2, 1)
+            trial.pause(2 * number, 0)
             trial.rig.postgres.start()
             trial.mark()
             trial.pause(8, 2)
+
+
+def hang(trial: Trial) -> None:
+    """Stop all its processes for a while: connections stay open, and nothing is answered."""
+    server = psutil.Process(trial.rig.postgres.pid)
+    stopped = [server, *server.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        for path, status, within_s in (
+            ("/", 503, _UNAVAILABLE_WITHIN_S),
+            ("/healthz", 200, _ALIVE_WITHIN_S),
+        ):
+            expect_quick(trial, path, during="a hang", within_s=within_s, status=status)
+    finally:
+        for process in stopped:
+            process.resume()
+    trial.mark()
 
 
 def lose_connections(trial: Trial) -> None:

@@ -11,6 +11,7 @@ import psycopg2
 from benchmarks.chaos.invariants import ANSWERS, INJECTED, INTACT, Violation
 from benchmarks.chaos.ledger import Entry, Outcome
 from benchmarks.chaos.programs import wait_until
+from benchmarks.chaos.senders import SEND
 from benchmarks.chaos.trial import Trial
 from benchmarks.chaos.visitors import Browser, read_page, submit
 
@@ -32,17 +33,21 @@ SELECT format('SELECT count(t::text) FROM %%I.%%I t', schemaname, tablename) FRO
 
 def full(trial: Trial) -> None:
     """Fill the disk of the photos, then free it."""
+    began = time.time()
     with trial.rig.media_disk.full():
         trial.pause(10, 3)
     trial.mark()
+    _expect_refused(trial, began)
 
 
 def read_only(trial: Trial) -> None:
     """Remount the disk of the photos read-only, as the kernel does after errors."""
+    began = time.time()
     trial.rig.media_disk.remount("ro")
     trial.pause(10, 3)
     trial.rig.media_disk.remount("rw")
     trial.mark()
+    _expect_refused(trial, began)
 
 
 def servers_full(trial: Trial) -> None:
@@ -64,6 +69,15 @@ def servers_full(trial: Trial) -> None:
     trial.mark()
     trial.pause(5, 3)
     _expect_intact(trial)
+
+
+def _expect_refused(trial: Trial, began: float) -> None:
+    """Check that photos of visitors and of programs were refused since a time."""
+    entries = trial.rig.ledger.during(trial.rig.ledger.fault)
+    refused = [one for one in entries if one.began > began and one.status in (503, 507)]
+    kinds = {one.kind for one in refused}
+    text = f"photos were accepted, but for {len(refused)} of {kinds}"
+    trial.expect(kinds >= {"upload", SEND}, INJECTED, text)
 
 
 def _exhaust_wal(trial: Trial) -> None:

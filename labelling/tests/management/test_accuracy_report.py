@@ -85,7 +85,7 @@ def test_everything_that_a_report_can_say():
     assert "fused: version 1, photos eye@1, sounds ear@1" in printed
     assert "Good: natural 67 %, human-made 0 %; difference +67 points" in printed
     assert "music" in printed
-    assert "Proposed thresholds of explained: weak from 0.000, fair from 0.000" in printed
+    assert "Proposed thresholds of fit: weak from 0.000, fair from 0.000" in printed
     assert "fused against paper, photo by photo: both good 0, only fused 30, only" in printed
     assert "test at rank 1 of 30 photos, only fused good 30" in " ".join(printed.split())
 

@@ -100,8 +100,9 @@ def _found(pairs: Sequence[MadePair], first: str) -> FoundRows:
         sound_model=_texts([pair.columns.get("sound_model", "ear@1") for pair in of]),
         strength=_texts([pair.strength for pair in of]),
         rank=_ints([rank for _, _, _, rank in rows]),
-        explained=np.array([pair.score for pair in of], dtype=np.float64),
+        explained=np.array([pair.score / 2 for pair in of], dtype=np.float64),
         standard=np.array([pair.standard for pair in of], dtype=np.float64),
+        fit=np.array([pair.score for pair in of], dtype=np.float64),
     )
 
 

@@ -11,6 +11,7 @@ from scipy.optimize import isotonic_regression
 from labelling.reporting.calibration import BINS, FEWEST_PAIRS, GOOD_ENOUGH, proposed_thresholds
 from labelling.reporting.figures import make_report
 from labelling.tests.reporting.made_rows import MadePair, made_rows
+from retrieval.engine.matching.strength import FIT_FROM
 
 
 def calibration_of(*pairs, **campaign):
@@ -37,11 +38,10 @@ def test_each_matcher_has_its_score():
         MadePair("bb", found=[("fused", 1)], score=0.1, standard=1.5),
     ]
     fused, paper = calibration_of(*pairs, matchers=["fused", "paper"])
-    assert (fused.matcher, fused.score, fused.bins[0].mean) == ("fused", "explained", 0.1)
+    assert (fused.matcher, fused.score, fused.bins[0].mean) == ("fused", "fit", 0.1)
     assert (paper.matcher, paper.score, paper.bins[0].mean) == ("paper", "standard", 2.5)
-    assert fused.in_force == {"weak": 0.2, "fair": 0.4, "strong": 0.55}
-    assert paper.in_force == {"weak": 1.0, "fair": 2.0, "strong": 3.0}
-    assert (fused.least_standard, paper.least_standard) == (0.5, None)
+    assert fused.in_force == {one.value: least for one, least in FIT_FROM.items()}
+    assert (dict(paper.in_force), dict(paper.proposed)) == ({}, {})
 
 
 def test_bins_have_equally_many_pairs():
@@ -64,14 +64,6 @@ def test_equal_scores_are_in_one_bin():
 def test_pairs_without_a_score_or_verdict_are_left_out():
     [found] = calibration_of(MadePair("gg", score=np.nan), MadePair("g", "open"))
     assert (found.bins, dict(found.proposed)) == ((), {})
-
-
-def test_sounds_that_fit_any_photo_say_nothing_about_the_thresholds():
-    """Below the least standard score there is no strength, whatever a sound explains."""
-    pairs = [MadePair("gg", score=0.2)] * 30 + [MadePair("bb", score=0.9, standard=0.2)] * 30
-    [found] = calibration_of(*pairs)
-    assert sum(one.good.n for one in found.bins) == 30
-    assert found.proposed == dict.fromkeys(GOOD_ENOUGH, 0.2)
 
 
 def test_proposed_thresholds():

@@ -44,7 +44,10 @@ def test_rows_come_back_as_they_were_stored(pairs):
 
 
 def test_rows_of_the_first_version_are_read():
-    assert same(thawed(STORED.read_bytes()), without_keys(make_rows(pairs=6)))
+    expected = without_keys(make_rows(pairs=6))
+    unknown = np.full_like(expected.found.fit, np.nan)  # a column that came later
+    expected = replace(expected, found=replace(expected.found, fit=unknown))
+    assert same(thawed(STORED.read_bytes()), expected)
 
 
 def changed_lines(change):

@@ -21,6 +21,7 @@ from labelling.models import (
     Stratum,
 )
 from labelling.selectors.frames import frame_of
+from labelling.selectors.pair_choice import candidates_of
 from labelling.services import drawing
 from labelling.services.errors import SampleTooSmallError
 from labelling.tests.factories import (
@@ -116,6 +117,29 @@ def test_a_unit_is_left_out_if_one_of_its_recordings_was_withdrawn(clips):
     frame = frame_of(make_draft([scene], matchers=["fused", "paper"], ranks=2))
     assert [found(unit) for unit in frame.units] == [[clips[0].pk, clips[1].pk]]
     assert frame.incomplete == 1
+
+
+def test_what_a_filter_found_is_never_drawn(clips):
+    """A photo that shows a filtered result is drawn with what the whole library has for it."""
+    scene = make_photo(clips)
+    for matcher in ("fused", "paper"):
+        whole = make_run(scene, matcher, clips if matcher == "paper" else [])
+        filtered = MatchRun.objects.get(pk=whole.pk)
+        filtered.pk, filtered.clip_filter = None, {"min_duration_s": 15.0}
+        filtered.save(force_insert=True)
+        MatchRun.objects.filter(pk=filtered.pk).update(created_at=whole.created_at)
+        Match.objects.create(run=filtered, clip=clips[2], rank=1, score=-1.0)
+    own = MatchRun.objects.get(matcher="fused", clip_filter={"min_duration_s": 15.0})
+    Scene.objects.filter(pk=scene.pk).update(run=own)
+    (unit,) = frame_of(make_draft([scene], matchers=["fused", "paper"])).units
+    assert found(unit) == [clips[0].pk, clips[0].pk]
+    candidates = candidates_of(scene.pk)
+    assert candidates is not None
+    assert {match.run.clip_filter == {} for one in candidates.found for match in one.matches} == {
+        True
+    }
+    MatchRun.objects.filter(matcher="fused", clip_filter={}).delete()
+    assert frame_of(make_draft([scene])).units == ()
 
 
 OTHER_MODEL = {"heard": {"image": "eye@2+heard-there@1", "audio": "ear@1"}}

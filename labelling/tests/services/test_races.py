@@ -18,7 +18,7 @@ from labelling.selectors.qualification import standings
 from labelling.services import campaigns, queue, settling
 from labelling.services.errors import (
     AnsweredAlreadyError,
-    AnswerInvalidError,
+    AnswerIdTakenError,
     AssignmentExpiredError,
     CampaignClosedError,
     CannotUndoError,
@@ -132,7 +132,7 @@ def test_an_id_that_two_reviewers_send_is_one_answer(campaign):
     slots = [claim(make_reviewer(), campaign)[0] for _ in range(2)]
     sent = uuid4()
     errors = at_once(*(lambda slot=slot: grade(slot, answer_id=sent) for slot in slots))
-    assert sorted(errors, key=str) == [AnswerInvalidError, None]
+    assert sorted(errors, key=str) == [AnswerIdTakenError, None]
     check_rules()
 
 

@@ -193,7 +193,9 @@ def test_only_a_pair_that_waits_is_adjudicated(campaign, adjudicate):
     assert not Adjudication.objects.exists()
 
 
-@pytest.mark.parametrize(("grading", "reason"), [("great", "Because."), ("good", " ")])
+@pytest.mark.parametrize(
+    ("grading", "reason"), [("great", "Because."), ("good", " "), ("good", "a" * 501)]
+)
 def test_an_adjudication_has_a_known_grade_and_a_reason(campaign, adjudicate, grading, reason):
     pair = disputed(campaign)
     with pytest.raises(AnswerInvalidError):
@@ -270,8 +272,9 @@ def test_a_skipped_pair_is_served_again_and_a_late_answer_is_kept(campaign, reop
 def test_a_pair_is_reopened_with_a_reason_and_not_while_it_is_graded(campaign, reopen):
     [settled] = make_pairs(campaign, 1, slots=1)
     grade_all(settled, "good")
-    with pytest.raises(AnswerInvalidError):
-        reopen(settled, "  ")
+    for reason in ("  ", "a" * 501):
+        with pytest.raises(AnswerInvalidError):
+            reopen(settled, reason)
     others = [*make_pairs(campaign, 1), *make_gold_pairs(campaign, 1)]
     for pair in others:
         with pytest.raises(WrongStateError):

@@ -35,12 +35,11 @@ from labelling.tests.factories import (
     make_pairs,
     make_scene,
 )
+from labelling.tests.stored_pairs import PHOTO, SOUND, stored_pair
 from retrieval.models import Clip, Scene
-from retrieval.storage.content_store import keep_bytes, sha256_of_bytes
+from retrieval.storage.content_store import sha256_of_bytes
 
 pytestmark = pytest.mark.django_db
-
-PHOTO, SOUND = b"\xff\xd8 a photo", b"fLaC" + b"a sound" * 20
 
 
 @pytest.fixture
@@ -260,17 +259,6 @@ def test_leases_are_renewed_and_lost_ones_left_out(client, rita, campaign):
     answer = send(client, "review_leases", {"tokens": [*tokens, "x", 7]})
     assert answer.json() == {"tokens": tokens[:1]}
     assert kept.filter(leased_until__gt=before).exists()
-
-
-def stored_pair(campaign):
-    """A pair whose photo and recording are in the storage."""
-    names = {}
-    for folder, content, suffix in (("photos", PHOTO, ".jpg"), ("clips", SOUND, ".flac")):
-        sha256 = sha256_of_bytes(content)
-        names[folder] = keep_bytes(content, folder=folder, sha256=sha256, suffix=suffix)
-    scene, clip = make_scene(photo=names["photos"]), make_clip(original=names["clips"], preview="")
-    (pair,) = make_pairs(campaign, 1, scene=scene, clip=clip)
-    return pair
 
 
 def test_photo_and_sound_are_named_by_the_token_alone(client, rita, campaign, media):

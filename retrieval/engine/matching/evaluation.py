@@ -18,8 +18,8 @@ CONFIDENCE: Final = 0.95
 MEASURES: Final = ("good@1", "good-or-decent@1", "P@5", "nDCG@10", "MRR")
 
 
-class Grade(IntEnum):
-    """How well a recording fits a photo."""
+class TrueGrade(IntEnum):
+    """How well a recording fits a photo, by the ground truth."""
 
     BAD = 0
     DECENT = 1
@@ -57,10 +57,10 @@ def measure(grades: Sequence[int]) -> dict[str, float]:
     """
     found = np.asarray(grades)
     values = {
-        "good-or-decent@1": float(found[0] >= Grade.DECENT),
-        "P@5": float(np.mean(found[:PRECISION_DEPTH] >= Grade.DECENT)),
+        "good-or-decent@1": float(found[0] >= TrueGrade.DECENT),
+        "P@5": float(np.mean(found[:PRECISION_DEPTH] >= TrueGrade.DECENT)),
     }
-    good = np.flatnonzero(found == Grade.GOOD)
+    good = np.flatnonzero(found == TrueGrade.GOOD)
     if good.size:
         values["good@1"] = float(good[0] == 0)
         values["MRR"] = 1 / (1 + int(good[0]))

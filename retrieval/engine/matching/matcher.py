@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.errors import SpaceMismatchError
 from retrieval.engine.matching.bank import Bank
-from retrieval.engine.matching.strength import (
-    Strength,
-    explained_share,
-    strength_by_sounds,
-    strength_by_things,
-)
+from retrieval.engine.matching.strength import explained_share
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.engine.spaces.divergence import relative_entropy
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
@@ -39,14 +34,11 @@ class Judgement:
     standard : float
         Standard score in the space in which the photo is judged: ``p . log q`` minus the
         recording's mean over the bank, in standard deviations.
-    strength : Strength
-        Follows from the other two.
     """
 
     divergences_nats: Mapping[str, float]
     explained: float
     standard: float
-    strength: Strength
 
 
 class Matcher(ABC):
@@ -61,8 +53,10 @@ class Matcher(ABC):
     name : str
         The name that users choose.
     version : int
-        To be raised with every change to the code that may change a ranking. Models, table and
-        bank have separate versions.
+        To be raised with every change to the code that may change a result: ranking, strength, or
+        their constants. Models, table and bank have separate versions.
+    prefers_length : bool
+        Whether the longer of nearly equal recordings comes first (`length.longer_first`).
     spaces : tuple of ClassSpace
         The spaces whose profiles it needs.
     bank : Bank
@@ -71,6 +65,7 @@ class Matcher(ABC):
 
     name: str
     version: int
+    prefers_length: bool = False
 
     def __init__(self, spaces: tuple[ClassSpace, ...], bank: Bank) -> None:
         self.spaces = spaces
@@ -148,10 +143,25 @@ class Matcher(ABC):
         explained = explained_share(p, divergences[space.name])
         if isinstance(space, HeardSpace):
             explained *= self.audible_share(scene)
-            strength = strength_by_sounds(explained=explained, standard=standard)
-        else:
-            strength = strength_by_things(standard=standard)
-        return Judgement(divergences, explained, standard, strength)
+        return Judgement(divergences, explained, standard)
+
+    def fits(
+        self,
+        scene: Profiles,
+        clips: Sequence[Profiles],
+        *,
+        library_mean_log_rows: Mapping[str, NDArray[np.float64]],
+    ) -> list[float] | None:
+        """Return how probably each match of one result is good, 0 to 1, or None if unknown.
+
+        Parameters
+        ----------
+        clips : sequence of Profiles
+            The recordings of the result, best first.
+        library_mean_log_rows : mapping of str to float64 [shape=(k,)]
+            Mean of ``log q`` over the searched library, in nats, by the space's name.
+        """
+        return None
 
     def audible_share(self, scene: Profiles) -> float:
         """Return the probability of a photo's audible classes, those with sounds in the table."""
@@ -162,10 +172,11 @@ class PaperMatcher(Matcher):
     r"""The paper's matcher: smallest relative entropy :math:`D(p \| q)` in one space.
 
     For one photo, :math:`\sum p \log p` is constant, so the recording with the largest
-    :math:`p \cdot \log q` has the smallest relative entropy.
+    :math:`p \cdot \log q` has the smallest relative entropy. Its matches have no strength: no
+    score of it says how good they are.
     """
 
-    version = 1
+    version = 2  # 1 gave strengths by the standard score
 
     def __init__(self, space: ClassSpace, bank: Bank, *, name: str = "paper") -> None:
         super().__init__((space,), bank)

@@ -9,7 +9,7 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.bank import Bank, classes_bank
 from retrieval.engine.matching.matcher import Matcher, PaperMatcher
 from retrieval.engine.matching.sound_matcher import SoundMatcher
-from retrieval.engine.networks.weights import MOBILENET_V2
+from retrieval.engine.networks.weights import MOBILENET_V2, YAMNET_INT8
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import HeardThere, load_heard_there
 
@@ -41,6 +41,7 @@ def matcher_named(
     table: HeardThere | None = None,
     bank: Bank | None = None,
     image: str = MOBILENET_V2.model_version,
+    audio: str = YAMNET_INT8.model_version,
 ) -> Matcher:
     """Return a matcher by its name.
 
@@ -54,6 +55,8 @@ def matcher_named(
         Photos against which scores are judged; by default every class once. ``paper`` ignores it.
     image : str
         Version of the image network.
+    audio : str
+        Version of the sound network. ``paper`` ignores it.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def matcher_named(
             code="matcher_unknown",
         )
     things_always, things_when_mute = SOUND_MATCHERS[name]
-    things, sounds = objects(whole=True, image=image), heard(table, image=image)
+    things, sounds = objects(whole=True, image=image), heard(table, image=image, sounds=audio)
     return SoundMatcher(
         name,
         things=things,

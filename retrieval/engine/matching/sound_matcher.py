@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from retrieval.engine.matching.bank import MIN_DEVIATION, Bank
 from retrieval.engine.matching.matcher import Matcher, Profiles, profile_in
+from retrieval.engine.matching.strength import Evidence, explained_share, fit_of
 from retrieval.engine.spaces.distributions import Distribution
+from retrieval.engine.spaces.divergence import relative_entropy
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.sounds import SPEECH, TOO_GENERAL
 
@@ -45,6 +48,7 @@ ANYWHERE_FLOOR: Final = 1e-3
 MIN_AUDIBLE_SHARE: Final = 0.2
 """A photo with a smaller audible share is judged and explained by its things."""
 
+_ROWS_VERSION: Final = 1
 _DIGEST_DIGITS: Final = 12
 
 
@@ -84,7 +88,8 @@ class SoundMatcher(Matcher):
         If `kinds` names a sound that is not in the space (code ``unknown_class``).
     """
 
-    version = 1
+    version = 2  # 1 had no order by length, and strengths by the explained share alone
+    prefers_length = True
 
     def __init__(
         self,
@@ -123,7 +128,7 @@ class SoundMatcher(Matcher):
     def rows_version(self) -> str:
         """Rows depend on the bank's moments among things and on `anywhere`."""
         anywhere = hashlib.sha256(self._anywhere.tobytes()).hexdigest()[:_DIGEST_DIGITS]
-        return f"sound-v{self.version}-{self.bank.versions[self.things.name]}-{anywhere}"
+        return f"sound-v{_ROWS_VERSION}-{self.bank.versions[self.things.name]}-{anywhere}"
 
     def query(self, scene: Profiles) -> NDArray[np.float64]:
         """Return ``w p``, ``w``, ``m t``, and the weights of speech and oddness."""
@@ -182,6 +187,48 @@ class SoundMatcher(Matcher):
     def judged_space(self, scene: Profiles) -> ClassSpace:
         """Return `heard`, or `objects` if the photo's audible share is too small."""
         return self.sounds if self.audible_share(scene) >= MIN_AUDIBLE_SHARE else self.things
+
+    def fits(
+        self,
+        scene: Profiles,
+        clips: Sequence[Profiles],
+        *,
+        library_mean_log_rows: Mapping[str, NDArray[np.float64]],
+    ) -> list[float]:
+        """Return how probably each match of one result is good, 0 to 1; see `Evidence`."""
+        found = self.evidence(scene, clips, library_mean_log_rows=library_mean_log_rows)
+        return [fit_of(one) for one in found]
+
+    def evidence(
+        self,
+        scene: Profiles,
+        clips: Sequence[Profiles],
+        *,
+        library_mean_log_rows: Mapping[str, NDArray[np.float64]],
+    ) -> list[Evidence]:
+        """Return the evidence for each match of one result; parameters as of `fits`."""
+        seen, heard = profile_in(scene, self.things), profile_in(scene, self.sounds)
+        audible = self.audible_share(scene)
+        first = 0.0
+        found: list[Evidence] = []
+        for clip in clips:
+            rows = self.log_rows(clip)
+            if not found:
+                better = rows[self.sounds.name] - library_mean_log_rows[self.sounds.name]
+                first = audible * float(heard.values @ better)
+            mean, deviation = self.bank.moments[self.things.name].of_scores(rows[self.things.name])
+            profile = profile_in(clip, self.sounds)
+            divergence = relative_entropy(heard, profile)
+            found.append(
+                Evidence.of_match(
+                    explained=audible * explained_share(heard, divergence),
+                    detected=float(self.sounds.scores(profile) @ heard.values),
+                    audible=audible,
+                    advantage_nats=first,
+                    things=(float(seen.values @ rows[self.things.name]) - mean) / deviation,
+                )
+            )
+        return found
 
     def _wildness(self, scene: Profiles) -> float:
         """Return how natural and unpopulated a photo's scenery is, 0 to 1."""

@@ -1,4 +1,4 @@
-"""Import Keras and TensorFlow on first use.
+"""Import Keras, TensorFlow, LiteRT and other large libraries on first use.
 
 Only workers need them; in the web process they would cost seconds and hundreds of megabytes.
 """
@@ -11,7 +11,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ANNOUNCEMENTS = (
     b"All log messages before absl::InitializeLog()",
@@ -20,9 +22,10 @@ ANNOUNCEMENTS = (
     b"To enable the following instructions:",
     b"Could not find cuda drivers on your machine",
     b"failed call to cuInit",
+    b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.",
 )
-"""TensorFlow's messages at every start, before its log level can be set. The last two say that
-there is no GPU, which is no error."""
+"""Messages at every start, before the log level can be set. Two of them say that there is no GPU,
+which is no error."""
 
 
 def load_keras() -> ModuleType:
@@ -41,10 +44,42 @@ def load_keras() -> ModuleType:
     return keras
 
 
+def has_gpu(devices: Path = Path("/dev")) -> bool:
+    """Say whether this machine has a GPU of NVIDIA, without a start of TensorFlow."""
+    return any(devices.glob("nvidia[0-9]*"))
+
+
 def load_tensorflow() -> ModuleType:
     """Return TensorFlow, to read files in its formats."""
     with announcements_withheld():
         return importlib.import_module("tensorflow")
+
+
+def load_interpreter(model: bytes) -> Any:
+    """Return LiteRT's interpreter of a TensorFlow Lite model, on one thread.
+
+    Its input and output have fixed shapes.
+    """
+    with announcements_withheld():
+        module = importlib.import_module("ai_edge_litert.interpreter")
+        interpreter = module.Interpreter(model_content=model, num_threads=1)
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+def load_fft() -> ModuleType:
+    """Return SciPy's Fourier transforms, which in float32 are twice as fast as NumPy's."""
+    return importlib.import_module("scipy.fft")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Compute matrix products in the threads that ask for them.
+
+    The threads of BLAS wait actively, which beside other work costs more than they gain.
+    """
+    with importlib.import_module("threadpoolctl").threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @contextmanager

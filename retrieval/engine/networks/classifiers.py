@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from retrieval.engine.networks.model_io import check_input, class_probabilities
 from retrieval.engine.networks.weights import Arrays, WeightSpec, load_arrays
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.vocabulary.labels import load_vocabulary
-
-if TYPE_CHECKING:
-    import keras
 
 VIEW_SHAPE: Final = (224, 224, 3)
 """Height, width and channels of a view of a photo: the same for every image network."""
@@ -32,7 +29,7 @@ class _Classifier:
     models_directory : Path
         Folder of the converted weights.
     build : callable
-        Builds the network with its weights.
+        Returns the network with its weights, in any library.
 
     Raises
     ------
@@ -43,7 +40,7 @@ class _Classifier:
     kept: ClassVar[tuple[str, ...]] = ()  # arrays that are used outside the network
 
     def __init__(
-        self, spec: WeightSpec, models_directory: Path, *, build: Callable[[Arrays], keras.Model]
+        self, spec: WeightSpec, models_directory: Path, *, build: Callable[[Arrays], Any]
     ) -> None:
         self.model_version = spec.model_version
         self.vocabulary = load_vocabulary(spec.vocabulary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ai_edge_litert.schema_py_generated import BuiltinOperator, Model, Operator
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
@@ -20,9 +22,11 @@ from retrieval.engine.networks.torch_legacy import read_tensors
 from retrieval.engine.networks.weights import (
     EFFICIENTNET_LITE0,
     MOBILENET_V2,
+    QUANTISED,
     REMEDY,
     SOUNDNET_8,
     YAMNET,
+    YAMNET_INT8,
     Arrays,
     WeightSpec,
     content_digest,
@@ -42,6 +46,9 @@ EFFICIENTNET_EPSILON = 1e-3
 """Added to the variance in EfficientNet's batch normalisation."""
 
 YAMNET_CONVOLUTIONS = 27
+
+_INPUTS, _OPERATORS = 6, 10
+"""Places of these fields in the table of a graph, by the schema of TensorFlow Lite."""
 
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
@@ -87,7 +94,7 @@ def convert(spec: WeightSpec, source: Path, directory: Path) -> None:
     write_arrays(directory / spec.converted_name, arrays)
 
 
-def write_arrays(target: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+def write_arrays(target: Path, arrays: Arrays) -> None:
     """Write named arrays atomically as an npz archive."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -221,6 +228,49 @@ def yamnet_arrays(published: bytes) -> Arrays:
     return arrays
 
 
+def quantised_yamnet_arrays(published: bytes) -> Arrays:
+    """Return YAMNet as it was published, without the part that makes its log-mel patches.
+
+    Returns
+    -------
+    Arrays
+        ``network``: the bytes of a TensorFlow Lite model of float32 patches [96, 64] to scores
+        [1, classes]; ``window``, ``mel.kernel``, ``mel.bias`` and ``dense.bias`` of
+        `yamnet_arrays`.
+    """
+    arrays = yamnet_arrays(published)
+    kept = ("window", "mel.kernel", "mel.bias", "dense.bias")
+    network = np.frombuffer(_starting_after(published, BuiltinOperator.LOG), dtype=np.uint8)
+    return {name: arrays[name] for name in kept} | {QUANTISED: network}
+
+
+def _starting_after(model: bytes, operator: int) -> bytes:
+    """Return a TensorFlow Lite model that takes the output of its first `operator` as input.
+
+    Three numbers are changed in place (the index of the input, where the list of operators begins,
+    its length): a model written anew would have other bytes in another release of FlatBuffers.
+    """
+    graph = Model.GetRootAs(model).Subgraphs(0)
+    codes = [_operator_code(model, graph.Operators(n)) for n in range(graph.OperatorsLength())]
+    _require_counts(starts=(codes.count(operator), 1))
+    first = codes.index(operator) + 1
+    table = graph._tab  # the generated reader hides positions
+    inputs = table.Vector(table.Offset(_INPUTS))
+    field = table.Offset(_OPERATORS)
+    length = table.Vector(field) + 4 * (first - 1)  # its place is that of an operator left out
+    changed = bytearray(model)
+    struct.pack_into("<i", changed, inputs, graph.Operators(first - 1).Outputs(0))
+    struct.pack_into("<I", changed, length, len(codes) - first)
+    struct.pack_into("<I", changed, table.Pos + field, length - (table.Pos + field))
+    return bytes(changed)
+
+
+def _operator_code(model: bytes, operator: Operator) -> int:
+    code = Model.GetRootAs(model).OperatorCodes(operator.OpcodeIndex())
+    numbers: tuple[int, int] = code.BuiltinCode(), code.DeprecatedBuiltinCode()
+    return max(numbers)  # small ones are in the old field
+
+
 def _require_counts(**counts: tuple[int, int]) -> None:
     """Refuse a file whose numbers of parts, as (found, expected), differ."""
     for part, (found, expected) in counts.items():
@@ -297,4 +347,5 @@ CONVERTERS: dict[str, Callable[[bytes], Arrays]] = {
     EFFICIENTNET_LITE0.name: efficientnet_arrays,
     SOUNDNET_8.name: soundnet_arrays,
     YAMNET.name: yamnet_arrays,
+    YAMNET_INT8.name: quantised_yamnet_arrays,
 }

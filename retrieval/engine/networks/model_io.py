@@ -86,7 +86,7 @@ def class_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.float6
     ModelOutputError
         If the last axis has another length than `classes`, or a value is not finite.
     """
-    values = _checked_output(logits, classes)
+    values = checked_output(logits, classes=classes)
     # Subtract the maximum, so that exp() cannot overflow.
     weights = np.exp(values - values.max(axis=-1, keepdims=True, initial=-np.inf))
     probabilities: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
@@ -101,14 +101,21 @@ def independent_probabilities(logits: ArrayLike, *, classes: int) -> NDArray[np.
     ModelOutputError
         If the last axis has another length than `classes`, or a value is not finite.
     """
-    values = _checked_output(logits, classes)
+    values = checked_output(logits, classes=classes)
     # Never positive, so that exp() cannot overflow.
     small = np.exp(-np.abs(values))
     probabilities: NDArray[np.float64] = np.where(values >= 0, 1.0, small) / (1.0 + small)
     return probabilities
 
 
-def _checked_output(logits: ArrayLike, classes: int) -> NDArray[np.float64]:
+def checked_output(logits: ArrayLike, *, classes: int) -> NDArray[np.float64]:
+    """Return a network's output in float64.
+
+    Raises
+    ------
+    ModelOutputError
+        If the last axis has another length than `classes`, or a value is not finite.
+    """
     values = np.asarray(logits, dtype=np.float64)
     if values.ndim == 0 or values.shape[-1] != classes:
         raise ModelOutputError(f"expected {classes} classes, the model gave shape {values.shape}")

@@ -11,13 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks.backend import has_gpu
 from retrieval.engine.networks.classifiers import VIEW_SHAPE
 from retrieval.engine.networks.efficientnet_lite0 import EfficientNetClassifier
 from retrieval.engine.networks.mobilenet import MobileNetClassifier
 from retrieval.engine.networks.soundnet import SoundNetClassifier
-from retrieval.engine.networks.weights import EFFICIENTNET_LITE0, MOBILENET_V2, SOUNDNET_8, YAMNET
+from retrieval.engine.networks.soundnet_cpu import CpuSoundNetClassifier
+from retrieval.engine.networks.weights import (
+    EFFICIENTNET_LITE0,
+    MOBILENET_V2,
+    SOUNDNET_8,
+    YAMNET,
+    YAMNET_INT8,
+)
 from retrieval.engine.networks.windows import Windowing
-from retrieval.engine.networks.yamnet import YamnetClassifier
+from retrieval.engine.networks.yamnet import QuantisedYamnetClassifier, YamnetClassifier
 
 
 class ImageClassifier(Protocol):
@@ -51,9 +59,17 @@ IMAGE_CLASSIFIERS: Final[ImageBuilders] = {
 }
 """How to build each image network, by its version."""
 
+
+def soundnet_classifier(models_directory: Path) -> AudioClassifier:
+    """Build SoundNet by Keras for a GPU, else by NumPy; both give the same values."""
+    build = SoundNetClassifier if has_gpu() else CpuSoundNetClassifier
+    return build(models_directory)
+
+
 AUDIO_CLASSIFIERS: Final[AudioBuilders] = {
-    SOUNDNET_8.model_version: SoundNetClassifier,
+    SOUNDNET_8.model_version: soundnet_classifier,
     YAMNET.model_version: YamnetClassifier,
+    YAMNET_INT8.model_version: QuantisedYamnetClassifier,
 }
 """How to build each audio network, by its version."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,11 @@ from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks.downloads import HttpOrigin, PipOrigin
 from retrieval.engine.vocabulary.labels import load_vocabulary
 
-Arrays = dict[str, NDArray[np.float32]]
+Arrays = dict[str, NDArray[Any]]
+"""Weights by name: float32, or the bytes (uint8) of a network in a format of its own."""
+
+QUANTISED = "network"
+"""Name of the bytes of a network that stays in the published format."""
 
 REMEDY = "run `manage.py fetch_models`"
 
@@ -115,13 +120,24 @@ YAMNET = WeightSpec(
     output_bias="dense.bias",
 )
 
+YAMNET_INT8 = replace(
+    YAMNET,
+    name="yamnet-int8",
+    converted_name="yamnet_int8.npz",
+    content_sha256="a81f4815ff21c9993102192251419576511d7c074c8068d3584a3e46f37d64bc",
+)
+"""The published network as it is, with 8-bit weights and activations, for CPUs."""
+
 IMAGE_NETWORKS = (MOBILENET_V2, EFFICIENTNET_LITE0)
 """In order of preference."""
 
-ALL_WEIGHTS = (*IMAGE_NETWORKS, SOUNDNET_8, YAMNET)
+SOUND_NETWORKS = (YAMNET_INT8, YAMNET)
+"""In order of preference for a library without profiles."""
+
+ALL_WEIGHTS = (*IMAGE_NETWORKS, SOUNDNET_8, *SOUND_NETWORKS)
 
 
-def content_digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
+def content_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     """Return the SHA-256 (hex) of named arrays.
 
     It covers names (sorted), dtypes, shapes and the values in C order and little endian, and is
@@ -148,8 +164,8 @@ def load_arrays(spec: WeightSpec, directory: Path) -> Arrays:
 
     Returns
     -------
-    dict of str to float32 array
-        The arrays that the conversion made.
+    Arrays
+        What the conversion made.
 
     Raises
     ------

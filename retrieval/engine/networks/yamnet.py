@@ -1,27 +1,28 @@
 """YAMNet: scores of sounds for AudioSet's classes.
 
 The network of Plakal and Ellis for 521 of AudioSet's classes: MobileNet V1 (Howard and others,
-2017) on log-mel patches of just under a second, in plain Keras layers for every Keras backend. The
-patches are computed by NumPy.
+2017) on log-mel patches of just under a second. It runs in float32, in plain Keras layers for every
+Keras backend, or on a CPU as it was published, in 8-bit integers, four times as fast.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from retrieval.engine.networks.backend import load_keras
+from retrieval.engine.networks.backend import load_fft, load_interpreter, load_keras
 from retrieval.engine.networks.classifiers import SoundClassifier
 from retrieval.engine.networks.model_io import (
     Relu6Convolutions,
+    checked_output,
     independent_probabilities,
     pooled_classifier,
 )
-from retrieval.engine.networks.weights import YAMNET, Arrays
+from retrieval.engine.networks.weights import QUANTISED, YAMNET, YAMNET_INT8, Arrays
 from retrieval.engine.networks.windows import Windowing
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ FRAMES = 1 + (WINDOW_SAMPLES - FRAME_SAMPLES) // FRAME_HOP_SAMPLES
 BANDS = 64
 
 BATCH_WINDOWS = 32
-FRONT_END = ("window", "mel.kernel", "mel.bias")
 """Windows per pass: 64 are hardly faster, and each takes about 4 MB during computation."""
+
+FRONT_END = ("window", "mel.kernel", "mel.bias")
+"""The arrays that `log_mel_patches` needs."""
 
 KERNEL = 3
 FIRST_FILTERS = 32
@@ -73,11 +76,13 @@ SEPARABLES = (
 )
 
 
-def log_mel_patches(waveforms: NDArray[np.float32], arrays: Arrays) -> NDArray[np.float32]:
+def log_mel_patches(
+    waveforms: NDArray[np.float32], arrays: Arrays, *, precision: DTypeLike = np.float64
+) -> NDArray[np.float32]:
     """Return the network's input for each window.
 
-    The spectrum is computed in float64. In float32, FFT libraries differ by up to 2e-3 in a band
-    whose energy is small compared with the constant added before the logarithm.
+    In float32, FFT libraries differ by up to 2e-3 in a band whose energy is small compared with the
+    constant added before the logarithm.
 
     Parameters
     ----------
@@ -85,6 +90,8 @@ def log_mel_patches(waveforms: NDArray[np.float32], arrays: Arrays) -> NDArray[n
         Mono at 16 kHz, in [-1, 1].
     arrays : dict of str to float32 array
         ``window`` [400], ``mel.kernel`` [257, 64] and ``mel.bias`` [64].
+    precision : dtype
+        In which the spectrum is computed: float64, or float32 in half the time.
 
     Returns
     -------
@@ -92,9 +99,11 @@ def log_mel_patches(waveforms: NDArray[np.float32], arrays: Arrays) -> NDArray[n
         Natural logarithm of (mel-band magnitude + bias), frame by frame.
     """
     frames = sliding_window_view(waveforms, FRAME_SAMPLES, axis=1)[:, ::FRAME_HOP_SAMPLES]
-    spectrum = np.fft.rfft(frames * arrays["window"].astype(np.float64), FFT_SAMPLES)
-    bands = np.abs(spectrum) @ arrays["mel.kernel"].astype(np.float64)
-    return np.log(bands + arrays["mel.bias"]).astype(np.float32)
+    spectrum = load_fft().rfft(frames * arrays["window"].astype(precision), FFT_SAMPLES)
+    magnitudes = np.sqrt(spectrum.real**2 + spectrum.imag**2)  # abs() takes twice as long
+    bands = magnitudes @ arrays["mel.kernel"].astype(precision)
+    patches: NDArray[np.float32] = np.log(bands + arrays["mel.bias"]).astype(np.float32)
+    return patches
 
 
 def build(arrays: Arrays) -> keras.Model:
@@ -122,7 +131,7 @@ def build(arrays: Arrays) -> keras.Model:
     return pooled_classifier(patch, signal, arrays, name="yamnet")
 
 
-class YamnetClassifier(SoundClassifier):
+class _Yamnet(SoundClassifier):
     """Score windows of sound by AudioSet's classes, independently: a row may have any sum."""
 
     sample_rate_hz = SAMPLE_RATE_HZ
@@ -130,9 +139,42 @@ class YamnetClassifier(SoundClassifier):
     batch_windows = BATCH_WINDOWS
     kept = FRONT_END
 
+
+class YamnetClassifier(_Yamnet):
+    """The network in float32, by Keras."""
+
     def __init__(self, models_directory: Path) -> None:
         super().__init__(YAMNET, models_directory, build=build)
 
     def _values(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
         logits = self._network.predict_on_batch(log_mel_patches(waveforms, self._kept))
         return independent_probabilities(logits, classes=len(self.vocabulary))
+
+
+class QuantisedYamnetClassifier(_Yamnet):
+    """The published network, by LiteRT; use it in one thread at a time.
+
+    Its scores are multiples of 1/256. Over the shared library they differ from those in float32 by
+    0.0004 in the mean and by 0.03 at the 99.9th percentile.
+    """
+
+    def __init__(self, models_directory: Path) -> None:
+        super().__init__(YAMNET_INT8, models_directory, build=_interpreter)
+        self._input = self._network.get_input_details()[0]["index"]
+        self._output = self._network.get_output_details()[0]["index"]
+
+    def _values(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
+        patches = log_mel_patches(waveforms, self._kept, precision=np.float32)
+        return checked_output(
+            [self._scores(patch) for patch in patches], classes=len(self.vocabulary)
+        )
+
+    def _scores(self, patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._network.set_tensor(self._input, patch)
+        self._network.invoke()
+        scores: NDArray[np.float32] = self._network.get_tensor(self._output)[0]
+        return scores
+
+
+def _interpreter(arrays: Arrays) -> Any:
+    return load_interpreter(arrays[QUANTISED].tobytes())

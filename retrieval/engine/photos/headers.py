@@ -1,15 +1,16 @@
 """Checks of a photo's header and structure that Pillow does not do.
 
-Pillow supports more formats than are accepted here, accepts a PNG without its end and any number
-of metadata chunks, and reports a truncated WebP or HEIC file as a damaged one. Nothing is decoded
-or decompressed here.
+Pillow supports more formats than are accepted here and reports a truncated WebP or HEIC file as a
+damaged one. Nothing is decoded or decompressed here.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from retrieval.engine.errors import ImageDecodeError
+from retrieval.engine.photos import png
 
 JPEG = "image/jpeg"
 PNG = "image/png"
@@ -22,10 +23,6 @@ MEDIA_TYPES = tuple(PILLOW_FORMATS)
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis"})
 _HEIF_CONTAINER_BRAND = b"mif1"
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_PIXEL_CHUNKS = frozenset({b"IDAT", b"fdAT", b"fcTL"})
-_MAX_PNG_METADATA_CHUNKS = 1_000
-
 
 def sniff_media_type(data: bytes) -> str:
     """Return which of `MEDIA_TYPES` an image has, by its first 64 bytes.
@@ -37,7 +34,7 @@ def sniff_media_type(data: bytes) -> str:
     """
     if data.startswith(b"\xff\xd8\xff"):
         return JPEG
-    if data.startswith(_PNG_SIGNATURE):
+    if data.startswith(png.SIGNATURE):
         return PNG
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WEBP
@@ -81,24 +78,31 @@ def declared_size(data: bytes, media_type: str) -> tuple[int, int] | None:
     return None
 
 
-def check_complete(data: bytes, media_type: str, *, max_metadata_bytes: int) -> None:
-    """Reject a file that is shorter than its structure declares, or has too much metadata.
+def check_complete(data: bytes, media_type: str) -> None:
+    """Reject a WebP or HEIC file that is shorter than its structure declares.
 
-    Bytes after the image are accepted: re-encoding drops them. JPEG declares no
-    length; its decoder detects a missing end. `max_metadata_bytes` limits the total of all chunks
-    of a PNG that hold no pixels.
+    Bytes after the image are accepted: re-encoding drops them.
 
     Raises
     ------
     ImageDecodeError
-        ``image_truncated`` or ``image_metadata_too_large``.
+        ``image_truncated``.
     """
-    if media_type == PNG:
-        _check_png(data, max_metadata_bytes)
-    elif media_type == WEBP:
+    if media_type == WEBP:
         _check_reaches(data, int.from_bytes(data[4:8], "little") + 8)
     elif media_type == HEIF:
-        _check_boxes(data)
+        for _kind, _start, end in _boxes(data):
+            _check_reaches(data, end)
+
+
+def turns_picture(data: bytes) -> bool:
+    """Return whether a HEIC file's container turns or mirrors the picture.
+
+    Then the decoder has done so, and the orientation in EXIF, which phones write beside it, does
+    not count. Without it browsers follow EXIF.
+    """
+    meta = next((data[start:end] for kind, start, end in _boxes(data) if kind == b"meta"), b"")
+    return any(kind in meta for kind in (b"irot", b"imir"))
 
 
 def _check_reaches(data: bytes, end: int) -> None:
@@ -107,31 +111,15 @@ def _check_reaches(data: bytes, end: int) -> None:
         raise ImageDecodeError(msg, code="image_truncated")
 
 
-def _check_png(data: bytes, max_metadata_bytes: int) -> None:
-    position = len(_PNG_SIGNATURE)
-    chunks = metadata_bytes = 0
-    kind = b""
-    while kind != b"IEND":
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        position += 12 + length
-        _check_reaches(data, position)
-        if kind not in _PNG_PIXEL_CHUNKS:
-            chunks += 1
-            metadata_bytes += length
-        if chunks > _MAX_PNG_METADATA_CHUNKS or metadata_bytes > max_metadata_bytes:
-            msg = f"the photo has {chunks} or more metadata chunks, {metadata_bytes} bytes"
-            raise ImageDecodeError(msg, code="image_metadata_too_large")
-
-
-def _check_boxes(data: bytes) -> None:
-    """Check the end of each top-level box of an ISO base media file."""
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and end of each top-level box of an ISO base media file."""
     position = 0
     while position + 8 <= len(data):
+        start, kind = position, data[position + 4 : position + 8]
         length = int.from_bytes(data[position : position + 4], "big")
         if length == 1:
             length = int.from_bytes(data[position + 8 : position + 16], "big")
-        if length < 8 or not data[position + 4 : position + 8].isalnum():
+        if length < 8 or not kind.isalnum():
             return  # 0: the box ends with the file; anything else is not a box
         position += length
-        _check_reaches(data, position)
+        yield kind, start, position

@@ -14,21 +14,26 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from retrieval.engine.errors import ImageDecodeError
+from retrieval.engine.photos import jpeg, png
+from retrieval.engine.photos.colours import to_srgb
 from retrieval.engine.photos.headers import (
+    HEIF,
+    JPEG,
     PILLOW_FORMATS,
+    PNG,
     check_complete,
     declared_size,
     sniff_media_type,
+    turns_picture,
 )
 from retrieval.engine.photos.limits import PhotoLimits
 
 pillow_heif.register_heif_opener()
 
 _WEB_IMAGE_QUALITY = 85
-_MAX_PROFILE_BYTES = 4_000_000
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -73,9 +78,8 @@ def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
     """Decode a photo of any accepted type to upright 8-bit sRGB (mode RGB), without metadata.
 
     The size is checked by the header, before any pixel is decoded. The first frame of an
-    animation is used; transparent parts become white; 16-bit values are scaled to 8 bits. An
-    embedded colour profile (Display P3 on most phones) is converted to sRGB, on which the network
-    was trained and which browsers assume for a file without a profile.
+    animation is used; transparent parts become white; 16-bit values are scaled to 8 bits. Colours
+    are converted to sRGB, on which the network was trained.
 
     Raises
     ------
@@ -83,14 +87,27 @@ def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
         With code ``file_unreadable``, ``file_empty``, ``file_too_large``,
         ``unsupported_media_type``, ``image_too_many_pixels``,
         ``image_bad_dimensions``, ``image_too_small``, ``image_truncated``,
-        ``image_metadata_too_large`` or ``image_decode_failed``.
+        ``image_metadata_too_large``, ``image_too_complex`` or ``image_decode_failed``.
     """
     data = read_photo(source, limits)
     media_type = sniff_media_type(data)
     declared = declared_size(data, media_type)
     if declared is not None:
         _check_size(*declared, limits)
-    check_complete(data, media_type, max_metadata_bytes=limits.max_metadata_bytes)
+    check_complete(data, media_type)
+    if media_type == PNG:
+        data = png.picture_only(data, max_metadata_bytes=limits.max_metadata_bytes)
+    if media_type == JPEG:
+        jpeg.check_cost(data)
+    try:
+        return _decoded(data, media_type, limits)
+    except ImageDecodeError as error:
+        if media_type != JPEG or error.code != "image_truncated":
+            raise
+        return _decoded_without_end(data, limits, error)
+
+
+def _decoded(data: bytes, media_type: str, limits: PhotoLimits) -> Image.Image:
     with (
         _decoding(limits),
         Image.open(BytesIO(data), formats=[PILLOW_FORMATS[media_type]]) as image,
@@ -100,9 +117,22 @@ def open_photo(source: Path | bytes, limits: PhotoLimits) -> Image.Image:
             msg = "the main picture of the photo cannot be decoded"
             raise ImageDecodeError(msg)
         image.load()
-        photo = _to_rgb(_upright(image))
+        photo = to_srgb(_upright(image, _orientation(image, data, media_type)))
     photo.info.clear()
     return photo
+
+
+def _decoded_without_end(
+    data: bytes, limits: PhotoLimits, truncated: ImageDecodeError
+) -> Image.Image:
+    """Decode a JPEG that lacks its end marker, if all pixels are there."""
+    try:
+        one, other = (_decoded(padded, JPEG, limits) for padded in jpeg.with_paddings(data))
+    except ImageDecodeError:
+        raise truncated from None
+    if one.tobytes() != other.tobytes():
+        raise truncated
+    return one
 
 
 @contextmanager
@@ -145,63 +175,19 @@ def _check_size(width_px: int, height_px: int, limits: PhotoLimits) -> None:
         raise ImageDecodeError(msg, code="image_too_small")
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _orientation(image: Image.Image, data: bytes, media_type: str) -> object:
+    """Return the orientation that EXIF tells, if nothing else has turned the picture."""
+    if media_type == HEIF:
+        return None if turns_picture(data) else image.info.get("original_orientation")
     try:
-        orientation = image.getexif().get(_EXIF_ORIENTATION)
+        return image.getexif().get(_EXIF_ORIENTATION)
     except Exception:  # noqa: BLE001 - unreadable EXIF has no orientation; the pixels are usable
-        return image
+        return None
+
+
+def _upright(image: Image.Image, orientation: object) -> Image.Image:
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_16_bit_grey(image).convert("RGB")
-    if image.mode == "CMYK":
-        return _in_srgb(image, _embedded_profile(image, "CMYK"))
-    flat = _on_white(image) if image.has_transparency_data else image.convert("RGB")
-    return _in_srgb(flat, _embedded_profile(image, "RGB"))
-
-
-def _from_16_bit_grey(image: Image.Image) -> Image.Image:
-    """Scale 0..65535 to 0..255; Pillow's conversion would clip at 255."""
-    to_8_bit = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
-    samples = np.asarray(image)
-    if samples.dtype != np.uint16:
-        samples = samples.clip(0, 65_535).astype(np.uint16)
-    return Image.fromarray(to_8_bit[samples])
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    layer = image if image.mode == "RGBA" else image.convert("RGBA")
-    flat = Image.new("RGB", layer.size, "white")
-    flat.paste(layer, mask=layer)
-    return flat
-
-
-def _embedded_profile(image: Image.Image, colour_space: str) -> ImageCms.ImageCmsProfile | None:
-    """Return the colour profile; None if absent, unreadable, sRGB or of another colour space."""
-    raw = image.info.get("icc_profile")
-    if not isinstance(raw, bytes) or not 0 < len(raw) <= _MAX_PROFILE_BYTES:
-        return None
-    try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(raw))
-        description = ImageCms.getProfileDescription(profile)
-    except (OSError, ImageCms.PyCMSError):
-        return None
-    other_space = profile.profile.xcolor_space.strip() != colour_space
-    return None if other_space or "sRGB" in description else profile
-
-
-def _in_srgb(image: Image.Image, profile: ImageCms.ImageCmsProfile | None) -> Image.Image:
-    if profile is None:
-        return image.convert("RGB")
-    srgb = ImageCms.createProfile("sRGB")
-    try:
-        converted = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
-    except ImageCms.PyCMSError:  # a profile without usable tables is ignored
-        converted = None
-    return converted or image.convert("RGB")
 
 
 def centre_square(image: Image.Image, side_px: int) -> NDArray[np.uint8]:

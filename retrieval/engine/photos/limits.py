@@ -15,7 +15,7 @@ class PhotoLimits:
 
     max_bytes: int
     max_pixels: int
-    max_side_px: int = 12_000
+    max_side_px: int = 30_000  # panoramas
     min_side_px: int = 16
     max_metadata_bytes: int = 8_000_000
 

@@ -17,6 +17,7 @@ from retrieval.engine.errors import AudioDecodeError
 from retrieval.engine.recordings.decoders import AudioSource
 from retrieval.engine.recordings.envelope import PeakEnvelope
 from retrieval.engine.recordings.loudness import LoudnessMeter
+from retrieval.engine.recordings.phases import ChannelPhases
 from retrieval.engine.recordings.playability import browsers_play
 from retrieval.engine.recordings.sources import open_source
 from retrieval.engine.recordings.waveforms import WaveformWriter, writing_waveform
@@ -98,7 +99,8 @@ def analyse_recording(
 
     `waveform_paths` has the file to write for each sample rate: mono (the mean of the channels),
     resampled with soxr HQ, for :func:`~retrieval.engine.recordings.waveforms.open_waveform`. A
-    failure removes all of them.
+    failure removes all of them. A recording whose channels cancel each other is decoded twice: in
+    its mean the channels that are out of phase are inverted.
 
     Raises
     ------
@@ -111,6 +113,19 @@ def analyse_recording(
         ``audio_silent``, ``audio_not_finite`` or ``audio_out_of_range``.
     """
     limits = limits or RecordingLimits()
+    facts, polarity = _measure(path, waveform_paths, limits)
+    if waveform_paths and (polarity < 0).any():
+        facts, _ = _measure(path, waveform_paths, limits, polarity)
+    return facts
+
+
+def _measure(
+    path: Path,
+    waveform_paths: Mapping[int, Path],
+    limits: RecordingLimits,
+    polarity: NDArray[np.float32] | None = None,
+) -> tuple[RecordingFacts, NDArray[np.float32]]:
+    """Return the facts, and the polarity with which the channels should be mixed."""
     with open_source(path, max_bytes=limits.max_bytes) as source, ExitStack() as outputs:
         _check_format(source, limits)
         writers = [
@@ -119,18 +134,26 @@ def analyse_recording(
             )
             for rate_hz, target in waveform_paths.items()
         ]
-        return _Pass(source, limits, writers).run()
+        mix = np.ones(source.channels, np.float32) if polarity is None else polarity
+        single_pass = _Pass(source, limits, writers, mix)
+        return single_pass.run(), single_pass.phases.polarity()
 
 
 class _Pass:
     """One pass over an open recording."""
 
     def __init__(
-        self, source: AudioSource, limits: RecordingLimits, writers: list[WaveformWriter]
+        self,
+        source: AudioSource,
+        limits: RecordingLimits,
+        writers: list[WaveformWriter],
+        mix: NDArray[np.float32],
     ) -> None:
         self._source = source
         self._limits = limits
         self._writers = writers
+        self._mix = mix / len(mix)
+        self.phases = ChannelPhases(source.channels)
         self._envelope = PeakEnvelope()
         self._meter = LoudnessMeter(source.sample_rate_hz, source.channels)
         self._digest = hashlib.sha256()
@@ -160,8 +183,9 @@ class _Pass:
         self._digest.update(np.ascontiguousarray(block).data)
         self._envelope.add(magnitudes)
         self._meter.add(block)
+        self.phases.add(block)
         if self._writers:
-            mono = reduce(np.add, block.T) * np.float32(1 / block.shape[1])
+            mono = reduce(np.add, (block * self._mix).T)
             for writer in self._writers:
                 writer.add(mono)
 

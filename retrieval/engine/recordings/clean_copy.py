@@ -8,12 +8,14 @@ copy is served, so places, names and serial numbers in the original stay private
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import av
 import numpy as np
 import soundfile
+from av.audio.stream import AudioStream
 
 from retrieval.engine.errors import AudioDecodeError
 from retrieval.engine.recordings.analysis import RecordingFacts, RecordingLimits
@@ -29,6 +31,8 @@ from retrieval.engine.recordings.sources import open_source
 CLEAN_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".mp4", ".webm")
 
 _MOST_BYTES: Final = 1_000_000_000  # above this size a preview is served instead
+
+_LATE_S: Final = Fraction(1, 10)  # encoder delay is shorter
 
 _MUXER_OPTIONS: Final = {
     Container.MP3: {"id3v2_version": "0"},
@@ -81,10 +85,22 @@ def _copy_packets(path: Path, target: Path, container: Container) -> None:
     ):
         stream = only_audio_stream(source)
         twin = copy.add_stream_from_template(stream)
+        late = _late_start(stream)
         for packet in source.demux(stream):
             if packet.size:
+                packet.pts = None if packet.pts is None else packet.pts - late
+                packet.dts = None if packet.dts is None else packet.dts - late
                 packet.stream = twin
                 copy.mux(packet)
+
+
+def _late_start(stream: AudioStream) -> int:
+    """Return the time at which a part of a longer recording begins, in the stream's unit.
+
+    Players would show it as silence, or as a longer recording.
+    """
+    start, unit = stream.start_time or 0, stream.time_base or Fraction(1)
+    return start if start * unit > _LATE_S else 0
 
 
 def _re_encode(path: Path, target: Path) -> None:

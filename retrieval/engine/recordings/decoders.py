@@ -11,7 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from io import FileIO
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 import av
@@ -154,6 +154,8 @@ class FfmpegSource(AudioSource):
         self._file = file
         self.container = container
         try:
+            _check_no_film(file, container)
+            file.seek(0)
             self._opened = open_container(file, container)
             try:
                 self._start()
@@ -232,8 +234,24 @@ def _open_nothing_else(url: str, _flags: int, _options: dict[str, str]) -> Binar
     raise PermissionError(msg)
 
 
+def _check_no_film(file: FileIO, container: Container) -> None:
+    """Refuse a film; covers are also written as films of one picture.
+
+    Matroska does not state how many pictures there are. Counting them moves the demuxer, and
+    seeking back would lose the first samples, so the file is opened apart for it.
+    """
+    with open_container(file, container) as opened:
+        for video in opened.streams.video:
+            if video.disposition & av.stream.Disposition.attached_pic or video.frames == 1:
+                continue
+            pictures = islice((packet for packet in opened.demux(video) if packet.size), 2)
+            if video.frames > 1 or len(list(pictures)) > 1:
+                msg = "the file contains a film; only sound is accepted"
+                raise AudioDecodeError(msg, code="audio_unsupported_stream")
+
+
 def only_audio_stream(opened: InputContainer) -> AudioStream:
-    """Return the only audio stream of a file without a film; a cover picture is allowed.
+    """Return the only audio stream of a file.
 
     Raises
     ------
@@ -243,9 +261,6 @@ def only_audio_stream(opened: InputContainer) -> AudioStream:
     streams = opened.streams
     if len(streams.audio) != 1:
         msg = f"the file has {len(streams.audio)} audio streams; one is accepted"
-        raise AudioDecodeError(msg, code="audio_unsupported_stream")
-    if any(not video.disposition & av.stream.Disposition.attached_pic for video in streams.video):
-        msg = "the file contains a film; only sound is accepted"
         raise AudioDecodeError(msg, code="audio_unsupported_stream")
     stream = streams.audio[0]
     if stream.codec_context is None:

@@ -9,16 +9,17 @@ from io import FileIO
 from typing import Self
 
 from retrieval.engine.errors import AudioDecodeError
-
-MAX_TAG_BYTES = 16_000_000
+from retrieval.engine.recordings.mpeg_frames import end_of_tags, first_frame
 
 _SNIFFED_BYTES = 64
-_MAX_PADDING_BYTES = 4_096
+_MAX_PADDING_BYTES = 4_096  # zeros behind tags
 _EBML = b"\x1a\x45\xdf\xa3"
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _W64 = b"riff\x2e\x91\xcf\x11"
 _STILL_PICTURE_BRANDS = frozenset({b"heic", b"heix", b"mif1", b"avif", b"avis", b"msf1"})
 _UNKNOWN_AU_LENGTH = 0xFFFFFFFF
+_LARGEST_LENGTH = 1 << 62  # a pipe's "unknown" in formats of 64 bits
+_OGG_DESCRIPTION = b"fishead\x00"  # Skeleton: tells about the streams beside it
 
 
 class Container(StrEnum):
@@ -67,18 +68,25 @@ def identify(file: FileIO) -> Container:
     ------
     AudioDecodeError
         ``unsupported_media_type`` for anything else, such as text, playlists,
-        archives and pictures; ``audio_metadata_too_large`` for tags of more than
-        ``MAX_TAG_BYTES``.
+        archives and pictures; ``audio_metadata_too_large``.
     """
     file.seek(0)
     head = file.read(_SNIFFED_BYTES)
-    container = _by_signature(head)
-    if container is None:
-        container = _mpeg_audio(_after_tags(file, head))
+    container = _by_signature(head) or _behind_tags(file)
     if container is None:
         msg = f"not a recording in a known format (it begins with {head[:12]!r})"
         raise AudioDecodeError(msg, code="unsupported_media_type")
     return container
+
+
+def _behind_tags(file: FileIO) -> Container | None:
+    """Identify FLAC with tags before it, and MPEG audio by its frames, whatever is before them."""
+    start = end_of_tags(file)
+    file.seek(start)
+    if start and file.read(_MAX_PADDING_BYTES).lstrip(b"\x00").startswith(b"fLaC"):
+        return Container.FLAC
+    frame = first_frame(file)
+    return None if frame is None else Container.ADTS if frame.is_aac else Container.MP3
 
 
 def _by_signature(head: bytes) -> Container | None:
@@ -103,45 +111,6 @@ def _by_signature(head: bytes) -> Container | None:
     return chunked.get((head[:4], head[8:12])) or next(by_prefix, None)
 
 
-def _after_tags(file: FileIO, head: bytes) -> bytes:
-    """Skip ID3 tags and the zero padding that some writers add; return the bytes after them."""
-    position = 0
-    while head[:3] == b"ID3" and len(head) >= 10:
-        b6, b7, b8, b9 = head[6:10]  # seven bits each
-        length = 10 + (b6 << 21 | b7 << 14 | b8 << 7 | b9)
-        position += length
-        if position > MAX_TAG_BYTES:
-            msg = f"the recording's tags take {position} bytes, at most {MAX_TAG_BYTES} are read"
-            raise AudioDecodeError(msg, code="audio_metadata_too_large")
-        file.seek(position)
-        head = file.read(_MAX_PADDING_BYTES)
-    return head.lstrip(b"\x00") if position else head
-
-
-def _mpeg_audio(head: bytes) -> Container | None:
-    """Identify MPEG layers II and III and AAC by the first frame header."""
-    if head.startswith(b"fLaC"):
-        return Container.FLAC
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
-    version, layer = head[1] >> 3 & 0b11, head[1] >> 1 & 0b11
-    if head[1] & 0xF6 == 0xF0:
-        return Container.ADTS
-    rate_known = head[2] >> 2 & 0b11 != 0b11 and head[2] >> 4 != 0b1111
-    return Container.MP3 if version != 0b01 and layer in {0b01, 0b10} and rate_known else None
-
-
-def counts_its_frames(file: FileIO) -> bool:
-    """Return whether an MP3 declares its length (a Xing, Info or VBRI header).
-
-    Without it libsndfile estimates the length from the first frame's bit rate and
-    stops there. It changes the file's position.
-    """
-    file.seek(0)
-    first_frame = _after_tags(file, file.read(_MAX_PADDING_BYTES))[:256]
-    return any(marker in first_frame for marker in (b"Xing", b"Info", b"VBRI"))
-
-
 def check_complete(file: FileIO, container: Container) -> None:
     """Reject a file that is shorter than its structure declares, or has an invalid structure.
 
@@ -164,6 +133,17 @@ def check_complete(file: FileIO, container: Container) -> None:
         _check_reaches(size, _stated_end(file, container))
 
 
+def states_samples(file: FileIO) -> bool:
+    """Return whether a FLAC states its number of samples: one from a pipe does not.
+
+    libsndfile reports an error at the end of such a file.
+    """
+    file.seek(end_of_tags(file))
+    head = file.read(_MAX_PADDING_BYTES + 26).lstrip(b"\x00")
+    info = head[8:26]  # behind the signature and the header of the first block
+    return bool(int.from_bytes(info[13:18], "big") & (1 << 36) - 1)
+
+
 def _check_reaches(size: int, end: int) -> None:
     if end > size:
         msg = f"the recording is truncated: it has {size} of {end} bytes"
@@ -174,11 +154,15 @@ def _stated_end(file: FileIO, container: Container) -> int:
     file.seek(0)
     head = file.read(28).ljust(28, b"\x00")
     if container is Container.W64:
-        return int(struct.unpack_from("<Q", head, 16)[0])
+        return _known(int(struct.unpack_from("<Q", head, 16)[0]))
     if container is Container.RF64:  # the size is in its ds64 chunk
-        return int(struct.unpack_from("<Q", head, 20)[0]) + 8
+        return _known(int(struct.unpack_from("<Q", head, 20)[0])) + 8
     offset, length = struct.unpack_from(">II", head, 4)
     return 0 if length == _UNKNOWN_AU_LENGTH else int(offset + length)
+
+
+def _known(length: int) -> int:
+    return 0 if length >= _LARGEST_LENGTH else length
 
 
 def _check_chunks(file: FileIO, size: int, container: Container) -> None:
@@ -191,9 +175,23 @@ def _check_chunks(file: FileIO, size: int, container: Container) -> None:
         if kind == b"fmt ":
             _check_wave_format(file.read(8).ljust(8, b"\x00"))
         if kind == samples:
-            _check_reaches(size, position + length)
+            if container is Container.CAF or not _is_from_pipe(file, header, length):
+                _check_reaches(size, position + length)
             return
         position += max(0, length + length % alignment)
+
+
+def _is_from_pipe(file: FileIO, header: struct.Struct, length: int) -> bool:
+    """Return whether all lengths were written before the samples: a pipe cannot be rewritten.
+
+    Programs write 0, the largest number, or the largest of its signed type, rounded down.
+    """
+    file.seek(0)
+    _kind, whole = header.unpack(file.read(header.size))
+    return all(
+        stated == 0 or stated >= 0xFFFFF000 or 0x7F000000 <= stated < 0x80001000
+        for stated in (length, whole)
+    )
 
 
 def _check_wave_format(fields: bytes) -> None:
@@ -212,8 +210,10 @@ def _check_ogg(file: FileIO, size: int) -> None:
         if len(head) < 27 or not head.startswith(b"OggS"):
             break
         segments = head[26]
+        file.seek(end + 27 + segments)
+        describes = file.read(len(_OGG_DESCRIPTION)) == _OGG_DESCRIPTION
         end += 27 + segments + sum(head[27 : 27 + segments])
-        streams += bool(head[5] & 0x02)
+        streams += bool(head[5] & 0x02) and not describes
         if streams > 1:
             msg = "the Ogg file has several streams; one is accepted"
             raise AudioDecodeError(msg, code="audio_unsupported_stream")

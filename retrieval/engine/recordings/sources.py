@@ -14,9 +14,10 @@ from retrieval.engine.recordings.decoders import AudioSource, FfmpegSource, Libs
 from retrieval.engine.recordings.headers import (
     Container,
     check_complete,
-    counts_its_frames,
     identify,
+    states_samples,
 )
+from retrieval.engine.recordings.mpeg_frames import count_is_right
 
 _FOR_FFMPEG_ONLY = frozenset(
     {Container.ADTS, Container.MP4, Container.WEBM, Container.MATROSKA, Container.ASF}
@@ -67,8 +68,10 @@ def _check_bytes(size: int, max_bytes: int) -> None:
 
 
 def _choose_decoder(file: FileIO, container: Container) -> AudioSource:
-    uncounted_mp3 = container is Container.MP3 and not counts_its_frames(file)
-    if container not in _FOR_FFMPEG_ONLY and not uncounted_mp3:
+    uncounted = (container is Container.MP3 and not count_is_right(file)) or (
+        container is Container.FLAC and not states_samples(file)
+    )
+    if container not in _FOR_FFMPEG_ONLY and not uncounted:
         try:
             return LibsndfileSource(file, container)
         except soundfile.LibsndfileError:

@@ -25,37 +25,37 @@ class AudioScores:
     starts_s: Sequence[float]
 
 
-def loudest_of_moments(
-    hearing: AudioScores, *, moment_s: float, lasting: Sequence[int] = ()
+def largest_by_segment(
+    scores: AudioScores, *, segment_s: float, lasting: Sequence[int] = ()
 ) -> AudioScores:
-    """Return the largest score of each class within each moment of a recording.
+    """Return the largest score of each class within each segment of a recording.
 
     A dog that barks once in five seconds characterises a place; averaging over the silence between
     would hide it. A sound that occurs once in an hour does not. So the largest score counts within
-    a moment, and the moments are averaged.
+    a segment, and the segments are averaged.
 
     Parameters
     ----------
-    hearing : AudioScores
+    scores : AudioScores
         Scores within [0, 1].
-    moment_s : float
-        Length of a moment. The recording is divided into moments of equal length close to it, at
+    segment_s : float
+        Length of a segment. The recording is divided into segments of equal length close to it, at
         least one.
     lasting : sequence of int
-        Classes of which the smallest score counts, because they must last for a whole moment.
+        Classes of which the smallest score counts, because they must last for a whole segment.
 
     Returns
     -------
     AudioScores
-        One row per moment.
+        One row per segment.
     """
-    starts = np.asarray(hearing.starts_s)
-    hop_s = float(starts[1] - starts[0]) if len(starts) > 1 else moment_s
-    count = max(1, round(len(starts) * hop_s / moment_s))
+    starts = np.asarray(scores.starts_s)
+    hop_s = float(starts[1] - starts[0]) if len(starts) > 1 else segment_s
+    count = max(1, round(len(starts) * hop_s / segment_s))
     places = np.arange(min(count, len(starts)))
     size, longer = divmod(len(starts), len(places))  # the first ones have one more window
     begins = places * size + np.minimum(places, longer)
-    windows = np.maximum.reduceat(hearing.windows, begins, axis=0)
+    windows = np.maximum.reduceat(scores.windows, begins, axis=0)
     of_lasting = list(lasting)
-    windows[:, of_lasting] = np.minimum.reduceat(hearing.windows[:, of_lasting], begins, axis=0)
+    windows[:, of_lasting] = np.minimum.reduceat(scores.windows[:, of_lasting], begins, axis=0)
     return AudioScores(windows=windows, starts_s=starts[begins].astype(float).tolist())

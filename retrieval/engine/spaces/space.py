@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from retrieval.engine.errors import SpaceMismatchError
-from retrieval.engine.networks.weights import MOBILENET_V2, SOUNDNET_8, YAMNET
-from retrieval.engine.spaces.audio_scores import AudioScores, loudest_of_moments
+from retrieval.engine.networks.weights import MOBILENET_V2, SOUNDNET_8, YAMNET_INT8
+from retrieval.engine.spaces.audio_scores import AudioScores, largest_by_segment
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.engine.vocabulary.heard_there import HeardThere, load_heard_there
 from retrieval.engine.vocabulary.labels import Vocabulary, load_vocabulary
@@ -71,9 +71,9 @@ class ClassSpace:
         seen = np.atleast_2d(np.asarray(views))
         return self._checked(Distribution(seen.mean(axis=0) if self.whole else seen[0]))
 
-    def remembered(self, hearing: AudioScores) -> AudioScores:
+    def stored_windows(self, scores: AudioScores) -> AudioScores:
         """Return the scores of a recording that are stored, the input of `clip_profile`."""
-        return hearing
+        return scores
 
     def clip_profile(self, windows: ArrayLike) -> Distribution:
         """Return a recording's distribution: the windows' mean, with the space's floor.
@@ -81,7 +81,7 @@ class ClassSpace:
         Parameters
         ----------
         windows : array_like [shape=(n, k)]
-            As returned by `remembered`.
+            As returned by `stored_windows`.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class HeardSpace(ClassSpace):
     table : HeardThere
         The sounds heard where each class of the image network is seen.
     lasting : tuple of str
-        Sounds that count only if they last for a whole moment: see `remembered`.
+        Sounds that count only if they last for a whole segment: see `stored_windows`.
     """
 
     table: HeardThere
@@ -139,18 +139,18 @@ class HeardSpace(ClassSpace):
             heard = self.table.anywhere
         return Distribution(heard / heard.sum())
 
-    def remembered(self, hearing: AudioScores) -> AudioScores:
-        """Return the largest score of each moment; for sounds that must last, the smallest.
+    def stored_windows(self, scores: AudioScores) -> AudioScores:
+        """Return the largest score of each segment; for sounds that must last, the smallest.
 
-        So a moment is silent only if all of it is: a pause between two barks does not count.
+        So a segment is silent only if all of it is: a pause between two barks does not count.
         """
         lasting = self.vocabulary.positions(self.lasting)
-        return loudest_of_moments(hearing, moment_s=MOMENT_S, lasting=lasting)
+        return largest_by_segment(scores, segment_s=SEGMENT_S, lasting=lasting)
 
     def clip_profile(self, windows: ArrayLike) -> Distribution:
         r"""Return a recording's distribution of sounds.
 
-        The mean score over its moments, with an even share of :data:`EVEN_EVIDENCE` added to
+        The mean score over its segments, with an even share of :data:`EVEN_EVIDENCE` added to
         every sound before scaling to 1:
 
         .. math:: q_h = \frac{s_h + \mu / k}{\sum_j s_j + \mu}
@@ -180,8 +180,8 @@ LASTING: Final = ("Silence",)
 VIEWS: Final = "views-4"
 """Version of the choice of views: centre, both ends and the whole of a photo."""
 
-MOMENT_S: Final = 5.0
-"""Length of a moment: a few seconds form one impression."""
+SEGMENT_S: Final = 5.0
+"""Length of a segment: a few seconds form one impression."""
 
 EVEN_EVIDENCE: Final = 3.0
 """Sum of scores at which the smoothing has half the weight: three sounds with score 1."""
@@ -209,7 +209,10 @@ def objects(*, whole: bool = False, image: str = MOBILENET_V2.model_version) -> 
 
 
 def heard(
-    table: HeardThere | None = None, *, image: str = MOBILENET_V2.model_version
+    table: HeardThere | None = None,
+    *,
+    image: str = MOBILENET_V2.model_version,
+    sounds: str = YAMNET_INT8.model_version,
 ) -> HeardSpace:
     """Return the space of sounds: AudioSet's classes, YAMNet's outputs and a table of sounds.
 
@@ -219,16 +222,19 @@ def heard(
         The sounds heard where each class of the image network is seen; by default the project's.
     image : str
         Version of the image network.
+    sounds : str
+        Version of the sound network, one of `SOUND_NETWORKS`.
     """
     table = table or load_heard_there()
     lasting = "-".join(LASTING).lower()
-    pooling = f"moments-{MOMENT_S:g}s-lasting-{lasting}-even-{EVEN_EVIDENCE:g}"
+    # Stored model versions call segments "moments".
+    pooling = f"moments-{SEGMENT_S:g}s-lasting-{lasting}-even-{EVEN_EVIDENCE:g}"
     return HeardSpace(
         name=HEARD,
         vocabulary=load_vocabulary("audioset"),
         image_model=f"{image}+{VIEWS}+{table.version}",
-        audio_model=f"{YAMNET.model_version}+{pooling}",
-        audio_classifier=YAMNET.model_version,
+        audio_model=f"{sounds}+{pooling}",
+        audio_classifier=sounds,
         floor=EVEN_EVIDENCE / (len(table.heard) * (len(table.heard) + EVEN_EVIDENCE)),
         whole=True,
         table=table,
@@ -236,6 +242,6 @@ def heard(
     )
 
 
-def all_spaces() -> tuple[ClassSpace, ...]:
-    """Return every space in which recordings are profiled."""
-    return (objects(), heard())
+def all_spaces(*, sounds: str = YAMNET_INT8.model_version) -> tuple[ClassSpace, ...]:
+    """Return every space in which recordings are profiled, with a given sound network."""
+    return (objects(), heard(sounds=sounds))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from retrieval.catalogue.benchmark_truth import Truth, load_truth
 from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
+from retrieval.engine.matching.length import longer_first
 from retrieval.engine.matching.recipes import MATCHERS
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.management.bench_report import (
@@ -49,10 +50,16 @@ class Command(BaseCommand):
             choices=MATCHERS,
             help="the matcher to measure; may be given several times (default: all)",
         )
+        parser.add_argument(
+            "--by-score-only",
+            action="store_true",
+            help="without the order by length among nearly equal recordings",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *, matcher: list[str] | None, **options: Any) -> None:
+    def handle(self, *, matcher: list[str] | None, by_score_only: bool, **options: Any) -> None:
         """Rank, grade and print the report."""
+        self._by_score_only = by_score_only
         require_migrated_database()
         with failures_as_command_errors():
             report = self._measure(matcher or list(MATCHERS))
@@ -65,7 +72,8 @@ class Command(BaseCommand):
         if not recordings:
             raise CommandError("The library is empty; run `make setup` [library_empty]")
         seen = self._seen(truth)
-        rankings = {name: self._rankings(name, seen) for name in names}
+        durations_s = {one.clip_id: one.duration_s for one in recordings}
+        rankings = {name: self._rankings(name, seen, durations_s) for name in names}
         known = set.intersection(
             *(set(ranking) for by_photo in rankings.values() for ranking in by_photo.values())
         )
@@ -90,14 +98,18 @@ class Command(BaseCommand):
             },
         )
 
-    def _rankings(self, name: str, seen: dict[str, NDArray[np.float64]]) -> dict[str, list[int]]:
-        """Rank the library for each photo."""
+    def _rankings(
+        self, name: str, seen: dict[str, NDArray[np.float64]], durations_s: dict[int, float]
+    ) -> dict[str, list[int]]:
+        """Rank the library for each photo, longer ones first as a search does."""
         matcher = matcher_in_force(name)
         library = open_library(matcher=matcher, directory=settings.SOUNDSCAPE_INDEX_DIRECTORY)
         rankings = {}
         for photo, views in seen.items():
             query = matcher.query(matcher.scene(views))
             ranking = library.ranker.rank(query, top=max(1, library.size))
+            if matcher.prefers_length and not self._by_score_only:
+                ranking = longer_first(ranking, durations_s)
             rankings[photo] = [place.clip_id for place in ranking]
         return rankings
 

@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -25,6 +25,9 @@ from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing import ClipImporter, ImportReport
 from retrieval.services.importing.jobs import record_command
 from retrieval.storage.scratch import scratch_folder
+
+_NOTHING_USABLE: Final = 1
+"""Exit status if every file failed."""
 
 
 class Command(BaseCommand):
@@ -54,6 +57,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(_as_data(report, seconds)))
         else:
             self._print(report, seconds)
+        if report.failed and not report.imported + report.duplicates:
+            raise SystemExit(_NOTHING_USABLE)
 
     def _import(self, source: Path, *, quiet: bool) -> ImportReport:
         total = count_entries(source)

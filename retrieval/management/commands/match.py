@@ -1,4 +1,4 @@
-"""`manage.py match PHOTO... [--top K] [--matcher NAME] [--json]`."""
+"""`manage.py match PHOTO... [--top K] [--matcher NAME] [--commercial-use] [--json]`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.management.errors import failures_as_command_errors
 from retrieval.management.guards import require_migrated_database
 from retrieval.management.match_report import as_json, as_table
+from retrieval.selectors.clip_filters import ClipFilter, licences_of
 from retrieval.services.matching import SoundFinder
 
 
@@ -38,6 +39,17 @@ class Command(BaseCommand):
             default=settings.SOUNDSCAPE_MATCHER,
             help="matching method (default: %(default)s)",
         )
+        parser.add_argument(
+            "--commercial-use",
+            action="store_true",
+            help="only recordings whose licence allows to earn money with them",
+        )
+        parser.add_argument(
+            "--min-duration-s",
+            type=float,
+            metavar="S",
+            help="only recordings of at least S seconds",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON line per photo")
 
     def handle(
@@ -46,13 +58,25 @@ class Command(BaseCommand):
         """Match the photos one after the other; continue after a photo that cannot be decoded."""
         if top < 1:
             raise CommandError(f"--top must be at least 1, got {top}.")
+        clip_filter = ClipFilter(
+            licenses=licences_of(None, commercial_use=options["commercial_use"]),
+            min_duration_s=options["min_duration_s"],
+        )
         require_migrated_database()
         with failures_as_command_errors():
-            failed = self._match_all(photos, top, matcher, as_json_lines=json)
+            failed = self._match_all(photos, top, matcher, clip_filter, as_json_lines=json)
         if failed:
             raise CommandError(f"{failed} of {len(photos)} photos could not be matched.")
 
-    def _match_all(self, photos: list[str], top: int, matcher: str, *, as_json_lines: bool) -> int:
+    def _match_all(
+        self,
+        photos: list[str],
+        top: int,
+        matcher: str,
+        clip_filter: ClipFilter,
+        *,
+        as_json_lines: bool,
+    ) -> int:
         failed = 0
         with DecodingPool(processes=1, limits=decoding_limits()) as pool:
             pool.warm()  # starts its process while this one loads the model
@@ -68,7 +92,8 @@ class Command(BaseCommand):
                     failed += 1
                     self._report_failure(photo, error, as_json_lines=as_json_lines)
                     continue
-                result = finder.search(finder.classify(decoded.views), top=top)
+                seen = finder.classify(decoded.views)
+                result = finder.search(seen, top=top, clip_filter=clip_filter)
                 if as_json_lines:
                     self.stdout.write(json.dumps(as_json(photo, result), ensure_ascii=False))
                 else:

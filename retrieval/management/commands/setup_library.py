@@ -25,25 +25,27 @@ class Command(BaseCommand):
         Files that failed are tried again each time, since a newer program may read them.
         """
         call_command("migrate", verbosity=0)
-        manifest = self._starter_manifest()
-        settled = settled_count(str(manifest.resolve()))
-        finished = settled and settled >= count_entries(manifest)
-        if finished or (clip_count() and not settled):
+        manifests = self._starter_manifests()
+        settled = {one: settled_count(str(one.resolve())) for one in manifests}
+        unfinished = [one for one in manifests if settled[one] < max(1, count_entries(one))]
+        if not unfinished or (clip_count() and not any(settled.values())):
             self.stdout.write(f"The library holds {clip_count()} recordings.")
             return
-        self.stdout.write(f"Importing the starter library, {manifest}")
-        call_command("import_clips", str(manifest))
+        for manifest in unfinished:
+            self.stdout.write(f"Importing the starter library, {manifest}")
+            call_command("import_clips", str(manifest))
         if not clip_count():
             raise CommandError(
-                f"no recording of {manifest} could be imported; the library is empty "
+                f"no recording of {manifests[0]} could be imported; the library is empty "
                 "[library_empty]"
             )
 
-    def _starter_manifest(self) -> Path:
+    def _starter_manifests(self) -> list[Path]:
         shared: Path = settings.SOUNDSCAPE_SHARED_LIBRARY
         if shared.is_file():
-            return shared
+            ambiences: Path = settings.SOUNDSCAPE_SHARED_AMBIENCES
+            return [shared, ambiences] if ambiences.is_file() else [shared]
         synthesised: Path = settings.SOUNDSCAPE_STARTER_LIBRARY / "library.csv"
         if not synthesised.is_file():
             call_command("make_starter_library")
-        return synthesised
+        return [synthesised]

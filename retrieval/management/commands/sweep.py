@@ -6,22 +6,32 @@ import logging
 import signal
 import sys
 import time
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
+from accounts.services.idempotency import forget_old_requests
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.selectors.networks import available_spaces
 from retrieval.services.deletion import expire_scenes, remove_discarded_files
 from retrieval.services.erasure import continue_erasures
 from retrieval.services.exporting import expire_exports
+from retrieval.services.importing.sent import discard_sent_files
+from retrieval.services.webhook_deliveries import (
+    forget_old_deliveries,
+    give_up_old_deliveries,
+    oldest_due_age,
+)
 from retrieval.submission import submit_missing_profiles, wake_overdue
 
 logger = logging.getLogger(__name__)
 
-_PROFILES_EVERY_S = 3600.0  # the check reads the whole library
+_PROFILES_EVERY_S = 3600.0  # the check counts the whole library
+_TRY_AGAIN_AFTER_S = 2.0  # also after a restart of the database, which ends the connection
+_DELIVERIES_WAIT_AT_MOST = timedelta(minutes=10)
 _LOCK_KEY = 0x5005_4CA9  # arbitrary, but unique among advisory lock keys
 
 
@@ -53,13 +63,16 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
         while True:
-            self._round()
+            done = self._round()
             if once:
                 return
-            time.sleep(every)
+            time.sleep(every if done else min(every, _TRY_AGAIN_AFTER_S))
 
-    def _round(self) -> None:
-        """Sweep once, and keep the connection open: it holds the sweeper's lock."""
+    def _round(self) -> bool:
+        """Sweep once, and keep the connection open: it holds the sweeper's lock.
+
+        Returns whether the database answered.
+        """
         try:
             if _acquire_lock():
                 self._request_missing_profiles()
@@ -69,10 +82,22 @@ class Command(BaseCommand):
                 expire_scenes(retention_days=settings.SOUNDSCAPE_SCENE_RETENTION_DAYS)
                 expire_exports()
                 continue_erasures()
+                discard_sent_files()
+                forget_old_requests()
                 remove_discarded_files()
+                give_up_old_deliveries()
+                forget_old_deliveries()
+                self._warn_of_waiting_deliveries()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database does not answer, will try again: %s", error)
             connection.close()
+            return False
+        return True
+
+    def _warn_of_waiting_deliveries(self) -> None:
+        age = oldest_due_age()
+        if age is not None and age > _DELIVERIES_WAIT_AT_MOST:
+            logger.warning("a webhook's message is due since %s: is `send_webhooks` running?", age)
 
     def _request_missing_profiles(self) -> None:
         """Request missing profiles once an hour and when a network arrives."""

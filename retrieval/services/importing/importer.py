@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing.candidates import find_candidates
 from retrieval.services.importing.decoding import RecordingDecoder
 from retrieval.services.importing.outcomes import ImportReport, OutcomeLog
-from retrieval.services.importing.profiling import grouped, profile_group
+from retrieval.services.importing.profiling import ProfiledGroup, grouped, profiling_groups
 from retrieval.services.importing.storing import store_group
 
 
@@ -55,14 +55,25 @@ class ClipImporter:
             recordings=decoded, profiler=self.profilers[0], batch_windows=self.batch_windows
         )
         spaces = [profiler.space for profiler in self.profilers]
-        for group in groups:
-            profiled = profile_group(group=group, profilers=self.profilers)
-            store_group(group=profiled, spaces=spaces, log=log)
-            for recording in group:
-                decoder.discard(recording.candidate)
-            log.publish()
-            if self.should_stop():
-                log.report.stopped_early = True
-                break
+        with profiling_groups(profilers=self.profilers) as start:
+            for group in _one_ahead(start(one) if one else None for one in groups):
+                store_group(group=group.result(), spaces=spaces, log=log)
+                for recording in group.recordings:
+                    decoder.discard(recording.candidate)
+                log.publish()
+                if self.should_stop():
+                    log.report.stopped_early = True
+                    break
         log.publish()
         return log.report
+
+
+def _one_ahead(started: Iterable[ProfiledGroup | None]) -> Iterator[ProfiledGroup]:
+    """Yield each group when the next one has started too; at a None or the end at once."""
+    waiting: ProfiledGroup | None = None
+    for group in started:
+        if waiting is not None:
+            yield waiting
+        waiting = group
+    if waiting is not None:
+        yield waiting

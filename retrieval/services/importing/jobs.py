@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from django.db import transaction
 
 from accounts.services.audit import record
-from retrieval.catalogue.manifest import ManifestError, read_entries
+from retrieval.catalogue.manifest import ManifestEntry, ManifestError, read_entries
 from retrieval.engine.networks.registry import ModelRegistry
 from retrieval.engine.spaces.space import ClassSpace
 from retrieval.models import LibraryImport
 from retrieval.services.audio_profiles import audio_profilers
 from retrieval.services.importing.importer import ClipImporter
 from retrieval.services.importing.outcomes import ImportReport
-from retrieval.services.timed_jobs import PermanentJobError, Slice, Slicing
+from retrieval.services.importing.sent import discard_sent_file, sent_entries
+from retrieval.services.timed_jobs import PermanentJobError, Slicing, TimeSlice
 
 
 @transaction.atomic
@@ -68,10 +69,10 @@ def run_slice(
 ) -> None:
     """Run one time slice of an import; an unfinished import is queued again."""
 
-    def work(part: Slice) -> bool:
-        source = LibraryImport.objects.get(pk=import_id).source
+    def work(part: TimeSlice) -> bool:
+        job = LibraryImport.objects.get(pk=import_id)
         importer = ClipImporter(
-            source=source,
+            source=job.source,
             pool=part.pool,
             profilers=audio_profilers(spaces=spaces, registry=registry),
             scratch=part.scratch,
@@ -80,9 +81,16 @@ def run_slice(
             should_stop=part.is_over,
         )
         try:
-            report = importer.run(read_entries(Path(source)))
+            report = importer.run(_entries(job, part.scratch))
         except ManifestError as error:
             raise PermanentJobError(str(error), code="manifest_invalid") from error
         return not report.stopped_early
 
     slicing.run(LibraryImport, import_id, work)
+    discard_sent_file(import_id=import_id)
+
+
+def _entries(job: LibraryImport, scratch: Path) -> Iterable[ManifestEntry]:
+    if job.sent_row:
+        return sent_entries(job=job, scratch=scratch)
+    return read_entries(Path(job.source))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from accounts.tests.factories import make_person
 from retrieval import tasks
-from retrieval.models import Clip, HeardOverride, ImportItem, LibraryImport
+from retrieval.models import Clip, HeardOverride, ImportItem, JobState, LibraryImport
+from retrieval.tests.admin.forms import override_values
 
 pytestmark = pytest.mark.django_db
 
@@ -231,10 +234,62 @@ def test_an_import_shows_its_failures_in_words(desk, clips):
     assert "<td>d.ogg</td><td>It lasts 0.2 s; at least 1 s is &lt;needed&gt;.</td>" in page
     assert "<code>audio_too_short</code>" in page
     assert "e.ogg" not in page
-    (everything,) = re.findall(r'href="(/admin/retrieval/importitem/[^"]+)"', page)
-    listed = desk.get(everything.replace("&amp;", "&")).content.decode()
-    assert "d.ogg" in listed
-    assert not any(path in listed for path in ("a.ogg", "c.ogg", "e.ogg"))
+    links = re.findall(r'href="(/admin/retrieval/importitem/[^"]+)"', page)
+    files, failed = (desk.get(html.unescape(link)).content.decode() for link in links)
+    assert re.findall(r"(\w)\.ogg</a>", failed) == ["d"]
+    assert re.findall(r"(\w)\.ogg</a>", files) == ["d", "c", "b", "a"]  # newest first
+    assert f'<a href="{CLIPS}{clips[1].pk}/change/">{clips[1].title}</a>' in files
+
+
+def test_imports_are_listed_with_their_files_and_why_they_failed(desk, librarian):
+    done = {"finished_at": timezone.now(), "requested_by": librarian.pk}
+    for source, why in (("/data/sea", ""), ("/data/birds", "The folder does not exist.")):
+        LibraryImport.objects.create(
+            source=source, state=JobState.FAILED if why else JobState.DONE,
+            failure_code="no_folder" if why else "", failure_detail=why, **done,
+        )  # fmt: skip
+    for name in "ab":
+        ImportItem.objects.create(
+            source="/data/sea", path=name, outcome="failed", code="x", byte_size=1, modified_ns=1
+        )
+    listed = desk.get(IMPORTS).content.decode()
+    assert re.findall(r'class="field-failure">(.*?)</td>', listed) == [
+        "The folder does not exist.", "-",
+    ]  # fmt: skip
+    assert re.findall(r">(\d imported, .*?)</a>", listed) == [
+        "0 imported, 0 in the library already, 0 failed",
+        "0 imported, 0 in the library already, 2 failed",
+    ]
+    assert listed.count(">lib</td>") == 2
+    (_, items) = re.findall(r'href="(/admin/retrieval/importitem/[^"]+)"', listed)
+    assert "2 import items" in desk.get(html.unescape(items)).content.decode()
+
+
+def test_recordings_are_played_in_their_list_the_newest_first(desk, clips):
+    act(desk, "withdraw", clips[0], reason="Too loud")
+    listed = desk.get(CLIPS).content.decode()
+    shown = re.findall(r">(Clip \d+)</a>", listed)
+    assert shown == [clip.title for clip in reversed(clips)]
+    addresses = re.findall(r'<audio [^>]*src="([^"]+)"', listed)
+    assert addresses == [
+        reverse("retrieval:clip_audio", args=[clip.pk, clip.played_version])
+        for clip in (clips[2], clips[1])
+    ]
+    assert listed.count("0:05") == 3
+    assert 'class="field-withdrawn">Too loud</td>' in listed
+
+
+def test_what_was_measured_is_shown_in_words(desk, clips):
+    Clip.objects.filter(pk=clips[0].pk).update(
+        duration_s=83.2, loudness_lufs=-23.14159, true_peak_dbtp=-1.26, sample_rate_hz=44_100,
+        channels=2, byte_size=2_500_000, flags=["speech", "music"],
+        sounds=[{"key": "/m/x", "name": "foghorn", "score": 0.91234}],
+    )  # fmt: skip
+    page = desk.get(f"{CLIPS}{clips[0].pk}/change/").content.decode()
+    for words in ("1:23", "-23.1 LUFS", "-1.3 dBTP", "44.1 kHz, 2 channels", "2.4\xa0MB",
+                  "foghorn 0.91", "speech, music"):  # fmt: skip
+        assert words in page, words
+    assert "/m/x" not in page
 
 
 def test_an_import_can_be_neither_changed_nor_deleted(desk):
@@ -245,6 +300,6 @@ def test_an_import_can_be_neither_changed_nor_deleted(desk):
 
 
 def test_they_override_expected_sounds(desk, librarian):
-    values = {"wnid": "n02814860", "sounds": '{"Foghorn": 1}', "why": "fog"}
-    assert desk.post(reverse("admin:retrieval_heardoverride_add"), values).status_code == 302
+    add = reverse("admin:retrieval_heardoverride_add")
+    assert desk.post(add, override_values()).status_code == 302
     assert HeardOverride.objects.get().author == librarian.pk

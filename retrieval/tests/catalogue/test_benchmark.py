@@ -19,7 +19,8 @@ from retrieval.catalogue.benchmark_truth import (
     TruthError,
     load_truth,
 )
-from retrieval.engine.matching.evaluation import Grade
+from retrieval.engine.matching.evaluation import TrueGrade
+from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.management.bench_report import Recording, as_json, as_tables, build_report
 from retrieval.management.commands import bench_retrieval
 from retrieval.models import Clip, ClipProfile
@@ -55,7 +56,7 @@ def test_photos_of_scenery_are_read_with_their_grades(write_truth):
     )
     assert truth.photos == ("sea.png", "wood.png")
     assert truth.grades == {
-        "sea.png": {"waves.ogg": Grade.GOOD, "birds": Grade.DECENT}, "wood.png": {},
+        "sea.png": {"waves.ogg": TrueGrade.GOOD, "birds": TrueGrade.DECENT}, "wood.png": {},
     }  # fmt: skip
 
 
@@ -80,13 +81,19 @@ def test_an_invalid_row_is_refused_by_name(write_truth, row):
 def test_a_recording_has_its_grade_or_that_of_its_folder_or_is_bad():
     truth = Truth(
         ("sea.png",),
-        {"sea.png": {"birds": Grade.DECENT, "birds/owl.ogg": Grade.BAD, "waves.ogg": Grade.GOOD}},
+        {
+            "sea.png": {
+                "birds": TrueGrade.DECENT,
+                "birds/owl.ogg": TrueGrade.BAD,
+                "waves.ogg": TrueGrade.GOOD,
+            }
+        },
     )
     paths = ["waves.ogg", "birds/gull.ogg", "birds/owl.ogg", "birds/far/gull.ogg", "a/waves.ogg"]
     assert truth.grades_of("sea.png", paths) == [
-        Grade.GOOD, Grade.DECENT, Grade.BAD, Grade.BAD, Grade.BAD,
+        TrueGrade.GOOD, TrueGrade.DECENT, TrueGrade.BAD, TrueGrade.BAD, TrueGrade.BAD,
     ]  # fmt: skip
-    assert truth.grades_of("wood.png", paths) == [Grade.BAD] * 5
+    assert truth.grades_of("wood.png", paths) == [TrueGrade.BAD] * 5
 
 
 def test_the_ground_truth_has_reasons_and_grades_for_every_photo():
@@ -102,8 +109,10 @@ def test_the_ground_truth_has_reasons_and_grades_for_every_photo():
 
 def test_the_ground_truth_names_existing_files_only(shared_dir):
     photos = {path.name for path in (shared_dir / "photos").rglob("*") if path.is_file()}
-    with (shared_dir / "library/library.csv").open() as stream:
-        paths = [row["path"] for row in csv.DictReader(stream)]
+    paths = []
+    for manifest in ("library.csv", "ambience.csv"):
+        with (shared_dir / "library" / manifest).open() as stream:
+            paths += [row["path"] for row in csv.DictReader(stream)]
     named = {*paths, *(path.rpartition("/")[0] for path in paths)}
     with (TRUTH_FOLDER / "photos.csv").open() as stream:
         listed = [row["photo"] for row in csv.DictReader(stream)]
@@ -112,6 +121,13 @@ def test_the_ground_truth_names_existing_files_only(shared_dir):
     truth = load_truth()
     for photo in truth.photos:
         assert set(truth.grades[photo]) <= named, photo
+    with (TRUTH_FOLDER / "classes.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["recordings"] for row in rows if row["grade"] != "bad"} <= named
+    keys = {label.key for label in load_vocabulary("imagenet")}
+    assert {row["wnid"] for row in rows} <= keys
+    pairs = [(row["wnid"], row["recordings"]) for row in rows]
+    assert len(pairs) == len(set(pairs))
 
 
 # --- the report ------------------------------------------------------------------------------
@@ -119,11 +135,11 @@ def test_the_ground_truth_names_existing_files_only(shared_dir):
 TRUTH = Truth(
     ("sea.png", "wood.png"),
     {
-        "sea.png": {"0.ogg": Grade.GOOD, "1.ogg": Grade.DECENT},
-        "wood.png": {"2.ogg": Grade.GOOD},
+        "sea.png": {"0.ogg": TrueGrade.GOOD, "1.ogg": TrueGrade.DECENT},
+        "wood.png": {"2.ogg": TrueGrade.GOOD},
     },
 )
-RECORDINGS = [Recording(10 + i, f"{i}.ogg", f"source {i // 2}") for i in range(8)]
+RECORDINGS = [Recording(10 + i, f"{i}.ogg", f"source {i // 2}", 5.0) for i in range(8)]
 
 
 def ranked(*first):
@@ -175,7 +191,7 @@ def test_a_half_is_measured_only_on_photos_with_a_good_recording_in_it():
 
 
 def test_a_half_without_any_good_recording_has_no_measure():
-    truth = Truth(("sea.png",), {"sea.png": {"0.ogg": Grade.GOOD}})
+    truth = Truth(("sea.png",), {"sea.png": {"0.ogg": TrueGrade.GOOD}})
     rankings = {"paper": {"sea.png": ranked(0)}}
     report = build_report(truth, recordings=RECORDINGS, rankings=rankings)
     assert sorted(half["good-or-decent@1"] for half in report.halves["paper"]) == [0, 1]
@@ -183,7 +199,7 @@ def test_a_half_without_any_good_recording_has_no_measure():
 
 
 def test_a_library_without_graded_recordings_is_refused():
-    recordings = [Recording(10 + i, f"mine/{i}.ogg", "x") for i in range(8)]
+    recordings = [Recording(10 + i, f"mine/{i}.ogg", "x", 5.0) for i in range(8)]
     rankings = {"paper": {"sea.png": ranked(), "wood.png": ranked()}}
     with pytest.raises(TruthError, match="grades no recording of this library"):
         build_report(TRUTH, recordings=recordings, rankings=rankings)

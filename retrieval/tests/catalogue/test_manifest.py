@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +122,95 @@ def test_an_unreadable_folder_is_reported(tmp_path, monkeypatch):
     assert problems["shut"].code == "folder_unreadable"
     with pytest.raises(ManifestError, match="cannot be read: Permission denied"):
         list(read_entries(tmp_path / "shut"))
+
+
+def rows_of_text(tmp_path, text):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_bytes(text.encode())
+    return list(read_entries(manifest))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_are_read(tmp_path, delimiter):
+    text = HEADER.replace(",", delimiter) + f"a.ogg{delimiter}Brook, near" + delimiter * 3
+    (entry,) = rows_of_text(tmp_path, text + f"CC0-1.0{delimiter * 3}\n")
+    assert (entry.title, entry.license, entry.problem) == ("Brook, near", "CC0-1.0", None)
+
+
+def test_capitals_and_spaces_in_the_header_do_not_matter(tmp_path):
+    header = ",".join(f" {name.title()} " for name in HEADER.strip().split(","))
+    (entry,) = rows_of_text(tmp_path, header + "\na.ogg,Waves,,,CC0-1.0,,,\n")
+    assert (entry.path, entry.title) == ("a.ogg", "Waves")
+
+
+def test_empty_cells_beyond_the_columns_and_empty_rows_do_not_count(tmp_path):
+    (entry,) = rows_of_text(tmp_path, HEADER + "a.ogg,Waves,,,CC0-1.0,,,,, ,\n,,,,,,,,,\n\n")
+    assert entry.problem is None
+
+
+@pytest.mark.parametrize(("written", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_name_in_another_unicode_form_is_the_same_name(tmp_path, written, stored):
+    path = "Bäche/über Kiesel.wav"
+    file = tmp_path / unicodedata.normalize(stored, path)
+    file.parent.mkdir()
+    file.touch()
+    row = unicodedata.normalize(written, path)
+    (entry,) = rows_of_text(tmp_path, f"{HEADER}{row},Bach,,,CC0-1.0,,,\n")
+    assert entry.file == file
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('q.wav,"never closed,,,CC0-1.0,,,\nb.wav,B,,,CC0-1.0,,,\n', 3),
+        ('"q.wav","a ""quoted"" title\nin two lines","open,,CC0-1.0,,,\n', 4),
+    ],
+)
+def test_line_of_an_open_quote_is_named_and_nothing_is_read(tmp_path, rows, line):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"{HEADER}a.wav,A,,,CC0-1.0,,,\n{rows}")
+    with pytest.raises(ManifestError, match=f"line {line} is never closed"):
+        next(iter(read_entries(manifest)))
+
+
+def test_a_title_from_a_file_name_keeps_its_capitals(tmp_path):
+    (tmp_path / "rain_in_NYC-1.wav").touch()
+    (entry,) = read_entries(tmp_path)
+    assert entry.title == "Rain in NYC 1"
+
+
+def test_titles_and_collections_are_cut_after_escaping_on_a_character(tmp_path):
+    name = "波の音".encode("shift_jis") * 14
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/" + name)
+    Path(folder).mkdir()
+    Path(folder, os.fsdecode(name[:240] + b".wav")).touch()
+    (entry,) = read_entries(Path(folder))
+    assert len(entry.collection) <= 100
+    assert len(entry.title) <= 300
+    assert re.fullmatch(r"(\\x[0-9a-f]{2}|[^\\])*", entry.collection)
+    assert re.fullmatch(r"(\\x[0-9a-f]{2}|[^\\])*", entry.title)
+
+
+@pytest.mark.parametrize(
+    "suffix", ["weba", "aifc", "m4b", "wave", "caf", "mka", "oga", "mp4", "WAV"]
+)
+def test_usual_endings_are_read(tmp_path, suffix):
+    (tmp_path / f"brook.{suffix}").touch()
+    assert [entry.title for entry in read_entries(tmp_path)] == ["Brook"]
+
+
+def test_notes_of_the_file_system_are_passed_over(tmp_path):
+    for name in ("._brook.wav", ".DS_Store", ".hidden.mp3"):
+        (tmp_path / name).touch()
+    assert list(read_entries(tmp_path)) == []
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    folder, outside = tmp_path / "sounds", tmp_path / "secret.wav"
+    folder.mkdir()
+    outside.touch()
+    (folder / "brook.wav").touch()
+    (folder / "inside.wav").symlink_to(folder / "brook.wav")
+    (folder / "outside.wav").symlink_to(outside)
+    problems = {entry.path: entry.problem and entry.problem.code for entry in read_entries(folder)}
+    assert problems == {"brook.wav": None, "inside.wav": None, "outside.wav": "outside_folder"}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -225,6 +225,21 @@ def test_wait_for_a_decoder_is_limited():
             pool.decode_photo(encoded(gradient(), "PNG"))
         assert busy.result(PATIENCE_S)
     assert raised.value.code == "decoder_busy"
+
+
+def test_photos_beyond_those_that_wait_are_refused_at_once():
+    limits = replace(LIMITS, most_waiting=1)
+    photo = encoded(gradient(), "PNG")
+    with ProbedPool(processes=1, limits=limits) as pool, ThreadPoolExecutor(3) as visitors:
+        busy = pool.probe(probes.nap, 1)
+        waiting = [visitors.submit(pool.decode_photo, photo) for _ in range(3)]
+        refused = next(as_completed(waiting))
+        assert not busy.done()
+        with pytest.raises(ImageDecodeError, match="1 photos wait for a decoder") as raised:
+            refused.result()
+        assert raised.value.code == "decoder_busy"
+        assert [each.exception() is None for each in waiting].count(True) == 2
+        pool.decode_photo(photo)  # the places are free again
 
 
 def damaged(data: bytes, random: Random) -> bytes:

@@ -56,19 +56,19 @@ def written_by_ffmpeg(
     *,
     file_format: str,
     codec: str,
-    picture: bool = False,
+    pictures: int = 0,
     picture_codec: str = "mpeg4",
 ) -> Path:
-    """Write with FFmpeg; `picture` adds a video stream of a few grey frames."""
+    """Write with FFmpeg, with a video stream of so many grey pictures."""
     layout = LAYOUTS[samples.shape[1]]
     with av.open(str(path), "w", format=file_format) as container:
         sound: Any = container.add_stream(codec, rate=rate_hz, layout=layout)
         sound.bit_rate = 128_000
-        film: Any = container.add_stream(picture_codec, rate=10) if picture else None
+        film: Any = container.add_stream(picture_codec, rate=10) if pictures else None
         if film is not None:
             film.width = film.height = 32
-            film.pix_fmt = "yuv420p"
-            for _ in range(5):
+            film.pix_fmt = "yuvj420p" if picture_codec == "mjpeg" else "yuv420p"
+            for _ in range(pictures):
                 frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 99, np.uint8), "rgb24")
                 container.mux(film.encode(frame))
             container.mux(film.encode(None))

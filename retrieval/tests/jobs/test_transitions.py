@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from retrieval.jobs import transitions
-from retrieval.models import JobState, MatchRun, Scene
+from retrieval.models import MAX_ATTEMPTS, JobState, MatchRun, Scene
 
 pytestmark = pytest.mark.django_db
 
@@ -188,3 +188,27 @@ def test_a_job_that_kills_its_worker_three_times_fails(scene):
         assert transitions.release_owned(Scene, owner="host:run:7") == 1
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code, scene.attempts) == (JobState.FAILED, "poison", 3)
+
+
+def test_a_deleted_job_cannot_be_claimed(scene, monkeypatch):
+    enter = transitions._enter
+
+    def enter_and_delete(rows, state, **fields):
+        entered = enter(rows, state, **fields)
+        Scene.objects.filter(pk=scene.pk).delete()
+        return entered
+
+    monkeypatch.setattr(transitions, "_enter", enter_and_delete)
+    assert transitions.claim(Scene, scene.pk, owner="w", lease=LEASE) is None
+
+
+def test_a_worker_claims_again_what_an_outage_made_it_leave(scene):
+    earlier = [claimed(scene) for _ in range(MAX_ATTEMPTS + 1)]  # none of them counts
+    last = claimed(scene)
+    assert {held.attempt for held in (*earlier, last)} == {1}
+    for stale in earlier:
+        with pytest.raises(transitions.StaleClaimError):
+            transitions.renew(stale, lease=LEASE)
+    transitions.renew(last, lease=LEASE)
+    transitions.release_owned(Scene, owner="w")
+    assert claimed(scene).attempt == 2

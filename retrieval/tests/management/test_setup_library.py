@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from retrieval.catalogue.manifest import COLUMNS
+from retrieval.catalogue.manifest import COLUMNS, read_entries
 from retrieval.engine.spaces.space import all_spaces
 from retrieval.management.commands import setup_library
 from retrieval.models import ClipProfile, ImportItem
@@ -18,17 +19,20 @@ from retrieval.tests.factories import unsaved_clip
 pytestmark = pytest.mark.django_db
 
 GOOD = ("sea.ogg", "rain.ogg")
+AMBIENCES = ("forest.ogg",)
+ALL = (*GOOD, *AMBIENCES)
 
 
-def write_manifest(folder):
+def write_manifest(folder, name="library.csv", paths=GOOD):
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [f"{path},{path},,,CC0-1.0,,," for path in GOOD]
-    (folder / "library.csv").write_text("\n".join([",".join(COLUMNS), *rows]))
+    rows = [f"{path},{path},,,CC0-1.0,,," for path in paths]
+    (folder / name).write_text("\n".join([",".join(COLUMNS), *rows]))
 
 
 @pytest.fixture
 def manifest(settings, tmp_path):
     settings.SOUNDSCAPE_SHARED_LIBRARY = tmp_path / "shared" / "library.csv"
+    settings.SOUNDSCAPE_SHARED_AMBIENCES = tmp_path / "shared" / "ambience.csv"
     settings.SOUNDSCAPE_STARTER_LIBRARY = tmp_path / "starter"
     write_manifest(tmp_path / "shared")
     return settings.SOUNDSCAPE_SHARED_LIBRARY
@@ -52,10 +56,11 @@ class Commands:
     def import_clips(self, source):
         """Import as the real one does, which leaves alone what came to a good end."""
         settled = ImportItem.objects.filter(source=source).exclude(outcome="failed")
-        for path in set(GOOD) - set(settled.values_list("path", flat=True)):
+        listed = {entry.path for entry in read_entries(Path(source))}
+        for path in listed - set(settled.values_list("path", flat=True)):
             item = ImportItem(path=path, byte_size=1, modified_ns=1, outcome="failed", code="x")
             if path not in self.unreadable:
-                item.clip = unsaved_clip(GOOD.index(path), path=path)
+                item.clip = unsaved_clip(ALL.index(path), path=path)
                 item.clip.save()
                 item.outcome, item.code = "imported", ""
             record_items(items=[item], source=source)
@@ -84,6 +89,14 @@ def test_an_existing_library_gets_only_missing_profiles(commands):
     commands.called.clear()
     assert run_setup() == "The library holds 2 recordings.\n"
     assert commands.called == ["migrate"]
+
+
+def test_the_longer_recordings_are_imported_too_also_after_an_upgrade(commands, manifest):
+    run_setup()
+    write_manifest(manifest.parent, "ambience.csv", AMBIENCES)
+    ambiences = manifest.with_name("ambience.csv")
+    assert run_setup() == f"Importing the starter library, {ambiences}\n"
+    assert run_setup() == "The library holds 3 recordings.\n"
 
 
 def test_a_library_of_other_recordings_gets_no_starter_library(commands):

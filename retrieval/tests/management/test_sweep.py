@@ -9,13 +9,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 
 from retrieval import tasks
 from retrieval.engine.spaces.space import all_spaces
 from retrieval.management.commands import sweep
-from retrieval.models import LibraryProfiling
+from retrieval.models import JobState, LibraryImport, LibraryProfiling
 from retrieval.selectors import networks
 from retrieval.tests.factories import unsaved_clip
 
@@ -134,6 +136,20 @@ def wake_ups(monkeypatch):
     connection.close()  # releases the lock
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("swept")
+def test_the_file_of_an_import_that_ended_is_discarded(media_root):
+    name = default_storage.save("sent-recordings/x", ContentFile(b"sound"))
+    ended = LibraryImport.objects.create(
+        source="/sent/1", sent_file=name, sent_row={"path": "x.wav"}, state=JobState.DONE,
+        finished_at="2026-01-01T00:00Z",
+    )  # fmt: skip
+    sweeper()._round()
+    ended.refresh_from_db()
+    assert ended.sent_file == ""
+    assert not default_storage.exists(name)
+
+
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_missing_profiles_are_requested(wake_ups, handlers):
     unsaved_clip(1).save()
@@ -222,3 +238,25 @@ def test_a_failed_search_is_repeated_in_the_next_round(searches, monkeypatch, ca
     assert "no connection" in caplog.text
     mine._round()
     assert len(searches) == 1
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_after_an_outage_of_the_database_it_sweeps_again_at_once(monkeypatch, handlers):
+    pauses: list[float] = []
+
+    def wake():
+        if len(pauses) == 1:
+            return 0
+        raise DatabaseError("server closed the connection unexpectedly")
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise SystemExit
+
+    monkeypatch.setattr(sweep, "wake_overdue", wake)
+    monkeypatch.setattr("time.sleep", pause)
+    with pytest.raises(SystemExit):
+        call_command("sweep", every=30.0)
+    assert pauses == [2.0, 30.0]
+    connection.close()

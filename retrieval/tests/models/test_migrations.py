@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from retrieval.models import Clip
+from retrieval.models import Clip, Match, MatchRun
 from retrieval.tests.factories import unsaved_clip
 
 JOBS = ("retrieval", "0006_account_deletion")
@@ -17,9 +17,9 @@ JOB_COLUMNS = {
 }  # fmt: skip
 
 
-def migrated_to(migration):
+def migrated_to(migration, model="Clip"):
     executor = MigrationExecutor(connection)
-    return executor.migrate([migration]).apps.get_model("retrieval", "Clip")
+    return executor.migrate([migration]).apps.get_model("retrieval", model)
 
 
 @pytest.mark.django_db
@@ -38,3 +38,28 @@ def test_clips_keep_their_rows_without_job_columns_and_back():
     assert row == {name: kept[name] for name in row}  # later migrations add columns
     with pytest.raises(IntegrityError, match="added_in"), transaction.atomic():
         new.objects.update(added_in=None)
+
+
+@pytest.mark.django_db
+def test_words_without_a_fit_are_taken_away():
+    run = MatchRun.objects.create(
+        photo_sha256="ab" * 32, matcher="fused", matcher_version=1, model_versions={"a": "b"},
+        snapshot=1, library_size=2, search_seconds=0.1,
+    )  # fmt: skip
+    for rank, fit in ((1, None), (2, 0.05)):
+        clip = unsaved_clip(rank, added_in=1)
+        clip.save()
+        Match.objects.create(
+            run=run,
+            clip=clip,
+            rank=rank,
+            score=1.0,
+            explanations=[],
+            explained=0.1,
+            standard=0.2,
+            strength="none",
+            fit=fit,
+        )
+    migrated_to(("retrieval", "0017_fit_of_matches"), "Match")
+    found = migrated_to(("retrieval", "0018_words_without_fit"), "Match").objects.order_by("rank")
+    assert list(found.values_list("strength", "fit")) == [("", None), ("none", 0.05)]

@@ -13,7 +13,7 @@ from retrieval.engine.networks.weights import (
     ALL_WEIGHTS,
     EFFICIENTNET_LITE0,
     MOBILENET_V2,
-    YAMNET,
+    SOUND_NETWORKS,
 )
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import load_heard_there
@@ -271,7 +271,7 @@ def test_the_recipe_changes_with_every_override_and_bank():
 
 def test_a_matcher_is_cached_until_the_recipe_changes(django_assert_num_queries):
     first = matcher_in_force("fused")
-    with django_assert_num_queries(2):  # the newest override, the newest bank
+    with django_assert_num_queries(3):  # the newest override, bank and profile
         assert matcher_in_force("fused") is first
     override({"Frog": 1.0})
     assert matcher_in_force("fused") is not first
@@ -310,16 +310,16 @@ def test_a_bank_is_used_with_the_network_of_its_photos_alone(present):
 
 
 def test_without_yamnet_the_papers_matcher_takes_the_place_of_the_others(present):
-    present.discard(YAMNET)
+    present.difference_update(SOUND_NETWORKS)
     assert [one.name for one in matchers_in_force(["fused", "paper", "heard"])] == ["paper"]
     assert matcher_in_force("heard").name == "paper"
     with pytest.raises(EngineError, match="there are: paper, heard, fused"):
         matcher_in_force("psychic")
-    present.add(YAMNET)
+    present.update(SOUND_NETWORKS)
     assert [one.name for one in matchers_in_force(MATCHERS)] == list(MATCHERS)
 
 
 def test_a_bank_can_be_made_for_the_sound_matchers_without_yamnet(present):
     spaces = {space.name: space.image_model for space in bank_spaces()}
-    present.discard(YAMNET)
+    present.difference_update(SOUND_NETWORKS)
     assert {space.name: space.image_model for space in bank_spaces()} == spaces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from retrieval.engine.networks.weights import (
@@ -10,12 +11,18 @@ from retrieval.engine.networks.weights import (
     MOBILENET_V2,
     SOUNDNET_8,
     YAMNET,
+    YAMNET_INT8,
 )
+from retrieval.engine.spaces.space import heard, objects
+from retrieval.models import ClipProfile
+from retrieval.selectors.matchers import matcher_in_force
 from retrieval.selectors.networks import (
     available_spaces,
+    has_sound_network,
     ignores_sounds,
     image_network,
     missing_requirements,
+    sound_network,
 )
 
 
@@ -28,6 +35,17 @@ def every_network():
 def directory(settings, tmp_path):
     settings.SOUNDSCAPE_MODELS_DIRECTORY = tmp_path
     return tmp_path
+
+
+def profile(clip, space):
+    return ClipProfile.objects.create(
+        clip=clip,
+        space_id=space.name,
+        classes=len(space),
+        model_version=space.audio_model,
+        distribution=np.full(len(space), 1 / len(space)),
+        added_in=clip.added_in,
+    )
 
 
 def add(directory, *specs):
@@ -58,6 +76,32 @@ def test_mobilenet_is_used_as_soon_as_it_arrives(directory):
     assert image_network() is EFFICIENTNET_LITE0
     add(directory, MOBILENET_V2)
     assert image_network() is MOBILENET_V2
+
+
+@pytest.mark.django_db
+def test_the_sound_network_is_that_of_the_first_profile(settings, directory, make_clip):
+    assert not has_sound_network()
+    add(directory, YAMNET)
+    assert sound_network() is YAMNET
+    add(directory, YAMNET_INT8)
+    assert sound_network() is YAMNET_INT8  # an empty library
+    clip = make_clip(np.full(7, 1 / 7))
+    by_float = profile(clip, heard(sounds=YAMNET.model_version))
+    assert sound_network() is YAMNET
+    assert [space.audio_model for space in available_spaces()] == [
+        objects().audio_model,
+        by_float.model_version,
+    ]
+    assert matcher_in_force("heard").audio_models["heard"] == by_float.model_version
+    settings.SOUNDSCAPE_SOUND_MODEL = "yamnet-int8"
+    assert sound_network() is YAMNET_INT8
+    by_integers = profile(clip, heard(sounds=YAMNET_INT8.model_version))
+    assert matcher_in_force("heard").audio_models["heard"] == by_integers.model_version
+    settings.SOUNDSCAPE_SOUND_MODEL = "auto"
+    assert sound_network() is YAMNET  # one import with another setting changes nothing
+    assert matcher_in_force("heard").audio_models["heard"] == by_float.model_version
+    by_float.delete()
+    assert sound_network() is YAMNET_INT8
 
 
 def test_recordings_are_profiled_by_sounds_only_with_yamnet(settings, directory):

@@ -9,15 +9,16 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import Storage, default_storage
 from django.core.management import CommandError, call_command
 
 from retrieval.decoding.pool import DecodingPool
 from retrieval.engine.errors import DecodeError
 from retrieval.management.commands import clean_recordings
 from retrieval.models import Clip
+from retrieval.services.clips import RECORDINGS_FOLDER
 from retrieval.services.library import advance_snapshot
-from retrieval.storage.content_store import sha256_of_bytes
+from retrieval.storage.content_store import keep_bytes, sha256_of_bytes
 from retrieval.templatetags.players import audio_url
 from retrieval.tests.bad_inputs.photos import SCRIPT
 from retrieval.tests.bad_inputs.recordings import with_tags
@@ -31,10 +32,13 @@ def old_clip(make_clip, media_root, tmp_path, settings):
 
     def old_clip(content=None, **fields):
         if content is None:
-            with_tags(tmp_path / "x", SCRIPT)
+            with_tags(tmp_path / "x", b"%s%d" % (SCRIPT, Clip.objects.count()))
             content = (tmp_path / "x").read_bytes()
-        name = default_storage.save("recordings/1.mp3", ContentFile(content))
-        return make_clip(np.full(7, 1 / 7), original=name, media_type="audio/mpeg", **fields)
+        sha256 = sha256_of_bytes(content)
+        name = keep_bytes(content, folder=RECORDINGS_FOLDER, sha256=sha256, suffix=".mp3")
+        return make_clip(
+            np.full(7, 1 / 7), original=name, sha256=sha256, media_type="audio/mpeg", **fields
+        )
 
     return old_clip
 
@@ -135,3 +139,41 @@ def test_withdrawn_recordings_get_no_copy(old_clip):
     call_command("clean_recordings")
     clip.refresh_from_db()
     assert not clip.preview
+
+
+class ObjectStore(Storage):
+    """A storage without paths, as S3."""
+
+    def __init__(self):
+        self._kept: dict[str, bytes] = {}
+
+    def _open(self, name, mode="rb"):
+        if name not in self._kept:
+            raise FileNotFoundError(name)
+        return ContentFile(self._kept[name], name)
+
+    def _save(self, name, content):
+        self._kept[name] = content.read()
+        return name
+
+    def exists(self, name):
+        return name in self._kept
+
+    def size(self, name):
+        return len(self._kept[name])
+
+
+@pytest.fixture
+def object_store(settings):
+    store = f"{__name__}.{ObjectStore.__name__}"
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": store}}
+
+
+def test_a_recording_in_an_object_store_gets_its_copy(old_clip, object_store, capsys, settings):
+    clip = old_clip()
+    call_command("clean_recordings")
+    clip.refresh_from_db()
+    assert clip.preview.name
+    with default_storage.open(clip.preview.name) as copy:
+        assert SCRIPT not in copy.read()
+    assert not any(settings.SOUNDSCAPE_SCRATCH_DIRECTORY.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import AuditEntry
@@ -43,6 +44,13 @@ def withdraw(*clips, reason="too loud"):
 
 def restore(*clips, reason="it was not"):
     return restore_clips(clip_ids=[clip.pk for clip in clips], reason=reason, actor_id=8)
+
+
+def test_no_clip_is_withdrawn_with_a_reason_that_is_too_long(clips):
+    with pytest.raises(ValidationError):
+        withdraw(clips[0], reason="a" * 501)
+    assert served_clips().count() == len(clips)
+    assert audited() == []
 
 
 def test_the_next_search_does_not_find_a_withdrawn_clip_and_finds_a_restored_one(clips, search):

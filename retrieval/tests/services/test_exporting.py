@@ -113,7 +113,7 @@ def test_the_file_holds_everything_about_a_person_and_nothing_of_others(
     files = content(export)
     assert set(files) == {
         "README.txt", "account.json", "invitations.json", "audit-log.json", "reports.json",
-        "thumbs.json", "grades.json",
+        "thumbs.json", "webhooks.json", "grades.json",
         f"photos/{photo.pk}.jpg", f"photos/{photo.pk}.json",
         f"photos/{waiting.pk}.jpg", f"photos/{waiting.pk}.json",
     }  # fmt: skip

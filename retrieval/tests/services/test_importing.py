@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from retrieval.catalogue.manifest import COLUMNS, read_entries
 from retrieval.decoding.configured_limits import decoding_limits
 from retrieval.decoding.pool import DecodingPool
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem, Library
+from retrieval.selectors.library import library_state
 from retrieval.services.audio_profiles import AudioProfiler
-from retrieval.services.importing import ClipImporter
+from retrieval.services.importing import ClipImporter, importer
+from retrieval.services.importing.storing import store_group
 from retrieval.storage import content_store
 from retrieval.templatetags.players import audio_url, download_url
 from retrieval.tests.factories import DUMMY, DUMMY_HEARD, dummy_space_row
@@ -59,7 +62,7 @@ def run(pool, tmp_path, media_root):
         scratch = tmp_path / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        importer = ClipImporter(
+        clip_importer = ClipImporter(
             source=str(source), pool=pool, scratch=scratch, batch_windows=4,
             profilers=[
                 AudioProfiler(DUMMY, load or (lambda: ear or DummyEar())),
@@ -67,7 +70,7 @@ def run(pool, tmp_path, media_root):
             ],
             on_progress=on_progress,
         )  # fmt: skip
-        report = importer.run(read_entries(source))
+        report = clip_importer.run(read_entries(source))
         assert list(scratch.iterdir()) == []
         return report
 
@@ -205,6 +208,9 @@ def test_a_corrected_licence_is_stored_without_reading_the_file(run, tmp_path, m
     clip = Clip.objects.get()
     assert (report.duplicates, clip.license, clip.author) == (1, "CC-BY-4.0", "Ada")
     assert "by/4.0" in clip.license_url
+    assert library_state().snapshot == 2  # results with a filter are not reused
+    run(write_manifest(tmp_path, "a.wav", license="CC-BY-4.0", author="Bob"))
+    assert (Clip.objects.get().author, library_state().snapshot) == ("Bob", 2)
 
 
 def test_file_names_may_hold_any_bytes(run, tmp_path):
@@ -424,3 +430,28 @@ def test_the_served_copy_has_no_tags(run, tmp_path, client):
         assert tag not in content
     with default_storage.open(str(clip.original.name)) as stream:
         assert tag in stream.read()  # the original is unchanged
+
+
+def test_a_group_is_profiled_while_the_one_before_it_is_stored(run, tmp_path, monkeypatch):
+    seconds_group = threading.Event()
+    overlaps = []
+
+    class Ear(DummyEar):
+        calls = 0
+
+        def classify_windows(self, waveforms):
+            self.calls += 1
+            if self.calls == 2:
+                seconds_group.set()
+            return super().classify_windows(waveforms)
+
+    def store(**group):
+        overlaps.append(seconds_group.wait(timeout=20))
+        store_group(**group)
+
+    monkeypatch.setattr(importer, "store_group", store)
+    for number in (1, 2):
+        tone(tmp_path / f"{number}.wav", hz=300 * number, seconds=8)  # four windows
+
+    assert run(write_manifest(tmp_path, "1.wav", "2.wav"), ear=Ear()).imported == 2
+    assert overlaps == [True, True]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import threading
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from scipy.special import rel_entr
 
 from retrieval.engine.matching.bank import Bank, Moments, classes_bank
 from retrieval.engine.matching.matcher import PaperMatcher
+from retrieval.engine.ranking import library_index, segment_folder
 from retrieval.models import Clip, ClipProfile, Library
 from retrieval.selectors.library import library_state, profiled_clips
 from retrieval.services import indexing
-from retrieval.services.indexing import open_library
+from retrieval.services.indexing import open_library, start_upkeep
 from retrieval.services.library import advance_snapshot
+from retrieval.services.rankers.chosen import drop_unused_rows
 from retrieval.tests.factories import (
     DUMMY,
     DUMMY_HEARD,
@@ -61,8 +65,8 @@ def test_clips_are_searched_from_the_snapshot_that_added_them(make_clip, library
     before = library()
     second = make_clip(q(2))
     after = library()
-    assert (before.snapshot, before.index.clip_ids.tolist()) == (1, [first.pk])
-    assert (after.snapshot, after.index.clip_ids.tolist()) == (2, [first.pk, second.pk])
+    assert (before.snapshot, before.ranker.clip_ids.tolist()) == (1, [first.pk])
+    assert (after.snapshot, after.ranker.clip_ids.tolist()) == (2, [first.pk, second.pk])
 
 
 def test_only_new_clips_are_appended(make_clip, library, django_assert_num_queries):
@@ -76,7 +80,7 @@ def test_only_new_clips_are_appended(make_clip, library, django_assert_num_queri
 def test_rows_are_the_logarithms_of_the_stored_profiles(make_clip, library):
     make_clip(q(1))
     stored = ClipProfile.objects.get().distribution.astype(np.float64)
-    np.testing.assert_allclose(library().index.rows[0], np.log(stored / stored.sum()), rtol=1e-6)
+    np.testing.assert_allclose(library().ranker.rows[0], np.log(stored / stored.sum()), rtol=1e-6)
 
 
 def test_a_removed_clip_is_neither_searched_nor_in_the_mean(make_clip, library):
@@ -88,7 +92,7 @@ def test_a_removed_clip_is_neither_searched_nor_in_the_mean(make_clip, library):
     assert (opened.snapshot, opened.size) == (3, 1)
     ranked = opened.ranker.rank(np.full(7, 1 / 7), top=5)
     assert [place.clip_id for place in ranked] == [kept.pk]
-    np.testing.assert_allclose(opened.mean_log_rows[DUMMY.name], opened.index.rows[0], rtol=1e-6)
+    np.testing.assert_allclose(opened.mean_log_rows[DUMMY.name], opened.ranker.rows[0], rtol=1e-6)
 
 
 def test_a_clip_is_added_when_its_profile_of_the_matchers_model_exists(make_clip, library):
@@ -103,7 +107,7 @@ def test_a_clip_is_added_when_its_profile_of_the_matchers_model_exists(make_clip
             clip=late, space_id="dummy", classes=7, model_version=DUMMY.audio_model,
             distribution=q(3), added_in=advance_snapshot(),
         )  # fmt: skip
-    assert library().index.clip_ids.tolist()[-1] == late.pk
+    assert library().ranker.clip_ids.tolist()[-1] == late.pk
 
 
 def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
@@ -111,7 +115,7 @@ def test_a_matcher_over_two_spaces_needs_both_profiles(make_clip, library):
     clip = make_clip(q(1))
     assert library(both).size == 0
     give_heard_profile(clip, sounds(1))
-    assert library(both).index.rows.shape == (1, 7 + 1 + 5 + 2)
+    assert library(both).ranker.rows.shape == (1, 7 + 1 + 5 + 2)
 
 
 def test_a_clip_is_added_with_the_last_profile_that_the_matcher_needs(make_clip, library):
@@ -121,9 +125,9 @@ def test_a_clip_is_added_with_the_last_profile_that_the_matcher_needs(make_clip,
     late = make_clip(q(2))
     for clip in (late, early):
         give_heard_profile(clip, sounds(clip.pk))
-        assert library(both).index.clip_ids.tolist()[-1] == clip.pk
+        assert library(both).ranker.clip_ids.tolist()[-1] == clip.pk
     opened = library(both)
-    assert (opened.index.clip_ids.tolist(), opened.snapshot) == ([late.pk, early.pk], 4)
+    assert (opened.ranker.clip_ids.tolist(), opened.snapshot) == ([late.pk, early.pk], 4)
 
 
 def test_matchers_with_the_same_rows_share_an_index(make_clip, library, index_directory):
@@ -153,9 +157,9 @@ def test_another_bank_has_another_index(make_clip, library, index_directory):
     log_q = np.log(DUMMY.clip_profile(q(1)).values)
     scores = photos @ log_q
     np.testing.assert_allclose(
-        after.index.rows[0, :8], np.append(log_q, -scores.mean()) / scores.std(), rtol=1e-5
+        after.ranker.rows[0, :8], np.append(log_q, -scores.mean()) / scores.std(), rtol=1e-5
     )
-    assert not np.allclose(after.index.rows[0, :8], before.index.rows[0, :8])
+    assert not np.allclose(after.ranker.rows[0, :8], before.ranker.rows[0, :8])
 
 
 def test_a_bank_that_differs_only_in_sounds_shares_the_index(make_clip, library, index_directory):
@@ -170,7 +174,7 @@ def test_a_bank_that_differs_only_in_sounds_shares_the_index(make_clip, library,
     )
     after = library(dummy_sound_matcher(bank=bank))
     assert len(list(index_directory.iterdir())) == 1
-    np.testing.assert_array_equal(after.index.rows, before.index.rows)
+    np.testing.assert_array_equal(after.ranker.rows, before.ranker.rows)
 
 
 def test_the_mean_in_each_space_excludes_removed_clips(make_clip, library):
@@ -257,8 +261,8 @@ def test_a_damaged_index_is_built_again(make_clip, library, index_directory, cap
     again = library()
     assert "Building the index again from the database" in caplog.text
     assert damage in caplog.text
-    assert again.index.clip_ids.tolist() == [clip.pk for clip in clips]
-    np.testing.assert_array_equal(again.index.rows, before.index.rows)
+    assert again.ranker.clip_ids.tolist() == [clip.pk for clip in clips]
+    np.testing.assert_array_equal(again.ranker.rows, before.ranker.rows)
 
 
 def test_an_index_of_the_first_format_is_built_again(make_clip, library, index_directory):
@@ -274,9 +278,9 @@ def test_an_index_of_the_first_format_is_built_again(make_clip, library, index_d
 
     opened = library()
 
-    assert (opened.snapshot, opened.index.clip_ids.tolist()) == (3, [clip.pk for clip in clips])
-    assert opened.index.rows.shape == (3, 7)
-    assert (opened.index.rows < 0).all()
+    assert (opened.snapshot, opened.ranker.clip_ids.tolist()) == (3, [clip.pk for clip in clips])
+    assert opened.ranker.rows.shape == (3, 7)
+    assert (opened.ranker.rows < 0).all()
 
 
 def test_an_index_newer_than_a_restored_database_is_built_again(make_clip, library, caplog):
@@ -286,7 +290,7 @@ def test_an_index_newer_than_a_restored_database_is_built_again(make_clip, libra
     Library.objects.update(snapshot=1)  # as in a backup from before the second import
     restored = library()
     assert "holds snapshot 2, the database is at 1" in caplog.text
-    assert (restored.snapshot, restored.index.clip_ids.tolist()) == (1, [kept.pk])
+    assert (restored.snapshot, restored.ranker.clip_ids.tolist()) == (1, [kept.pk])
 
 
 def test_an_index_that_grew_after_the_state_was_read_is_not_damaged(
@@ -330,7 +334,7 @@ def test_of_two_processes_that_find_new_clips_one_appends_them(make_clip, librar
     for thread in threads:
         thread.join()
     assert len(appending) == 1
-    assert [one.index.clip_ids.tolist() for one in opened] == [[clip.pk for clip in clips]] * 2
+    assert [one.ranker.clip_ids.tolist() for one in opened] == [[clip.pk for clip in clips]] * 2
 
 
 def test_a_clip_removed_before_its_last_profile_was_made_is_not_in_the_mean(make_clip, library):
@@ -340,6 +344,53 @@ def test_a_clip_removed_before_its_last_profile_was_made_is_not_in_the_mean(make
         Clip.objects.filter(pk=left.pk).update(removed_in=advance_snapshot())
     give_heard_profile(kept, sounds(1))
     opened = library(dummy_sound_matcher())
-    assert opened.index.clip_ids.tolist() == [kept.pk]
+    assert opened.ranker.clip_ids.tolist() == [kept.pk]
     expected = np.log(DUMMY_HEARD.clip_profile(sounds(1)).values)
     np.testing.assert_allclose(opened.mean_log_rows[DUMMY_HEARD.name], expected, rtol=1e-6)
+
+
+@pytest.fixture
+def few_rows(monkeypatch):
+    """Codes for as few rows as there are, and no score without them."""
+    monkeypatch.setattr(segment_folder, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(library_index, "_FEW_CLIPS", 0)
+
+
+def test_upkeep_runs_in_the_background_when_it_is_due(make_clip, library, few_rows):
+    clips = [make_clip(q(seed)) for seed in range(40)]
+    opened = library()
+    thread = start_upkeep(library=opened)
+    assert thread is not None
+    thread.join()
+    assert [one.stop for one in opened.ranker.segments.segments()] == [40]
+    assert start_upkeep(library=opened) is None
+    query = q(7).astype(np.float64)
+    scores = {clip.pk: np.log(q(seed)) @ query for seed, clip in enumerate(clips)}
+    best = [one.clip_id for one in opened.ranker.rank(query, top=3)]
+    assert best == sorted(scores, key=scores.__getitem__, reverse=True)[:3]
+
+
+def test_an_upkeep_that_fails_says_so_and_leaves_the_index(
+    make_clip, library, few_rows, monkeypatch, caplog
+):
+    make_clip(q(1))
+    opened = library()
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(segment_folder, "build_segment", Mock(side_effect=full))
+    thread = start_upkeep(library=opened)
+    assert thread is not None
+    thread.join()
+    assert "The index stays as it was, searches are slower: [Errno 28]" in caplog.text
+    assert [one.clip_id for one in library().ranker.rank(np.full(7, 1 / 7), top=1)]
+
+
+def test_files_of_rows_that_are_no_longer_used_are_deleted(make_clip, library, index_directory):
+    make_clip(q(1))
+    used = library()
+    library(dummy_sound_matcher())
+    library_id = library_state().uuid
+    old = {path.name for path in index_directory.iterdir()} - {used.store.path.name}
+    wanted = {"library": library_id, "directory": index_directory}
+    assert drop_unused_rows(matchers=[used.matcher], **wanted) == (sorted(old), [])
+    assert [path.name for path in index_directory.iterdir()] == [used.store.path.name]
+    assert drop_unused_rows(matchers=[used.matcher], **wanted) == ([], [])

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -57,6 +58,20 @@ def test_one_sender_has_one_open_report_of_a_photo(scene):
     report(scene, key="address:2")
     assert [one.words for one in SceneReport.objects.order_by("pk")] == ["My face", "My face"]
     assert decisions() == [("address:1", ""), ("address:2", "")]
+
+
+@pytest.mark.parametrize(("reason", "words"), [("boring", ""), (Reason.OTHER, "a" * 1001)])
+def test_a_report_has_a_known_reason_and_not_too_many_words(scene, reason, words):
+    with pytest.raises(ValidationError):
+        report(scene, reason=reason, words=words)
+    assert not SceneReport.objects.exists()
+
+
+def test_nothing_is_hidden_with_a_reason_that_is_too_long(scene, operator):
+    report(scene)
+    with pytest.raises(ValidationError):
+        hide(scene, operator, reason="a" * 501)
+    assert decisions() == [("address:1", "")]
 
 
 def test_hiding_decides_all_open_reports_and_only_those_of_the_photo(scene, operator):

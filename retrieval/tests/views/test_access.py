@@ -31,7 +31,11 @@ OPENED = [  # whoever sees the photo
     ("post", "report/", 303, REPORT),
     ("post", "thumb/", 303, {"thumb": "yes"}),
 ]
-CHANGED = [("post", "settings/", 303, SETTINGS), ("post", "delete/", 303, {})]  # its owner
+CHANGED = [
+    ("post", "settings/", 303, SETTINGS),
+    ("post", "narrow/", 303, {"commercial_use": "on"}),
+    ("post", "delete/", 303, {}),
+]  # its owner
 
 
 def with_match(part, fields, scene):

@@ -72,7 +72,10 @@ def test_the_uploader_deletes_the_photo_and_its_address_reports_it(
     answer = page(client, scene)
     assert answer.status_code == 410
     assert "This photo has been deleted" in answer.content.decode()
-    assert "The person who sent it has deleted it." in answer.content.decode()
+    assert "You deleted it." in answer.content.decode()
+    other = page(Client(), scene).content.decode()
+    assert "The person who sent it has deleted it." in other
+    assert "You deleted it." not in other
     assert not default_storage.exists(str(scene.photo.name))
     assert delete(client, scene).status_code == 410
 

@@ -97,9 +97,9 @@ def decoded(monkeypatch):
     paths = []
     pool = web_pool.photo_pool()
 
-    def decode_photo(path):
+    def decode_photo(path, **options):
         paths.append(path)
-        return pool.decode_photo(path)
+        return pool.decode_photo(path, **options)
 
     monkeypatch.setattr(samples, "photo_pool", lambda: SimpleNamespace(decode_photo=decode_photo))
     return paths
@@ -131,6 +131,19 @@ def test_a_sample_is_decoded_once_and_revalidated_by_its_etag(client, folder, de
     samples._cached_image.cache_clear()  # like a new process
     assert get_photo(client, folder).status_code == 200
     assert len(decoded) == 1
+
+
+def test_a_sample_has_the_size_of_its_tile(client, folder):
+    Image.new("RGB", (1200, 800)).save(folder / "pier.png")
+    answer = get_photo(client, folder)
+    assert Image.open(io.BytesIO(b"".join(answer.streaming_content))).size == (416, 277)
+
+
+def test_a_sample_keeps_its_name(client, folder, make_clip):
+    make_clip(np.full(7, 1 / 7))
+    (folder / "Rain_in_NYC.png").write_bytes(photo())
+    (sample,) = sample_photos(folder)
+    assert sample.name == "Rain in NYC"
 
 
 def test_a_sample_is_decoded_again_if_it_changed_or_its_copy_is_lost(client, folder, decoded):
@@ -167,7 +180,7 @@ def test_the_front_page_copes_with_any_sample_name(client, folder, make_clip, na
 def test_a_busy_decoder_makes_a_sample_unavailable_for_now(client, folder, monkeypatch):
     (folder / "pier.png").write_bytes(photo())
 
-    def busy(_):
+    def busy(_, **__):
         raise ImageDecodeError("no decoder was free", code="decoder_busy")
 
     with monkeypatch.context() as patch:

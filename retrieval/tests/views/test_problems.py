@@ -12,9 +12,10 @@ import pytest
 
 from retrieval.decoding import child, pool
 from retrieval.engine import errors
-from retrieval.engine.matching import index, recipes
+from retrieval.engine.matching import recipes
 from retrieval.engine.networks import registry, weights
 from retrieval.engine.photos import headers, images
+from retrieval.engine.ranking import files
 from retrieval.jobs import transitions
 from retrieval.quotas import daily, rates
 from retrieval.services import matching, scenes, uploads
@@ -24,7 +25,7 @@ from retrieval.views import uploads as upload_views
 from retrieval.views.problems import _KNOWN, photo_too_large, problem
 
 MODULES = (
-    pool, child, errors, headers, images, index, transitions, recipes, matching, content_store,
+    pool, child, errors, headers, images, files, transitions, recipes, matching, content_store,
     problems, registry, form_guard, scenes, uploads, daily, rates,
     upload_views, weights,
 )  # fmt: skip
@@ -94,7 +95,7 @@ def test_temporary_failures_are_503(code):
 def test_words_include_the_limits():
     assert problem("unsupported_media_type", "").detail == "We can read JPEG, PNG, WebP and HEIC."
     assert "50 megapixels" in problem("image_too_many_pixels", "").detail
-    assert "12,000 pixels" in problem("image_bad_dimensions", "").detail
+    assert "30,000 pixels" in problem("image_bad_dimensions", "").detail
     assert "16 pixels" in problem("image_too_small", "").detail
 
 

@@ -82,6 +82,14 @@ def test_range_beyond_the_end_is_416_with_the_size(stored, header):
     response = get(stored, range=header)
     assert response.status_code == 416
     assert response["Content-Range"] == f"bytes */{SIZE}"
+    assert response["Cache-Control"] == "no-store"
+    assert body(response) == b""
+
+
+def test_a_failed_precondition_is_not_kept(stored):
+    response = get(stored, if_match='"another"')
+    assert response.status_code == 412
+    assert response["Cache-Control"] == "no-store"
     assert body(response) == b""
 
 

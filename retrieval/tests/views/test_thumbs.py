@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts import rates
 from retrieval.models import Clip, DeletedScene, JobState, Match, MatchRun, Scene, Thumb, Visibility
-from retrieval.quotas import rates
 from retrieval.quotas import thumbs as quota
 from retrieval.services.deletion import delete_scene
 from retrieval.services.erasure import delete_account, request_erasure
@@ -21,6 +21,7 @@ from retrieval.services.thumbs import claim_thumbs, give_thumb
 from retrieval.tests.photos import accepted
 from retrieval.tests.views.visitors import ACCOUNT, ANONYMOUS, BROWSER, OPERATOR, OTHER
 from retrieval.views import ownership, thumbs
+from retrieval.views.result_page import FIRST_ALTERNATIVES
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +115,16 @@ def test_each_alternative_has_its_own_answer_also_of_another_matcher(scene, visi
     answer = press(stranger, scene, match=beside)
     assert answer["Location"] == f"/scenes/{scene.pk}/?matcher=heard#thumb-{beside.pk}"
     assert Thumb.objects.count() == 2
+
+
+def test_without_scripts_the_answer_leads_back_to_a_recording_further_down(scene, visitor):
+    stranger = visitor(ANONYMOUS)
+    last = match_of(scene, 2)
+    Match.objects.filter(pk=last.pk).update(rank=FIRST_ALTERNATIVES + 2)
+    answer = press(stranger, scene, match=last)
+    assert answer["Location"] == f"/scenes/{scene.pk}/?clip={last.clip_id}#thumb-{last.pk}"
+    page = page_of(stranger, scene, f"?clip={last.clip_id}")
+    assert pressed_buttons(page)[last.pk, "yes"] == ("none", True)
 
 
 def _beside(scene):
@@ -265,7 +276,7 @@ def test_too_many_answers_are_refused_with_a_time_to_come_back(scene, visitor, m
     before = said()
     answer = press(visitor(who), scene, "no")  # without the cookie of the first ones
     assert answer.status_code == 429
-    assert 0 < int(answer["Retry-After"]) <= 60
+    assert 0 < int(answer["Retry-After"]) <= 61
     assert "You answer faster than we can count." in answer.content.decode()
     assert said() == before
 

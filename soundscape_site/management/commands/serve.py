@@ -43,9 +43,9 @@ _GPU_GROWTH: Final = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 class Command(BaseCommand):
-    """Run web, workers and sweeper under one supervisor."""
+    """Run web, workers, sweeper and sender of webhooks under one supervisor."""
 
-    help = "Run the site: web, workers and sweeper. Ctrl-C ends all of them."
+    help = "Run the site: web, workers, sweeper and sender of webhooks. Ctrl-C ends all of them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's arguments."""
@@ -164,6 +164,11 @@ def _children(where: BindAddress, log: Path) -> list[ChildSpec]:
             "sweeper",
             (str(BASE_DIR / "manage.py"), "sweep"),
             announcement="Starting the sweeper",
+        ),
+        child(
+            "webhooks",
+            (str(BASE_DIR / "manage.py"), "send_webhooks"),
+            announcement="Starting the sender of webhooks",
         ),
         child(
             "web",

@@ -16,16 +16,16 @@ from soundscape_site.settings.paths import BASE_DIR
 
 
 class RestoreTarget:
-    """An installation without any data, not even tables."""
+    """An installation without any data: with the tables of a template, or without any."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, *, template="template1"):
         self.name, self.folder = name, folder
         self.media = folder / "media"
         settings = connection.settings_dict
         user, password = (quote(settings[key], safe="") for key in ("USER", "PASSWORD"))
         host = quote(settings["HOST"], safe="")
         self._url = f"postgres://{user}:{password}@{host}:{settings['PORT']}/{name}"
-        execute("postgres", f'CREATE DATABASE "{name}"')
+        execute("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
     def manage(self, *arguments):
         """Run a command of this installation in a separate process."""

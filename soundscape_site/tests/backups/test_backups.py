@@ -8,17 +8,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from accounts.models import User
-from retrieval.models import DeletedScene, Library, Scene
+from retrieval.models import DeletedScene, Library, RowSet, Scene, StoredRow
 from retrieval.selectors.media_files import named_files
 from retrieval.services.deletion import delete_scene
 from retrieval.services.scenes import find_sounds
 from retrieval.storage import content_store
+from retrieval.storage.content_store import DRAFT_PREFIX
 from retrieval.tests.photos import accepted
 from soundscape_site.backups.layout import table_path
 from soundscape_site.backups.saving import save_backup
@@ -85,7 +87,8 @@ def visitors(site):
     visitors.stop()
 
 
-def test_a_backup_under_load_can_be_restored(visitors, target, tmp_path):
+def test_a_backup_under_load_can_be_restored(visitors, target_without_tables, tmp_path):
+    target = target_without_tables
     acknowledged = {accepted(number).pk for number in range(100)} | set(visitors.kept)
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
@@ -181,8 +184,14 @@ def test_existing_data_is_replaced_only_if_told(site, target, tmp_path):
     accepted(1)
     call_command("backup", str(tmp_path / "first"))
     accepted(2)
+    row_set = RowSet.objects.create(key="made again", columns=1, log_q_sum=[0.0])
+    StoredRow.objects.create(row_set=row_set, clip_id=1, snapshot=1, row=np.zeros(1))
     call_command("backup", str(tmp_path / "second"))
     assert target.manage("restore", tmp_path / "first").returncode == 0
+    target.rows(
+        "INSERT INTO retrieval_rowset (key, columns, snapshot, clips, max_abs, log_q_sum, centre, "
+        "radius) VALUES ('of this library', 1, 0, 0, 0, '{}', '{}', 0) RETURNING id"
+    )
     refused = target.manage("restore", tmp_path / "second")
     assert refused.returncode == 1
     assert "The database holds clips already" in refused.stderr
@@ -190,6 +199,7 @@ def test_existing_data_is_replaced_only_if_told(site, target, tmp_path):
     before = target.rows("SELECT uuid::text FROM retrieval_library")
     assert target.manage("restore", tmp_path / "second", "--replace").returncode == 0
     assert target.rows("SELECT count(*) FROM retrieval_scene") == [(2,)]
+    assert target.rows("SELECT key FROM retrieval_rowset") == []  # made again from the profiles
     assert target.rows("SELECT uuid::text FROM retrieval_library") != before
     assert target.check_media()[1]["agrees"] is True
 
@@ -203,6 +213,7 @@ def test_other_files_are_data_too_but_not_those_of_an_interrupted_restoration(
     stray = target.media / "photos" / "somebody's.jpg"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"mine")
+    assert target.manage("migrate", "accounts").returncode == 0  # killed while it made the tables
     refused = target.manage("restore", folder)
     assert refused.returncode == 1
     assert "somebody's.jpg" in refused.stderr
@@ -213,6 +224,7 @@ def test_other_files_are_data_too_but_not_those_of_an_interrupted_restoration(
         there = target.media / path.relative_to(folder / "media")
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_bytes(path.read_bytes()[: None if number else 3])
+    (target.media / "photos" / f"{DRAFT_PREFIX}x1").write_bytes(b"a half")
     assert target.manage("restore", folder).returncode == 0
     assert target.check_media()[1]["agrees"] is True
 
@@ -233,7 +245,6 @@ def test_an_altered_backup_is_refused(site, target, tmp_path, victim):
     refused = target.manage("restore", folder)
     assert refused.returncode == 1
     assert f"{path} was altered after the backup was made" in refused.stderr
-    assert target.manage("migrate").returncode == 0
     assert target.rows("SELECT count(*) FROM retrieval_scene") == [(0,)]
 
 
@@ -289,8 +300,10 @@ def test_a_backup_of_another_version_is_refused(site, tmp_path, fields, said):
     assert Library.objects.get().snapshot == 3
 
 
-def test_a_backup_of_an_earlier_version_is_migrated(site, target, tmp_path):
+@pytest.mark.parametrize("options", [[], ["--replace"]])
+def test_a_backup_of_an_earlier_version_is_migrated(site, target_without_tables, tmp_path, options):
     """Remove the migration and the table of sessions from a backup."""
+    target = target_without_tables
     folder = tmp_path / "backup"
     call_command("backup", str(folder))
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -303,7 +316,7 @@ def test_a_backup_of_an_earlier_version_is_migrated(site, target, tmp_path):
             table |= {"rows": len(lines) - 1, "sha256": content_store.sha256_of(applied)}
     migrations = [name for name in manifest["migrations"] if name != "sessions.0001_initial"]
     change(folder, tables=tables, migrations=migrations)
-    restored = target.manage("restore", folder)
+    restored = target.manage("restore", folder, *options)
     assert restored.returncode == 0, restored.stderr
     assert target.rows("SELECT count(*) FROM django_session") == [(0,)]
     assert target.rows("SELECT count(*) FROM django_migrations") == [(len(lines),)]

@@ -149,7 +149,7 @@ class Photographer:
                 self.take(page, "result-window", whole=False)
                 page.get_by_role("link", name="more").click()
                 expect(page.locator(".alternative")).to_have_count(19)
-                page.locator(".alternative [data-swap]").nth(2).click()
+                page.locator(".alternative [data-use]").nth(2).click()
                 self.take(page, "alternatives-expanded")
                 path = page.url.removeprefix(self._site.url)
         return path

@@ -88,7 +88,7 @@ def design(page: Page) -> None:
     assert_accessible_everywhere(page)
     page.get_by_label("Name").fill("Autumn")
     page.get_by_label("Photo set").select_option("Harbours")
-    page.get_by_label("by things, as in the paper").check()
+    page.get_by_label("Original method").check()
     page.get_by_label("Guideline").select_option("Does it fit? v1")
     page.get_by_label("Stratified random sample").check()
     page.get_by_label("Size").fill("2")
@@ -99,7 +99,7 @@ def design(page: Page) -> None:
     expect(page.get_by_text("Choose what divides the strata.")).to_be_visible()
     assert_accessible_everywhere(page)
     page.get_by_label("Strata").select_option("Rank")
-    page.get_by_label("by things, as in the paper").uncheck()
+    page.get_by_label("Original method").uncheck()
     save.click()
 
 

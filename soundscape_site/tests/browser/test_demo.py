@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -34,25 +35,27 @@ def printed_and_site() -> Iterator[tuple[str, Site]]:
         demo.stop()
 
 
-def page_of(browser: Browser, demo: Site, printed: str, name: str) -> Page:
+@contextmanager
+def page_of(browser: Browser, demo: Site, printed: str, name: str) -> Iterator[Page]:
     """Log in with a printed password."""
     password = re.search(rf"{name} +password (\S+)", printed)
     assert password
-    page = browser.new_context(base_url=demo.url).new_page()
-    log_in(page, name, password=password[1])
-    return page
+    with browser.new_context(base_url=demo.url) as context:
+        page = context.new_page()
+        log_in(page, name, password=password[1])
+        yield page
 
 
 def test_the_demo_can_be_graded(browser, printed_and_site):
     printed, demo = printed_and_site
     assert "3 photos, 9 pairs to grade" in printed
-    reviewer = page_of(browser, demo, printed, "demo_reviewer_1")
     assert f"{demo.url}/review/" in printed
-    reviewer.goto("/review/")
-    reviewer.get_by_role("link", name="Start Demo").click()
-    press(reviewer, "1")
-    expect(reviewer.locator("[data-progress=own]")).to_contain_text("1 of 9")
-    lead = page_of(browser, demo, printed, "demo_lead")
-    lead.goto("/campaigns/")
-    lead.get_by_role("link", name="Demo", exact=True).click()
-    expect(lead.get_by_role("row", name="demo_reviewer_1")).to_be_visible()
+    with page_of(browser, demo, printed, "demo_reviewer_1") as reviewer:
+        reviewer.goto("/review/")
+        reviewer.get_by_role("link", name="Start Demo").click()
+        press(reviewer, "1")
+        expect(reviewer.locator("[data-progress=own]")).to_contain_text("1 of 9")
+    with page_of(browser, demo, printed, "demo_lead") as lead:
+        lead.goto("/campaigns/")
+        lead.get_by_role("link", name="Demo", exact=True).click()
+        expect(lead.get_by_role("row", name="demo_reviewer_1")).to_be_visible()

@@ -8,7 +8,10 @@ import pytest
 
 from soundscape_site.tests import waiting
 from soundscape_site.tests.browser.site import PHOTOS
-from soundscape_site.tests.browser.visitor import upload, wait_for_result
+from soundscape_site.tests.browser.visitor import DESKTOP, PHONE, upload, wait_for_result
+
+MOST_REQUESTS = 25
+MOST_BYTES = 250_000
 
 STRICT = {
     "default-src 'none'",
@@ -78,7 +81,22 @@ def test_styles_and_scripts_have_immutable_names(front):
         "performance.getEntriesByType('resource').map((entry) => entry.name)"
         ".filter((name) => /\\.(css|js)$/.test(name))"
     )
-    assert len(addresses) > 20  # includes imported modules
+    assert len(addresses) >= 3
     for address in addresses:
         assert re.search(r"\.[0-9a-f]{12}\.(css|js)$", address), address
     assert "immutable" in front.request.get(addresses[0]).headers["cache-control"]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_the_front_page_takes_few_requests_and_bytes(visit, width):
+    page = visit("/", width=width)
+    page.wait_for_load_state("networkidle")
+    count, size = page.evaluate(
+        """() => {
+            const loaded = [...performance.getEntriesByType('navigation'),
+                            ...performance.getEntriesByType('resource')];
+            return [loaded.length, loaded.reduce((sum, one) => sum + one.transferSize, 0)];
+        }"""
+    )
+    assert count <= MOST_REQUESTS
+    assert 0 < size < MOST_BYTES

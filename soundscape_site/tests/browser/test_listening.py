@@ -118,28 +118,63 @@ def test_alternatives_play_in_place_one_at_a_time(visit, result_path):
         expect(rows.nth(number)).to_have_attribute("data-state", "playing")
 
 
-def test_an_alternative_replaces_the_best_in_the_player(visit, result_path):
+def test_use_this_sound_puts_an_alternative_into_the_player(visit, result_path):
     page = visit(result_path)
     player = page.locator("[data-main]")
     row = page.locator(".alternative").first
     best, other = player.get_attribute("data-title"), row.get_attribute("data-title")
-    row.get_by_role("button", name=other, exact=True).click()
-    wait_for_sound(page, source_of(player))
+    page.locator(f'.alternative[data-title="{other}"] [data-use]').click()
     expect(player.get_by_role("heading")).to_have_text(other)
+    expect(page).to_have_url(re.compile(rf"{result_path}\?clip=\d+$"))
+    wait_for_sound(page, source_of(player))
     expect(player.locator(".player__rank")).to_contain_text("No. 2")
-    expect(player.get_by_role("button", name=f"Pause {other}", exact=True)).to_be_visible()
-    slider = player.get_by_role("slider", name=f"Position in {other}", exact=True)
-    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^\d+:\d\d of \d+:\d\d$"))
-    expect(row.get_by_role("button", name=f"Play {best}", exact=True)).to_be_visible()
+    expect(player.get_by_role("button", name=f"Pause {other}", exact=True)).to_be_focused()
+    expect(player.get_by_role("slider", name=f"Position in {other}", exact=True)).to_be_visible()
     expect(page.locator("[data-announcer]")).to_have_text(f"In the player now: {other}")
     expect(row.get_by_role("heading")).to_have_text(best)
-    expect(page.get_by_role("link", name="Download")).to_have_attribute(
+    expect(page.get_by_role("link", name="Download", exact=True)).to_have_attribute(
         "href", f"{source_of(player)}?download=1"
     )
-    expect(page.get_by_role("note")).to_contain_text("not for the recording in the player now")
-    row.locator("[data-swap]").click()
+    page.reload()
+    expect(player.get_by_role("heading")).to_have_text(other)
+    page.locator(f'.alternative[data-title="{best}"] [data-use]').click()
     expect(player.get_by_role("heading")).to_have_text(best)
-    expect(page.get_by_role("note")).to_be_hidden()
+    page.go_back()
+    expect(player.get_by_role("heading")).to_have_text(other)
+
+
+def test_each_alternative_has_its_own_reasons_and_download(visit, result_path):
+    page = visit(result_path)
+    row = page.locator(".alternative").first
+    title = row.get_attribute("data-title")
+    reasons = row.locator(".why__bars")
+    expect(reasons).to_be_hidden()
+    row.get_by_text("Why", exact=False).first.click()
+    expect(reasons).to_be_visible()
+    assert reasons.locator("tbody tr").count() >= 3
+    download = row.get_by_role("link", name=f"Download {title}", exact=True)
+    expect(download).to_have_attribute("href", f"{source_of(row)}?download=1")
+
+
+def test_the_volume_and_mute_are_remembered(visit, result_path):
+    page = visit(result_path)
+    page.locator("[data-main] [data-play]").click()
+    wait_for_sound(page)
+    mute, level = page.get_by_role("button", name="Mute"), page.get_by_role("slider", name="Volume")
+    mute.click()
+    expect(mute).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("() => ear.level() === 0 && ear.sources().length === 1")
+    level.fill("40")
+    expect(mute).to_have_attribute("aria-pressed", "false")
+    wait_for_sound(page)
+    page.reload()
+    expect(level).to_have_value("40")
+    mute.click()
+    page.reload()
+    expect(mute).to_have_attribute("aria-pressed", "true")
+    page.locator("[data-main] [data-play]").click()
+    expect(page.locator("[data-main]")).to_have_attribute("data-state", "playing")
+    assert page.evaluate("ear.level()") == 0
 
 
 def test_more_recordings_are_shown_up_to_twenty(visit, result_path):
@@ -147,9 +182,10 @@ def test_more_recordings_are_shown_up_to_twenty(visit, result_path):
     page.get_by_role("link", name="Show 15 more").click()
     rows = page.locator(".alternative")
     expect(rows).to_have_count(19)
-    expect(rows.nth(4).locator("[data-swap]")).to_be_focused()
+    expect(rows.nth(4).locator("[data-use]")).to_be_focused()
     expect(page.locator("[data-more]")).to_have_count(0)
-    assert [rows.nth(at).get_attribute("data-rank") for at in (0, 18)] == ["2", "20"]
+    for at, rank in ((0, "No. 2"), (18, "No. 20")):
+        expect(rows.nth(at).locator(".alternative__facts")).to_contain_text(rank)
     last = rows.nth(18)
     last.locator("[data-play]").click()
     wait_for_sound(page, source_of(last))
@@ -158,11 +194,15 @@ def test_more_recordings_are_shown_up_to_twenty(visit, result_path):
 def test_the_figures_of_the_explanation_add_up(visit, result_path):
     page = visit(result_path)
     why = page.get_by_role("region", name="Why this sound")
-    labels = why.locator("tbody th").all_inner_texts()
-    figures = [figure_nats(text) for text in why.locator("tbody td.figure").all_inner_texts()]
+    bars = why.locator(".why__bars tbody th").all_inner_texts()
+    why.get_by_text("How this was found").click()
+    sums = why.locator(".why__sums")
+    labels = sums.locator("tbody th").all_inner_texts()
+    assert labels == bars
+    figures = [figure_nats(text) for text in sums.locator("tbody td").all_inner_texts()]
     assert len(labels) == len(figures) >= 3
     assert figures == sorted(figures, reverse=True)
-    rest, total, divergence = map(figure_nats, why.locator("tfoot td.figure").all_inner_texts())
+    rest, total, divergence = map(figure_nats, sums.locator("tfoot td").all_inner_texts())
     assert abs(sum(figures) + rest - total) < 0.01 * (len(figures) + 2)
     assert divergence > 0
     seen = page.get_by_role("region", name="What we see in the photo").get_by_role("listitem")

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from soundscape_site.tests.browser.people import assert_accessible, sign_up
+from soundscape_site.tests.browser.people import SCHEMES, assert_accessible, sign_up
 from soundscape_site.tests.browser.site import PHOTOS
 from soundscape_site.tests.browser.test_every_visitor import SMALLEST, too_wide
 from soundscape_site.tests.browser.visitor import DESKTOP, PHONE, upload, wait_for_result
@@ -141,10 +141,8 @@ def test_the_pages_are_accessible(front, operator):
     operator.goto("/reports/")
     operator.get_by_label("Why it is hidden").last.fill("It shows a face.")
     operator.get_by_role("button", name="Hide the photo").last.click()
-    always_dark = itertools.product(("/", path, hidden, "/photos/"), ["dark"])
-    on_paper = itertools.product((f"{path}report/", "/reports/"), ["light", "dark"])
-    pages = itertools.product([*always_dark, *on_paper], (DESKTOP, PHONE))
-    for (address, scheme), width in pages:
+    addresses = ("/", path, hidden, "/photos/", f"{path}report/", "/reports/")
+    for address, scheme, width in itertools.product(addresses, SCHEMES, (DESKTOP, PHONE)):
         operator.set_viewport_size({"width": width, "height": 860})
         operator.emulate_media(color_scheme=scheme)
         operator.goto(address)

@@ -66,6 +66,7 @@ def ping(queue):
         ("inference", worker("inference")),
         ("ingest --prefetch-multiplier 2", [*worker("ingest"), "--prefetch-multiplier", "2"]),
         ("sweep", ["python", "manage.py", "sweep"]),
+        ("send_webhooks", ["python", "manage.py", "send_webhooks"]),
         ("migrate", ["python", "manage.py", "migrate"]),
         ("manage match photo.jpg", ["python", "manage.py", "match", "photo.jpg"]),
         ("healthy web", ["python", "docker/web_health.py"]),
@@ -103,7 +104,7 @@ def test_health_checks_of_compose_ask_for_their_own_role(entrypoint, name):
 
 
 def test_long_running_roles_have_a_health_check():
-    assert HEALTH_CHECKED.keys() == {"web", "inference", "ingest"}
+    assert HEALTH_CHECKED.keys() == {"web", "webhooks", "inference", "ingest"}
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

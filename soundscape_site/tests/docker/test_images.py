@@ -94,7 +94,10 @@ def test_images_install_their_part_of_the_requirements():
     worker, web = packages("worker"), packages("web")
     assert worker == {n: v for n, v in named.findall(runtime) if n not in embedded}
     assert web.items() <= worker.items()
-    assert worker.keys() - web.keys() == {"tensorflow", "keras", "librosa", "scipy", "setuptools"}
+    assert worker.keys() - web.keys() == {
+        "tensorflow", "keras", "ai-edge-litert", "librosa", "numba", "scipy", "setuptools",
+        "threadpoolctl",
+    }  # fmt: skip
     assert worker.keys().isdisjoint(dict(named.findall(development)))
 
 
@@ -102,6 +105,12 @@ def test_the_gpu_image_differs_by_the_libraries_of_tensorflow_alone():
     worker, gpu = packages("worker"), packages("worker-gpu")
     assert gpu.pop("tensorflow[and-cuda]") == worker.pop("tensorflow")
     assert gpu == worker
+
+
+def test_the_image_for_milvus_has_its_client_besides():
+    worker, milvus = packages("worker"), packages("worker-milvus")
+    assert milvus.keys() - worker.keys() == {"pymilvus"}
+    assert worker.items() <= milvus.items()
 
 
 # Hides what the web image does not install, then imports what runs in it.
@@ -134,7 +143,8 @@ class NotInstalled(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, NotInstalled())
 import soundscape_site.wsgi, soundscape_site.web.server, retrieval.decoding.pool
-import retrieval.management.commands.sweep, soundscape_site.management.commands.migrate
+import retrieval.management.commands.sweep, retrieval.management.commands.send_webhooks
+import soundscape_site.management.commands.migrate
 from django.urls import get_resolver
 assert get_resolver().url_patterns
 try:

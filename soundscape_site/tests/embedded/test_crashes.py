@@ -158,9 +158,36 @@ def test_a_service_that_cannot_start_ends_the_command_with_the_log(installation)
     assert installation.processes() == []
 
 
+@pytest.mark.parametrize(
+    ("damage", "kept"),
+    [
+        (lambda whole: whole + bytes(4096), 3),
+        (lambda _: b"*garbage\r\n" * 50, 0),
+        (lambda whole: whole + b"\xff" * 50, 3),
+    ],
+    ids=["zero bytes at its end", "garbage", "bytes that are no text"],
+)
+def test_a_damaged_append_only_file_of_redis_is_repaired(installation, damage, kept):
+    command = installation.command()
+    with installation.redis() as client:
+        client.rpush("messages", *range(3))
+    kill(installation.redis_server())
+    until(installation.answers)
+    leave(command)
+    file = installation.locations.redis_data / "appendonly.aof"
+    file.write_bytes(damage(file.read_bytes()))
+    again = installation.command()
+    with installation.redis() as client:
+        assert client.llen("messages") == kept
+    leave(again)
+    assert f"{file} was damaged" in installation.locations.services_log.read_text()
+
+
 def test_a_service_that_fails_while_in_use_is_reported_by_the_command(installation):
     def lose_redis():
-        (installation.locations.redis_data / "appendonly.aof").write_bytes(b"*garbage\r\n" * 50)
+        file = installation.locations.redis_data / "appendonly.aof"
+        file.unlink()
+        file.mkdir()
         kill(installation.redis_server())
         until(lambda: not installation.processes())
         raise RuntimeError("the connection is gone")

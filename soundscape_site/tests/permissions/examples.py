@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -34,6 +36,7 @@ from fido2.webauthn import (
 
 from accounts.models import AuditEntry, User
 from accounts.roles import Role
+from accounts.services.api_keys import make_key
 from accounts.services.invitations import invite
 from accounts.tests.authenticator_app import code_of
 from accounts.tests.factories import KEY, give_app, make_person
@@ -51,6 +54,7 @@ from retrieval.models import (
     PhotoBank,
     ProfileFailure,
     Scene,
+    SceneRematch,
     Thumb,
     Visibility,
 )
@@ -86,6 +90,7 @@ class Site:
     folder: Path
 
     def __post_init__(self) -> None:
+        self._make_clip = ClipFactory()
         self.people = {name: make_person(name, *roles) for name, roles in ROLES.items()}
         for name in _WITH_APP:
             give_app(self.people[name])
@@ -95,12 +100,13 @@ class Site:
             "owner": logged_in(self.owner),
             **{name: logged_in(self.people[name]) for name in ROLES if name != "owner"},
         }
-        self.clip = self._clip()
+        self.clip = self.make_clip("recordings/1.ogg")
         self.scenes = dict(self._scenes())
         self.match = Match.objects.get(run__scenes=self.scenes["unlisted"])
         Thumb.objects.create(
             match=self.match, scene=self.scenes["unlisted"], account=self.owner, fits=True
         )
+        SceneRematch.objects.create(scene=self.scenes["unlisted"], matcher="paper")
         self._accounts()
         self._library()
         self.labelling = LabellingRows(
@@ -111,12 +117,19 @@ class Site:
             recording=str(self.clip.original.name),
         )
 
-    def _clip(self) -> Clip:
-        recording = default_storage.save("recordings/1.ogg", ContentFile(bytes(range(256))))
-        return ClipFactory()(np.full(7, 1 / 7), original=recording)
+    def make_clip(self, name: str) -> Clip:
+        """Add a recording to the library."""
+        recording = default_storage.save(name, ContentFile(bytes(range(256))))
+        return self._make_clip(np.full(7, 1 / 7), original=recording)
 
     def _scenes(self) -> Iterator[tuple[str, Scene]]:
-        """Yield finished photos: the owner's, one sent without an account, and a deleted one."""
+        """Yield photos: the owner's, and one that was sent without an account."""
+        yield from self.photos_of(self.owner)
+        self.browsers["anonymous"].post(reverse("retrieval:scene_create"), {"photo": png()})
+        yield "without_account", self._finished(Scene.objects.get(owner=None))
+
+    def photos_of(self, owner: User) -> Iterator[tuple[str, Scene]]:
+        """Make and yield somebody's photos: finished ones, and one that was deleted."""
         changes: Mapping[str, Values] = {
             "unlisted": {"visibility": Visibility.UNLISTED},
             "private": {"visibility": Visibility.PRIVATE},
@@ -128,13 +141,11 @@ class Site:
             },
         }
         for kind, values in changes.items():
-            scene = self._finished(accepted(owner_id=self.owner.pk))
+            scene = self._finished(accepted(owner_id=owner.pk))
             Scene.objects.filter(pk=scene.pk).update(**values)
             yield kind, scene
-        yield "deleted", (scene := accepted(owner_id=self.owner.pk))
+        yield "deleted", (scene := accepted(owner_id=owner.pk))
         delete_scene(scene_id=scene.pk, reason=DeletedScene.Reason.VISITOR)
-        self.browsers["anonymous"].post(reverse("retrieval:scene_create"), {"photo": png()})
-        yield "without_account", self._finished(Scene.objects.get(owner=None))
 
     def _finished(self, scene: Scene) -> Scene:
         if scene.state == JobState.QUEUED:
@@ -155,15 +166,28 @@ class Site:
         self.export = DataExport.objects.create(
             user=self.owner, state=JobState.DONE, file=file, byte_size=3, finished_at=timezone.now()
         )
+        self.key, _ = make_key(
+            user_id=self.owner.pk,
+            name="laptop",
+            scopes=["clips:read"],
+            valid_for=timedelta(days=30),
+        )
         self.invitation, self.token = invite(
             email="guest@people.example", roles={Role.REVIEWER}, actor_id=self.people["operator"].pk
         )
 
     def _library(self) -> None:
         """Add what librarians see: imports, failures, overrides, photo banks."""
-        job = LibraryImport.objects.create(source="/library")
+        self.job = LibraryImport.objects.create(
+            source="/library", requested_by=self.people["librarian"].pk
+        )
         ImportItem.objects.create(
-            source=job.source, path="a.wav", byte_size=1, modified_ns=1, outcome="failed", code="x"
+            source=self.job.source,
+            path="a.wav",
+            byte_size=1,
+            modified_ns=1,
+            outcome="failed",
+            code="x",
         )
         LibraryProfiling.objects.create(space_id=DUMMY.name, model_version=DUMMY.audio_model)
         ProfileFailure.objects.create(
@@ -213,17 +237,20 @@ def row_of(model: type[Model]) -> Model:
 
 
 def examples_of(route: Route, site: Site) -> Examples:
-    """Return the objects that an address of this route can name."""
+    """Return the objects that an address of this route can name; one for a route of the API.
+
+    The API refuses all that visitors' browsers send, whatever the object.
+    """
     if not route.arguments:
         return {"": {}}
     if route.arguments == ("object_id",):  # /admin/APP/MODEL/OBJECT/
         _, app, model, *_ = route.template.split("/")
         return {"": {"object_id": row_of(apps.get_model(app, model)).pk}}
-    lease = route.template.startswith("review/leases/")
-    make = _leases if lease else _EXAMPLES.get(route.arguments)
+    lease = route.template.startswith(("review/leases/", "api/v1/leases/"))
+    make = leases if lease else _EXAMPLES.get(route.arguments)
     if make is None:
         raise LookupError(f"{route}: no objects for {route.arguments}; add them to `_EXAMPLES`")
-    return make(site)
+    return dict(islice(make(site).items(), 1)) if route.is_of_api else make(site)
 
 
 def _scenes(site: Site) -> Examples:
@@ -241,7 +268,8 @@ def _resets(site: Site) -> Examples:
     return {"valid": {"uidb36": uid, "key": token}, "forged": {"uidb36": uid, "key": "a-b"}}
 
 
-def _leases(site: Site) -> Examples:
+def leases(site: Site) -> Examples:
+    """Return the leases of the reviewer and of another one."""
     rows = site.labelling
     return {
         "reviewers": {"token": rows.held.token},
@@ -293,9 +321,14 @@ _EXAMPLES: Final[Mapping[tuple[str, ...], Callable[[Site], Examples]]] = {
     ("clip_id", "version"): lambda site: {
         "": {"clip_id": site.clip.pk, "version": site.clip.played_version}
     },
+    ("clip_id",): lambda site: {"": {"clip_id": site.clip.pk}},
+    ("import_id",): lambda site: {"": {"import_id": site.job.pk}},
+    ("webhook_id",): lambda _: {"": {"webhook_id": 1}},
+    ("webhook_id", "delivery_id"): lambda _: {"": {"webhook_id": 1, "delivery_id": 1}},
     ("key",): _confirmations,
     ("uidb36", "key"): _resets,
     ("pk",): lambda site: {"": {"pk": site.passkey.pk}},
+    ("key_id",): lambda site: {"": {"key_id": site.key.pk}},
     ("session_id",): lambda site: {"": {"session_id": site.session.pk}},
     ("export_id",): lambda site: {"": {"export_id": site.export.pk}},
     ("id",): lambda site: {"": {"id": site.owner.pk}},

@@ -25,6 +25,11 @@ class Route:
     def __str__(self) -> str:
         return "/" + self.template.replace("{", "<").replace("}", ">")
 
+    @property
+    def is_of_api(self) -> bool:
+        """Whether it is for programs with a key."""
+        return self.template.startswith("api/v1/")
+
     def address(self, **values: object) -> str:
         """Return the address with these arguments, which must lead to this route."""
         address = "/" + self.template.format(**values)

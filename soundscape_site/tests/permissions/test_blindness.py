@@ -113,13 +113,13 @@ def test_what_scripts_are_told_holds_no_secret(site, browser):
 def test_a_gold_pair_looks_like_any_other(site, browser):
     """Page, headers and answers of two pairs differ by their tokens alone."""
     rows = site.labelling
-    _make_alike(rows.held, rows.held_gold)
+    make_alike(rows.held, rows.held_gold)
     pairs = send(browser, "review_next", {"wanted": 2}, campaign_id=rows.open.pk).json()["pairs"]
     assert {pair["token"] for pair in pairs} == {str(rows.held.token), str(rows.held_gold.token)}
-    assert len({_without_token(json.dumps(pair), pair["token"]) for pair in pairs}) == 1
+    assert len({without_token(json.dumps(pair), pair["token"]) for pair in pairs}) == 1
     for part in ("photo", "sound"):
         told_of = {
-            _without_token(
+            without_token(
                 told(browser.get(f"/review/leases/{pair['token']}/{part}")), pair["token"]
             )
             for pair in pairs
@@ -179,7 +179,7 @@ def _others_answer(site: Site) -> Any:
     return Grade.objects.filter(reviewer=site.labelling.other).values_list("answer", flat=True)[0]
 
 
-def _make_alike(one: Slot, other: Slot) -> None:
+def make_alike(one: Slot, other: Slot) -> None:
     """Give two pairs recordings of the same length and shape."""
     for name in ("duration_s", "peaks", "loudness_lufs", "true_peak_dbtp"):
         setattr(other.pair.clip, name, getattr(one.pair.clip, name))
@@ -190,5 +190,6 @@ def _body_without_form_token(answer: HttpResponseBase) -> str:
     return re.sub(r'(csrf\w*" value|data-token)="\w+"', "", told(answer).partition("\n")[2])
 
 
-def _without_token(text: str, token: str) -> str:
+def without_token(text: str, token: str) -> str:
+    """Return a text that is the same for pairs that differ by their token alone."""
     return re.sub(token, "TOKEN", text)

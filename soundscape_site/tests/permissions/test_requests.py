@@ -12,7 +12,7 @@ from accounts.roles import Role
 from accounts.tests.factories import make_person
 from soundscape_site.tests.permissions.examples import Site, examples_of, logged_in
 from soundscape_site.tests.permissions.routes import Route, all_routes
-from soundscape_site.tests.permissions.visits import Visitor
+from soundscape_site.tests.permissions.visits import Visitor, people_read_once
 
 UNSAFE: Final = ("POST", "PUT", "PATCH", "DELETE")
 NO_TOKEN: Final = 499
@@ -25,6 +25,8 @@ ASK_AGAIN: Final = {
     "/accounts/2fa/webauthn/keys/<pk>/edit/",
     "/accounts/2fa/webauthn/keys/<pk>/remove/",
     "/me/data/erase/",
+    "/me/keys/<key_id>/rotate/",
+    "/me/keys/new/",
 }
 """Of a person with a passkey; other forms ask for the password themselves or when they are sent."""
 
@@ -56,6 +58,11 @@ def no_token(request: HttpRequest, reason: str = "") -> HttpResponse:
     return HttpResponse(status=NO_TOKEN)
 
 
+def is_refused_by_api(route: Route, answer: str) -> bool:
+    """Return whether the API asks for a key, which no browser sends by itself."""
+    return route.is_of_api and answer == "401"
+
+
 def addresses(site: Site) -> Iterator[tuple[Route, str]]:
     for route in all_routes():
         for values in examples_of(route, site).values():
@@ -66,12 +73,14 @@ def test_nothing_is_done_without_a_token(site, settings):
     settings.CSRF_FAILURE_VIEW = f"{__name__}.{no_token.__name__}"
     for role in ("anonymous", "owner", "operator"):
         visitor = Visitor(site.browsers[role], needs_token=True)
-        done = [
-            f"{method} {address}: {answer}"
-            for _, address in addresses(site)
-            for method in UNSAFE
-            if (answer := visitor.visit(method, address).answer) != str(NO_TOKEN)
-        ]
+        with people_read_once():
+            done = [
+                f"{method} {address}: {answer}"
+                for route, address in addresses(site)
+                for method in UNSAFE
+                if (answer := visitor.visit(method, address).answer) != str(NO_TOKEN)
+                and not is_refused_by_api(route, answer)
+            ]
         assert done == [], role
 
 
@@ -83,21 +92,24 @@ def test_what_asks_for_the_password_again(site):
         entry["at"] -= HOUR_S
     session.save()
     visitor = Visitor(browser)
-    asking = {
-        str(route)
-        for route, address in addresses(site)
-        for method in ("GET", "POST")
-        if visitor.visit(method, address).answer == "again"
-    }
+    with people_read_once():
+        asking = {
+            str(route)
+            for route, address in addresses(site)
+            for method in ("GET", "POST")
+            if visitor.visit(method, address).answer == "again"
+        }
     assert asking == ASK_AGAIN
 
 
 def test_what_is_open_before_a_required_second_factor(site):
     visitor = Visitor(logged_in(make_person("no_factor", Role.OPERATOR)))
-    is_open = {
-        str(route)
-        for route, address in addresses(site)
-        for method, closed in (("GET", "2fa"), ("POST", "403"))
-        if visitor.visit(method, address).answer != closed
-    }
+    with people_read_once():
+        is_open = {
+            str(route)
+            for route, address in addresses(site)
+            for method, closed in (("GET", "2fa"), ("POST", "403"))
+            if (answer := visitor.visit(method, address).answer) != closed
+            and not is_refused_by_api(route, answer)
+        }
     assert is_open == OPEN_WITHOUT_SECOND_FACTOR

@@ -9,7 +9,7 @@ import time
 
 from soundscape_site.web import server
 
-LARGE_ANSWER_BYTES = 50_000_000
+LARGE_ANSWER_BYTES = 20_000_000  # more than sockets and waitress's watermark hold
 
 
 def application(environ, start_response):
@@ -19,6 +19,8 @@ def application(environ, start_response):
         case "/file":
             start_response("200 OK", [("Content-Length", str(LARGE_ANSWER_BYTES))])
             return environ["wsgi.file_wrapper"](io.BytesIO(bytes(LARGE_ANSWER_BYTES)))
+        case "/text":
+            body = bytes(LARGE_ANSWER_BYTES)
         case "/forwarded":
             names = ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
             body = json.dumps({name: environ.get(name) for name in names}).encode()
@@ -31,5 +33,5 @@ def application(environ, start_response):
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO")
-    setattr(server, "get_wsgi_application", lambda: application)  # noqa: B010
+    setattr(server, "web_application", lambda: application)  # noqa: B010
     server.main()

@@ -18,7 +18,9 @@ WORDS: Final = ("text", "text-muted", "act", "good", "fair", "bad")
 GROUNDS: Final = ("ground", "ground-raised", "ground-high")
 # Straight on a photo bad news is written in --text beside a mark: brick is too dark for a scrim.
 WORDS_ON_PHOTOS: Final = tuple(word for word in WORDS if word != "bad")
-BRIGHTEST_PHOTO: Final = (255.0, 255.0, 255.0)
+WORST_PHOTOS: Final = {"dark": (255.0, 255.0, 255.0), "light": (0.0, 0.0, 0.0)}
+"""By theme: a photo whose brightness is that of the words on it."""
+
 READABLE: Final = 4.5
 SET_BY_SCRIPTS: Final = {"played", "level"}
 
@@ -107,25 +109,35 @@ def test_words_on_the_acting_colour_are_readable(theme: str):
     assert contrast(colour(tokens["on-act"])[0], colour(tokens["act"])[0]) >= READABLE
 
 
-@pytest.mark.parametrize(("cover", "word"), list(product(("veil", "scrim"), WORDS_ON_PHOTOS)))
-def test_words_are_readable_over_the_brightest_photo(cover: str, word: str):
-    tokens = THEMES["dark"]
-    ground = laid_over(tokens[cover], BRIGHTEST_PHOTO)
+@pytest.mark.parametrize(("theme", "word"), list(product(THEMES, WORDS_ON_PHOTOS)))
+def test_words_are_readable_over_any_photo(theme: str, word: str):
+    tokens = THEMES[theme]
+    ground = laid_over(tokens["veil"], WORST_PHOTOS[theme])
     assert contrast(colour(tokens[word])[0], ground) >= READABLE
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_words_are_readable_on_a_card_over_the_brightest_photo(word: str):
-    tokens = THEMES["dark"]
-    ground = laid_over(tokens["glass"], laid_over(tokens["veil"], BRIGHTEST_PHOTO))
+@pytest.mark.parametrize("word", WORDS_ON_PHOTOS)
+def test_words_are_readable_on_a_scrim_which_is_dark_in_both_themes(word: str):
+    ground = laid_over(THEMES["light"]["scrim"], WORST_PHOTOS["dark"])
+    assert contrast(colour(THEMES["dark"][word])[0], ground) >= READABLE
+
+
+@pytest.mark.parametrize(("theme", "word"), list(product(THEMES, WORDS)))
+def test_words_are_readable_on_a_card_over_any_photo(theme: str, word: str):
+    tokens = THEMES[theme]
+    ground = laid_over(tokens["glass"], laid_over(tokens["veil"], WORST_PHOTOS[theme]))
     assert contrast(colour(tokens[word])[0], ground) >= READABLE
 
 
 def test_sizes_and_spaces_grow():
-    for kind in ("size", "space"):
-        steps = [THEMES["dark"][f"{kind}-{step}"] for step in range(1, 6)]
+    for kind, count in (("size", 4), ("space", 7)):
+        steps = [THEMES["dark"][f"{kind}-{step}"] for step in range(1, count + 1)]
         lengths = [float(value.removesuffix("rem")) for value in steps]
         assert all(one < other for one, other in pairwise(lengths))
+
+
+def test_the_smallest_text_has_14_pixels():
+    assert THEMES["light"]["size-1"] == "0.875rem"
 
 
 @pytest.mark.parametrize("sheet", OTHER_SHEETS, ids=lambda path: path.name)

@@ -5,6 +5,7 @@ from unittest import mock
 
 import pytest
 import redis
+from django.core.management import call_command
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import F
 from django.test import Client
@@ -25,6 +26,7 @@ def ready(media_root_everywhere, monkeypatch):
     """A site on which everything works."""
     ClipFactory()([1 / 7] * 7)
     monkeypatch.setattr(health, "worker_alive", lambda: True)
+    monkeypatch.setattr(health, "sender_alive", lambda: True)
     return Client()
 
 
@@ -171,3 +173,18 @@ def test_a_disk_without_room_and_one_that_cannot_be_written(ready, settings, tmp
         disk.make_room()
         disk.make_read_only()
         assert media() == "cannot be written"
+
+
+def test_the_sender_of_webhooks_leaves_a_sign(ready, signs, monkeypatch):
+    monkeypatch.setattr(health, "sender_alive", worker_signs.sender_alive)
+    answer = ready.get("/readyz")
+    assert answer.status_code == 200  # photos do not need it
+    assert "no sender of webhooks" in answer.json()["parts"]["webhooks"]
+    with pytest.raises(SystemExit) as missing:
+        call_command("send_webhooks", alive=True)
+    assert missing.value.code
+    call_command("send_webhooks", once=True)
+    assert ready.get("/readyz").json()["parts"]["webhooks"] == "ok"
+    with pytest.raises(SystemExit) as found:
+        call_command("send_webhooks", alive=True)
+    assert not found.value.code

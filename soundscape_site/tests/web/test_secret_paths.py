@@ -1,4 +1,4 @@
-"""No one-time token reaches the log."""
+"""No one-time token and no key of the API reaches the log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from accounts.views import invitations
 from soundscape_site.web.secret_paths import SecretPathFilter
 
 TOKEN = "S3cret-S3cret_S3cret-S3cret_S3cr"
+KEY = "snd_" + "0123456789abcdef" * 4
 
 
 @pytest.fixture
@@ -55,12 +56,23 @@ def test_a_failed_request_is_logged_without_its_token(
     assert TOKEN not in text
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/v1/nothing/{}", "/{}/", "/accounts/login/{}?key={}"])
+def test_a_key_in_an_address_is_not_logged(client, log, path):
+    assert client.get(path.format(KEY, KEY)).status_code == 404
+    assert "snd_0123456789a[key]" in log()
+    assert KEY not in log()
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
         (f"Gone: /accounts/confirm-email/MQ:1w:{TOKEN}/", "Gone: /accounts/confirm-email/[token]/"),
         (f"/accounts/password/reset/key/1-{TOKEN}/", "/accounts/password/reset/key/[token]/"),
         ("Gone: /people/invitations/7/again/", "Gone: /people/invitations/7/again/"),
+        (f"a {KEY}, a {KEY[:24]}", "a snd_0123456789a[key], a snd_0123456789a[key]"),
+        (f"/invitations/{KEY}/", "/invitations/[token]/"),
+        (f"key {KEY[:15]}…", f"key {KEY[:15]}…"),
         ("100 % done", "100 % done"),
     ],
 )

@@ -7,17 +7,20 @@ import os
 import signal
 import socket
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_network
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from waitress.adjustments import Adjustments
 
+from retrieval.api.body_limits import largest_body, largest_body_of_all
 from soundscape_site.tests.web import small_site
 from soundscape_site.tests.web.slow_clients import KINDS, Kind, is_connected, post, slow_clients
 from soundscape_site.tests.web.web_process import web_process
-from soundscape_site.web.server import listening_on
+from soundscape_site.web.server import PlainBodyParser, listening_on
 
+SITE = "soundscape_site.web.server"
 THREADS = 2
 SLOW_CLIENTS = 50
 PATIENCE_S = 20
@@ -34,15 +37,21 @@ def whole_post(body, head=b""):
     return b"POST / HTTP/1.1\r\nHost: here\r\n" + head + length + body
 
 
-@pytest.fixture
-def site(tmp_path):
+@contextmanager
+def serving(module, log, **settings):
+    """Run a module that serves; yield its address and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
-    bind = f"{address[0]}:{address[1]}"
-    settings = {"SOUNDSCAPE_BIND": bind, "SOUNDSCAPE_WEB_THREADS": str(THREADS)}
-    with web_process(small_site.__name__, tmp_path / "log", **settings) as process:
+    settings["SOUNDSCAPE_BIND"] = f"{address[0]}:{address[1]}"
+    with web_process(module, log, SOUNDSCAPE_WEB_THREADS=str(THREADS), **settings) as process:
         yield address, process
+
+
+@pytest.fixture
+def site(tmp_path):
+    with serving(small_site.__name__, tmp_path / "log") as served:
+        yield served
 
 
 @pytest.fixture
@@ -97,10 +106,24 @@ def test_requests_are_answered_while_slow_clients_stay_connected(site, connect, 
         assert all(is_connected(connection) for connection in slow)
 
 
-def test_clients_that_do_not_read_a_file_occupy_no_thread(connect):
-    slow = [connect() for _ in range(5 * THREADS)]
+def test_the_site_itself_answers_beside_slow_clients_of_all_kinds(tmp_path):
+    settings = {"DJANGO_SETTINGS_MODULE": "soundscape_site.tests.web.local_settings"}
+    healthz = get(b"/healthz").replace(b"here", b"localhost")
+    with ExitStack() as opened:
+        address, _ = opened.enter_context(serving(SITE, tmp_path / "log", **settings))
+        for kind in SLOW.values():
+            opened.enter_context(slow_clients(address, kind, count=SLOW_CLIENTS))
+        for _ in range(2 * THREADS):
+            asking = opened.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
+            asking.sendall(healthz)
+            assert asking.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("path", [b"/file", b"/text"])
+def test_clients_that_do_not_read_occupy_no_thread(connect, path):
+    slow = [connect() for _ in range(SLOW_CLIENTS)]
     for connection in slow:
-        connection.sendall(get(b"/file"))
+        connection.sendall(3 * get(path))
         connection.recv(1)
     assert_answers(connect)
     assert len(answer(slow[0])[1]) == small_site.LARGE_ANSWER_BYTES
@@ -119,10 +142,48 @@ def test_a_chunked_body_is_refused_by_its_headers(connect):
     """A chunk line without an end would keep the whole server busy."""
     endless = connect()
     endless.sendall(CHUNKED)
-    assert answer(endless)[0].startswith(b"HTTP/1.1 501 ")
+    assert answer(endless)[0].startswith(b"HTTP/1.1 411 ")
     with suppress(OSError):
         endless.sendall(b"a" * 8_000_000)
     assert_answers(connect)
+
+
+def test_only_recordings_may_have_a_larger_body_than_photos(connect):
+    for path in (b"/", b"/api/v1/scenes"):
+        refused = connect()
+        refused.sendall(
+            whole_post(b"", head=b"")
+            .replace(b" / ", b" " + path + b" ")
+            .replace(b"Content-Length: 0", b"Content-Length: 40000001")
+        )
+        assert answer(refused)[0].startswith(b"HTTP/1.1 413 ")
+    body = bytes(40_000_001)
+    sent = whole_post(body, head=b"Authorization: Bearer snd_0123\r\n")
+    assert ask(connect(), sent.replace(b" / ", b" /api/v1/clips ", 1)) == body
+    endless = connect()
+    endless.sendall(
+        b"POST /api/v1/clips HTTP/1.1\r\nHost: here\r\nContent-Length: 201000001\r\n\r\n"
+    )
+    assert answer(endless)[0].startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_large_body_without_a_key_is_refused_by_its_headers(connect):
+    keyless = connect()
+    head = b"POST /api/v1/clips HTTP/1.1\r\nHost: here\r\nContent-Length: 200000000\r\n\r\n"
+    keyless.sendall(head)
+    assert answer(keyless)[0].startswith(b"HTTP/1.1 401 ")
+
+
+def test_of_requests_that_were_sent_together_the_first_is_answered(connect):
+    together = connect()
+    together.sendall(whole_post(b"first") + whole_post(b"second"))
+    head, body = answer(together)
+    assert b"connection: close" in head.lower()
+    assert body == b"first"
+    assert together.recv(1) == b""
+    kept = connect()
+    for number in range(3):
+        assert ask(kept, b"\r\n" + whole_post(b"%d" % number) + b"\r\n") == b"%d" % number
 
 
 def test_proxy_headers_reach_the_application_unchanged(connect):
@@ -173,3 +234,24 @@ def test_a_unix_socket_needs_proxies_by_number(settings):
     with pytest.raises(ImproperlyConfigured, match="SOUNDSCAPE_PROXIES must be a number"):
         listening_on("unix:/run/site.sock")
     assert listening_on("127.0.0.1:8000")
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "refused"),
+    [
+        (b"/", largest_body("/"), False),
+        (b"/", largest_body("/") + 1, True),
+        (b"/apia", largest_body("/") + 1, True),
+        (b"/api/v1/scenes/batch", 100_000_000, False),
+        (b"/api/v1/scenes/batch", 200_000_000, True),
+        (b"/api/v1/clips", 201_000_000, False),
+        (b"/api/v1/clips", 201_000_001, True),
+    ],
+)
+def test_only_the_api_takes_large_bodies(path, length, refused):
+    parser = PlainBodyParser(Adjustments(max_request_body_size=largest_body_of_all() + 1))
+    head = b"POST %s HTTP/1.1\r\nAuthorization: Bearer snd_0\r\nContent-Length: %d\r\n\r\n"
+    head %= (path, length)
+    parser.received(head)
+    assert (parser.error is not None) == refused
+    assert parser.completed == refused

@@ -14,15 +14,15 @@ from scipy.stats import binom, norm
 
 from retrieval.engine.matching.evaluation import (
     MEASURES,
-    Grade,
     Interval,
+    TrueGrade,
     bootstrap,
     measure,
     paired_difference,
     split_by_source,
 )
 
-B, D, G = Grade.BAD, Grade.DECENT, Grade.GOOD
+B, D, G = TrueGrade.BAD, TrueGrade.DECENT, TrueGrade.GOOD
 rankings = st.lists(st.sampled_from([B, D, G]), min_size=1, max_size=40)
 
 

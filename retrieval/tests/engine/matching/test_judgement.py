@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from scipy.special import rel_entr
 
-from retrieval.engine.matching.bank import Bank, Moments
+from retrieval.engine.matching.bank import Bank
 from retrieval.engine.matching.matcher import PaperMatcher
 from retrieval.engine.matching.sound_matcher import MIN_AUDIBLE_SHARE
-from retrieval.engine.matching.strength import Strength
+from retrieval.engine.matching.strength import Evidence, fit_of
 from retrieval.engine.spaces.distributions import Distribution
 from retrieval.tests.engine.toy_matching import (
     expected_standard,
@@ -21,7 +23,6 @@ from retrieval.tests.engine.toy_matching import (
 )
 from retrieval.tests.factories import (
     DUMMY,
-    DUMMY_MATCHER,
     DUMMY_WHOLE,
     dummy_sound_matcher,
 )
@@ -39,31 +40,6 @@ def test_a_recording_that_equals_the_photo_has_no_negative_divergence(space, pap
     judgement = paper_like.judge(profile, profile)
     assert judgement.divergences_nats == {space.name: 0.0}
     assert judgement.explained == 1
-
-
-@pytest.mark.parametrize(
-    ("shift", "strength"),
-    [
-        (-0.001, Strength.NONE),
-        (0.001, Strength.WEAK),
-        (1.001, Strength.FAIR),
-        (2.001, Strength.STRONG),
-    ],
-)
-def test_the_strength_of_the_papers_matcher_is_its_standard_score(shift, strength):
-    """The bank is chosen so that the photo's standard score is 1 + shift."""
-    clip = {"dummy": DUMMY.clip_profile(np.full(7, 1 / 7) + np.array([3, -3, 0, 0, 0, 0, 0]) / 50)}
-    log_q = np.log(clip["dummy"].values)
-    deviation = 0.01
-    target = log_q[0] - (1 + shift) * deviation
-    mean = np.eye(7)[0] * target / log_q[0]
-    covariance = np.outer(np.eye(7)[0], np.eye(7)[0]) * (deviation / log_q[0]) ** 2
-    bank = bank_by_hand(dummy=Moments(mean, covariance))
-
-    judgement = PaperMatcher(DUMMY, bank).judge(DUMMY_MATCHER.scene(seen(0)), clip)
-
-    assert judgement.standard == pytest.approx(1 + shift)
-    assert judgement.strength is strength
 
 
 # --- by sounds -----------------------------------------------------------------------------
@@ -106,55 +82,7 @@ def test_a_match_by_things_is_judged_among_things(space, paper_like, rng):
     assert judgement.standard == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("explained", "strength"),
-    [
-        (-0.5, Strength.NONE),
-        (0.199, Strength.NONE),
-        (0.201, Strength.WEAK),
-        (0.399, Strength.WEAK),
-        (0.401, Strength.FAIR),
-        (0.549, Strength.FAIR),
-        (0.551, Strength.STRONG),
-        (0.999, Strength.STRONG),
-    ],
-)
-def test_strength_grows_with_the_explained_share(explained, strength):
-    """Of a photo of wind alone, a recording with share w of wind explains 1 + log(w) / log(5)."""
-    wind = 5 ** (explained - 1)
-    q = np.full(5, (1 - wind) / 4)
-    q[1] = wind
-    matcher = dummy_sound_matcher()
-    clip = {"dummy": DUMMY.clip_profile(np.arange(1, 8) / 28), "dummy-heard": Distribution(q)}
-
-    judgement = matcher.judge(matcher.scene(seen(1)), clip)
-
-    assert judgement.explained == pytest.approx(explained)
-    assert judgement.strength is strength
-
-
-@pytest.mark.parametrize(("above", "strength"), [(0.49, Strength.NONE), (0.51, Strength.STRONG)])
-def test_a_recording_that_fits_all_photos_is_no_match(above, strength):
-    """The bank is chosen so that the photo's standard score is `above`; almost all is explained."""
-    log_q = np.log([0.05, 0.8, 0.05, 0.05, 0.05])
-    deviation = 0.01
-    mean = np.eye(5)[1] * (log_q[1] - above * deviation) / log_q[1]
-    covariance = np.outer(np.eye(5)[1], np.eye(5)[1]) * (deviation / log_q[1]) ** 2
-    moments = {"dummy-heard": Moments(mean, covariance)}
-    matcher = dummy_sound_matcher(bank=bank_by_hand(**moments))
-    clip = {
-        "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
-        "dummy-heard": Distribution(np.exp(log_q)),
-    }
-
-    judgement = matcher.judge(matcher.scene(seen(1)), clip)
-
-    assert judgement.standard == pytest.approx(above)
-    assert judgement.strength is strength
-
-
 def test_of_a_half_mute_photo_at_most_half_is_explained():
-    """A recording that is strong for wind alone is fair if half of the photo is mute."""
     matcher = dummy_sound_matcher()
     clip = {
         "dummy": DUMMY.clip_profile(np.arange(1, 8) / 28),
@@ -164,7 +92,6 @@ def test_of_a_half_mute_photo_at_most_half_is_explained():
     half = matcher.judge(matcher.scene(seen(1, 5, share=0.5)), clip)
     assert half.explained == pytest.approx(whole.explained / 2)
     assert half.divergences_nats["dummy-heard"] == whole.divergences_nats["dummy-heard"]
-    assert (whole.strength, half.strength) == (Strength.STRONG, Strength.FAIR)
 
 
 # --- a photo with a small audible share ----------------------------------------------------
@@ -221,34 +148,45 @@ def test_among_things_a_photo_is_judged_as_by_the_papers_matcher(audible, rng):
         rel_entr(scene["dummy-heard"].values, clip["dummy-heard"].values).sum()
     )
     papers = PaperMatcher(DUMMY_WHOLE, matcher.bank).judge(scene, clip)
-    assert (judgement.explained, judgement.standard, judgement.strength) == (
-        papers.explained, papers.standard, papers.strength,
-    )  # fmt: skip
+    assert (judgement.explained, judgement.standard) == (papers.explained, papers.standard)
 
 
-@pytest.mark.parametrize(
-    ("standard", "strength"),
-    [
-        (0.99, Strength.NONE),
-        (1.01, Strength.WEAK),
-        (1.99, Strength.WEAK),
-        (2.01, Strength.FAIR),
-        (2.99, Strength.FAIR),
-        (3.01, Strength.STRONG),
-    ],
-)
-def test_among_things_the_strength_is_the_standard_score(standard, strength):
-    """The recording explains all of the photo's sounds and nothing of its only object class."""
-    log_q = np.log(np.full(7, 1 / 7))
-    deviation = 0.02
-    mean = np.eye(7)[5] * (log_q[5] - standard * deviation) / log_q[5]
-    covariance = np.outer(np.eye(7)[5], np.eye(7)[5]) * (deviation / log_q[5]) ** 2
-    matcher = dummy_sound_matcher(bank=bank_by_hand(dummy=Moments(mean, covariance)))
-    scene = matcher.scene(seen(5))
-    clip = {"dummy": Distribution(np.exp(log_q)), "dummy-heard": scene["dummy-heard"].floored(1e-6)}
+# --- how probably a match is good -----------------------------------------------------------
 
-    judgement = matcher.judge(scene, clip)
 
-    assert judgement.explained == pytest.approx(0, abs=1e-9)
-    assert judgement.standard == pytest.approx(standard)
-    assert judgement.strength is strength
+def library_means(matcher, clips):
+    return {
+        space.name: np.mean([np.log(clip[space.name].values) for clip in clips], axis=0)
+        for space in matcher.spaces
+    }
+
+
+def test_the_evidence_follows_from_the_profiles(rng):
+    matcher = dummy_sound_matcher(things=DUMMY_WHOLE)
+    scene = matcher.scene(seen(1, 5, share=0.7))
+    clips = [random_recording(rng, matcher)[0] for _ in range(4)]
+    means = library_means(matcher, clips)
+
+    found = matcher.evidence(scene, clips, library_mean_log_rows=means)
+
+    p, t = scene["dummy"].values, scene["dummy-heard"].values
+    even = rel_entr(t, np.full(t.size, 1 / t.size)).sum()
+    best = np.log(clips[0]["dummy-heard"].values)
+    for clip, evidence in zip(clips, found, strict=True):
+        q, log_things = clip["dummy-heard"], np.log(clip["dummy"].values)
+        expected = Evidence.of_match(
+            explained=0.7 * (1 - rel_entr(t, q.values).sum() / even),
+            detected=float(matcher.sounds.scores(q) @ t),
+            audible=0.7,
+            advantage_nats=0.7 * t @ (best - means["dummy-heard"]),
+            things=(p @ log_things - log_things.mean()) / log_things.std(),
+        )
+        assert astuple(evidence) == pytest.approx(astuple(expected), abs=1e-9)
+    fits = matcher.fits(scene, clips, library_mean_log_rows=means)
+    assert fits == [fit_of(one) for one in found]
+
+
+def test_the_papers_matcher_cannot_tell_how_good_a_match_is(space, paper_like, rng):
+    scene, clip = random_scene(rng, paper_like), random_clip(rng, paper_like)
+    means = library_means(paper_like, [clip])
+    assert paper_like.fits(scene, [clip], library_mean_log_rows=means) is None

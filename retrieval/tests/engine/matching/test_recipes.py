@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from scipy.special import rel_entr
 
 from retrieval.engine.errors import EngineError, SpaceMismatchError, VocabularyError
 from retrieval.engine.matching.bank import Bank, Moments
+from retrieval.engine.matching.length import LONG_ENOUGH_S, MUCH_LONGER, NEARLY_EQUAL
 from retrieval.engine.matching.recipes import MATCHERS, matcher_named
 from retrieval.engine.matching.sound_matcher import (
     AUDIOSET_KINDS,
@@ -18,6 +19,7 @@ from retrieval.engine.matching.sound_matcher import (
     PEOPLE_SHARE,
     SoundMatcher,
 )
+from retrieval.engine.matching.strength import FIT_FROM, INTERCEPT, WEIGHTS
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.heard_there import load_heard_there
 from retrieval.engine.vocabulary.sounds import SPEECH
@@ -91,7 +93,7 @@ def test_matchers_by_sounds_look_at_the_things_of_the_whole_photo(name, rng):
 
 
 def test_the_papers_matcher_is_what_it_was(space, paper_like):
-    assert (paper_like.version, paper_like.rows_version) == (1, "log")
+    assert (paper_like.version, paper_like.rows_version) == (2, "log")
     assert paper_like.spaces == (space,)
     assert paper_like.judged_space(paper_like.scene(np.eye(len(space))[0])) == space
     assert paper_like.image_models == {space.name: space.image_model}
@@ -457,11 +459,14 @@ def test_matchers_are_found_by_name():
 @pytest.mark.parametrize(
     ("name", "weights"), [("heard", (0.0, 0.3, 3.0, 0.07)), ("fused", (0.3, 0.0, 3.0, 0.07))]
 )
-def test_version_1_is_these_weights(name, weights):
-    """Stored matches name the version alone: other weights need another one."""
+def test_version_2_is_these_constants(name, weights):
+    """Stored matches name the version alone: other constants need another one."""
     matcher = matcher_named(name)
     assert isinstance(matcher, SoundMatcher)
-    assert matcher.version == 1
+    assert matcher.version == 2
+    assert (NEARLY_EQUAL, MUCH_LONGER, LONG_ENOUGH_S) == (0.15, 2, 20)
+    assert (*astuple(WEIGHTS), INTERCEPT) == (3.969, 5.360, 2.748, -0.801, 0.157, -4.572)
+    assert list(FIT_FROM.values()) == [0.12, 0.45, 0.75]
     assert weights == (
         matcher.things_always,
         matcher.things_when_mute,

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import rel_entr
+from scipy.special import expit, rel_entr
 from scipy.stats import entropy
 
 from retrieval.engine.matching.strength import (
-    EXPLAINED_FROM,
-    MIN_STANDARD_SCORE,
-    STANDARD_FROM,
+    FIT_FROM,
+    INTERCEPT,
+    WEIGHTS,
+    Evidence,
     Strength,
     explained_share,
-    strength_by_sounds,
-    strength_by_things,
+    fit_of,
+    strengths_of,
 )
 from retrieval.engine.spaces.distributions import Distribution
 
@@ -65,61 +68,55 @@ def test_a_nearly_uniform_photo_can_be_explained():
     assert explained_share(little, np.log(2) - entropy(little.values)) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("explained", "strength"),
-    [
-        (-3.0, Strength.NONE),
-        (0.199, Strength.NONE),
-        (0.2, Strength.WEAK),
-        (0.399, Strength.WEAK),
-        (0.4, Strength.FAIR),
-        (0.549, Strength.FAIR),
-        (0.55, Strength.STRONG),
-        (1.0, Strength.STRONG),
-    ],
-)
-def test_by_sounds_the_explained_share_decides(explained, strength):
-    assert strength_by_sounds(explained=explained, standard=0.5) is strength
-    assert strength_by_sounds(explained=explained, standard=9.0) is strength
+EVIDENCE = {
+    "explained": 0.4, "detected": 0.1, "audible": 0.9, "advantage_nats": 0.5, "things": 1.0,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("standard", [-5.0, 0.0, 0.499])
-def test_by_sounds_a_small_standard_score_is_no_match(standard):
-    assert standard < MIN_STANDARD_SCORE
-    assert strength_by_sounds(explained=1.0, standard=standard) is Strength.NONE
+def test_the_fit_is_a_logistic_regression_on_the_evidence():
+    weights = dict(zip(EVIDENCE, astuple(WEIGHTS), strict=True))
+    total = INTERCEPT + sum(weights[name] * value for name, value in EVIDENCE.items())
+    assert fit_of(Evidence.of_match(**EVIDENCE)) == pytest.approx(expit(total))
 
 
 @pytest.mark.parametrize(
-    ("standard", "strength"),
+    ("field", "beyond", "bound"),
     [
-        (-5.0, Strength.NONE),
-        (0.999, Strength.NONE),
-        (1.0, Strength.WEAK),
-        (1.999, Strength.WEAK),
-        (2.0, Strength.FAIR),
-        (2.999, Strength.FAIR),
-        (3.0, Strength.STRONG),
-        (30.0, Strength.STRONG),
+        ("explained", -40.0, -1.0), ("advantage_nats", 90.0, 4.0), ("advantage_nats", -9.0, -1.0),
+        ("things", 50.0, 6.0), ("things", -50.0, -3.0),
     ],
-)
-def test_by_things_the_standard_score_decides(standard, strength):
-    assert strength_by_things(standard=standard) is strength
+)  # fmt: skip
+def test_evidence_outside_of_what_was_fitted_counts_as_its_bound(field, beyond, bound):
+    found = Evidence.of_match(**EVIDENCE | {field: beyond})
+    assert found == Evidence.of_match(**EVIDENCE | {field: bound})
 
 
-@settings(deadline=None)
-@given(*[st.floats(-3, 5)] * 4)
-def test_strength_is_monotonic(explained, more, standard, higher):
-    def place(strength):
-        return WORST_FIRST.index(strength)
-
-    low = strength_by_sounds(explained=explained, standard=standard)
-    high = strength_by_sounds(explained=max(explained, more), standard=max(standard, higher))
-    assert place(low) <= place(high)
-    by_things = strength_by_things(standard=standard)
-    assert place(by_things) <= place(strength_by_things(standard=max(standard, higher)))
+@pytest.mark.parametrize("field", ["explained", "detected", "audible", "things"])
+def test_more_of_this_evidence_is_a_better_fit(field):
+    low, high = (fit_of(Evidence.of_match(**EVIDENCE | {field: one})) for one in (0.1, 0.3))
+    assert low < high
 
 
-@pytest.mark.parametrize("thresholds", [EXPLAINED_FROM, STANDARD_FROM])
-def test_thresholds_rise_with_the_strength(thresholds):
-    assert list(thresholds) == WORST_FIRST[1:]
-    assert list(thresholds.values()) == sorted(set(thresholds.values()))
+@pytest.mark.parametrize("word", WORST_FIRST[1:])
+def test_a_strength_begins_at_its_fit(word):
+    least = FIT_FROM[word]
+    below = WORST_FIRST[WORST_FIRST.index(word) - 1]
+    assert strengths_of([least]) == [word]
+    assert strengths_of([least - 1e-9]) == [below]
+
+
+def test_a_fit_of_no_word_is_none():
+    assert strengths_of([0.0]) == [Strength.NONE]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_no_lower_rank_has_a_stronger_word(fits):
+    words = [WORST_FIRST.index(word) for word in strengths_of(fits)]
+    assert words == sorted(words, reverse=True)
+    alone = [WORST_FIRST.index(strengths_of([fit])[0]) for fit in fits]
+    assert words == [min(alone[: place + 1]) for place in range(len(fits))]
+
+
+def test_thresholds_rise_with_the_strength():
+    assert list(FIT_FROM) == WORST_FIRST[1:]
+    assert list(FIT_FROM.values()) == sorted(set(FIT_FROM.values()))

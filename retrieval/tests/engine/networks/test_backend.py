@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from retrieval.engine.networks.backend import ANNOUNCEMENTS, announcements_withheld
+from retrieval.engine.networks.backend import ANNOUNCEMENTS, announcements_withheld, has_gpu
 
 
 def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,3 +69,10 @@ def test_keras_starts_silently_and_ignores_the_users_settings(tmp_path):
 
     assert done.stdout == "float32 channels_last\n"
     assert done.stderr == ""
+
+
+def test_a_gpu_is_found_by_its_device(tmp_path):
+    (tmp_path / "nvidiactl").touch()
+    assert not has_gpu(tmp_path)
+    (tmp_path / "nvidia0").touch()
+    assert has_gpu(tmp_path)

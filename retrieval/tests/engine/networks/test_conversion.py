@@ -15,10 +15,12 @@ from scipy.signal.windows import hann
 
 from retrieval.engine.errors import WeightsError
 from retrieval.engine.networks import conversion
+from retrieval.engine.networks.backend import load_interpreter
 from retrieval.engine.networks.conversion import (
     convert,
     efficientnet_arrays,
     mobilenet_arrays,
+    quantised_yamnet_arrays,
     soundnet_arrays,
     write_arrays,
     yamnet_arrays,
@@ -28,6 +30,7 @@ from retrieval.engine.networks.weights import (
     MOBILENET_V2,
     SOUNDNET_8,
     YAMNET,
+    YAMNET_INT8,
     content_digest,
     load_arrays,
 )
@@ -321,6 +324,19 @@ def test_all_arrays_of_yamnet_are_read(shared_dir):
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
     depthwise = [arrays[f"conv{number:02}.kernel"].shape for number in range(1, 27, 2)]
     assert {(height, width, last) for height, width, _, last in depthwise} == {(3, 3, 1)}
+
+
+@pytest.mark.weights("yamnet")
+def test_the_quantised_network_is_the_published_file_without_its_front_end(shared_dir):
+    published = (shared_dir / "models" / YAMNET_INT8.source_name).read_bytes()
+
+    arrays = quantised_yamnet_arrays(published)
+
+    assert content_digest(arrays) == YAMNET_INT8.content_sha256
+    network = arrays["network"].tobytes()
+    assert sum(ours != theirs for ours, theirs in zip(network, published, strict=True)) <= 12
+    model = load_interpreter(network)
+    assert model.get_input_details()[0]["shape"].tolist() == [96, 64]
 
 
 @pytest.mark.weights("mobilenet")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from retrieval.engine.errors import WeightsError
+from retrieval.engine.networks import registry as registry_module
 from retrieval.engine.networks.classifiers import VIEW_SHAPE, PhotoClassifier, SoundClassifier
 from retrieval.engine.networks.registry import IMAGE_CLASSIFIERS, ModelRegistry
-from retrieval.engine.networks.weights import IMAGE_NETWORKS
+from retrieval.engine.networks.weights import IMAGE_NETWORKS, SOUND_NETWORKS
 from retrieval.engine.networks.windows import Windowing
 from retrieval.engine.spaces.space import heard, objects
 from retrieval.engine.vocabulary.labels import ClassLabel, Vocabulary
@@ -147,11 +148,12 @@ def test_an_unknown_model_is_an_error_that_names_it():
         registry.image_classifier("other@2")
 
 
-@pytest.mark.weights("mobilenet", "efficientnet-lite0", "soundnet", "yamnet")
+@pytest.mark.weights("mobilenet", "efficientnet-lite0", "soundnet", "yamnet", "yamnet-int8")
 def test_the_registry_builds_the_real_networks(settings):
     registry = ModelRegistry(settings.SOUNDSCAPE_MODELS_DIRECTORY)
     images = [network.model_version for network in IMAGE_NETWORKS]
-    sounds = [space.audio_classifier for space in (objects(), heard())]
+    spaces = (objects(), *(heard(sounds=one.model_version) for one in SOUND_NETWORKS))
+    sounds = [space.audio_classifier for space in spaces]
     assert list(IMAGE_CLASSIFIERS) == images
 
     registry.warm(images=images, sounds=sounds)
@@ -161,8 +163,21 @@ def test_the_registry_builds_the_real_networks(settings):
         assert isinstance(eye, PhotoClassifier)
         assert eye.model_version == version
         assert eye.vocabulary is objects().vocabulary
-    for space in (objects(), heard()):
+    for space in spaces:
         ear = registry.audio_classifier(space.audio_classifier)
         assert isinstance(ear, SoundClassifier)
         assert ear.model_version == space.audio_classifier
         assert ear.vocabulary is space.vocabulary
+
+
+@pytest.mark.parametrize(
+    ("gpu", "built"), [(True, "SoundNetClassifier"), (False, "CpuSoundNetClassifier")]
+)
+def test_soundnet_runs_by_keras_on_a_gpu_alone(monkeypatch, tmp_path, gpu, built):
+    monkeypatch.setattr(registry_module, "has_gpu", lambda: gpu)
+    folders: dict[str, list[Path]] = {"SoundNetClassifier": [], "CpuSoundNetClassifier": []}
+    for name, asked in folders.items():
+        monkeypatch.setattr(registry_module, name, asked.append)
+    registry_module.soundnet_classifier(tmp_path)
+    assert folders.pop(built) == [tmp_path]
+    assert list(folders.values()) == [[]]

@@ -19,6 +19,7 @@ from retrieval.engine.networks.soundnet import (
     SoundNetClassifier,
     build,
 )
+from retrieval.engine.networks.soundnet_cpu import CpuSoundNet, CpuSoundNetClassifier
 
 CLASSES = 7
 # Filters, kernel, stride, zeros on each side, pool: architecture.md, section 2.
@@ -74,9 +75,25 @@ def test_the_network_agrees_with_numpy(rng):
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def classifier() -> SoundNetClassifier:
-    return SoundNetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
+def test_the_network_for_cpus_agrees_with_numpy(rng):
+    arrays = _random_arrays(rng)
+    noise = rng.uniform(-1, 1, WINDOW_SAMPLES).astype(np.float32)
+    periods = 110_250, 70_002, 70_001, 40, WINDOW_SAMPLES
+    waveforms = np.stack([np.resize(noise[:period], WINDOW_SAMPLES) for period in periods])
+    waveforms = np.vstack([waveforms, np.zeros_like(noise)])
+
+    logits = CpuSoundNet(arrays)(waveforms)
+
+    assert logits.shape == (6, 4, CLASSES)
+    assert np.abs(logits[0] - logits[1]).max() > 0.01
+    for found, waveform in zip(logits, waveforms, strict=True):
+        np.testing.assert_allclose(found, _by_hand(arrays, waveform), rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module", params=[SoundNetClassifier, CpuSoundNetClassifier])
+def classifier(request) -> SoundNetClassifier | CpuSoundNetClassifier:
+    build: type[SoundNetClassifier | CpuSoundNetClassifier] = request.param
+    return build(settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from django.conf import settings
 from scipy.signal import correlate
 
 from retrieval.engine.errors import ModelInputError, ModelOutputError
-from retrieval.engine.networks.weights import YAMNET, load_arrays
+from retrieval.engine.networks.backend import load_interpreter
+from retrieval.engine.networks.weights import YAMNET, YAMNET_INT8, load_arrays
 from retrieval.engine.networks.yamnet import (
     BANDS,
     BATCH_WINDOWS,
@@ -20,6 +21,7 @@ from retrieval.engine.networks.yamnet import (
     HOP_SAMPLES,
     SAMPLE_RATE_HZ,
     WINDOW_SAMPLES,
+    QuantisedYamnetClassifier,
     YamnetClassifier,
     build,
     log_mel_patches,
@@ -107,6 +109,16 @@ def classifier() -> YamnetClassifier:
 
 
 @pytest.fixture(scope="module")
+def quantised() -> QuantisedYamnetClassifier:
+    return QuantisedYamnetClassifier(settings.SOUNDSCAPE_MODELS_DIRECTORY)
+
+
+QUANTISED_SCORES = 0.06
+"""Most by which mean scores of the 8-bit network differ from the golden ones, which are of float32:
+single scores are multiples of 1/256, but its layers round as well."""
+
+
+@pytest.fixture(scope="module")
 def chirp_windows() -> np.ndarray:
     """Five seconds of the golden files' chirp."""
     t = np.arange(5 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
@@ -121,14 +133,15 @@ def windows_of(waveform: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.weights("yamnet")
-def test_the_chirp_gives_the_golden_patch(chirp_windows, shared_dir):
+@pytest.mark.parametrize(("precision", "tolerance"), [(np.float64, 1e-3), (np.float32, 4e-3)])
+def test_the_chirp_gives_the_golden_patch(chirp_windows, shared_dir, precision, tolerance):
     golden = np.load(shared_dir / "golden/yamnet_chirp.npz")["first_logmel"]
     arrays = load_arrays(YAMNET, settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
-    patch = log_mel_patches(chirp_windows[:1], arrays)[0]
+    patch = log_mel_patches(chirp_windows[:1], arrays, precision=precision)[0]
 
     assert patch.dtype == np.float32
-    assert np.abs(patch - golden).max() < 1e-3
+    assert np.abs(patch - golden).max() < tolerance
 
 
 @pytest.mark.weights("yamnet")
@@ -141,7 +154,37 @@ def test_the_chirp_gives_the_golden_scores(classifier, chirp_windows, shared_dir
 
 
 @pytest.mark.weights("yamnet")
-def test_seven_clips_get_the_golden_scores(classifier, shared_dir):
+def test_the_quantised_network_gives_nearly_the_golden_scores(quantised, chirp_windows, shared_dir):
+    golden = np.load(shared_dir / "golden/yamnet_chirp.npz")["scores_mean"]
+
+    scores = quantised.classify_windows(chirp_windows).mean(axis=0)
+
+    assert scores.argmax() == golden.argmax()
+    assert np.abs(scores - golden).max() < QUANTISED_SCORES
+    assert np.abs(scores - golden).mean() < 0.002
+
+
+@pytest.mark.weights("yamnet")
+def test_the_quantised_network_is_the_published_one(quantised, chirp_windows, shared_dir):
+    whole = load_interpreter((shared_dir / "models" / YAMNET_INT8.source_name).read_bytes())
+
+    for window in chirp_windows:
+        whole.set_tensor(whole.get_input_details()[0]["index"], window)
+        whole.invoke()
+        published = whole.get_tensor(whole.get_output_details()[0]["index"])[0]
+
+        # Its Fourier transform rounds otherwise, which moves a few scores to the next step.
+        found = quantised.classify_windows(window[np.newaxis])[0]
+        assert (found == published).mean() > 0.98
+        assert np.abs(found - published).max() < 0.1
+
+
+@pytest.mark.weights("yamnet")
+@pytest.mark.parametrize(
+    ("version", "tolerance"), [("classifier", 0.002), ("quantised", QUANTISED_SCORES)]
+)
+def test_seven_clips_get_the_golden_scores(request, version, tolerance, shared_dir):
+    classifier = request.getfixturevalue(version)
     golden = json.loads((shared_dir / "golden/yamnet_top5.json").read_text())
     names = [label.name for label in classifier.vocabulary]
     assert len(golden) == 7
@@ -159,8 +202,8 @@ def test_seven_clips_get_the_golden_scores(classifier, shared_dir):
         assert names[int(scores.argmax())] == top[0]["label"], path
         for entry in top:
             found = scores[names.index(entry["label"])]
-            # The issue asks for 0.03; the golden figures are rounded to three decimals.
-            assert found == pytest.approx(entry["score"], abs=0.002), (path, entry)
+            # Golden figures are rounded to three decimals.
+            assert found == pytest.approx(entry["score"], abs=tolerance), (path, entry)
 
 
 @pytest.mark.weights("yamnet")
@@ -178,7 +221,9 @@ def test_a_batch_gives_the_same_as_single_windows(classifier, rng):
 
 
 @pytest.mark.weights("yamnet")
-def test_silence_is_classified_as_silence(classifier):
+@pytest.mark.parametrize("version", ["classifier", "quantised"])
+def test_silence_is_classified_as_silence(request, version):
+    classifier = request.getfixturevalue(version)
     scores = classifier.classify_windows(np.zeros((1, WINDOW_SAMPLES), dtype=np.float32))[0]
     assert classifier.vocabulary[int(scores.argmax())].name == "Silence"
 
@@ -216,5 +261,6 @@ def test_an_output_that_is_not_finite_is_an_error(monkeypatch):
 
 
 @pytest.mark.weights("yamnet")
-def test_the_version_names_the_content(classifier):
+def test_the_versions_name_the_content(classifier, quantised):
     assert classifier.model_version == "yamnet@56b43b7e3749"
+    assert quantised.model_version == "yamnet-int8@a81f4815ff21"

@@ -154,3 +154,22 @@ def test_full_disk_is_not_a_decode_error(tmp_path):
     path = plain(tmp_path / "x", "wav")
     with pytest.raises(FileNotFoundError):
         cleaned(path, tmp_path / "no such folder" / "copy")
+
+
+def test_part_of_a_longer_recording_begins_at_0_in_its_copy(tmp_path):
+    whole = written(tmp_path / "whole", noise(2), file_format="OGG", subtype="VORBIS")
+    part = tmp_path / "part.ogg"
+    with av.open(str(whole)) as source, av.open(str(part), "w", format="ogg") as target:
+        stream = source.streams.audio[0]
+        twin = target.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                packet.pts += 60 * 44_100
+                packet.dts += 60 * 44_100
+                packet.stream = twin
+                target.mux(packet)
+    copy = tmp_path / "copy.ogg"
+    assert cleaned(part, copy)
+    with av.open(str(copy)) as opened:
+        assert float(opened.start_time or 0) / av.time_base < 0.1
+        assert float(opened.duration or 0) / av.time_base == pytest.approx(2.0, abs=0.1)

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from retrieval.engine.errors import AudioDecodeError
 from retrieval.engine.recordings.headers import (
-    MAX_TAG_BYTES,
     Container,
     check_complete,
-    counts_its_frames,
     identify,
 )
+from retrieval.engine.recordings.mpeg_frames import MAX_TAG_BYTES
 from retrieval.tests.engine.toy_sounds import sine, written, written_by_ffmpeg
 
 BY_LIBSNDFILE = {
@@ -163,6 +162,19 @@ def test_wave_header_that_claims_4_gb(recording, stored):
     assert code_of(check, stored(bytes(data)), Container.WAV) == "audio_truncated"
 
 
+@pytest.mark.parametrize("length", [0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize(("container", "order", "samples"), [
+    (Container.WAV, "<", b"data"), (Container.AIFF, ">", b"SSND"),
+])  # fmt: skip
+def test_file_from_a_pipe_does_not_know_its_length(
+    container, order, samples, length, recording, stored
+):
+    data = bytearray(recording(container))
+    for position in (4, data.index(samples) + 4):
+        struct.pack_into(f"{order}I", data, position, length)
+    check(stored(bytes(data)), container)
+
+
 def test_au_and_caf_may_omit_their_length(recording, stored):
     au = bytearray(recording(Container.AU))
     au[8:12] = b"\xff" * 4
@@ -187,18 +199,14 @@ def test_chained_ogg_is_refused(recording, stored):
     assert code_of(check, stored(data + bytes(other)), Container.OGG) == "audio_unsupported_stream"
 
 
+def test_ogg_may_describe_its_stream(recording, stored):
+    content = b"fishead\x00\x03\x00\x00\x00" + bytes(52)
+    page = struct.pack("<4sBBqIIIBB", b"OggS", 0, 2, 0, 7, 0, 0, 1, len(content)) + content
+    check(stored(page + recording(Container.OGG)), Container.OGG)
+
+
 def test_bytes_after_an_ogg_file_are_ignored(recording, stored):
     check(stored(recording(Container.OGG) + b"<html>" * 50), Container.OGG)
-
-
-def test_mp3_with_and_without_a_frame_count(recording, stored):
-    data = recording(Container.MP3)
-    for counted in (data, id3(90) + data):
-        with FileIO(stored(counted)) as file:
-            assert counts_its_frames(file)
-    second_frame = data.index(data[:2], 4)
-    with FileIO(stored(data[second_frame:])) as file:
-        assert not counts_its_frames(file)
 
 
 @given(st.binary(max_size=300), st.sampled_from(list(Container)))

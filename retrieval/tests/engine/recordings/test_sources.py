@@ -192,7 +192,7 @@ def test_garbage_after_a_valid_header(tmp_path):
 
 
 def test_film_is_refused(tmp_path):
-    path = written_by_ffmpeg(tmp_path / "x", noise(1), file_format="mp4", codec="aac", picture=True)
+    path = written_by_ffmpeg(tmp_path / "x", noise(1), file_format="mp4", codec="aac", pictures=5)
     assert code_of(path) == "audio_unsupported_stream"
 
 
@@ -240,3 +240,31 @@ def test_playlists_open_no_other_file(tmp_path, kind, prefix, profiler):
     playlist.write_bytes(prefix + PLAYLISTS[kind].format(url=url, file=secret).encode())
     assert code_of(playlist) in {"unsupported_media_type", "audio_decode_failed"}
     assert not visits
+
+
+@pytest.mark.parametrize(
+    ("file_format", "codec", "container"),
+    [("mp4", "aac", Container.MP4), ("matroska", "libopus", Container.MATROSKA)],
+)
+def test_a_cover_may_be_written_as_a_film_of_one_picture(tmp_path, file_format, codec, container):
+    sound = noise(1, rate_hz=48_000)
+    options = {"file_format": file_format, "codec": codec, "picture_codec": "mjpeg"}
+    plain = written_by_ffmpeg(tmp_path / "plain", sound, 48_000, **options)
+    covered = written_by_ffmpeg(tmp_path / "covered", sound, 48_000, pictures=1, **options)
+    film = written_by_ffmpeg(tmp_path / "film", sound, 48_000, pictures=2, **options)
+    got, source = decoded(covered)
+    assert source.container is container
+    assert np.array_equal(got, decoded(plain)[0])
+    assert code_of(film) == "audio_unsupported_stream"
+
+
+def test_flac_from_a_pipe_does_not_state_its_length(tmp_path):
+    samples = noise(2)
+    path = written(tmp_path / "x.flac", samples, file_format="FLAC", subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)  # total samples
+    path.write_bytes(data)
+    got, source = decoded(path)
+    assert isinstance(source, FfmpegSource)
+    assert got.shape == samples.shape

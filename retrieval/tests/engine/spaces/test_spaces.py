@@ -18,7 +18,7 @@ from retrieval.engine.spaces import space
 from retrieval.engine.spaces.audio_scores import AudioScores
 from retrieval.engine.spaces.space import (
     EVEN_EVIDENCE,
-    MOMENT_S,
+    SEGMENT_S,
     all_spaces,
     heard,
     objects,
@@ -27,7 +27,7 @@ from retrieval.engine.vocabulary.heard_there import load_heard_there
 from retrieval.tests.factories import DUMMY_HEARD
 
 scores_of_a_recording = st.integers(1, 6).flatmap(
-    lambda moments: arrays(np.float32, (moments, 521), elements=st.floats(0, 1, width=32))
+    lambda segments: arrays(np.float32, (segments, 521), elements=st.floats(0, 1, width=32))
 )
 
 
@@ -72,7 +72,7 @@ def test_scores_of_windows_are_stored_unchanged(space, rng):
     hearing = AudioScores(
         rng.dirichlet(np.ones(len(space)), size=3).astype(np.float32), [0, 20, 40]
     )
-    assert space.remembered(hearing) is hearing
+    assert space.stored_windows(hearing) is hearing
 
 
 def test_log_row_is_finite_and_normalised(space, rng):
@@ -148,11 +148,11 @@ def test_a_photo_of_another_size_is_refused_with_the_tables_size():
 
 
 def test_scores_are_smoothed_by_three_sounds_spread_evenly():
-    moments = np.array([[0.9, 0.5, 0.0, 0.2, 0.0], [0.1, 0.5, 0.0, 0.0, 0.0]])
+    segments = np.array([[0.9, 0.5, 0.0, 0.2, 0.0], [0.1, 0.5, 0.0, 0.0, 0.0]])
     means = np.array([0.5, 0.5, 0.0, 0.1, 0.0])
     expected = (means + 3 / 5) / (1.1 + 3)
     assert EVEN_EVIDENCE == 3
-    np.testing.assert_allclose(DUMMY_HEARD.clip_profile(moments).values, expected, atol=1e-15)
+    np.testing.assert_allclose(DUMMY_HEARD.clip_profile(segments).values, expected, atol=1e-15)
 
 
 def test_a_recording_with_three_full_scores_is_half_smoothed():
@@ -207,36 +207,36 @@ def test_scores_are_recovered_in_the_space_of_sounds_only(rng):
         heard().scores(things.clip_profile(rng.dirichlet(np.ones(1000))))
 
 
-def test_the_largest_scores_of_moments_are_stored(rng):
-    """Twenty windows half a second apart are ten seconds: two moments of five."""
+def test_the_largest_scores_of_segments_are_stored(rng):
+    """Twenty windows half a second apart are ten seconds: two segments of five."""
     windows = rng.random((20, 5), dtype=np.float32)
-    remembered = DUMMY_HEARD.remembered(AudioScores(windows, [i / 2 for i in range(20)]))
-    assert MOMENT_S == 5
+    stored = DUMMY_HEARD.stored_windows(AudioScores(windows, [i / 2 for i in range(20)]))
+    assert SEGMENT_S == 5
     expected = np.array([windows[:10].max(axis=0), windows[10:].max(axis=0)])
-    assert np.array_equal(remembered.windows, expected)
-    assert list(remembered.starts_s) == [0, 5]
+    assert np.array_equal(stored.windows, expected)
+    assert list(stored.starts_s) == [0, 5]
 
 
 def test_a_pause_between_two_barks_is_not_silence():
-    """Two moments of five seconds: barks with a pause in one, nothing at all in the other."""
+    """Two segments of five seconds: barks with a pause in one, nothing at all in the other."""
     space = heard()
     bark, silence = (space.vocabulary.by_name(name).index for name in ("Bark", "Silence"))
     windows = np.zeros((20, 521), dtype=np.float32)
     windows[:, silence] = 0.9
     windows[[0, 9], silence] = 0.1
     windows[[0, 9], bark] = 0.8
-    remembered = space.remembered(AudioScores(windows, [i / 2 for i in range(20)])).windows
-    np.testing.assert_allclose(remembered[:, bark], [0.8, 0.0], rtol=1e-6)
-    np.testing.assert_allclose(remembered[:, silence], [0.1, 0.9], rtol=1e-6)
+    stored = space.stored_windows(AudioScores(windows, [i / 2 for i in range(20)])).windows
+    np.testing.assert_allclose(stored[:, bark], [0.8, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(stored[:, silence], [0.1, 0.9], rtol=1e-6)
 
 
 def test_only_silence_must_last(rng):
     space = heard()
     windows = rng.random((10, 521), dtype=np.float32)
-    (remembered,) = space.remembered(AudioScores(windows, [i / 2 for i in range(10)])).windows
-    differing = np.flatnonzero(remembered != windows.max(axis=0))
+    (stored,) = space.stored_windows(AudioScores(windows, [i / 2 for i in range(10)])).windows
+    differing = np.flatnonzero(stored != windows.max(axis=0))
     assert [space.vocabulary[int(index)].name for index in differing] == ["Silence"]
-    assert remembered[differing] == windows.min(axis=0)[differing]
+    assert stored[differing] == windows.min(axis=0)[differing]
 
 
 def test_scores_of_another_vocabulary_are_refused():
@@ -276,13 +276,14 @@ def test_an_audio_side_names_its_network():
     """Its version also names the pooling, which is no network."""
     sounds, things = heard(), objects()
     assert sounds.audio_model == f"{sounds.audio_classifier}+moments-5s-lasting-silence-even-3"
-    assert sounds.audio_classifier.startswith("yamnet@")
+    assert sounds.audio_classifier.startswith("yamnet-int8@")
+    assert heard(sounds="yamnet@1").audio_classifier == "yamnet@1"
     assert things.audio_classifier == things.audio_model
 
 
 @pytest.mark.parametrize(
     ("constant", "other"),
-    [("MOMENT_S", 2.5), ("EVEN_EVIDENCE", 0.3), ("LASTING", ("Silence", "Hum")), ("LASTING", ())],
+    [("SEGMENT_S", 2.5), ("EVEN_EVIDENCE", 0.3), ("LASTING", ("Silence", "Hum")), ("LASTING", ())],
 )
 def test_profiles_computed_differently_have_another_version(monkeypatch, constant, other):
     """A stored profile is never interpreted by other rules."""
@@ -295,7 +296,7 @@ def test_profiles_computed_differently_have_another_version(monkeypatch, constan
 def test_a_lasting_sound_must_be_in_the_vocabulary(rng):
     slip = replace(DUMMY_HEARD, lasting=("Quiet",))
     with pytest.raises(VocabularyError, match="no class called 'Quiet'"):
-        slip.remembered(AudioScores(rng.random((3, 5), dtype=np.float32), [0, 1, 2]))
+        slip.stored_windows(AudioScores(rng.random((3, 5), dtype=np.float32), [0, 1, 2]))
 
 
 def test_an_image_side_changes_with_the_table():

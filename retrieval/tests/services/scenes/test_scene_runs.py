@@ -14,6 +14,7 @@ from django.utils import timezone
 from PIL import Image
 
 from retrieval.engine.matching.bank import Bank
+from retrieval.engine.matching.strength import strengths_of
 from retrieval.engine.photos.images import photo_views
 from retrieval.models import ClipProfile, JobState, Match, MatchRun, Scene, SceneProfile
 from retrieval.services import uploads
@@ -73,7 +74,12 @@ def test_the_run_of_each_matcher_is_stored_and_the_configured_one_is_the_scenes(
         }
         best = run.matches.get(rank=1)
         assert {row.space_id for row in best.divergences.all()} == set(run.model_versions)
-        assert best.strength in {"none", "weak", "fair", "strong"}
+        if name == "paper":
+            assert (best.fit, best.strength) == (None, "")
+        else:
+            assert best.fit is not None
+            assert 0 < best.fit < 1
+            assert best.strength == strengths_of([best.fit])[0].value
         assert best.explained is not None
         assert best.standard is not None
         assert [told["space"] for told in best.explanations] == [

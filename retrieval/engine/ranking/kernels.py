@@ -1,0 +1,156 @@
+"""Compiled loops over codes and rows, which release the GIL.
+
+Imported on first use by `compiled.load_kernels`: Numba takes a second, and the web process needs
+no ranking.
+"""
+
+# ruff: noqa: PLR0917 # compiled functions take plain arrays
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from retrieval.engine.ranking.layout import BLOCK, SUPERBLOCK
+
+_BLOCKS_A_SUPERBLOCK = SUPERBLOCK // BLOCK
+
+# "contract" allows a fused multiply-add, whose error is smaller than that of two steps.
+_compiled = njit(nogil=True, cache=True, fastmath={"contract"})
+
+
+@_compiled
+def bound_blocks(
+    tops: NDArray[np.uint8],
+    bottoms: NDArray[np.uint8],
+    terms: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    bounds: NDArray[np.float32],
+) -> None:
+    """Write the largest sum of these terms in each block, from its largest and smallest codes."""
+    bounds[:] = 0
+    for place in range(terms.size):
+        weight = weights[place]
+        row = tops[terms[place]] if weight > 0 else bottoms[terms[place]]
+        for block in range(bounds.size):
+            bounds[block] += weight * np.float32(row[block])
+
+
+@_compiled
+def _add_terms(
+    codes: NDArray[np.uint8],
+    first: int,
+    terms: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    bounds: NDArray[np.float32],
+) -> None:
+    """Add terms to the bounds of a block's clips; `first` is the place of its first code.
+
+    Four terms at a time, so that the sums are loaded and stored less often. Places are unsigned:
+    Numba would look for negative ones, and not use vector instructions.
+    """
+    place = 0
+    while place + 4 <= terms.size:
+        w0, w1 = weights[place], weights[place + 1]
+        w2, w3 = weights[place + 2], weights[place + 3]
+        at0 = np.uint64(first + terms[place] * SUPERBLOCK)
+        at1 = np.uint64(first + terms[place + 1] * SUPERBLOCK)
+        at2 = np.uint64(first + terms[place + 2] * SUPERBLOCK)
+        at3 = np.uint64(first + terms[place + 3] * SUPERBLOCK)
+        for number in range(BLOCK):
+            clip = np.uint64(number)
+            bounds[clip] += (
+                w0 * np.float32(codes[at0 + clip])
+                + w1 * np.float32(codes[at1 + clip])
+                + w2 * np.float32(codes[at2 + clip])
+                + w3 * np.float32(codes[at3 + clip])
+            )
+        place += 4
+    while place < terms.size:
+        weight = weights[place]
+        at = np.uint64(first + terms[place] * SUPERBLOCK)
+        for number in range(BLOCK):
+            clip = np.uint64(number)
+            bounds[clip] += weight * np.float32(codes[at + clip])
+        place += 1
+
+
+@_compiled
+def surviving_clips(
+    codes: NDArray[np.uint8],
+    blocks: NDArray[np.int32],
+    terms: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    base: np.float32,
+    threshold: np.float32,
+    glance: int,
+    rest: NDArray[np.float32],
+    slots: NDArray[np.int32],
+    upper: NDArray[np.float32],
+) -> int:
+    """Write the slots whose upper bound reaches the threshold, with it; return their number.
+
+    After the first `glance` terms a block is left if no clip of it can reach the threshold by the
+    other terms, whose sums are at most `rest`.
+    """
+    flat = codes.reshape(-1)
+    terms_stored = codes.shape[1]
+    bounds = np.empty(BLOCK, np.float32)
+    count = 0
+    for place in range(blocks.size):
+        block = blocks[place]
+        superblock = block // _BLOCKS_A_SUPERBLOCK
+        first = superblock * terms_stored * SUPERBLOCK
+        first += block % _BLOCKS_A_SUPERBLOCK * BLOCK
+        bounds[:] = base
+        _add_terms(flat, first, terms[:glance], weights[:glance], bounds)
+        if bounds.max() + rest[block] < threshold:
+            continue
+        _add_terms(flat, first, terms[glance:], weights[glance:], bounds)
+        for clip in range(BLOCK):
+            if bounds[clip] >= threshold:
+                slots[count] = block * BLOCK + clip
+                upper[count] = bounds[clip]
+                count += 1
+    return count
+
+
+@_compiled
+def dot_rows(
+    rows: NDArray[np.float32],
+    positions: NDArray[np.int64],
+    query: NDArray[np.float64],
+    scores: NDArray[np.float64],
+) -> None:
+    """Write ``row . query`` in float64, in eight sums, for the rows at `positions`."""
+    columns = query.size
+    whole = columns // 8 * 8
+    sums = np.empty(8, np.float64)
+    for place in range(positions.size):
+        row = rows[positions[place]]
+        sums[:] = 0.0
+        for start in range(0, whole, 8):
+            for lane in range(8):
+                sums[lane] += np.float64(row[start + lane]) * query[start + lane]
+        total = sums.sum()
+        for column in range(whole, columns):
+            total += np.float64(row[column]) * query[column]
+        scores[place] = total
+
+
+@_compiled
+def encode_columns(
+    rows: NDArray[np.float32],
+    low: NDArray[np.float32],
+    per_step: NDArray[np.float32],
+    codes: NDArray[np.uint8],
+) -> None:
+    """Write the codes of rows [shape=(clips, columns)] as [shape=(columns, clips)]."""
+    clips, columns = rows.shape
+    for first in range(0, columns, 16):
+        last = min(columns, first + 16)
+        for clip in range(clips):
+            for column in range(first, last):
+                level = (rows[clip, column] - low[column]) * per_step[column]
+                codes[column, clip] = np.uint8(min(max(level, np.float32(0)), np.float32(255)))
