@@ -24,7 +24,9 @@ def parse_vector(binary: memoryview) -> NDArray[np.float32]:
 
 def vector_text(vector: NDArray[np.floating[Any]]) -> str:
     """Return text that PostgreSQL parses to the same float32 values."""
-    return "[" + ",".join(map(repr, vector.astype(np.float32).tolist())) + "]"
+    # Nine digits identify a float32. One format string for all is three times as fast as `repr`.
+    values = vector.astype(np.float32).tolist()
+    return f"[{','.join(['%.9g'] * len(values))}]" % tuple(values)
 
 
 class DistributionField(models.Field):  # type: ignore[type-arg] # generic only in the stubs

@@ -77,12 +77,12 @@ def content_name(*, folder: str, sha256: str, suffix: str) -> str:
     return f"{folder}/{sha256[:2]}/{sha256}{suffix}"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _keep(stream: BinaryIO, name: str) -> str:
     """Store a stream that a row will reference; raise `StorageError` if that fails.
 
-    The file cannot be deleted before the surrounding transaction ends. Without one (a recording's
-    row is added minutes after its file) only its recent modification time protects the file.
+    The file cannot be deleted before the surrounding transaction ends. Without one only its recent
+    modification time protects the file.
     """
     lock_shared(name)
     return store(stream, name=name)

@@ -1,8 +1,10 @@
-"""Stage 4 of an import: store the files and rows of a group."""
+"""Stage 4 of an import: store the files and rows of a group in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from django.db import transaction
 
 from retrieval.catalogue.manifest import RowProblem
 from retrieval.engine.spaces.space import ClassSpace
@@ -12,10 +14,11 @@ from retrieval.services.importing.outcomes import OutcomeLog
 from retrieval.services.importing.profiling import ProfiledRecording
 
 
+@transaction.atomic
 def store_group(
     *, group: Sequence[ProfiledRecording], spaces: Sequence[ClassSpace], log: OutcomeLog
 ) -> None:
-    """Store the files one by one, then all rows in one transaction."""
+    """Store the files one by one, then all rows; until then no file can be deleted."""
     clips = []
     for recording in group:
         candidate, facts = recording.decoded.candidate, recording.decoded.facts
