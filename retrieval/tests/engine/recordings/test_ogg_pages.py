@@ -153,6 +153,14 @@ def test_no_decoder_is_needed(tmp_path, monkeypatch, kind):
     assert write_clean_copy(tmp_path / "x", tmp_path / "copy", facts=facts)
 
 
+@pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])
+def test_end_is_the_decoded_duration(tmp_path, kind):
+    data = recording(tmp_path / "x", kind)
+    source, target = io.BytesIO(data), io.BytesIO()
+    end_s = copy_sound(source, target, codec=codec_of(data), sample_rate_hz=48_000)
+    assert end_s == len(by_libsndfile(data)) / 48_000 == 2.5
+
+
 def test_missing_end_flag_stays_missing(vorbis):
     *pages, last = pages_of(vorbis)
     data = encoded([*pages, last._replace(flags=0, checksum=None)])
@@ -174,8 +182,8 @@ def merged(pages: list[Page]) -> Page:
     )
 
 
-def with_headers(pages: list[Page], packets: list[bytes]) -> bytes:
-    return encoded(numbered([pages[0], *divided(packets, repeat(200)), *pages[2:]]))
+def with_headers(pages: list[Page], packets: list[bytes], segments: int = 200) -> bytes:
+    return encoded(numbered([pages[0], *divided(packets, repeat(segments)), *pages[2:]]))
 
 
 JUNK = b"<script>" + SECRET + b"</script>"
@@ -213,7 +221,11 @@ FAULTS: dict[str, Callable[[list[Page]], bytes]] = {
     "sound begins within a packet": lambda p: put(p, 2, flags=CONTINUES),
     "position goes back": lambda p: put(p, granule=1),
     "negative position": lambda p: put(p, 2, granule=-2),
-    "sound beside headers": lambda p: encoded(numbered([p[0], merged(p[1:3]), *p[3:]])),
+    "packet beside headers": lambda p: with_headers(p, [*packets_of(p[1:2]), bytes(9)]),
+    "start of packet beside headers": lambda p: with_headers(
+        p, [*packets_of(p[1:2]), bytes(60_000)], segments=100
+    ),
+    "page beside headers": lambda p: encoded(numbered([p[0], merged(p[1:3]), *p[3:]])),
     "one page of headers": lambda p: encoded(
         numbered([merged(p[:2])._replace(flags=FIRST), *p[2:]])
     ),
@@ -244,9 +256,10 @@ ACCEPTED = {
     "bytes after, no end", "few bytes after", "cut in a head", "page of another stream",
     "description", "description within", "unknown flag", "no start", "start has a position",
     "headers have a position", "sound begins within a packet", "position goes back",
-    "sound beside headers", "one page of headers", "long identification",
+    "packet beside headers", "start of packet beside headers", "page beside headers",
+    "one page of headers", "long identification",
 }  # fmt: skip
-# Those of which FFmpeg makes a clean copy; of the others it loses some sound.
+# Those of which FFmpeg makes a clean copy; its copies of the others have other samples.
 CLEANED = {
     "bytes between", "bytes after", "bytes after, no end", "few bytes after", "cut in a head",
     "description within", "unknown flag", "start has a position", "headers have a position",
