@@ -1,8 +1,10 @@
 """Copy a recording without anything that is not sound: tags, pictures, bytes after its end.
 
 The encoded packets are copied without loss into a new file of the same format. FLAC is re-encoded,
-also without loss, because its packets cannot be distinguished from bytes after its end. Only the
-copy is served, so places, names and serial numbers in the original stay private.
+also without loss, because its packets cannot be distinguished from bytes after its end. These
+copies are decoded to compare their samples with the recording's. Ogg files without a fault are
+copied page by page, which cannot change the samples. Only the copy is served, so places, names and
+serial numbers in the original stay private.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from retrieval.engine.recordings.decoders import (
     open_container,
 )
 from retrieval.engine.recordings.headers import Container
+from retrieval.engine.recordings.ogg_pages import copy_sound
 from retrieval.engine.recordings.sources import open_source
 
 CLEAN_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg", ".mp4", ".webm")
@@ -48,16 +51,11 @@ def write_clean_copy(
     Return False, and leave no file, if no copy decodes to the same samples as the recording, which
     browsers must play.
     """
-    container = Container(facts.container)
     if path.stat().st_size > _MOST_BYTES:
         return False
     unfinished = target.with_name(target.name + ".part")
     try:
-        if container is Container.FLAC:
-            _re_encode(path, unfinished)
-        else:
-            _copy_packets(path, unfinished, container)
-        if _has_same_samples(unfinished, facts, limits or RecordingLimits()):
+        if _copy(path, unfinished, facts, limits or RecordingLimits()):
             unfinished.replace(target)
             return True
     except FFMPEG_ERRORS as error:
@@ -68,6 +66,28 @@ def write_clean_copy(
     finally:
         unfinished.unlink(missing_ok=True)
     return False
+
+
+def _copy(path: Path, target: Path, facts: RecordingFacts, limits: RecordingLimits) -> bool:
+    """Write a copy and return whether it decodes to the recording's samples."""
+    container = Container(facts.container)
+    if container is Container.OGG and _copy_pages(path, target, facts):
+        return True
+    if container is Container.FLAC:
+        _re_encode(path, target)
+    else:
+        _copy_packets(path, target, container)
+    return _has_same_samples(target, facts, limits)
+
+
+def _copy_pages(path: Path, target: Path, facts: RecordingFacts) -> bool:
+    """Copy an Ogg file without a fault which is not a part of a longer recording."""
+    with path.open("rb") as source, target.open("wb") as copy:
+        try:
+            end_s = copy_sound(source, copy, codec=facts.codec, sample_rate_hz=facts.sample_rate_hz)
+        except AudioDecodeError:
+            return False
+    return abs(end_s - facts.duration_s) <= _LATE_S
 
 
 def _copy_packets(path: Path, target: Path, container: Container) -> None:
@@ -88,8 +108,9 @@ def _copy_packets(path: Path, target: Path, container: Container) -> None:
         late = _late_start(stream)
         for packet in source.demux(stream):
             if packet.size:
-                packet.pts = None if packet.pts is None else packet.pts - late
-                packet.dts = None if packet.dts is None else packet.dts - late
+                if late:
+                    packet.pts = None if packet.pts is None else packet.pts - late
+                    packet.dts = None if packet.dts is None else packet.dts - late
                 packet.stream = twin
                 copy.mux(packet)
 
