@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -197,7 +197,9 @@ class IndexFolder:
         return header
 
     def _write_header(self, header: _Header) -> None:
-        replace_file(self.path / _HEADER, json.dumps(asdict(header)).encode())
+        # `asdict` would copy thousands of sums one by one.
+        content = {field.name: getattr(header, field.name) for field in fields(header)}
+        replace_file(self.path / _HEADER, json.dumps(content).encode())
 
     def _open_at(self, name: str, offset: int) -> BinaryIO:
         """Open a file for writing at an offset and truncate it there."""
@@ -216,14 +218,14 @@ class IndexFolder:
 
 def _parse_header(raw: bytes) -> _Header:
     """Parse a header; raise `ValueError`, `TypeError` or `KeyError` if it is malformed."""
-    fields = json.loads(raw)
+    content = json.loads(raw)
     header = _Header(
-        generation=UUID(fields["generation"]).hex,
-        columns=int(fields["columns"]),
-        count=int(fields["count"]),
-        snapshot=int(fields["snapshot"]),
-        max_abs=float(fields["max_abs"]),
-        log_q_sum=[float(value) for value in fields["log_q_sum"]],
+        generation=UUID(content["generation"]).hex,
+        columns=int(content["columns"]),
+        count=int(content["count"]),
+        snapshot=int(content["snapshot"]),
+        max_abs=float(content["max_abs"]),
+        log_q_sum=[float(value) for value in content["log_q_sum"]],
     )
     if header.count < 0 or header.snapshot < 0:
         raise ValueError(f"count {header.count}, snapshot {header.snapshot}")
