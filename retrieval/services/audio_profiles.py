@@ -72,14 +72,15 @@ class AudioProfiler:
         self, sounds: Sequence[NDArray[np.float32]], placed: Sequence[Sequence[int]]
     ) -> Iterator[NDArray[np.float32]]:
         windowing = self.classifier.windowing
-        each = (
-            windowing.cut(sound, [start])
-            for sound, starts in zip(sounds, placed, strict=True)
-            for start in starts
+        places = (
+            (sound, start) for sound, starts in zip(sounds, placed, strict=True) for start in starts
         )
         size = max(1, _BATCH_BYTES // (windowing.window_samples * np.dtype(np.float32).itemsize))
-        while batch := list(islice(each, size)):
-            yield self.classifier.classify_windows(np.concatenate(batch)).astype(np.float32)
+        while batch := list(islice(places, size)):
+            windows = np.empty((len(batch), windowing.window_samples), np.float32)
+            for window, (sound, start) in zip(windows, batch, strict=True):
+                windowing.fill(window, sound, start)
+            yield self.classifier.classify_windows(windows).astype(np.float32)
 
 
 def audio_profilers(

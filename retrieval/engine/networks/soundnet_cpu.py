@@ -71,6 +71,7 @@ class CpuSoundNet:
     def __init__(self, arrays: Arrays) -> None:
         long, short = BLOCKS[:_LONG], BLOCKS[_LONG:]
         self._long = [_Phases(block, *_weights(arrays, block.name)) for block in long]
+        self._long[0].scale(FULL_SCALE)
         self._short = [_Frames(block, *_weights(arrays, block.name)) for block in short]
         self._head = _weights(arrays, HEAD)
 
@@ -84,8 +85,7 @@ class CpuSoundNet:
 
     def _shortened(self, waveform: Signal) -> Signal:
         first, *others = self._long
-        signal = waveform[:, np.newaxis] * np.float32(FULL_SCALE)
-        signal = first(signal, period=_period(waveform))
+        signal = first(waveform[:, np.newaxis], period=_period(waveform))
         for layer in others:
             signal = layer(signal)
         return signal
@@ -105,6 +105,10 @@ class _Phases:
         self._matrix = _repeated(kernel, times=self._at_once, shift=block.stride)
         self._phases = -(-len(self._matrix) // self._hop)
         self._edge = block.padding // block.stride  # steps whose frames reach beyond the signal
+
+    def scale(self, factor: float) -> None:
+        """Multiply the signals by a power of two, which changes no rounding."""
+        self._matrix *= np.float32(factor)
 
     def __call__(self, signal: Signal, *, period: int | None = None) -> Signal:
         """Convolve a signal, of whose periods only one is computed if it has one (in samples)."""

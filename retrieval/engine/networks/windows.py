@@ -91,17 +91,18 @@ class Windowing:
             If a start lies outside the recording, or a window extends beyond the end of a
             recording that is longer than a window.
         """
-        last_start = max(0, len(waveform) - self.window_samples)
         windows = np.empty((len(starts), self.window_samples), np.float32)
         for row, start in zip(windows, starts, strict=True):
-            if not 0 <= start <= last_start:
-                raise ValueError(f"no window at {start} in a recording of {len(waveform)} samples")
-            row[:] = self._filled(waveform[start : start + self.window_samples])
+            self.fill(row, waveform, start)
         return windows
 
-    def _filled(self, stretch: NDArray[np.float32]) -> NDArray[np.float32]:
-        if len(stretch) == self.window_samples:
-            return stretch
-        if self.repeat_short:
-            return np.resize(np.asarray(stretch), self.window_samples)
-        return np.pad(np.asarray(stretch), (0, self.window_samples - len(stretch)))
+    def fill(self, window: NDArray[np.float32], waveform: NDArray[np.float32], start: int) -> None:
+        """Copy one window from a recording, as `cut` does."""
+        if not 0 <= start <= max(0, len(waveform) - self.window_samples):
+            raise ValueError(f"no window at {start} in a recording of {len(waveform)} samples")
+        stretch = np.asarray(waveform[start : start + self.window_samples])
+        step = len(stretch) if self.repeat_short else self.window_samples
+        for at in range(0, self.window_samples, step):
+            window[at : at + len(stretch)] = stretch[: self.window_samples - at]
+        if not self.repeat_short:
+            window[len(stretch) :] = 0

@@ -19,7 +19,11 @@ from retrieval.selectors.library import existing_sha256
 from retrieval.services.audio_profiles import AudioProfiler
 from retrieval.services.importing.outcomes import Candidate, OutcomeLog
 
-_LOOKAHEAD_RECORDINGS: Final = 24
+# Recordings that are decoded ahead, so that decoders have work while a group is stored. Large files
+# are fewer: an hour of sound takes half a gigabyte of scratch space.
+_MOST_AHEAD: Final = 64
+_FEWEST_AHEAD: Final = 4
+_MOST_BYTES_AHEAD: Final = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,15 @@ class RecordingDecoder:
         """
         for candidate in candidates:
             if candidate.sha256 in self._in_progress:
-                yield from self._finish(leave=0)
+                yield from self._finish_all()
                 yield None
                 if known := existing_sha256([candidate.sha256]):
                     self.log.duplicate(candidate, clip_id=known[candidate.sha256])
                     continue
             self._submit(candidate)
-            yield from self._finish(leave=_LOOKAHEAD_RECORDINGS - 1)
-        yield from self._finish(leave=0)
+            while self._is_far_ahead():
+                yield from self._finish_oldest()
+        yield from self._finish_all()
 
     def discard(self, candidate: Candidate) -> None:
         """Delete the files of a candidate that has its outcome."""
@@ -88,14 +93,22 @@ class RecordingDecoder:
         self._submitted.append((candidate, future))
         self._in_progress.add(candidate.sha256)
 
-    def _finish(self, *, leave: int) -> Iterator[DecodedRecording]:
-        """Wait for the oldest submitted recordings until `leave` remain."""
-        while len(self._submitted) > leave:
-            candidate, future = self._submitted.popleft()
-            try:
-                facts = decoded_recording(future, name=candidate.entry.path)
-            except DecodeError as error:
-                self.log.fail(candidate, RowProblem(error.code, error.detail))
-                self.discard(candidate)
-            else:
-                yield DecodedRecording(candidate, facts, self._folder(candidate))
+    def _is_far_ahead(self) -> bool:
+        count = len(self._submitted)
+        size = sum(candidate.byte_size for candidate, _ in self._submitted)
+        return count >= _MOST_AHEAD or (count >= _FEWEST_AHEAD and size >= _MOST_BYTES_AHEAD)
+
+    def _finish_all(self) -> Iterator[DecodedRecording]:
+        while self._submitted:
+            yield from self._finish_oldest()
+
+    def _finish_oldest(self) -> Iterator[DecodedRecording]:
+        """Wait for the oldest submitted recording; yield nothing if it cannot be decoded."""
+        candidate, future = self._submitted.popleft()
+        try:
+            facts = decoded_recording(future, name=candidate.entry.path)
+        except DecodeError as error:
+            self.log.fail(candidate, RowProblem(error.code, error.detail))
+            self.discard(candidate)
+        else:
+            yield DecodedRecording(candidate, facts, self._folder(candidate))
