@@ -224,7 +224,7 @@ class SoundFinder:
         """Return the library of a matcher's rows, which matchers may share."""
         known = self._libraries.get(matcher.rows_version)
         if known is None or known.snapshot != snapshot:
-            known = open_library(matcher=matcher, directory=self._index_directory)
+            known = open_library(matcher=matcher, directory=self._index_directory, earlier=known)
             start_upkeep(library=known)
             self._libraries[matcher.rows_version] = known
         return known
