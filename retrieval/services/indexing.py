@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from retrieval.engine.errors import EngineError
 from retrieval.engine.matching.matcher import Matcher, Profiles
 from retrieval.engine.ranking.files import IndexDamagedError
 from retrieval.engine.ranking.ranker import IndexRow, Ranker, RowStore
+from retrieval.engine.ranking.rows import remove_index
 from retrieval.engine.ranking.segments import lower_priority
 from retrieval.selectors.library import (
     library_state,
@@ -138,22 +140,34 @@ def open_library(
     return SearchableLibrary(matcher, ranker, rows.store, state.uuid, known)
 
 
-def start_upkeep(*, library: SearchableLibrary) -> threading.Thread | None:
+def start_upkeep(
+    *, library: SearchableLibrary, superseded: Sequence[Path] = ()
+) -> threading.Thread | None:
     """Start the upkeep of a library's rows in the background, if it is due.
 
     A process that ends meanwhile loses only the work: searches never see part of it.
+
+    Parameters
+    ----------
+    superseded : sequence of Path
+        Folders of indexes to remove, unless somebody has one of their segments open.
     """
-    if not library.store.upkeep_due:
+    if not (library.store.upkeep_due or superseded):
         return None
-    thread = threading.Thread(target=_keep_up, args=(library.store,), name="upkeep", daemon=True)
+    thread = threading.Thread(
+        target=_keep_up, args=(library.store, superseded), name="upkeep", daemon=True
+    )
     thread.start()
     return thread
 
 
-def _keep_up(store: RowStore) -> None:
+def _keep_up(store: RowStore, superseded: Sequence[Path]) -> None:
     lower_priority()
     try:
         store.upkeep()
+        for folder in superseded:
+            if remove_index(folder):
+                logger.info("Removed the index %s, which nobody uses", folder.name)
     except (OSError, EngineError) as error:
         logger.warning("The index stays as it was, searches are slower: %s", error)
 
