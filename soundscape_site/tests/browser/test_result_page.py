@@ -226,7 +226,7 @@ def test_the_owner_narrows_down_which_recordings_are_searched(visit):
 
 
 def test_a_second_choice_replaces_the_first_while_that_is_on_its_way(visit):
-    page = visit("/")
+    page = visit("/", quiet=False)  # a request that is replaced is logged
     upload(page, payload(picture(stripes((71, 121, 62)))))
     wait_for_result(page)
     sent = []
