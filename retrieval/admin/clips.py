@@ -91,6 +91,7 @@ class ClipAdmin(LargeListAdmin, ReadOnlyAdmin):
     list_filter = (WithdrawnFilter, FlagFilter, "license", ("collection", IndexedValuesFilter))
     ordering = NEWEST_FIRST
     search_fields = ("path",)  # shows the field; `get_search_results` searches
+    search_hint = _("Search for words about a recording, or for the beginning of a file's name.")
     readonly_fields = (
         "player", "loudness", "true_peak", "format", "size", "scored_sounds", "flagged", "path",
         "sha256", "created_at", "added_in", "removed_in", "withdrawn_reason",

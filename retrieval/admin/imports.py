@@ -41,6 +41,7 @@ class ImportItemAdmin(LargeListAdmin, ReadOnlyAdmin):
     list_filter = ("outcome", ("code", IndexedValuesFilter))
     ordering = ("-pk",)
     search_fields = ("path", "source")  # shows the field; `get_search_results` searches
+    search_hint = gettext_lazy("Search for the beginning of a file's name or of a source.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportItem]:
         """Return the files with the titles of their recordings, not with all that is known."""

@@ -88,7 +88,7 @@ def renew(held: Claim, *, lease: timedelta) -> None:
 
 
 def pause(held: Claim) -> None:
-    """Queue a partly finished job again and reset its attempt counter."""
+    """Queue a job again that goes on later, and reset its attempt counter."""
     _end_attempt(held, JobState.QUEUED, attempts=0, woken_at=None)
 
 

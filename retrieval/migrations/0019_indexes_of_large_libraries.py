@@ -12,10 +12,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveIndex(
-            model_name='clip',
-            name='retrieval_clip_removed',
-        ),
         migrations.AddIndex(
             model_name='clip',
             index=models.Index(condition=models.Q(('removed_in__isnull', False)), fields=['removed_in'], include=('id',), name='retrieval_clip_withdrawn'),
@@ -51,5 +47,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='importitem',
             index=models.Index(condition=models.Q(('code', ''), _negated=True), fields=['code'], name='retrieval_importitem_code'),
+        ),
+        # The last one, because it keeps readers out until the migration ends.
+        migrations.RemoveIndex(
+            model_name='clip',
+            name='retrieval_clip_removed',
         ),
     ]

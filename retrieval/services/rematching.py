@@ -24,6 +24,7 @@ from retrieval.selectors.clip_filters import EVERY_CLIP, ClipFilter
 from retrieval.selectors.library import library_state
 from retrieval.selectors.scenes import queued_count, queued_rematch_count, stored_run
 from retrieval.services.matching import SearchResult, SoundFinder
+from retrieval.services.rankers.database_rows import RankerUnavailableError
 from retrieval.services.runs import model_versions, store_run
 from retrieval.services.scenes import MATCHES_KEPT, model_input
 from retrieval.services.uploads import QueueFullError
@@ -106,6 +107,10 @@ def _rematch(held: transitions.Claim, *, finder: SoundFinder) -> None:
         seen = finder.classify(model_input(scene=rematch.scene, finder=finder))
         clip_filter = ClipFilter.of_json(rematch.clip_filter)
         results = finder.search_all(seen, top=MATCHES_KEPT, clip_filter=clip_filter)
+    except RankerUnavailableError as error:
+        logger.warning("rematch %s waits: %s", held.pk, error.detail)
+        transitions.pause(held)
+        return
     except EngineError as error:
         logger.warning("rematch %s failed: %s [%s]", held.pk, error.detail, error.code)
         transitions.fail(held, code=error.code, detail=error.detail)

@@ -17,6 +17,7 @@ from retrieval.models import Scene
 from retrieval.selectors.clip_filters import ClipFilter
 from retrieval.selectors.scenes import scene_with_run
 from retrieval.services.matching import SoundFinder
+from retrieval.services.rankers.database_rows import RankerUnavailableError
 from retrieval.services.runs import store_run
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def find_sounds(*, scene_id: UUID, finder: SoundFinder, worker: str) -> None:
     """Match a scene with the library, if it is queued.
 
     Profiles, matches and the scene's state are written in one transaction, fenced by the attempt.
+    While the database of the rows does not work, the scene is queued again, however often.
     """
     held = transitions.claim(Scene, scene_id, owner=worker, lease=leases.LEASE)
     if held is None:
@@ -46,6 +48,10 @@ def _match(held: transitions.Claim, *, finder: SoundFinder) -> None:
         transitions.note(held, looked_at=Now())
         clip_filter = ClipFilter.of_json(scene.clip_filter)
         results = finder.search_all(seen, top=MATCHES_KEPT, clip_filter=clip_filter)
+    except RankerUnavailableError as error:
+        logger.warning("scene %s waits: %s", scene.pk, error.detail)
+        transitions.pause(held)
+        return
     except EngineError as error:
         logger.warning("scene %s failed: %s [%s]", scene.pk, error.detail, error.code)
         transitions.fail(held, code=error.code, detail=error.detail)

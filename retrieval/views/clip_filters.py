@@ -20,7 +20,7 @@ class NarrowForm(forms.Form):
     """Which recordings are searched."""
 
     commercial_use = forms.BooleanField(
-        label=_("Only recordings for commercial use"), required=False
+        label=_("Only recordings that may be used commercially"), required=False
     )
     long_enough = forms.BooleanField(label=_("Only recordings of at least 15 s"), required=False)
 
@@ -50,7 +50,7 @@ def words_of(stored: Mapping[str, Any]) -> list[str]:
     wanted = ClipFilter.of_json(stored)
     words = []
     if wanted.licenses == COMMERCIAL:
-        words.append(gettext("for commercial use"))
+        words.append(gettext("may be used commercially"))
     elif wanted.licenses is not None:
         names = ", ".join(sorted(str(LICENCES[code].name) for code in wanted.licenses))
         words.append(gettext("licence: {names}").format(names=names))

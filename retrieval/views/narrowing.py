@@ -28,15 +28,15 @@ from retrieval.views.visitors import Visitor
 @require_POST
 @gone_if_deleted
 def scene_narrow(request: HttpRequest, scene_id: UUID) -> HttpResponse:
-    """Search again for this visitor's scene; no box ticked means among all recordings."""
-    own_scene_or_404(request, scene_id)
+    """Search again by the matcher of this visitor's scene; among all recordings without a tick."""
+    run = own_scene_or_404(request, scene_id).run
     form = NarrowForm(request.POST)
     form.full_clean()  # boxes are ticked or not: nothing can be wrong
     visitor = Visitor(request)
     try:
         rematch = submit_rematch(
             scene_id=scene_id,
-            matcher=settings.SOUNDSCAPE_MATCHER,
+            matcher=run.matcher if run else settings.SOUNDSCAPE_MATCHER,
             allowances=visitor.allowances,
             clip_filter=form.clip_filter,
         )

@@ -23,14 +23,14 @@ from retrieval.engine.ranking.files import IndexDamagedError
 from retrieval.engine.ranking.layout import BLOCK, SUPERBLOCK
 from retrieval.engine.ranking.segments import Segment
 
-_COLUMNS: Final = (8, 16, 32, 64, 128, 256)
-"""How many columns a bound may read."""
+_COLUMNS: Final = (7, 15, 31, 63, 127, 255)
+"""How many columns a bound may read; with those of components and the norm a multiple of four."""
 
 _WIDTH: Final = 0.3
 """Width of a bound, in nats, that is narrow enough: to read more columns would cost more time."""
 
 _GLANCE: Final = 24
-"""Terms after which a block may be left."""
+"""Terms after which a block may be left, a multiple of four."""
 
 _SEED_BLOCKS: Final = 32
 _SEED_CLIPS: Final = 64

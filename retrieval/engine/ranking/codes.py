@@ -53,7 +53,8 @@ class Bound:
     Attributes
     ----------
     terms : int64 [shape=(t,)]
-        Whose codes are read, those that change the bound most first.
+        Whose codes are read, those that change the bound most first; a multiple of four, so up to
+        three in the end have no weight.
     weights : float32 [shape=(t,)]
         By code.
     base : float
@@ -130,9 +131,10 @@ class Codebook:
             + error
         )
         order = np.argsort(-np.abs(by_code))
+        padding = (0, -order.size % 4)
         return Bound(
-            terms=terms[order],
-            weights=by_code[order].astype(np.float32),
+            terms=np.pad(terms[order], padding),
+            weights=np.pad(by_code[order].astype(np.float32), padding),
             base=base + self._rounding(by_code, base),
             width=2 * error + 2 * rest * self.middle_norm,
         )

@@ -47,11 +47,11 @@ def _add_terms(
 ) -> None:
     """Add terms to the bounds of a block's clips; `first` is the place of its first code.
 
-    Four terms at a time, so that the sums are loaded and stored less often. Places are unsigned:
-    Numba would look for negative ones, and not use vector instructions.
+    Four terms at a time, so that the sums are loaded and stored less often; their number is a
+    multiple of four. Places are unsigned: Numba would look for negative ones, and not use vector
+    instructions.
     """
-    place = 0
-    while place + 4 <= terms.size:
+    for place in range(0, terms.size, 4):
         w0, w1 = weights[place], weights[place + 1]
         w2, w3 = weights[place + 2], weights[place + 3]
         at0 = np.uint64(first + terms[place] * SUPERBLOCK)
@@ -66,14 +66,6 @@ def _add_terms(
                 + w2 * np.float32(codes[at2 + clip])
                 + w3 * np.float32(codes[at3 + clip])
             )
-        place += 4
-    while place < terms.size:
-        weight = weights[place]
-        at = np.uint64(first + terms[place] * SUPERBLOCK)
-        for number in range(BLOCK):
-            clip = np.uint64(number)
-            bounds[clip] += weight * np.float32(codes[at + clip])
-        place += 1
 
 
 @_compiled

@@ -19,6 +19,7 @@ from retrieval.engine.ranking.files import IndexDamagedError, map_file, replace_
 from retrieval.engine.ranking.library_index import LibraryIndex
 from retrieval.engine.ranking.ranker import IndexRow, checked_row
 from retrieval.engine.ranking.segment_folder import SegmentFolder
+from retrieval.engine.ranking.segments import remove_segment
 
 INDEX_FORMAT: Final = 3
 """Version of the files; raise it whenever they change, so that old ones are not read."""
@@ -214,6 +215,16 @@ class IndexFolder:
         stream.truncate(offset)
         stream.seek(offset)
         return stream
+
+
+def remove_index(path: Path) -> bool:
+    """Delete the folder of an index unless somebody has a segment open; return whether it is gone.
+
+    A process that has mapped its rows keeps them until it ends.
+    """
+    if all(remove_segment(segment) for segment in path.glob(f"{_SEGMENTS}-*/*/")):
+        shutil.rmtree(path, ignore_errors=True)  # another process may remove it, too
+    return not path.exists()
 
 
 def _parse_header(raw: bytes) -> _Header:

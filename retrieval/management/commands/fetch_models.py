@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *, force: bool, **_options: object) -> None:
         """Provide every network; fail at the end if one that is needed is missing."""
-        errors: dict[WeightSpec, WeightsError | OSError] = {}
+        errors: dict[WeightSpec, WeightsError | OSError | ImportError] = {}
         for spec in ALL_WEIGHTS:
             try:
                 with _Display(spec.name) as display:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                         force=force,
                         progress=display.show,
                     )
-            except (WeightsError, OSError) as error:
+            except (WeightsError, OSError, ImportError) as error:  # a platform may lack LiteRT
                 errors[spec] = error
                 self.stdout.write(f"{spec.name}: unavailable ({str(error).splitlines()[0]})")
             else:

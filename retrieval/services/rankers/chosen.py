@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ _STORED_FORMAT: Final = 1
 """Version of the rows in databases; raise it whenever they change: old ones are not read then."""
 
 _LOCK: Final = "writer.lock"
+_KEPT_S: Final = 7 * 86_400
 _MILVUS: Final = "milvus-"  # how keys of its rows begin
 _PROFILES: Final = 500  # read at once
 
@@ -116,12 +118,35 @@ def drop_unused_rows(
             _milvus().drop(collection_of(key=row_set.key))
         row_set.delete()
         dropped.append(row_set.key)
-    in_use = [store.path for store in stores if isinstance(store, IndexFolder)]
-    for lock in sorted(directory.glob(f"*/{_LOCK}")):
-        if lock.parent not in in_use:
-            shutil.rmtree(lock.parent)
-            dropped.append(lock.parent.name)
+    for folder in _unused_folders(stores, directory):
+        shutil.rmtree(folder)
+        dropped.append(folder.name)
     return dropped, remaining
+
+
+def superseded_folders(
+    *, matchers: Iterable[Matcher], library: UUID, directory: Path
+) -> list[Path]:
+    """Return the folders of indexes that none of these matchers uses and nobody opened for a week.
+
+    Until then a process of another version of the program may open them again.
+    """
+    stores = [
+        rows_of_matcher(matcher=one, library=library, directory=directory).store for one in matchers
+    ]
+    oldest = time.time() - _KEPT_S
+    found = []
+    for folder in _unused_folders(stores, directory):
+        with suppress(FileNotFoundError):  # another process removes it
+            if (folder / _LOCK).stat().st_mtime < oldest:
+                found.append(folder)
+    return found
+
+
+def _unused_folders(stores: Iterable[RowStore], directory: Path) -> list[Path]:
+    in_use = [store.path for store in stores if isinstance(store, IndexFolder)]
+    folders = sorted(lock.parent for lock in directory.glob(f"*/{_LOCK}"))
+    return [folder for folder in folders if folder not in in_use]
 
 
 def _milvus() -> Milvus:
@@ -154,6 +179,6 @@ def _name(matcher: Matcher, library: UUID, version: int) -> str:
 @contextmanager
 def _file_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as stream:
+    with (folder / _LOCK).open("w") as stream:  # its time is that of the last use
         fcntl.flock(stream, fcntl.LOCK_EX)  # the kernel releases it even if the process is killed
         yield

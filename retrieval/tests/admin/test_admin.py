@@ -101,6 +101,7 @@ def test_recordings_are_searched_by_sound_and_filtered_by_flag(admin_client, mak
     )
     Clip.objects.filter(pk=spoken.pk).update(flags=["speech"])
     listed = admin_client.get("/admin/retrieval/clip/?q=foghorn").content.decode()
+    assert "Search for words about a recording" in listed
     assert quiet.title in listed
     assert spoken.title not in listed
     for part_of_the_data in ("score", "/m/x"):

@@ -100,6 +100,16 @@ def test_an_optional_network_that_is_unavailable_is_reported(
             load_arrays(spec, settings.SOUNDSCAPE_MODELS_DIRECTORY)
 
 
+def test_a_network_whose_library_this_platform_lacks_is_reported(settings, monkeypatch):
+    def lacking(_published):
+        raise ModuleNotFoundError("No module named 'ai_edge_litert'")
+
+    monkeypatch.setitem(conversion.CONVERTERS, "sounds", lacking)
+    assert _fetch()[-1] == "sounds: unavailable (No module named 'ai_edge_litert')"
+    made = sorted(path.stem for path in settings.SOUNDSCAPE_MODELS_DIRECTORY.glob("*.npz"))
+    assert made == ["ear", "eye", "spare-eye"]
+
+
 def test_the_last_line_states_the_effect_of_missing_yamnet(shelf, no_network, monkeypatch):
     monkeypatch.setattr(networks, "is_present", lambda _: False)
     (shelf / "sounds.bin").unlink()

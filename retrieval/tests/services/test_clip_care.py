@@ -9,9 +9,11 @@ from django.db import transaction
 
 from accounts.models import AuditEntry
 from retrieval.engine.matching.recipes import PAPER
-from retrieval.models import Clip
-from retrieval.selectors.library import library_state, served_clips
+from retrieval.models import Clip, ClipProfile
+from retrieval.selectors.library import library_state, profiles_of, served_clips
+from retrieval.services import indexing
 from retrieval.services.clip_care import edit_clip, restore_clips, withdraw_clips
+from retrieval.tests.factories import DUMMY
 from retrieval.tests.fakes import dummy_finder
 
 pytestmark = pytest.mark.django_db
@@ -25,9 +27,13 @@ def clips(make_clip):
 
 
 @pytest.fixture
-def search(tmp_path, index_directory):
-    """Search as a worker does, which keeps its index open from one search to the next."""
-    finder = dummy_finder(tmp_path, index_directory, PAPER)
+def finder(tmp_path, index_directory):
+    """A worker's finder, which keeps its index open from one search to the next."""
+    return dummy_finder(tmp_path, index_directory, PAPER)
+
+
+@pytest.fixture
+def search(finder):
     return lambda: {place.clip.pk for place in finder.search(finder.classify(PHOTO), top=9).found}
 
 
@@ -67,6 +73,32 @@ def test_the_next_search_does_not_find_a_withdrawn_clip_and_finds_a_restored_one
     assert search() == {kept.pk}
     restore(gone, other)
     assert search() == everything
+
+
+def test_a_search_reads_only_the_profiles_of_clips_withdrawn_or_restored_since_the_last_one(
+    clips, finder, monkeypatch
+):
+    reads = []
+
+    def recorded(clip_ids, **models):
+        reads.append(list(clip_ids))
+        return profiles_of(clip_ids, **models)
+
+    def mean():
+        finder.search(finder.classify(PHOTO), top=9)
+        (library,) = finder._libraries.values()
+        return library.mean_log_rows[DUMMY.name]
+
+    monkeypatch.setattr(indexing, "profiles_of", recorded)
+    for change, clip in ((withdraw, clips[0]), (withdraw, clips[1]), (restore, clips[0])):
+        change(clip)
+        means = mean()
+        assert reads == [[clip.pk]]
+        reads.clear()
+        kept = ClipProfile.objects.filter(clip__removed_in=None).values_list("distribution")
+        stored = np.array([values for (values,) in kept], dtype=np.float64)
+        expected = np.log(stored / stored.sum(axis=1, keepdims=True)).mean(axis=0)
+        np.testing.assert_allclose(means, expected, rtol=1e-12)
 
 
 def test_an_index_built_while_a_clip_is_withdrawn_finds_it_when_it_is_restored(clips, search):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -144,7 +145,8 @@ def library_of(clips, matcher):
         served=np.ones(len(clips), dtype=np.bool_),
         segments=SegmentFolder(NOWHERE, columns=rows.shape[1]),
     )
-    return SearchableLibrary(matcher, ranker, IndexFolder(NOWHERE, columns=1, classes=1))
+    store = IndexFolder(NOWHERE, columns=1, classes=1)
+    return SearchableLibrary(matcher, ranker, store, uuid4())
 
 
 @pytest.fixture

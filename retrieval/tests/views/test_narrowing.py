@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from retrieval import submission, tasks
-from retrieval.models import Clip, JobState, Scene, SceneRematch
+from retrieval.models import Clip, JobState, MatchRun, Scene, SceneRematch
 from retrieval.services.rematching import run_rematch
 from retrieval.services.scenes import find_sounds
 from retrieval.tests.factories import small_matchers
@@ -89,7 +89,7 @@ def test_the_owner_narrows_down_and_takes_it_back(
     work()
     outcome = browser.get(f"/scenes/{scene.pk}/progress/?rematch").content.decode()
     for page in (outcome, page_of(browser, scene)):
-        assert "for commercial use · at least 15 s" in page
+        assert "may be used commercially · at least 15 s" in page
         assert "Harbour" in page
         assert "Surf at night" not in page
         assert 'of the recordings that pass <a href="#narrow">the filter</a>' in page
@@ -102,6 +102,13 @@ def test_the_owner_narrows_down_and_takes_it_back(
     assert "of 2 recordings" in page
     assert ticked(page) == []
     assert "Search all recordings" not in page
+
+
+def test_a_photo_is_searched_again_by_its_own_matcher(upload, visitor, woken):
+    scene = upload(BROWSER)
+    MatchRun.objects.filter(pk=scene.run_id).update(matcher="fused")
+    narrow(visitor(BROWSER, scene), scene, BOTH)
+    assert SceneRematch.objects.get().matcher == "fused"
 
 
 def test_a_part_of_the_page_is_replaced_where_there_is_a_script(
@@ -176,7 +183,7 @@ def test_others_read_the_filter_and_cannot_change_it(upload, visitor, woken, wor
     assert "Searching" not in page_of(visitor(who), scene)
     work()
     page = page_of(visitor(who), scene)
-    assert "for commercial use · at least 15 s" in page
+    assert "may be used commercially · at least 15 s" in page
     assert not re.search("<form[^>]*/narrow/", page)
     assert narrow(visitor(who), scene, {}).status_code == 404
     assert not SceneRematch.objects.filter(state=JobState.QUEUED).exists()

@@ -14,6 +14,7 @@ from soundscape_site.tests.browser.site import Site
 
 ACCESSIBLE: Final = (
     "retrieval/clip/",
+    "retrieval/importitem/",
     "retrieval/scene/",
     "retrieval/heardoverride/add/",
     "retrieval/libraryimport/add/",

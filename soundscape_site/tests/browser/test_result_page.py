@@ -209,11 +209,11 @@ def test_the_owner_narrows_down_which_recordings_are_searched(visit):
     page.evaluate("window.sameDocument = true")
     rank = page.locator(".player__rank").inner_text()
     page.get_by_text("Narrow down", exact=True).click()
-    page.get_by_label("Only recordings for commercial use").check()
+    page.get_by_label("Only recordings that may be used commercially").check()
     page.get_by_label("Only recordings of at least 15 s").check()
     page.get_by_role("button", name="Search again").click()
     words = page.locator(".narrow__words")
-    expect(words).to_contain_text("for commercial use · at least 15 s")
+    expect(words).to_contain_text("may be used commercially · at least 15 s")
     assert page.locator(".player__rank").inner_text() != rank
     lengths = page.locator(".player__time, .alternative__facts").all_inner_texts()
     assert len(lengths) == 3
@@ -223,3 +223,25 @@ def test_the_owner_narrows_down_which_recordings_are_searched(visit):
     expect(page.locator(".player__rank")).to_have_text(rank)
     expect(words).to_have_count(0)
     assert page.evaluate("window.sameDocument")
+
+
+def test_a_second_choice_replaces_the_first_while_that_is_on_its_way(visit):
+    page = visit("/", quiet=False)  # a request that is replaced is logged
+    upload(page, payload(picture(stripes((71, 121, 62)))))
+    wait_for_result(page)
+    sent = []
+
+    def hold_the_first(route):
+        sent.append(route)
+        if len(sent) > 1:
+            route.continue_()
+
+    page.route("**/narrow/", hold_the_first)
+    page.get_by_text("Narrow down", exact=True).click()
+    page.get_by_label("Only recordings that may be used commercially").check()
+    page.get_by_role("button", name="Search again").click()
+    page.get_by_label("Only recordings that may be used commercially").uncheck()
+    page.get_by_label("Only recordings of at least 15 s").check()
+    page.get_by_role("button", name="Search again").click()
+    expect(page.locator(".narrow__words strong")).to_have_text("at least 15 s")
+    assert len(sent) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from retrieval.models import DeletedScene, JobState, Match, MatchRun, Scene, Sce
 from retrieval.quotas.limits import Allowance, LimitExceededError, UploadLimits
 from retrieval.selectors.library import library_state
 from retrieval.selectors.results import runs_by_matcher
-from retrieval.services import rematching, runs
+from retrieval.services import matching, rematching, runs
 from retrieval.services.deletion import delete_scene
+from retrieval.services.rankers.database_rows import RankerUnavailableError
 from retrieval.services.rematching import SceneUnfinishedError, request_rematch, run_rematch
 from retrieval.services.scenes import find_sounds
 from retrieval.services.uploads import QueueFullError
@@ -112,6 +114,17 @@ def test_a_failure_changes_nothing_that_is_shown(scene, newer, finder):
     rematch.refresh_from_db()
     assert (rematch.state, rematch.failure_code) == (JobState.FAILED, "profiles_missing")
     assert best_clip(scene) == old
+
+
+def test_an_outage_of_the_database_of_the_rows_is_no_failure(scene, newer, finder, monkeypatch):
+    rematch = wanted(scene)
+    with monkeypatch.context() as outage:
+        outage.setattr(matching, "open_library", Mock(side_effect=RankerUnavailableError("off")))
+        run_rematch(rematch_id=rematch.pk, finder=finder, worker="w")
+    rematch.refresh_from_db()
+    assert (rematch.state, rematch.attempts) == (JobState.QUEUED, 0)
+    run_rematch(rematch_id=rematch.pk, finder=finder, worker="w")
+    assert best_clip(scene) == newer
 
 
 def test_a_matcher_without_profiles_does_not_lose_the_results_of_the_others(scene, newer, finder):

@@ -7,16 +7,21 @@ import re
 import socket
 import threading
 from contextlib import suppress
+from datetime import timedelta
+from unittest.mock import Mock
 
 import kombu.exceptions
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
+from django.utils import timezone
 from PIL import Image
 
 from retrieval import submission, tasks
-from retrieval.models import JobState, Match, MatchRun, Scene, SceneProfile
+from retrieval.models import MAX_ATTEMPTS, JobState, Match, MatchRun, Scene, SceneProfile
+from retrieval.services import matching
+from retrieval.services.rankers.database_rows import RankerUnavailableError
 from retrieval.services.scenes import find_sounds
 from retrieval.tests.services.scenes.uploading import photo, refusal, run_tasks, upload
 from retrieval.views import pages
@@ -263,6 +268,24 @@ def test_a_scene_with_a_truncated_file_fails(site, clips, finder):
     find_sounds(scene_id=scene.pk, finder=finder, worker="w")
     scene.refresh_from_db()
     assert (scene.state, scene.failure_code) == (JobState.FAILED, "model_input")
+
+
+def test_a_scene_outlasts_an_outage_of_the_database_of_the_rows(
+    site, clips, finder, wake_ups, monkeypatch
+):
+    upload(site, photo())
+    scene = Scene.objects.get()
+    Scene.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    with monkeypatch.context() as outage:
+        outage.setattr(matching, "open_library", Mock(side_effect=RankerUnavailableError("off")))
+        for round_ in range(MAX_ATTEMPTS + 1):
+            find_sounds(scene_id=scene.pk, finder=finder, worker=f"w{round_}")
+            page = site.get(f"/scenes/{scene.pk}/progress/").content.decode()
+            assert "It continues automatically" in page
+            assert submission.wake_overdue() == 1
+    find_sounds(scene_id=scene.pk, finder=finder, worker="w")
+    scene.refresh_from_db()
+    assert (scene.state, scene.attempts) == (JobState.DONE, 1)
 
 
 def test_an_accepted_photo_is_in_the_log(site, clips, caplog):
