@@ -55,6 +55,11 @@ def load_tensorflow() -> ModuleType:
         return importlib.import_module("tensorflow")
 
 
+def load_tflite_schema() -> Any:
+    """Return LiteRT's reader of TensorFlow Lite files."""
+    return importlib.import_module("ai_edge_litert.schema_py_generated")
+
+
 def load_interpreter(model: bytes) -> Any:
     """Return LiteRT's interpreter of a TensorFlow Lite model, on one thread.
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.schema_py_generated import BuiltinOperator, Model, Operator
 from numpy.typing import NDArray
 
 from retrieval.engine.errors import WeightsError
-from retrieval.engine.networks.backend import load_tensorflow
+from retrieval.engine.networks.backend import load_tensorflow, load_tflite_schema
 from retrieval.engine.networks.torch_legacy import read_tensors
 from retrieval.engine.networks.weights import (
     EFFICIENTNET_LITE0,
@@ -240,20 +239,23 @@ def quantised_yamnet_arrays(published: bytes) -> Arrays:
     """
     arrays = yamnet_arrays(published)
     kept = ("window", "mel.kernel", "mel.bias", "dense.bias")
-    network = np.frombuffer(_starting_after(published, BuiltinOperator.LOG), dtype=np.uint8)
+    network = np.frombuffer(_starting_after(published, "LOG"), dtype=np.uint8)
     return {name: arrays[name] for name in kept} | {QUANTISED: network}
 
 
-def _starting_after(model: bytes, operator: int) -> bytes:
+def _starting_after(model: bytes, operator: str) -> bytes:
     """Return a TensorFlow Lite model that takes the output of its first `operator` as input.
 
     Three numbers are changed in place (the index of the input, where the list of operators begins,
     its length): a model written anew would have other bytes in another release of FlatBuffers.
     """
-    graph = Model.GetRootAs(model).Subgraphs(0)
-    codes = [_operator_code(model, graph.Operators(n)) for n in range(graph.OperatorsLength())]
-    _require_counts(starts=(codes.count(operator), 1))
-    first = codes.index(operator) + 1
+    schema = load_tflite_schema()
+    root = schema.Model.GetRootAs(model)
+    graph = root.Subgraphs(0)
+    codes = [_operator_code(root, graph.Operators(n)) for n in range(graph.OperatorsLength())]
+    code = getattr(schema.BuiltinOperator, operator)
+    _require_counts(starts=(codes.count(code), 1))
+    first = codes.index(code) + 1
     table = graph._tab  # the generated reader hides positions
     inputs = table.Vector(table.Offset(_INPUTS))
     field = table.Offset(_OPERATORS)
@@ -265,8 +267,8 @@ def _starting_after(model: bytes, operator: int) -> bytes:
     return bytes(changed)
 
 
-def _operator_code(model: bytes, operator: Operator) -> int:
-    code = Model.GetRootAs(model).OperatorCodes(operator.OpcodeIndex())
+def _operator_code(root: Any, operator: Any) -> int:
+    code = root.OperatorCodes(operator.OpcodeIndex())
     numbers: tuple[int, int] = code.BuiltinCode(), code.DeprecatedBuiltinCode()
     return max(numbers)  # small ones are in the old field
 
