@@ -26,7 +26,7 @@ from retrieval.selectors.library import (
     profiles_of,
     removed_clip_ids,
 )
-from retrieval.services.rankers.chosen import rows_of_matcher
+from retrieval.services.rankers.chosen import rows_of_matcher, superseded_folders
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def open_library(
 
 
 def start_upkeep(
-    *, library: SearchableLibrary, superseded: Sequence[Path] = ()
+    *, library: SearchableLibrary, directory: Path, in_force: Sequence[Matcher] = ()
 ) -> threading.Thread | None:
     """Start the upkeep of a library's rows in the background, if it is due.
 
@@ -149,9 +149,14 @@ def start_upkeep(
 
     Parameters
     ----------
-    superseded : sequence of Path
-        Folders of indexes to remove, unless somebody has one of their segments open.
+    in_force : sequence of Matcher
+        If given, indexes in `directory` that none of them uses are removed, unless somebody does.
     """
+    superseded = (
+        superseded_folders(matchers=in_force, library=library.identity, directory=directory)
+        if in_force
+        else []
+    )
     if not (library.store.upkeep_due or superseded):
         return None
     thread = threading.Thread(

@@ -34,7 +34,6 @@ from retrieval.selectors.clip_filters import (
 from retrieval.selectors.library import clips_by_id, library_has_clips, library_state, profiles_of
 from retrieval.selectors.matchers import matchers_in_force
 from retrieval.services.indexing import SearchableLibrary, open_library, start_upkeep
-from retrieval.services.rankers.chosen import superseded_folders
 
 logger = logging.getLogger(__name__)
 
@@ -225,11 +224,10 @@ class SoundFinder:
         """Return the library of a matcher's rows, which matchers may share."""
         known = self._libraries.get(matcher.rows_version)
         if known is None or known.snapshot != snapshot:
+            first = known is None
             known = open_library(matcher=matcher, directory=self._index_directory, earlier=known)
-            superseded = superseded_folders(
-                matchers=self._matchers(), library=known.identity, directory=self._index_directory
-            )
-            start_upkeep(library=known, superseded=superseded)
+            in_force = self._matchers() if first else []
+            start_upkeep(library=known, in_force=in_force, directory=self._index_directory)
             self._libraries[matcher.rows_version] = known
         return known
 

@@ -356,14 +356,16 @@ def few_rows(monkeypatch):
     monkeypatch.setattr(library_index, "_FEW_CLIPS", 0)
 
 
-def test_upkeep_runs_in_the_background_when_it_is_due(make_clip, library, few_rows):
+def test_upkeep_runs_in_the_background_when_it_is_due(
+    make_clip, library, few_rows, index_directory
+):
     clips = [make_clip(q(seed)) for seed in range(40)]
     opened = library()
-    thread = start_upkeep(library=opened)
+    thread = start_upkeep(library=opened, directory=index_directory)
     assert thread is not None
     thread.join()
     assert [one.stop for one in opened.ranker.segments.segments()] == [40]
-    assert start_upkeep(library=opened) is None
+    assert start_upkeep(library=opened, directory=index_directory) is None
     query = q(7).astype(np.float64)
     scores = {clip.pk: np.log(q(seed)) @ query for seed, clip in enumerate(clips)}
     best = [one.clip_id for one in opened.ranker.rank(query, top=3)]
@@ -371,13 +373,13 @@ def test_upkeep_runs_in_the_background_when_it_is_due(make_clip, library, few_ro
 
 
 def test_an_upkeep_that_fails_says_so_and_leaves_the_index(
-    make_clip, library, few_rows, monkeypatch, caplog
+    make_clip, library, few_rows, index_directory, monkeypatch, caplog
 ):
     make_clip(q(1))
     opened = library()
     full = OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(segment_folder, "build_segment", Mock(side_effect=full))
-    thread = start_upkeep(library=opened)
+    thread = start_upkeep(library=opened, directory=index_directory)
     assert thread is not None
     thread.join()
     assert "The index stays as it was, searches are slower: [Errno 28]" in caplog.text

@@ -35,7 +35,7 @@ def open_old(make_clip, index_directory, monkeypatch):
         Library.objects.update(uuid="00000000-0000-4000-8000-000000000001")
         return library
 
-    upkeep = start_upkeep(library=open_it())
+    upkeep = start_upkeep(library=open_it(), directory=index_directory)
     assert upkeep is not None
     upkeep.join()
     return open_it
