@@ -71,18 +71,25 @@ def store_preview(*, file: Path) -> str:
 
 
 @transaction.atomic
-def update_metadata(*, clip_id: int, entry: ManifestEntry) -> None:
-    """Replace a clip's metadata by that of an entry without a `metadata_problem`.
+def update_metadata(*, entries: Mapping[int, ManifestEntry]) -> None:
+    """Replace clips' metadata, by their ids, by that of entries without a `metadata_problem`.
 
-    Another licence, tag or collection is a new snapshot: results with a filter are not reused.
+    Other licences, tags or collections are a new snapshot: results with a filter are not reused.
     """
-    lock_library()  # before the clip, as for withdrawals
-    values = _metadata(entry)
-    clip = Clip.objects.filter(pk=clip_id)
-    before = clip.values(*CHANGEABLE_FACTS).first()
-    clip.update(**values)
-    if before is not None and any(values[name] != old for name, old in before.items()):
+    lock_library()  # before the clips, as for withdrawals
+    before = {
+        one["pk"]: one
+        for one in Clip.objects.filter(pk__in=entries).values("pk", *CHANGEABLE_FACTS)
+    }
+    for clip_id, entry in entries.items():
+        Clip.objects.filter(pk=clip_id).update(**_metadata(entry))
+    if any(_changes_facts(before[clip_id], entries[clip_id]) for clip_id in before):
         advance_snapshot()
+
+
+def _changes_facts(before: Mapping[str, Any], entry: ManifestEntry) -> bool:
+    after = _metadata(entry)
+    return any(after[name] != before[name] for name in CHANGEABLE_FACTS)
 
 
 @transaction.atomic

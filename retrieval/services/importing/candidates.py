@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -25,11 +25,14 @@ def find_candidates(*, entries: Iterable[ManifestEntry], log: OutcomeLog) -> Ite
     stream = iter(entries)
     while chunk := list(islice(stream, _CHUNK_ENTRIES)):
         settled = settled_items(log.source, [entry.path for entry in chunk])
+        corrected: dict[int, Candidate] = {}
         changed = [
             candidate
             for entry in chunk
-            if (candidate := _examine(entry, settled.get(entry.path), log)) is not None
+            if (candidate := _examine(entry, settled.get(entry.path), corrected, log)) is not None
         ]
+        if corrected:
+            _correct(corrected, log)
         known = existing_sha256([candidate.sha256 for candidate in changed])
         for candidate in changed:
             if candidate.sha256 in known:
@@ -39,8 +42,16 @@ def find_candidates(*, entries: Iterable[ManifestEntry], log: OutcomeLog) -> Ite
         log.publish()
 
 
-def _examine(entry: ManifestEntry, settled: ImportItem | None, log: OutcomeLog) -> Candidate | None:
-    """Return a new or changed file with its hash; otherwise record the outcome."""
+def _examine(
+    entry: ManifestEntry,
+    settled: ImportItem | None,
+    corrected: dict[int, Candidate],
+    log: OutcomeLog,
+) -> Candidate | None:
+    """Return a new or changed file with its hash; otherwise record the outcome.
+
+    A known file whose metadata changed is added to `corrected` by the id of its clip.
+    """
     problem = entry.problem or metadata_problem(entry=entry)
     if problem is None:
         try:
@@ -49,7 +60,7 @@ def _examine(entry: ManifestEntry, settled: ImportItem | None, log: OutcomeLog) 
                 candidate = Candidate(entry, status.st_size, status.st_mtime_ns & _BIGINT_MASK)
                 if settled is None or not _is_same_file(candidate, settled):
                     return replace(candidate, sha256=content_store.sha256_of(entry.file))
-                _settle_unchanged(candidate, settled, log)
+                _settle_unchanged(candidate, settled, corrected, log)
                 return None
             problem = RowProblem("file_not_regular", "It is not a regular file.")
         except FileNotFoundError:
@@ -64,11 +75,18 @@ def _is_same_file(candidate: Candidate, settled: ImportItem) -> bool:
     return (candidate.byte_size, candidate.modified_ns) == (settled.byte_size, settled.modified_ns)
 
 
-def _settle_unchanged(candidate: Candidate, settled: ImportItem, log: OutcomeLog) -> None:
-    """Copy changed metadata, such as a corrected licence, to the clip."""
+def _settle_unchanged(
+    candidate: Candidate, settled: ImportItem, corrected: dict[int, Candidate], log: OutcomeLog
+) -> None:
     clip_id = settled.clip_id if settled.outcome == ImportItem.Outcome.IMPORTED else None
     if settled.row_digest == candidate.entry.digest or clip_id is None:
         log.report.duplicates += 1
     else:
-        update_metadata(clip_id=clip_id, entry=candidate.entry)
+        corrected[clip_id] = candidate
+
+
+def _correct(corrected: Mapping[int, Candidate], log: OutcomeLog) -> None:
+    """Copy changed metadata, such as a corrected licence, to the clips."""
+    update_metadata(entries={clip_id: one.entry for clip_id, one in corrected.items()})
+    for clip_id, candidate in corrected.items():
         log.duplicate(candidate, clip_id=clip_id, outcome=ImportItem.Outcome.IMPORTED)

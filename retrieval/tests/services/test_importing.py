@@ -213,6 +213,17 @@ def test_a_corrected_licence_is_stored_without_reading_the_file(run, tmp_path, m
     assert (Clip.objects.get().author, library_state().snapshot) == ("Bob", 2)
 
 
+def test_corrected_licences_of_several_files_are_one_snapshot(run, tmp_path):
+    names = ("a.wav", "b.wav", "c.wav")
+    for place, name in enumerate(names):
+        tone(tmp_path / name, hz=300 + 100 * place)
+    run(write_manifest(tmp_path, *names, license="CC0-1.0"))
+    before = library_state().snapshot
+    report = run(write_manifest(tmp_path, *names, license="CC-BY-4.0", author="Ada"))
+    assert (report.duplicates, library_state().snapshot) == (3, before + 1)
+    assert list(Clip.objects.values_list("license", "author")) == [("CC-BY-4.0", "Ada")] * 3
+
+
 def test_file_names_may_hold_any_bytes(run, tmp_path):
     folder = tmp_path / "archive"
     tone(folder / "good.wav")
