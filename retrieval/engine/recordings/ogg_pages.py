@@ -9,6 +9,7 @@ notice any, the file is not copied.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ _SERIAL: Final = 1  # encoders draw one at random, by which files could be compa
 _MOST_HEADER_BYTES: Final = 1 << 24  # tags contain pictures
 
 _NO_TAGS: Final = struct.pack("<I3sI", 3, b"ogg", 0)  # the encoder's name, and the number of tags
+
+# Decoders skip such packets in the sound, or stop before them; they may contain tags.
+_HEADER: Final = re.compile(rb"[\1\3\5]vorbis|Opus")
 
 _REVERSED: Final = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
@@ -78,21 +82,26 @@ def copy_sound(source: BinaryIO, target: BinaryIO, *, codec: str, sample_rate_hz
     Raises
     ------
     AudioDecodeError
-        For any other file, such as one with a damaged or missing page, with several streams, or
-        with bytes between pages or after the last. A part of the copy may be written.
+        For any other file, such as one with a damaged or missing page, with several streams, with
+        bytes between pages or after the last, or with headers or an unfinished packet in the
+        sound. A part of the copy may be written.
     """
     if codec not in _CODECS:
         raise _not_copied(f"its codec is {codec}")
     pages = _read_pages(source)
     identification, others = _headers(pages, _CODECS[codec])
     target.write(identification.encode(0) + others.encode(1))
-    end = 0
+    end, page = 0, others
     for number, page in enumerate(pages, 2):
         if page.granule != _NO_PACKET_ENDS:
             if page.granule < end:
                 raise _not_copied(f"its granule position {page.granule} follows {end}")
             end = page.granule
+        if any(_HEADER.match(page.body, at) for at in _packet_starts(page)):
+            raise _not_copied(f"page {number} of the copy would contain a header")
         target.write(page.encode(number))
+    if page.lacing[-1:] == bytes([_FULL]):
+        raise _not_copied("its last packet is not complete")
     if codec == "opus":
         skipped, sample_rate_hz = int.from_bytes(identification.body[10:12], "little"), 48_000
         end -= skipped
@@ -153,6 +162,15 @@ def _read_pages(file: BinaryIO) -> Iterator[_Page]:
         ):
             raise _not_copied(f"page {number} is damaged, missing or of another stream")
         yield page
+
+
+def _packet_starts(page: _Page) -> Iterator[int]:
+    """Yield where packets begin in the body of a page."""
+    at, begins = 0, not page.flags & _CONTINUES
+    for length in page.lacing:
+        if begins:
+            yield at
+        at, begins = at + length, length < _FULL
 
 
 def _checksum(page: bytes) -> int:

@@ -186,6 +186,12 @@ def with_headers(pages: list[Page], packets: list[bytes], segments: int = 200) -
     return encoded(numbered([pages[0], *divided(packets, repeat(segments)), *pages[2:]]))
 
 
+def beside(page: Page, packet: bytes) -> dict[str, bytes]:
+    """The content of a page with one more packet before the others."""
+    lacing = b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255])
+    return {"lacing": lacing + page.lacing, "body": packet + page.body}
+
+
 JUNK = b"<script>" + SECRET + b"</script>"
 DESCRIPTION = Page(FIRST, 0, b"\x40", b"fishead\0\3\0\0\0".ljust(64, b"\0"), serial=5)
 
@@ -235,6 +241,10 @@ FAULTS: dict[str, Callable[[list[Page]], bytes]] = {
     "large setup": lambda p: with_headers(
         p, [packets_of(p[1:2])[0], b"\x05vorbis" + bytes(65_000)]
     ),
+    "tags in the sound": lambda p: put(p, 2, **beside(p[2], packets_of(p[1:2])[0])),
+    "end within a packet": lambda p: put(
+        p, -1, lacing=p[-1].lacing + b"\xff", body=p[-1].body + JUNK.ljust(255)
+    ),
     "other codec": lambda p: put(p, 0, body=b"\x80theora" + p[0].body[7:]),
     "long identification": lambda p: put(p, 0, lacing=b"\x1f", body=p[0].body + b"\0"),
     "nothing": lambda _: b"",
@@ -257,13 +267,13 @@ ACCEPTED = {
     "description", "description within", "unknown flag", "no start", "start has a position",
     "headers have a position", "sound begins within a packet", "position goes back",
     "packet beside headers", "start of packet beside headers", "page beside headers",
-    "one page of headers", "long identification",
+    "one page of headers", "long identification", "tags in the sound", "end within a packet",
 }  # fmt: skip
 # Those of which FFmpeg makes a clean copy; its copies of the others have other samples.
 CLEANED = {
     "bytes between", "bytes after", "bytes after, no end", "few bytes after", "cut in a head",
     "description within", "unknown flag", "start has a position", "headers have a position",
-    "sound begins within a packet",
+    "sound begins within a packet", "tags in the sound",
 }  # fmt: skip
 
 
