@@ -72,6 +72,7 @@ class DecodingPool:
     _CHILD: ClassVar = "retrieval.decoding.child"  # the module whose `serve` each child runs
 
     def __init__(self, *, limits: DecodingLimits, processes: int = 2) -> None:
+        self.processes = processes
         self._limits = limits
         self._children = [_Child(self._limits, self._CHILD) for _ in range(processes)]
         self._idle: SimpleQueue[_Child] = SimpleQueue()

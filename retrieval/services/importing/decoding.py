@@ -22,7 +22,7 @@ from retrieval.services.importing.outcomes import Candidate, OutcomeLog
 # Recordings that are decoded ahead, so that decoders have work while a group is stored. Large files
 # are fewer: an hour of sound takes half a gigabyte of scratch space.
 _MOST_AHEAD: Final = 64
-_FEWEST_AHEAD: Final = 4
+_FEWEST_PER_DECODER: Final = 2
 _MOST_BYTES_AHEAD: Final = 64_000_000
 
 
@@ -96,7 +96,8 @@ class RecordingDecoder:
     def _is_far_ahead(self) -> bool:
         count = len(self._submitted)
         size = sum(candidate.byte_size for candidate, _ in self._submitted)
-        return count >= _MOST_AHEAD or (count >= _FEWEST_AHEAD and size >= _MOST_BYTES_AHEAD)
+        fewest = _FEWEST_PER_DECODER * self.pool.processes
+        return count >= _MOST_AHEAD or (count >= fewest and size >= _MOST_BYTES_AHEAD)
 
     def _finish_all(self) -> Iterator[DecodedRecording]:
         while self._submitted:

@@ -14,7 +14,8 @@ from retrieval.services.importing.outcomes import Candidate, OutcomeLog
 class CountingPool:
     """Decodes at once and counts what was submitted."""
 
-    def __init__(self):
+    def __init__(self, processes):
+        self.processes = processes
         self.submitted = 0
 
     def submit_recording(self, path, *, waveform_paths, preview_path):
@@ -25,10 +26,12 @@ class CountingPool:
 
 
 @pytest.mark.parametrize(
-    ("megabytes", "most"), [(0.1, 64), (1.0, 64), (4.0, 16), (10.0, 7), (20.0, 4), (900.0, 4)]
-)
-def test_small_files_are_many_and_large_ones_few(tmp_path, megabytes, most):
-    pool = CountingPool()
+    ("megabytes", "processes", "most"),
+    [(0.1, 2, 64), (1.0, 2, 64), (4.0, 2, 16), (10.0, 2, 7), (20.0, 2, 4), (900.0, 2, 4),
+     (4.0, 12, 24), (900.0, 12, 24)],
+)  # fmt: skip
+def test_small_files_are_many_and_large_ones_few(tmp_path, megabytes, processes, most):
+    pool = CountingPool(processes)
     decoder = RecordingDecoder(
         pool=pool, profilers=[], scratch=tmp_path,
         log=OutcomeLog(source="here", on_progress=lambda report: None),
