@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -25,7 +25,7 @@ def find_candidates(*, entries: Iterable[ManifestEntry], log: OutcomeLog) -> Ite
     stream = iter(entries)
     while chunk := list(islice(stream, _CHUNK_ENTRIES)):
         settled = settled_items(log.source, [entry.path for entry in chunk])
-        corrected: dict[int, Candidate] = {}
+        corrected: list[tuple[int, Candidate]] = []
         changed = [
             candidate
             for entry in chunk
@@ -45,12 +45,12 @@ def find_candidates(*, entries: Iterable[ManifestEntry], log: OutcomeLog) -> Ite
 def _examine(
     entry: ManifestEntry,
     settled: ImportItem | None,
-    corrected: dict[int, Candidate],
+    corrected: list[tuple[int, Candidate]],
     log: OutcomeLog,
 ) -> Candidate | None:
     """Return a new or changed file with its hash; otherwise record the outcome.
 
-    A known file whose metadata changed is added to `corrected` by the id of its clip.
+    A known file whose metadata changed is added to `corrected` with the id of its clip.
     """
     problem = entry.problem or metadata_problem(entry=entry)
     if problem is None:
@@ -76,17 +76,20 @@ def _is_same_file(candidate: Candidate, settled: ImportItem) -> bool:
 
 
 def _settle_unchanged(
-    candidate: Candidate, settled: ImportItem, corrected: dict[int, Candidate], log: OutcomeLog
+    candidate: Candidate,
+    settled: ImportItem,
+    corrected: list[tuple[int, Candidate]],
+    log: OutcomeLog,
 ) -> None:
     clip_id = settled.clip_id if settled.outcome == ImportItem.Outcome.IMPORTED else None
     if settled.row_digest == candidate.entry.digest or clip_id is None:
         log.report.duplicates += 1
     else:
-        corrected[clip_id] = candidate
+        corrected.append((clip_id, candidate))
 
 
-def _correct(corrected: Mapping[int, Candidate], log: OutcomeLog) -> None:
+def _correct(corrected: list[tuple[int, Candidate]], log: OutcomeLog) -> None:
     """Copy changed metadata, such as a corrected licence, to the clips."""
-    update_metadata(entries={clip_id: one.entry for clip_id, one in corrected.items()})
-    for clip_id, candidate in corrected.items():
+    update_metadata(entries={clip_id: one.entry for clip_id, one in corrected})
+    for clip_id, candidate in corrected:
         log.duplicate(candidate, clip_id=clip_id, outcome=ImportItem.Outcome.IMPORTED)

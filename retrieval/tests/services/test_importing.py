@@ -224,6 +224,13 @@ def test_corrected_licences_of_several_files_are_one_snapshot(run, tmp_path):
     assert list(Clip.objects.values_list("license", "author")) == [("CC-BY-4.0", "Ada")] * 3
 
 
+def test_a_file_listed_twice_with_a_corrected_licence_has_two_outcomes(run, tmp_path):
+    tone(tmp_path / "a.wav")
+    run(write_manifest(tmp_path, "a.wav", license="CC0-1.0"))
+    report = run(write_manifest(tmp_path, "a.wav", "a.wav", license="CC-BY-4.0", author="Ada"))
+    assert (report.duplicates, Clip.objects.get().license) == (2, "CC-BY-4.0")
+
+
 def test_file_names_may_hold_any_bytes(run, tmp_path):
     folder = tmp_path / "archive"
     tone(folder / "good.wav")

@@ -78,5 +78,15 @@ def test_true_peak_includes_peaks_between_samples():
     assert measured(samples, 48_000)[1] == pytest.approx(0.0, abs=0.05)
 
 
+@pytest.mark.parametrize("block", [1, 24, 50, 71, 300])
+def test_true_peak_is_found_wherever_it_is(block):
+    """Between two equal samples beside silence, a band-limited signal reaches 4 / pi of them."""
+    for at in range(150):
+        samples = np.zeros((151, 2), np.float32)
+        samples[at : at + 2, at % 2] = -0.5
+        expected = 20 * math.log10(0.5 * 4 / math.pi)
+        assert measured(samples, 48_000, block=block)[1] == pytest.approx(expected, abs=0.01)
+
+
 def test_silence_has_no_loudness():
     assert measured(np.zeros((48_000, 2), np.float32), 48_000) == (None, -math.inf)
