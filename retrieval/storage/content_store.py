@@ -116,17 +116,21 @@ def store(stream: BinaryIO, *, name: str) -> str:
         target = Path(default_storage.path(name))
     except NotImplementedError:  # an object store, which stores atomically
         return name if default_storage.exists(name) else default_storage.save(name, File(stream))
-    if target.is_file():
-        try:
-            os.utime(target)
-        except OSError as error:  # owned by another user, or read-only
-            logger.info("the modification time of %s is unchanged: %s", name, error.strerror)
-        return name
     try:
-        _write_atomically(stream, target)
+        if target.is_file():
+            _refresh(target, name)
+        else:
+            _write_atomically(stream, target)
     except OSError as error:
         raise storage_error(error) from error
     return name
+
+
+def _refresh(target: Path, name: str) -> None:
+    try:
+        os.utime(target)
+    except OSError as error:  # owned by another user, or read-only
+        logger.info("the modification time of %s is unchanged: %s", name, error.strerror)
 
 
 def _write_atomically(stream: BinaryIO, target: Path) -> None:
