@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
@@ -9,7 +11,7 @@ from django.db import transaction
 
 from accounts.models import AuditEntry
 from retrieval.engine.matching.recipes import PAPER
-from retrieval.models import Clip, ClipProfile
+from retrieval.models import Clip, ClipProfile, Library
 from retrieval.selectors.library import library_state, profiles_of, served_clips
 from retrieval.services import indexing
 from retrieval.services.clip_care import edit_clip, restore_clips, withdraw_clips
@@ -35,6 +37,19 @@ def finder(tmp_path, index_directory):
 @pytest.fixture
 def search(finder):
     return lambda: {place.clip.pk for place in finder.search(finder.classify(PHOTO), top=9).found}
+
+
+def mean_of_search(finder):
+    """The mean that a search compares with, in nats."""
+    finder.search(finder.classify(PHOTO), top=9)
+    (library,) = finder._libraries.values()
+    return library.mean_log_rows[DUMMY.name]
+
+
+def mean_of_database():
+    kept = ClipProfile.objects.filter(clip__removed_in=None).values_list("distribution")
+    stored = np.array([values for (values,) in kept], dtype=np.float64)
+    return np.log(stored / stored.sum(axis=1, keepdims=True)).mean(axis=0)
 
 
 def audited():
@@ -84,21 +99,23 @@ def test_a_search_reads_only_the_profiles_of_clips_withdrawn_or_restored_since_t
         reads.append(list(clip_ids))
         return profiles_of(clip_ids, **models)
 
-    def mean():
-        finder.search(finder.classify(PHOTO), top=9)
-        (library,) = finder._libraries.values()
-        return library.mean_log_rows[DUMMY.name]
-
     monkeypatch.setattr(indexing, "profiles_of", recorded)
     for change, clip in ((withdraw, clips[0]), (withdraw, clips[1]), (restore, clips[0])):
         change(clip)
-        means = mean()
+        mean = mean_of_search(finder)
         assert reads == [[clip.pk]]
         reads.clear()
-        kept = ClipProfile.objects.filter(clip__removed_in=None).values_list("distribution")
-        stored = np.array([values for (values,) in kept], dtype=np.float64)
-        expected = np.log(stored / stored.sum(axis=1, keepdims=True)).mean(axis=0)
-        np.testing.assert_allclose(means, expected, rtol=1e-12)
+        np.testing.assert_allclose(mean, mean_of_database(), rtol=1e-12)
+
+
+def test_what_another_library_left_out_is_not_reused(clips, finder):
+    """A backup that is restored is another library, with other recordings by the same ids."""
+    withdraw(clips[0])
+    mean_of_search(finder)
+    Library.objects.update(uuid=uuid4())
+    ClipProfile.objects.filter(clip=clips[0]).update(distribution=np.full(7, 1 / 7))
+    withdraw(clips[1])
+    np.testing.assert_allclose(mean_of_search(finder), mean_of_database(), rtol=1e-12)
 
 
 def test_an_index_built_while_a_clip_is_withdrawn_finds_it_when_it_is_restored(clips, search):
