@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from types import SimpleNamespace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from retrieval.catalogue.manifest import ManifestEntry
 from retrieval.services.importing.decoding import RecordingDecoder
 from retrieval.services.importing.outcomes import Candidate, OutcomeLog
 
@@ -20,7 +22,7 @@ class CountingPool:
 
     def submit_recording(self, path, *, waveform_paths, preview_path):
         self.submitted += 1
-        future = Future()
+        future: Future[Any] = Future()
         future.set_result(path)
         return future
 
@@ -31,21 +33,19 @@ class CountingPool:
      (4.0, 12, 24), (900.0, 12, 24)],
 )  # fmt: skip
 def test_small_files_are_many_and_large_ones_few(tmp_path, megabytes, processes, most):
-    pool = CountingPool(processes)
+    pool: Any = CountingPool(processes)
     decoder = RecordingDecoder(
         pool=pool, profilers=[], scratch=tmp_path,
         log=OutcomeLog(source="here", on_progress=lambda report: None),
     )  # fmt: skip
     candidates = [
-        Candidate(
-            SimpleNamespace(file=number, path=str(number)), int(megabytes * 1e6), 0, f"{number:02}"
-        )
-        for number in range(100)
+        Candidate(ManifestEntry(name, Path(name), name, "CC0-1.0"), int(megabytes * 1e6), 0, name)
+        for name in map(str, range(100))
     ]
-    ahead = [
-        pool.submitted - done
-        for done, recording in enumerate(decoder.decode(candidates))
-        if not decoder.discard(recording.candidate)
-    ]
+    ahead: list[int] = []
+    for recording in decoder.decode(candidates):
+        assert recording is not None
+        ahead.append(pool.submitted - len(ahead))
+        decoder.discard(recording.candidate)
     assert len(ahead) == 100
     assert max(ahead) == most

@@ -32,7 +32,12 @@ def test_no_file_of_a_group_can_be_deleted_before_its_rows_are_stored(
     tmp_path, media_root, monkeypatch
 ):
     locked = []
-    monkeypatch.setattr(storing, "store_clips", lambda **_: [locked.append(locked_contents())][:0])
+
+    def store_clips(**_group):
+        locked.append(locked_contents())
+        return []
+
+    monkeypatch.setattr(storing, "store_clips", store_clips)
     group = []
     for name in "ab":
         file = tmp_path / name
