@@ -17,7 +17,13 @@ from retrieval.models.vectors import DistributionField, HalfVectorField
 from retrieval.selectors.clip_details import ClipDetails
 from retrieval.selectors.library import clips_by_id
 
-_FIRST: Final = 1000
+_FEW: Final = 200
+"""Profiles that are compared to tell how far away the answer reaches."""
+
+_FIRST: Final = 10_000
+"""Profiles that one scan lists: of 2 million, 100 to 20 000 can belong to the answer."""
+
+_FARTHEST: Final = 3.0  # no two distributions are farther apart than 2
 
 ROUNDING: Final = 2.0**-9
 """More than the sums' distance can exceed that of the profiles by rounding, in spaces of up to 5000
@@ -56,9 +62,9 @@ def similar_clips(details: ClipDetails, *, space: str, limit: int) -> list[Simil
     (pgvector's `l1_distance`), keeping only the nearest, so memory does not grow with the library.
 
     Most profiles need not be read: no distance is less than that of the sums over groups of classes
-    (`engine/spaces/class_groups`), which lie in the row itself, and profiles beside it. The
-    profiles with the nearest sums tell how far away the last one of the answer is at most; then
-    all those whose sums are not farther away are compared.
+    (`engine/spaces/class_groups`), which lie in the row itself, while profiles lie beside it. The
+    recordings with the nearest sums tell how far away the last one of the answer is at most; those
+    whose sums are not farther away are compared.
 
     Raises
     ------
@@ -73,14 +79,16 @@ def similar_clips(details: ClipDetails, *, space: str, limit: int) -> list[Simil
     rows = (
         ClipProfile.objects.filter(space_id=space, model_version=own.model_version)
         .exclude(clip_id=own.clip_id)
-        .exclude(Exists(Clip.objects.filter(pk=OuterRef("clip_id"), removed_in__isnull=False)))
-        .annotate(least=Coalesce(_l1_distance("group_sums", sums), 0.0))
+        .annotate(least=Coalesce(_l1_distance("group_sums", sums), 0.0, output_field=FloatField()))
     )
-    first = rows.order_by("least").values("pk")[: max(limit, _FIRST)]
+    reach = _FARTHEST
     try:
-        nearest = _nearest(ClipProfile.objects.filter(pk__in=first), own, limit=limit)
-        if len(nearest) == limit:
-            reach = nearest[-1][1] + ROUNDING
+        first = list(rows.order_by("least").values_list("pk", "least")[:_FIRST])
+        for count in (_FEW, _FIRST):
+            close = [pk for pk, least in first[:count] if least <= reach]
+            nearest = _nearest(rows.filter(pk__in=close), own, limit=limit)
+            reach = ROUNDING + nearest[-1][1] if len(nearest) == limit else _FARTHEST
+        if len(first) == _FIRST and first[-1][1] <= reach:
             nearest = _nearest(rows.filter(least__lte=reach), own, limit=limit)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
@@ -93,12 +101,14 @@ def similar_clips(details: ClipDetails, *, space: str, limit: int) -> list[Simil
 def _nearest(
     rows: QuerySet[ClipProfile], own: ClipProfile, *, limit: int
 ) -> list[tuple[int, float]]:
-    """Return the ids of the nearest clips and their distances, nearest first."""
+    """Return the ids of the nearest served clips and their distances, nearest first."""
     given = Value(own.distribution, output_field=DistributionField())
+    # Few are withdrawn, and their index is read; joined, the whole table of recordings would be.
+    withdrawn = Clip.objects.filter(pk=OuterRef("clip_id"), removed_in__isnull=False)
     ordered = rows.annotate(distance=_l1_distance("distribution", given)).order_by(
         "distance", "clip_id"
     )
-    return list(ordered.values_list("clip_id", "distance")[:limit])
+    return list(ordered.exclude(Exists(withdrawn)).values_list("clip_id", "distance")[:limit])
 
 
 def _l1_distance(*vectors: str | Combinable) -> Func:

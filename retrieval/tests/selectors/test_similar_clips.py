@@ -76,7 +76,8 @@ def drawn(rng, classes, *, tied):
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "all-different"])
 @pytest.mark.parametrize("name", SPACES)
 def test_it_is_the_plain_answer(name, tied, seed, monkeypatch):
-    monkeypatch.setattr(similar_clips, "_FIRST", 1)
+    monkeypatch.setattr(similar_clips, "_FEW", 2)
+    monkeypatch.setattr(similar_clips, "_FIRST", 9)
     space = SPACES[name]
     distributions = drawn(np.random.default_rng(seed), len(space), tied=tied)
     clips = library(space, distributions)
@@ -88,7 +89,7 @@ def test_it_is_the_plain_answer(name, tied, seed, monkeypatch):
 
 
 def test_rounded_sums_lose_none(monkeypatch):
-    monkeypatch.setattr(similar_clips, "_FIRST", 1)
+    monkeypatch.setattr(similar_clips, "_FEW", 1)
     space = heard()
     half = 0.75 + 2.0**-12  # between two float16
     masses = [half - 1e-6, half + 1e-6, half - 1e-5]  # the second's sum is rounded up
@@ -101,7 +102,7 @@ def test_rounded_sums_lose_none(monkeypatch):
 
 
 def test_profiles_with_farther_sums_are_not_read(monkeypatch):
-    monkeypatch.setattr(similar_clips, "_FIRST", 1)
+    monkeypatch.setattr(similar_clips, "_FEW", 1)
     space = heard()
     distributions = drawn(np.random.default_rng(1), len(space), tied=False)
     distributions[1:3] = distributions[0]
