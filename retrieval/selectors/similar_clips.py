@@ -25,7 +25,7 @@ _FIRST: Final = 10_000
 
 _FARTHEST: Final = 3.0  # no two distributions are farther apart than 2
 
-ROUNDING: Final = 2.0**-9
+_ROUNDING: Final = 2.0**-9
 """More than the sums' distance can exceed that of the profiles by rounding, in spaces of up to 5000
 classes. Profiles sum to 1, so distances are at most 2. A stored sum, a float16, is off by 2^-11 of
 itself or by 2^-25: for two profiles by 2^-10, or 2^-18 in 64 groups. A float32 sum of n differences
@@ -87,7 +87,7 @@ def similar_clips(details: ClipDetails, *, space: str, limit: int) -> list[Simil
         for count in (_FEW, _FIRST):
             close = [pk for pk, least in first[:count] if least <= reach]
             nearest = _nearest(rows.filter(pk__in=close), own, limit=limit)
-            reach = ROUNDING + nearest[-1][1] if len(nearest) == limit else _FARTHEST
+            reach = _ROUNDING + nearest[-1][1] if len(nearest) == limit else _FARTHEST
         if len(first) == _FIRST and first[-1][1] <= reach:
             nearest = _nearest(rows.filter(least__lte=reach), own, limit=limit)
     except OperationalError as error:
