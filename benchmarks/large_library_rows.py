@@ -11,9 +11,11 @@ import psycopg2
 from django.db import connection
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
+from retrieval.engine.spaces.class_groups import group_sums
+from retrieval.engine.spaces.space import ClassSpace
 from retrieval.engine.vocabulary.labels import load_vocabulary
 from retrieval.models import Clip, ClipProfile, ImportItem
-from retrieval.models.vectors import DistributionField
+from retrieval.models.vectors import vector_text
 from retrieval.selectors.networks import available_spaces
 from soundscape_site.embedded.database import SUPERUSER
 
@@ -67,12 +69,12 @@ FROM generate_series(%(first)s, %(last)s) n
 """
 _PROFILES: Final = """
 INSERT INTO retrieval_clipprofile (
-    clip_id, space_id, classes, model_version, distribution, added_in
+    clip_id, space_id, classes, model_version, distribution, group_sums, added_in
 )
 SELECT n, %(space)s, %(classes)s, %(model)s,
        CASE WHEN %(whole)s OR n %% %(whole_every)s = 0 OR n > %(last)s - %(newest)s
             THEN whole ELSE short END,
-       1 + n / %(group)s
+       sums, 1 + n / %(group)s
 FROM generate_series(%(first)s, %(last)s) n JOIN pool ON pool.number = n %% %(pool)s
 """
 _ITEMS: Final = """
@@ -124,7 +126,7 @@ def fill(size: int) -> None:
         )
         with _without_indexes(cursor, ClipProfile._meta.db_table):
             for space in available_spaces():
-                _make_pool(cursor, len(space))
+                _make_pool(cursor, space)
                 cursor.execute(
                     _PROFILES,
                     values
@@ -164,16 +166,19 @@ def _without_indexes(cursor: Cursor, table: str) -> Iterator[None]:
         cursor.execute(definition)
 
 
-def _make_pool(cursor: Cursor, classes: int) -> None:
+def _make_pool(cursor: Cursor, space: ClassSpace) -> None:
     """Make the profiles that recordings share: peaked on a few classes, with a flat tail."""
     rng = np.random.default_rng(7)
-    rows = np.exp(2 * rng.standard_normal((_POOL, classes)))
+    rows = np.exp(2 * rng.standard_normal((_POOL, len(space))))
     rows /= rows.sum(axis=1, keepdims=True)
-    text = DistributionField().get_prep_value
+    sums = group_sums(rows, space=space.name)
     cursor.execute("DROP TABLE IF EXISTS pool")
-    cursor.execute("CREATE TEMP TABLE pool (number int, whole vector, short vector)")
+    cursor.execute("CREATE TEMP TABLE pool (number int, whole vector, short vector, sums halfvec)")
     cursor.executemany(
-        "INSERT INTO pool VALUES (%s, %s, %s)",
-        [(number, text(row), text(row[:_SHORT])) for number, row in enumerate(rows)],
+        "INSERT INTO pool VALUES (%s, %s, %s, %s)",
+        [
+            (number, *map(vector_text, (row, row[:_SHORT], sums[number])))
+            for number, row in enumerate(rows)
+        ],
     )
     cursor.execute("ANALYZE pool")

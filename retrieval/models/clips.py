@@ -9,12 +9,19 @@ from django.contrib.postgres.indexes import GinIndex, HashIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
+from django.db.models.lookups import Exact
 
 from retrieval.catalogue.licences import LICENCES
+from retrieval.engine.spaces.class_groups import MOST_GROUPS
 from retrieval.engine.vocabulary.sounds import Flag
 from retrieval.models.library import Space
-from retrieval.models.vectors import DistributionField, vector_fills_space
+from retrieval.models.vectors import (
+    DistributionField,
+    HalfVectorField,
+    vector_dims,
+    vector_fills_space,
+)
 
 PREVIEW_MEDIA_TYPE = "audio/mpeg"
 PREVIEW_SUFFIX = ".mp3"
@@ -223,6 +230,11 @@ class ClipProfile(models.Model):
         editable=False, help_text="First snapshot of the library in which it can be searched."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    group_sums = HalfVectorField(
+        null=True,
+        editable=False,
+        help_text="Over groups of classes; without them it is read whole.",
+    )
 
     class Meta:
         constraints = [
@@ -231,6 +243,10 @@ class ClipProfile(models.Model):
             ),
             models.CheckConstraint(
                 condition=vector_fills_space(), name="retrieval_clipprofile_fills_space"
+            ),
+            models.CheckConstraint(
+                condition=Exact(vector_dims("group_sums"), Least("classes", MOST_GROUPS)),
+                name="retrieval_clipprofile_sums_every_group",
             ),
             # Target of the windows' foreign key on (profile, classes).
             models.UniqueConstraint(fields=["id", "classes"], name="retrieval_clipprofile_size"),

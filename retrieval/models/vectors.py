@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 _HEADER_BYTES = 4
 
 
+def vector_dims(field: str) -> Func:
+    """Return how many values a vector has."""
+    return Func(F(field), function="vector_dims", output_field=IntegerField())
+
+
 def vector_fills_space(field: str = "distribution") -> Q:
     """Return the condition that a vector has as many values as its space has classes."""
-    return Q(classes=Func(F(field), function="vector_dims", output_field=IntegerField()))
+    return Q(classes=vector_dims(field))
 
 
-def parse_vector(binary: memoryview) -> NDArray[np.float32]:
-    """Return a vector from its binary format: int16 dimension, int16 unused, float32 values."""
-    return np.frombuffer(binary, dtype=">f4", offset=_HEADER_BYTES).astype(np.float32)
+def parse_vector(binary: memoryview, *, number: str = ">f4") -> NDArray[np.float32]:
+    """Return a vector from its binary format: int16 dimension, int16 unused, values."""
+    return np.frombuffer(binary, dtype=number, offset=_HEADER_BYTES).astype(np.float32)
 
 
 def vector_text(vector: NDArray[np.floating[Any]]) -> str:
@@ -64,11 +69,25 @@ class DistributionField(models.Field):  # type: ignore[type-arg] # generic only 
         return "%s::vector"
 
 
-class HalfVectorField(models.Field):  # type: ignore[type-arg] # generic only in the stubs
-    """A float16 vector of any length, which is written by COPY and compared by the database."""
+class HalfVectorField(DistributionField):
+    """A float16 vector of any length, which the database compares; values are read as float32."""
 
     description = "Vector (pgvector, float16)"
 
     def db_type(self, connection: Any) -> str:
         """Return the column type, without a fixed dimension."""
         return "halfvec"
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """Select the binary format."""
+        return f"halfvec_send({sql})", params
+
+    def from_db_value(
+        self, value: memoryview | None, expression: Any, connection: Any
+    ) -> NDArray[np.float32] | None:
+        """Parse the binary format."""
+        return None if value is None else parse_vector(value, number=">f2")
+
+    def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
+        """Cast the text to the column type."""
+        return "%s::halfvec"

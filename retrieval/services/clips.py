@@ -14,6 +14,7 @@ from retrieval.catalogue.licences import LICENCES
 from retrieval.catalogue.manifest import COLUMNS, ManifestEntry, RowProblem
 from retrieval.engine.recordings.analysis import RecordingFacts
 from retrieval.engine.spaces.audio_scores import AudioScores
+from retrieval.engine.spaces.class_groups import group_sums
 from retrieval.engine.spaces.space import ClassSpace, HeardSpace
 from retrieval.engine.vocabulary.sounds import describe
 from retrieval.models import Clip, ClipProfile, ClipWindow, ImportItem
@@ -146,16 +147,18 @@ def store_profiles(
     *, scored: Sequence[tuple[Clip, AudioScores]], space: ClassSpace, snapshot: int
 ) -> None:
     """Store the profiles and windows of recordings in one space, searchable from a snapshot on."""
+    distributions = [space.clip_profile(scores.windows).values for _, scores in scored]
     profiles = ClipProfile.objects.bulk_create(
         ClipProfile(
             clip=clip,
             space_id=space.name,
             classes=len(space),
             model_version=space.audio_model,
-            distribution=space.clip_profile(scores.windows).values,
+            distribution=distribution,
             added_in=snapshot,
+            group_sums=group_sums(distribution, space=space.name),
         )
-        for clip, scores in scored
+        for (clip, _), distribution in zip(scored, distributions, strict=True)
     )
     ClipWindow.objects.bulk_create(
         [

@@ -6,6 +6,7 @@ recordings so starts in a tenth of the time and takes half of the memory.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -84,11 +85,19 @@ class CpuSoundNet:
         return _framed(signals, kernel, HEAD_STRIDE) + bias
 
     def _shortened(self, waveform: Signal) -> Signal:
-        first, *others = self._long
-        signal = first(waveform[:, np.newaxis], period=_period(waveform))
-        for layer in others:
-            signal = layer(signal)
+        signal, repeats = waveform[:, np.newaxis], _repeats(waveform)
+        for layer in self._long:
+            signal, repeats = layer(signal, repeats)
         return signal
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeats:
+    """Where a signal repeats itself: from `start` to `stop`, every `period` steps."""
+
+    period: int
+    start: int
+    stop: int
 
 
 class _Phases:
@@ -104,44 +113,66 @@ class _Phases:
         self._hop = self._at_once * block.stride * kernel.shape[1]
         self._matrix = _repeated(kernel, times=self._at_once, shift=block.stride)
         self._phases = -(-len(self._matrix) // self._hop)
-        self._edge = block.padding // block.stride  # steps whose frames reach beyond the signal
 
     def scale(self, factor: float) -> None:
         """Multiply the signals by a power of two, which changes no rounding."""
         self._matrix *= np.float32(factor)
 
-    def __call__(self, signal: Signal, *, period: int | None = None) -> Signal:
-        """Convolve a signal, of whose periods only one is computed if it has one (in samples)."""
+    def __call__(self, signal: Signal, repeats: _Repeats | None) -> tuple[Signal, _Repeats | None]:
+        """Convolve a signal; of what repeats itself only one period is computed."""
         pool = self._block.pool or 1
-        cycle, odd = divmod(period or 1, self._block.stride)
-        if odd or cycle < self._edge + pool:
-            output = self._pooled(signal, pool)
+        if repeats is not None:
+            repeats = self._repeated_steps(repeats)
+        if repeats is None or repeats.start + repeats.period + pool > repeats.stop:
+            output, repeats = self._pooled(signal, pool), None
         else:
-            output = self._pooled_periodic(signal, pool, cycle)
+            output, repeats = self._pooled_repeats(signal, pool, repeats)
         output += self._bias
         np.maximum(output, 0, out=output)
-        return output
+        return output, repeats
 
-    def _pooled_periodic(self, signal: Signal, pool: int, cycle: int) -> Signal:
-        """Return `_pooled` of a signal that repeats itself every `cycle` steps.
+    def _repeated_steps(self, of: _Repeats) -> _Repeats | None:
+        """Return which steps of the convolution repeat themselves if the signal does."""
+        block = self._block
+        period, odd = divmod(of.period, block.stride)
+        start = -(-(of.start + block.padding) // block.stride)
+        stop = (of.stop + block.padding - block.kernel) // block.stride + 1
+        return None if odd else _Repeats(period, start, stop)
 
-        The cycle need not be a multiple of the pool, so the maximum is taken from every step on.
+    def _pooled_repeats(
+        self, signal: Signal, pool: int, steps: _Repeats
+    ) -> tuple[Signal, _Repeats | None]:
+        """Return `_pooled` of a signal of whose steps some repeat themselves, and which pools do.
+
+        If the period is no multiple of the pool, the maximum is taken from every step on.
         """
-        block, edge = self._block, self._edge
-        known = edge + cycle + pool
-        largest = self._pooled(signal[: known * block.stride + block.kernel], 1)[:known]
-        width = 1
-        while width < pool:
-            largest = np.maximum(largest[:-width], largest[width:])
-            width *= 2
-        kept = self._steps(len(signal)) // pool
-        steps = np.arange(kept) * pool
-        output: Signal = largest[np.where(steps < edge, steps, edge + (steps - edge) % cycle)]
-        # Frames at the end reach beyond the signal. Of its last part the first ones do as well.
-        part = kept - 4 * (edge // pool)
-        wrong = edge // pool
-        output[part + wrong :] = self._pooled(signal[part * pool * block.stride :], pool)[wrong:]
-        return output
+        block = self._block
+        places = np.arange(self._steps(len(signal)) // pool)
+        stop = steps.stop // pool
+        if steps.period % pool:
+            pools, start, period = None, steps.start, steps.period
+            largest = self._beginning(signal, start + period + pool, 1)
+            width = 1
+            while width < pool:
+                largest = np.maximum(largest[:-width], largest[width:])
+                width *= 2
+            places *= pool
+        else:
+            pools = _Repeats(steps.period // pool, -(-steps.start // pool), stop)
+            start, period = pools.start, pools.period
+            largest = self._beginning(signal, start + period, pool)
+        output: Signal = largest[
+            np.where(places < start, places, start + (places - start) % period)
+        ]
+        # The last part does not repeat; its own first steps reach into the padding before it.
+        part = max(0, stop - -(-block.padding // (block.stride * pool)))
+        output[stop:] = self._pooled(signal[part * pool * block.stride :], pool)[stop - part :]
+        return output, pools
+
+    def _beginning(self, signal: Signal, count: int, pool: int) -> Signal:
+        """Return the first `count` values of `_pooled`."""
+        block = self._block
+        return self._pooled(signal[: count * pool * block.stride + block.kernel], pool)[:count]
 
     def _steps(self, length: int) -> int:
         return (length + 2 * self._block.padding - self._block.kernel) // self._block.stride + 1
@@ -227,10 +258,10 @@ def _largest(steps: Signal, pool: int) -> Signal:
     return folded
 
 
-def _period(waveform: Signal) -> int | None:
-    """Return the period of a waveform that repeats itself, as short recordings are, else None."""
+def _repeats(waveform: Signal) -> _Repeats | None:
+    """Return how a waveform repeats itself, as short recordings do that fill a window, or None."""
     largest = np.flatnonzero(waveform == waveform.max())
     period = int(largest[1] - largest[0]) if len(largest) > 1 else len(waveform)
     if 2 * period > len(waveform) or not np.array_equal(waveform[period:], waveform[:-period]):
         return None
-    return period
+    return _Repeats(period, 0, len(waveform))

@@ -18,6 +18,7 @@ _BLOCKS_A_SUPERBLOCK = SUPERBLOCK // BLOCK
 
 # "contract" allows a fused multiply-add, whose error is smaller than that of two steps.
 _compiled = njit(nogil=True, cache=True, fastmath={"contract"})
+_compiled_sums = njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
 
 
 @_compiled
@@ -40,32 +41,36 @@ def bound_blocks(
 @_compiled
 def _add_terms(
     codes: NDArray[np.uint8],
-    first: int,
+    blocks: NDArray[np.int64],
     terms: NDArray[np.int64],
     weights: NDArray[np.float32],
     bounds: NDArray[np.float32],
 ) -> None:
-    """Add terms to the bounds of a block's clips; `first` is the place of its first code.
+    """Add terms to the bounds of the clips of some blocks of one superblock.
 
-    Four terms at a time, so that the sums are loaded and stored less often; their number is a
-    multiple of four. Places are unsigned: Numba would look for negative ones, and not use vector
-    instructions.
+    `codes` are those of the superblock, one term after the other; `blocks` are numbers within it
+    and `bounds` has a row for each block. Four terms at a time, so that the sums are loaded and
+    stored less often; their number is a multiple of four. All blocks for them, so that the codes
+    are read in the order in which they lie. Places are unsigned: Numba would look for negative
+    ones, and not use vector instructions.
     """
     for place in range(0, terms.size, 4):
         w0, w1 = weights[place], weights[place + 1]
         w2, w3 = weights[place + 2], weights[place + 3]
-        at0 = np.uint64(first + terms[place] * SUPERBLOCK)
-        at1 = np.uint64(first + terms[place + 1] * SUPERBLOCK)
-        at2 = np.uint64(first + terms[place + 2] * SUPERBLOCK)
-        at3 = np.uint64(first + terms[place + 3] * SUPERBLOCK)
-        for number in range(BLOCK):
-            clip = np.uint64(number)
-            bounds[clip] += (
-                w0 * np.float32(codes[at0 + clip])
-                + w1 * np.float32(codes[at1 + clip])
-                + w2 * np.float32(codes[at2 + clip])
-                + w3 * np.float32(codes[at3 + clip])
-            )
+        for block in blocks:
+            at0 = np.uint64(terms[place] * SUPERBLOCK + block * BLOCK)
+            at1 = np.uint64(terms[place + 1] * SUPERBLOCK + block * BLOCK)
+            at2 = np.uint64(terms[place + 2] * SUPERBLOCK + block * BLOCK)
+            at3 = np.uint64(terms[place + 3] * SUPERBLOCK + block * BLOCK)
+            sums = bounds[block]
+            for number in range(BLOCK):
+                clip = np.uint64(number)
+                sums[clip] += (
+                    w0 * np.float32(codes[at0 + clip])
+                    + w1 * np.float32(codes[at1 + clip])
+                    + w2 * np.float32(codes[at2 + clip])
+                    + w3 * np.float32(codes[at3 + clip])
+                )
 
 
 @_compiled
@@ -84,49 +89,49 @@ def surviving_clips(
     """Write the slots whose upper bound reaches the threshold, with it; return their number.
 
     After the first `glance` terms a block is left if no clip of it can reach the threshold by the
-    other terms, whose sums are at most `rest`.
+    other terms, whose sums are at most `rest`. `blocks` are ascending.
     """
-    flat = codes.reshape(-1)
-    terms_stored = codes.shape[1]
-    bounds = np.empty(BLOCK, np.float32)
-    count = 0
-    for place in range(blocks.size):
-        block = blocks[place]
-        superblock = block // _BLOCKS_A_SUPERBLOCK
-        first = superblock * terms_stored * SUPERBLOCK
-        first += block % _BLOCKS_A_SUPERBLOCK * BLOCK
-        bounds[:] = base
-        _add_terms(flat, first, terms[:glance], weights[:glance], bounds)
-        if bounds.max() + rest[block] < threshold:
-            continue
-        _add_terms(flat, first, terms[glance:], weights[glance:], bounds)
-        for clip in range(BLOCK):
-            if bounds[clip] >= threshold:
-                slots[count] = block * BLOCK + clip
-                upper[count] = bounds[clip]
-                count += 1
+    bounds = np.empty((_BLOCKS_A_SUPERBLOCK, BLOCK), np.float32)
+    within = np.empty(_BLOCKS_A_SUPERBLOCK, np.int64)
+    count = place = 0
+    while place < blocks.size:
+        superblock = blocks[place] // _BLOCKS_A_SUPERBLOCK
+        before = superblock * _BLOCKS_A_SUPERBLOCK
+        reached = 0
+        while place < blocks.size and blocks[place] // _BLOCKS_A_SUPERBLOCK == superblock:
+            within[reached] = blocks[place] - before
+            bounds[within[reached]] = base
+            reached += 1
+            place += 1
+        own = codes[superblock].reshape(-1)
+        _add_terms(own, within[:reached], terms[:glance], weights[:glance], bounds)
+        left = 0
+        for block in within[:reached]:
+            if bounds[block].max() + rest[before + block] >= threshold:
+                within[left] = block
+                left += 1
+        _add_terms(own, within[:left], terms[glance:], weights[glance:], bounds)
+        for block in within[:left]:
+            for clip in range(BLOCK):
+                if bounds[block, clip] >= threshold:
+                    slots[count] = (before + block) * BLOCK + clip
+                    upper[count] = bounds[block, clip]
+                    count += 1
     return count
 
 
-@_compiled
+@_compiled_sums
 def dot_rows(
     rows: NDArray[np.float32],
     positions: NDArray[np.int64],
     query: NDArray[np.float64],
     scores: NDArray[np.float64],
 ) -> None:
-    """Write ``row . query`` in float64, in eight sums, for the rows at `positions`."""
-    columns = query.size
-    whole = columns // 8 * 8
-    sums = np.empty(8, np.float64)
+    """Write ``row . query`` in float64, summed in any order, for the rows at `positions`."""
     for place in range(positions.size):
         row = rows[positions[place]]
-        sums[:] = 0.0
-        for start in range(0, whole, 8):
-            for lane in range(8):
-                sums[lane] += np.float64(row[start + lane]) * query[start + lane]
-        total = sums.sum()
-        for column in range(whole, columns):
+        total = 0.0
+        for column in range(query.size):
             total += np.float64(row[column]) * query[column]
         scores[place] = total
 

@@ -193,6 +193,17 @@ def test_a_profile_has_as_many_values_as_its_space_has_classes(clip, make, field
         save(make(clip, **fields))
 
 
+@pytest.mark.parametrize(("classes", "groups"), [(7, 6), (7, 8), (70, 70)])
+def test_a_profile_has_the_sum_of_each_group(clip, classes, groups):
+    Space.objects.create(name="wide", classes=70)
+    space = "wide" if classes == 70 else DUMMY.name
+    of = {"space_id": space, "classes": classes, "distribution": np.full(classes, 1 / classes)}
+    with broken("retrieval_clipprofile_sums_every_group"):
+        save(profile(clip, **of, group_sums=np.full(groups, 1 / groups)))
+    save(profile(clip, **of, group_sums=np.full(min(classes, 64), 0.25)))
+    assert ClipProfile.objects.get().group_sums.tolist() == [0.25] * min(classes, 64)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_profile_is_finite(clip, value):
     with pytest.raises(DataError, match="not allowed in vector"):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+import numpy as np
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from retrieval.models import Clip, Match, MatchRun
+from retrieval.engine.spaces.class_groups import group_sums
+from retrieval.engine.spaces.space import objects
+from retrieval.models import Clip, ClipProfile, Match, MatchRun
 from retrieval.tests.factories import unsaved_clip
+
+sums_of_stored_profiles = import_module("retrieval.migrations.0023_sums_of_stored_profiles")
 
 JOBS = ("retrieval", "0006_account_deletion")
 NO_JOBS = ("retrieval", "0007_clip_without_job_columns")
@@ -63,3 +70,17 @@ def test_words_without_a_fit_are_taken_away():
     migrated_to(("retrieval", "0017_fit_of_matches"), "Match")
     found = migrated_to(("retrieval", "0018_words_without_fit"), "Match").objects.order_by("rank")
     assert list(found.values_list("strength", "fit")) == [("", None), ("none", 0.05)]
+
+
+@pytest.mark.django_db
+def test_profiles_without_sums_get_them(monkeypatch, make_clip):
+    monkeypatch.setattr(sums_of_stored_profiles, "BATCH", 2)
+    rng = np.random.default_rng(1)
+    clips = [make_clip(rng.dirichlet(np.ones(1000)), space=objects()) for _ in range(5)]
+    ClipProfile.objects.filter(clip=clips[3]).update(group_sums=np.full(64, 0.5))
+    migrated_to(("retrieval", "0022_group_sums"), "ClipProfile")
+    migrated_to(("retrieval", "0023_sums_of_stored_profiles"), "ClipProfile")
+    for row in ClipProfile.objects.all():
+        expected = group_sums(row.distribution, space="objects").astype(np.float16)
+        kept = row.clip_id == clips[3].pk
+        assert row.group_sums.tolist() == ([0.5] * 64 if kept else expected.tolist())

@@ -80,6 +80,14 @@ def test_a_group_is_stored_in_one_snapshot():
 
 
 @pytest.mark.django_db
+def test_profiles_are_stored_with_their_sums():
+    dummy_space_row()
+    store(new_clip("a.wav", content="a"))
+    stored = ClipProfile.objects.get()
+    assert stored.group_sums.tolist() == stored.distribution.astype(np.float16).tolist()
+
+
+@pytest.mark.django_db
 def test_content_that_another_import_stored_meanwhile_is_a_duplicate():
     """Another import stored it after this one looked for it."""
     dummy_space_row()
