@@ -20,6 +20,7 @@ def store_group(
 ) -> None:
     """Store the files one by one, then all rows; until then no file can be deleted."""
     clips = []
+    unreadable = []
     for recording in group:
         candidate, facts = recording.decoded.candidate, recording.decoded.facts
         try:
@@ -28,7 +29,7 @@ def store_group(
             )
         except (FileNotFoundError, PermissionError) as error:
             problem = f"It became unreadable during the import: {error.strerror}."
-            log.fail(candidate, RowProblem("file_missing", problem))
+            unreadable.append((candidate, RowProblem("file_missing", problem)))
             continue
         clip = NewClip(
             entry=candidate.entry,
@@ -41,3 +42,5 @@ def store_group(
         )
         clips.append(clip)
     log.stored(store_clips(clips=clips, source=log.source, spaces=spaces), of=len(clips))
+    for candidate, reason in unreadable:  # after the lock on the library, as for duplicates
+        log.fail(candidate, reason)
