@@ -47,7 +47,7 @@ lint: packages ## Check style, types and import contracts
 bench: setup ## Measure import, match, start-up and memory
 	$(BIN)/python -m benchmarks
 
-bench-engine: setup ## Measure the ranking of 20 000 to 2 million clips beside its peers (an hour, 12 GB of disk)
+bench-engine: setup ## Measure the ranking of 20 000 to 2 million clips beside its peers (15 minutes, 12 GB of disk)
 	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks.matching.scaling
 
